@@ -1,0 +1,67 @@
+"""preflight: is this recording fit to be cloned, and can it be made fit?
+
+    import preflight
+    report = preflight.check("take.m4a")
+    report.verdict          # "ready", "fixable" or "rejected"
+
+It opens no socket, prints nothing and never exits.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from preflight.checking import check
+    from preflight.errors import (
+        BadOutput,
+        CannotFix,
+        CannotOpen,
+        CannotWrite,
+        NotARecording,
+        OutputExists,
+        PreflightError,
+    )
+    from preflight.repair.fixing import Fixed, fix
+    from preflight.report import FileFacts, Finding, Report
+    from preflight.rules import RULES, Rule
+    from preflight.source import display_name
+
+__all__ = [
+    "RULES",
+    "BadOutput",
+    "CannotFix",
+    "CannotOpen",
+    "CannotWrite",
+    "FileFacts",
+    "Finding",
+    "Fixed",
+    "NotARecording",
+    "OutputExists",
+    "PreflightError",
+    "Report",
+    "Rule",
+    "check",
+    "display_name",
+    "fix",
+]
+
+_ROOMS = {
+    "check": "checking",
+    "fix": "repair.fixing",
+    "Fixed": "repair.fixing",
+    "Report": "report",
+    "Finding": "report",
+    "FileFacts": "report",
+    "RULES": "rules",
+    "Rule": "rules",
+    "display_name": "source",
+}
+
+
+def __getattr__(name: str) -> object:
+    # imported on first use: numpy and the decoders cost start-up time that not every command needs
+    if name not in __all__:
+        raise AttributeError(f"module 'preflight' has no attribute {name!r}")
+    return getattr(import_module(f"preflight.{_ROOMS.get(name, 'errors')}"), name)

@@ -1,0 +1,61 @@
+"""Let FFmpeg open a recording, and nothing but that recording.
+
+FFmpeg knows formats that are lists of *other* files (concat scripts, HLS playlists, …). The input is handed
+over as a descriptor, the one protocol allowed is that descriptor, and only formats that hold audio
+themselves are allowed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import av
+import av.container
+import av.error
+from av.audio.stream import AudioStream
+
+from preflight.errors import NotARecording
+
+if TYPE_CHECKING:
+    from preflight.source import Source
+
+_FORMATS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,eac3,flac,flv,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "mp3,mpc,mpc8,mpeg,mpegts,ogg,tak,tta,voc,w64,wav,wv"
+)
+_QUICK_PROBE_BYTES = 32_768
+
+DECODER_ERRORS = (av.error.FFmpegError, ValueError, ArithmeticError, MemoryError)
+"""Everything that FFmpeg and its binding were seen to raise for hostile input."""
+
+
+def open_container(source: Source, *, quick: bool = False) -> av.container.InputContainer:
+    """Open `source` for demuxing; the caller closes it.
+
+    Args:
+        source: The open recording.
+        quick: Look at the first kilobytes only.
+
+    Raises:
+        NotARecording: FFmpeg knows no allowed format in these bytes.
+    """
+    options = {"fd": str(source.fd), "protocol_whitelist": "fd", "format_whitelist": _FORMATS}
+    if quick:
+        options["probesize"] = str(_QUICK_PROBE_BYTES)
+    source.rewind()
+    try:
+        return av.open("fd:", options=options, metadata_errors="ignore")
+    except DECODER_ERRORS as error:
+        raise NotARecording(f"no audio format is recognised in it ({_reason(error)})") from error
+
+
+def audio_track(container: av.container.InputContainer) -> AudioStream | None:
+    """The audio track that FFmpeg would play; None when there is none, or no decoder for it."""
+    stream = container.streams.best("audio")
+    # a track of an unknown coding has no context, whatever the binding's types say
+    has_decoder = stream is not None and getattr(stream, "codec_context", None) is not None
+    return stream if has_decoder and isinstance(stream, AudioStream) else None
+
+
+def _reason(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()

@@ -1,0 +1,68 @@
+"""What `preflight` raises.
+
+    PreflightError
+    ├── CannotOpen        the path does not lead to a regular file that may be read
+    ├── NotARecording     the bytes are no audio that any decoder knows
+    ├── CannotFix         the take cannot be made ready; the message says why
+    ├── BadOutput         the output cannot have this name
+    ├── OutputExists      the output name is taken
+    └── CannotWrite       the output could not be written (disk full, no permission, …)
+
+`check` raises none of these: it reports them as findings. `fix` raises the last four.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PreflightError(Exception):
+    """Base of everything raised here.
+
+    Attributes:
+        message: What happened, in one line, without the file's name.
+        hint: What to do next.
+    """
+
+    kind: ClassVar[str] = "preflight-error"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class CannotOpen(PreflightError):
+    """The path does not lead to a regular file that may be read."""
+
+    kind = "cannot-open"
+
+
+class NotARecording(PreflightError):
+    """The bytes are no audio that any decoder knows."""
+
+    kind = "not-a-recording"
+
+
+class CannotFix(PreflightError):
+    """The take cannot be made ready without a new recording."""
+
+    kind = "cannot-fix"
+
+
+class BadOutput(PreflightError):
+    """The output cannot have this name; nothing was written."""
+
+    kind = "bad-output"
+
+
+class OutputExists(PreflightError):
+    """The output name is taken; nothing was written."""
+
+    kind = "output-exists"
+
+
+class CannotWrite(PreflightError):
+    """The output could not be written; nothing stands under its name."""
+
+    kind = "cannot-write"

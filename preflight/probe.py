@@ -1,0 +1,169 @@
+"""What is in this file, by its headers. Nothing is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from preflight.errors import NotARecording
+from preflight.riff import WavHeader, read_wav_header
+
+if TYPE_CHECKING:
+    import av.container
+    from av.audio.stream import AudioStream
+
+    from preflight.source import Source
+
+_PROTECTED_TAGS = frozenset({"drms", "drmi", "enca", "aavd"})
+"""Sample entries of FairPlay, Common Encryption (ISO/IEC 23001-7) and Audible."""
+
+_NAMES = {"aac": "adts", "matroska,webm": "matroska", "asf": "wma"}
+_DECLARE_THEIR_LENGTH = frozenset({"m4a", "mp4", "mov", "3gp", "flac", "matroska", "aiff", "caf", "w64", "wav"})
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the headers of a recording say.
+
+    Attributes:
+        container: As in `FileFacts`.
+        codec: As in `FileFacts`.
+        sample_rate_hz: As claimed.
+        channels: As claimed.
+        bits: Bits of one sample in a lossless coding; None for lossy ones.
+        header_duration_s: Seconds that a program shows which believes the header, FFmpeg's guess from the bit
+            rate included.
+        declared_duration_s: The same, only when the file really declares it.
+        estimated_duration_s: The best guess without decoding.
+        bit_rate_bps: Bits a second of the audio.
+        audio_tracks: How many there are.
+        has_video: Whether there are moving pictures (a cover picture does not count).
+        protected: Whether the audio is encrypted.
+        wav: The header of a WAV file.
+    """
+
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    bits: int | None = None
+    header_duration_s: float | None = None
+    declared_duration_s: float | None = None
+    estimated_duration_s: float | None = None
+    bit_rate_bps: int | None = None
+    audio_tracks: int = 1
+    has_video: bool = False
+    protected: bool = False
+    wav: WavHeader | None = None
+
+    @property
+    def is_plain_wav(self) -> bool:
+        """Whether libsndfile reads it whole: PCM samples behind a header whose size can be believed."""
+        return self.wav is not None and self.wav.is_plain and not self.wav.size_unknown
+
+
+def probe(source: Source, *, quick: bool = False) -> Probe:
+    """Read the headers of `source`.
+
+    Args:
+        source: The open recording.
+        quick: Look at the first kilobytes only.
+
+    Raises:
+        NotARecording: Nothing in it is recognised as audio.
+        CannotOpen: Reading failed.
+    """
+    if source.size == 0:
+        raise NotARecording("the file is empty")
+    header = read_wav_header(source)
+    if header is not None and header.is_plain:
+        return _probe_wav(header)
+    return _probe_with_ffmpeg(source, header, quick=quick)
+
+
+def _probe_wav(header: WavHeader) -> Probe:
+    rate = header.sample_rate_hz
+    claimed = header.claimed_frames / rate if rate else None
+    return Probe(
+        container="wav",
+        codec=header.codec,
+        sample_rate_hz=rate,
+        channels=header.channels,
+        bits=header.bits,
+        header_duration_s=claimed,
+        declared_duration_s=None if header.size_unknown else claimed,
+        estimated_duration_s=header.held_frames / rate if rate else None,
+        bit_rate_bps=rate * header.block_align * 8,
+        wav=header,
+    )
+
+
+def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool) -> Probe:
+    from preflight.containers import audio_track, open_container
+
+    with open_container(source, quick=quick) as container:
+        name = _container_name(container, source)
+        has_video = any(not _is_cover(stream) for stream in container.streams.video)
+        if name == "m4a" and has_video:
+            name = "mp4"
+        stream = audio_track(container)
+        seconds = _seconds(container, stream)
+        if stream is None:
+            return Probe(name, "", 0, 0, audio_tracks=len(container.streams.audio), has_video=has_video, wav=header)
+        context = stream.codec_context
+        codec = context.codec.canonical_name
+        return Probe(
+            container=name,
+            codec=codec,
+            sample_rate_hz=context.sample_rate,
+            channels=context.channels,
+            bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
+            header_duration_s=seconds,
+            declared_duration_s=_declared(name, source, seconds),
+            estimated_duration_s=seconds,
+            bit_rate_bps=stream.bit_rate or None,
+            audio_tracks=len(container.streams.audio),
+            has_video=has_video,
+            protected=context.codec_tag in _PROTECTED_TAGS,
+            wav=header,
+        )
+
+
+def _container_name(container: av.container.InputContainer, source: Source) -> str:
+    name = container.format.name
+    if name == "wav":
+        return "wav" if source.read_at(0, 4) == b"RIFF" else "rf64"
+    if not name.startswith("mov"):
+        return _NAMES.get(name, name.split(",")[0])
+    brand = container.metadata.get("major_brand", "qt  ")
+    if brand.startswith("3g"):
+        return "3gp"
+    return "mov" if brand == "qt  " else "m4a"
+
+
+def _is_cover(stream: object) -> bool:
+    from av.stream import Disposition
+
+    return bool(getattr(stream, "disposition", 0) & Disposition.attached_pic)
+
+
+def _bits(codec: str, sample_bits: int) -> int | None:
+    if codec in ("flac", "alac", "wavpack", "tta", "ape", "tak"):
+        return 16 if sample_bits <= 16 else 24
+    if codec.startswith("pcm_"):
+        return 16 if codec in ("pcm_alaw", "pcm_mulaw") else sample_bits
+    return None
+
+
+def _seconds(container: av.container.InputContainer, stream: AudioStream | None) -> float | None:
+    if stream is not None and stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1_000_000 if container.duration is not None else None
+
+
+def _declared(name: str, source: Source, seconds: float | None) -> float | None:
+    if name == "mp3":
+        from preflight.mpeg import declared_duration_s
+
+        return declared_duration_s(source)
+    return seconds if name in _DECLARE_THEIR_LENGTH else None

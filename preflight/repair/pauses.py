@@ -1,0 +1,63 @@
+"""Where nobody speaks, so that a cut there hits no word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from preflight.meters.levels import FRAME_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preflight.report import Span
+
+MIN_PAUSE_S = 0.25
+"""Shorter gaps are closures of plosives, not pauses (Goldman-Eisler, Psycholinguistics, 1968: 250 ms)."""
+_KEEP_CLEAR_S = 0.1
+"""Between a cut and the nearest sound: soft beginnings and endings of words lie below any threshold."""
+_LOWEST_FLOOR_DBFS = -80.0
+_LEAST_SPREAD_DB = 12.0
+_SEARCH_BACK_S = 10.0
+
+
+def find_pauses(levels_dbfs: NDArray[np.float32]) -> list[Span]:
+    """Stretches of at least `MIN_PAUSE_S` that lie near the take's own noise floor.
+
+    The threshold stands a quarter of the way from the floor (5th percentile of the 10 ms levels) up to the
+    speech (95th percentile); a take without contrast between the two has no pauses that can be told.
+
+    Args:
+        levels_dbfs: RMS of each 10 ms frame.
+    """
+    if not len(levels_dbfs):
+        return []
+    floor, speech = np.percentile(levels_dbfs, (5, 95))
+    floor = max(float(floor), _LOWEST_FLOOR_DBFS)
+    if speech - floor < _LEAST_SPREAD_DB:
+        return []
+    quiet = np.concatenate(([False], levels_dbfs < floor + (speech - floor) / 4, [False]))
+    edges = np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2) * FRAME_S
+    return [(float(start), float(end)) for start, end in edges if end - start >= MIN_PAUSE_S - 1e-9]
+
+
+def last_cut_before(pauses: list[Span], end_s: float) -> float | None:
+    """The best moment to stop, at or before `end_s`; None when no pause comes before it.
+
+    The longest pause of the last ten seconds, which is where a sentence ends; else the last one before.
+    """
+    usable = [pause for pause in pauses if pause[0] + _KEEP_CLEAR_S <= end_s and pause[0] > 0]
+    if not usable:
+        return None
+    late = [pause for pause in usable if pause[1] >= end_s - _SEARCH_BACK_S]
+    start, end = max(late, key=lambda pause: pause[1] - pause[0]) if late else usable[-1]
+    return min((start + end) / 2, end_s)
+
+
+def first_cut_after(pauses: list[Span], start_s: float) -> float | None:
+    """The earliest moment to begin, at or after `start_s`; None when no pause comes after it."""
+    for start, end in pauses:
+        if end - _KEEP_CLEAR_S >= start_s:
+            return max((start + end) / 2, start_s)
+    return None

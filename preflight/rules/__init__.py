@@ -1,0 +1,40 @@
+"""Rules: findings from facts. Each is data with its source and one function; this table holds them all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from preflight.rules import form, integrity, length
+from preflight.rules.model import Decoded, Rule, Subject
+
+if TYPE_CHECKING:
+    from preflight.report import Finding
+
+__all__ = ["RULES", "Decoded", "Rule", "Subject", "judge"]
+
+_TABLE = (
+    form.UNREADABLE,
+    form.NO_AUDIO,
+    form.PROTECTED,
+    form.UNSUPPORTED_FORMAT,
+    form.EXTENSION_MISMATCH,
+    form.TOO_MANY_CHANNELS,
+    length.TOO_SHORT,
+    length.TOO_LONG,
+    length.TOO_LARGE,
+    length.PROMPT_TOO_LONG,
+    length.PROMPT_TEXT_MISSING,
+    integrity.TRUNCATED,
+    integrity.DAMAGED,
+    integrity.HEADER_MISMATCH,
+)
+RULES: Final = {rule.name: rule for rule in _TABLE}
+"""Every rule by its name."""
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+def judge(subject: Subject) -> tuple[Finding, ...]:
+    """What the rules say of `subject`, errors first, otherwise in the order of the table."""
+    findings = [finding for rule in _TABLE for finding in rule.judge(rule, subject)]
+    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))

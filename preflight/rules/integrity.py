@@ -1,0 +1,130 @@
+"""Rules about whether a file holds what it claims."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preflight import limits
+from preflight.rules.form import format_problem
+from preflight.rules.model import Rule, Subject
+from preflight.wording import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.report import Finding
+
+_SHORTFALL_S = 0.25
+"""Encoder delay and padding make up to 0.1 s; what is missing beyond this was cut off."""
+_DAMAGED_SHORTFALL_S = 1.0
+_EDGE_S = 0.1
+"""Loss of at most this much at the very beginning or end is what cutting tools leave behind, and not heard."""
+
+
+def _missing_s(subject: Subject) -> float:
+    """Seconds that the file declares and does not hold."""
+    declared = subject.probe.declared_duration_s if subject.probe else None
+    if not declared or subject.duration_s is None:
+        return 0.0
+    if subject.decoded is None and subject.probe and subject.probe.wav is None:
+        return 0.0  # only a WAV shows from outside what it holds
+    lost = sum(spot.end_s - spot.start_s for spot in subject.decoded.damage) if subject.decoded else 0.0
+    missing = declared - subject.duration_s - lost
+    return missing if missing > (_DAMAGED_SHORTFALL_S if _has_inner_damage(subject) else _SHORTFALL_S) else 0.0
+
+
+def _has_inner_damage(subject: Subject) -> bool:
+    """Whether something is lost in the middle: around such a place decoders skip more than they say."""
+    decoded = subject.decoded
+    return decoded is not None and any(spot.at_s < decoded.duration_s - _EDGE_S for spot in decoded.damage)
+
+
+def _truncated(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    missing = _missing_s(subject)
+    if not subject.has_sound or not missing or not subject.duration_s:
+        return
+    held = subject.duration_s
+    yield rule.finding(
+        f"it stops at {clock(held)} of {clock(held + missing)}: it was not copied or downloaded to the end",
+        value=held,
+        limit=held + missing,
+        spans=((held, held + missing),),
+        fix="rewrite-header",
+    )
+
+
+def _damaged(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    decoded = subject.decoded
+    if decoded is None or not decoded.damage or not decoded.duration_s:
+        return
+    spans = tuple((spot.start_s, spot.end_s) for spot in decoded.damage)
+    lost = sum(end - start for start, end in spans)
+    count = len(spans)
+    where = f"at {clock(spans[0][0])}" if count == 1 else f"in {count} places, first at {clock(spans[0][0])}"
+    inner = [span for span in spans if span[1] > _EDGE_S and span[0] < decoded.duration_s + lost - _EDGE_S]
+    if inner or lost > 2 * _EDGE_S:
+        yield rule.finding(
+            f"it could not be decoded {where} ({lost:.2f} s lost): copy it again from where it came",
+            value=lost,
+            limit=0.0,
+            spans=spans,
+            fix="keep-intact" if subject.role == "recording" else None,
+        )
+    elif not _missing_s(subject):
+        yield rule.finding(
+            f"a few milliseconds could not be decoded {where}, at the very edge of the take",
+            severity="warning",
+            value=lost,
+            limit=0.0,
+            spans=spans,
+        )
+
+
+def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    probe, seconds = subject.probe, subject.duration_s
+    if not subject.has_sound or probe is None or not seconds or _missing_s(subject) or format_problem(probe):
+        return
+    if probe.header_duration_s is None or (subject.decoded and (subject.decoded.stopped or subject.decoded.changes)):
+        return
+    claimed = probe.header_duration_s
+    if abs(claimed - seconds) <= max(_SHORTFALL_S, 0.02 * seconds):
+        return
+    breaks_limit = not limits.MIN_DURATION_S <= claimed <= limits.MAX_DURATION_S
+    if subject.role == "prompt":
+        breaks_limit = not 0 < claimed < limits.PROMPT_BELOW_S
+    yield rule.finding(
+        f"programs that believe its header take it for {clock(claimed)}; it holds {clock(seconds)}",
+        severity="error" if breaks_limit else "warning",
+        value=claimed,
+        limit=seconds,
+        fix="rewrite-header",
+    )
+
+
+TRUNCATED = Rule(
+    "truncated",
+    "error",
+    what="The file holds less sound than its header declares.",
+    why="Words are missing at its end, and the endpoint may refuse a file that breaks off.",
+    source="WAV data chunk, Xing/Info frame count, MP4 edit list and FLAC STREAMINFO against what was decoded.",
+    mend="Copy or download it again. `onetake fix` gives what is there a header that is true.",
+    judge=_truncated,
+)
+DAMAGED = Rule(
+    "damaged",
+    "error",
+    what="Parts of the file cannot be decoded, or hold samples that are no numbers.",
+    why="The gaps are heard, and a voice is cloned with what is heard.",
+    source="Packets that the decoder refuses, or whose checksum is wrong; NaN and infinity in float samples.",
+    mend="Copy it again. `onetake fix` keeps the longest stretch that is whole.",
+    judge=_damaged,
+)
+HEADER_MISMATCH = Rule(
+    "header-mismatch",
+    "warning",
+    what="The header makes programs show another duration than the file holds.",
+    why="A service that believes the header takes a good take for too short or too long; then it is an error.",
+    source="WAV data size of 0 or 0xFFFFFFFF; VBR MP3 without a Xing header, whose length is guessed.",
+    mend="`onetake fix` writes the header anew and leaves the sound as it is.",
+    judge=_header_mismatch,
+)

@@ -1,0 +1,126 @@
+"""Open a recording safely: a regular file, opened once, read through its descriptor from then on.
+
+Decoders are given the descriptor, never the name: a name may hold bytes that are no UTF-8, may look like a
+URL or a protocol to FFmpeg, and may lead somewhere else a moment later.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from preflight.errors import CannotOpen
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+_KINDS = (
+    (stat.S_ISDIR, "this is a folder, not a recording", "name the recordings inside it"),
+    (stat.S_ISFIFO, "this is a named pipe, not a file", "save the stream to a file first"),
+    (stat.S_ISSOCK, "this is a socket, not a file", "name a recording"),
+    (stat.S_ISCHR, "this is a device, not a file", "name a recording"),
+    (stat.S_ISBLK, "this is a device, not a file", "name a recording"),
+)
+
+_REASONS = {
+    errno.ENOENT: ("there is no such file", "check the name and the folder"),
+    errno.EACCES: ("you have no permission to read this file", "change its permissions, or copy it"),
+    errno.EPERM: ("you have no permission to read this file", "change its permissions, or copy it"),
+    errno.ELOOP: ("its symbolic links lead in a circle", "name the real file"),
+    errno.ENOTDIR: ("a part of the path is not a folder", "check the path"),
+    errno.ENAMETOOLONG: ("the name is too long for this system", "check the path"),
+    errno.ENXIO: ("this is a device or a socket, not a file", "name a recording"),
+}
+
+
+def display_name(path: PathLike) -> str:
+    """`path` as text that any output can hold: bytes that are no UTF-8 appear escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open recording.
+
+    Attributes:
+        name: Its path, fit to be shown.
+        suffix: The ending of its name in lower case, with the dot; empty when it has none.
+        size: Bytes when it was opened.
+        fd: The descriptor, readable and seekable.
+    """
+
+    name: str
+    suffix: str
+    size: int
+    fd: int
+
+    @classmethod
+    def open(cls, path: PathLike) -> Self:
+        """Open `path` for reading.
+
+        Raises:
+            CannotOpen: Missing, not a regular file, or not permitted.
+        """
+        name = display_name(path)
+        try:
+            # O_NONBLOCK: opening a pipe that nobody writes to must not wait
+            fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        except ValueError:
+            raise CannotOpen("the name holds a NUL character", "check the name") from None
+        except OSError as error:
+            fallback = ((error.strerror or "it cannot be opened").lower(), "check the file")
+            raise CannotOpen(*_REASONS.get(error.errno or 0, fallback)) from error
+        status = os.fstat(fd)
+        for is_kind, message, hint in _KINDS:
+            if is_kind(status.st_mode):
+                os.close(fd)
+                raise CannotOpen(message, hint)
+        return cls(name=name, suffix=Path(name).suffix.lower(), size=status.st_size, fd=fd)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`.
+
+        Raises:
+            CannotOpen: The disk or the network behind the file failed.
+        """
+        try:
+            os.lseek(self.fd, offset, os.SEEK_SET)
+            return os.read(self.fd, count)
+        except OSError as error:
+            raise CannotOpen(f"reading stopped: {error.strerror}", "copy the file to a sound disk") from error
+
+    def rewind(self) -> None:
+        """Put the descriptor's position to the first byte."""
+        os.lseek(self.fd, 0, os.SEEK_SET)
+
+    def sha256(self) -> str:
+        """The SHA-256 of the whole content, in hexadecimal.
+
+        Raises:
+            CannotOpen: The disk or the network behind the file failed.
+        """
+        self.rewind()
+        try:
+            with os.fdopen(os.dup(self.fd), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise CannotOpen(f"reading stopped: {error.strerror}", "copy the file to a sound disk") from error
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
