@@ -1,0 +1,234 @@
+"""Services that fail, stall, lie and corrupt: real HTTP from a server that does what it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.uploader.conftest import M4A
+from tests.uploader.scripted_server import Answer, ScriptedServer, refusal
+from uploader import (
+    BadBucketName,
+    ClockSkewed,
+    CorruptStored,
+    CredentialsExpired,
+    FileChanged,
+    LinkRefused,
+    NoSuchBucket,
+    Storage,
+    StorageError,
+    StorageFailed,
+    Unreachable,
+    Upload,
+    WrongRegion,
+)
+
+MakeScripted = Callable[..., Storage]
+
+
+def test_the_put_is_plain(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    make_scripted(server).upload(take, **M4A)
+    (put,) = server.asked("PUT object")
+    assert put.body == take.read_bytes()
+    assert put.headers["content-type"] == "audio/mp4"
+    assert "content-md5" in put.headers
+    assert not [name for name in put.headers if "checksum" in name or "acl" in name or name == "x-amz-trailer"]
+    assert "aws-chunked" not in str(put.headers)
+    assert put.headers["authorization"].startswith("AWS4-HMAC-SHA256")
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        [refusal(503, "SlowDown"), refusal(500, "InternalError")],
+        [Answer(reset=True)],
+        [refusal(400, "BadDigest")],
+        [refusal(429, "TooManyRequests")],
+        [Answer(502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>")],
+        [Answer(headers={"ETag": '"' + "0" * 32 + '"'})],
+        [Answer(wait_s=0.6)],
+    ],
+    ids=["busy", "reset", "digest", "429", "html", "other etag", "silent"],
+)
+def test_what_passes_is_tried_again(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path, trouble: list[Answer]
+) -> None:
+    server.script["PUT object"].extend(trouble)
+    upload = make_scripted(server, read_timeout_s=0.4).upload(take, **M4A)
+    puts = server.asked("PUT object")
+    assert len(puts) == len(trouble) + 1
+    assert len({put.target for put in puts}) == 1  # a repeat overwrites; it leaves nothing behind
+    assert hashlib.md5(puts[-1].body).hexdigest() == upload.md5
+
+
+def test_the_budget_ends_it(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["PUT object"].extend([refusal(503, "SlowDown")] * 50)
+    started = time.monotonic()
+    with pytest.raises(StorageFailed, match="SlowDown") as caught:
+        make_scripted(server, budget_s=1).upload(take, **M4A)
+    assert time.monotonic() - started < 4
+    assert caught.value.service_code == "SlowDown"
+    assert server.asked("DELETE object")  # what may have been stored is not left behind
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (301, "PermanentRedirect", WrongRegion),
+        (307, "TemporaryRedirect", WrongRegion),
+        (400, "AuthorizationHeaderMalformed", WrongRegion),
+        (400, "IllegalLocationConstraintException", WrongRegion),
+        (400, "ExpiredToken", CredentialsExpired),
+        (400, "InvalidBucketName", BadBucketName),
+        (404, "NoSuchBucket", NoSuchBucket),
+        (400, "EntityTooLarge", StorageFailed),
+        (418, "Teapot", StorageFailed),
+    ],
+)
+def test_what_does_not_pass_is_told_at_once(
+    server: ScriptedServer,
+    make_scripted: MakeScripted,
+    take: Path,
+    status: int,
+    code: str,
+    kind: type[StorageError],
+) -> None:
+    server.script["PUT object"].extend([refusal(status, code)] * 5)
+    with pytest.raises(kind) as caught:
+        make_scripted(server).upload(take, **M4A)
+    assert type(caught.value) is kind
+    assert len(server.asked("PUT object")) <= 2  # botocore asks once more when it is told of another region
+
+
+def test_a_clock_that_is_off(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["PUT object"].append(refusal(403, "RequestTimeTooSkewed", clock_offset_s=1200))
+    with pytest.raises(ClockSkewed, match="20 min behind"):
+        make_scripted(server).upload(take, **M4A)
+
+
+def test_a_missing_bucket_gets_no_put(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["HEAD bucket"].append(Answer(404))
+    with pytest.raises(NoSuchBucket):
+        make_scripted(server).upload(take, **M4A)
+    assert not server.asked("PUT object")
+
+
+def test_a_key_that_may_only_put(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["HEAD bucket"].append(Answer(403))
+    server.script["HEAD object"].append(Answer(403))
+    make_scripted(server).upload(take, **M4A)
+
+
+def test_a_size_that_is_wrong(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["HEAD object"].extend([Answer(headers={"Content-Length": "7"})] * 20)
+    with pytest.raises(CorruptStored, match="7 bytes of 300000"):
+        make_scripted(server, budget_s=0.1).upload(take, **M4A)
+    assert not server.objects
+
+
+def test_a_service_that_says_nothing(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["HEAD bucket"].extend([Answer(wait_s=1)] * 9)
+    with pytest.raises(Unreachable, match="stopped answering"):
+        make_scripted(server, budget_s=0.3, read_timeout_s=0.3).upload(take, **M4A)
+
+
+def test_a_web_page_instead_of_s3(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    page = Answer(405, {"Content-Type": "text/html"}, b"<html><body>Console</body></html>")
+    server.script["PUT object"].extend([page] * 9)
+    with pytest.raises(StorageFailed):
+        make_scripted(server).upload(take, **M4A)
+
+
+@pytest.mark.parametrize("change", ["rewritten", "cut"])
+def test_a_file_that_changes_while_it_is_sent(
+    server: ScriptedServer, make_scripted: MakeScripted, tmp_path: Path, change: str
+) -> None:
+    path = tmp_path / "growing.wav"
+    path.write_bytes(b"a" * 2_000_000)
+    server.script["PUT object"].append(refusal(400, "BadDigest"))
+
+    def meddle(sent: int, _: int) -> None:
+        if sent < 200_000:
+            with path.open("r+b") as file:
+                if change == "cut":
+                    file.truncate(1_000_000)
+                else:
+                    file.seek(1_500_000)
+                    file.write(b"b")
+
+    with pytest.raises(FileChanged):
+        make_scripted(server, read_timeout_s=1).upload(path, **M4A, progress=meddle)
+
+
+def stored(server: ScriptedServer, storage: Storage, take: Path) -> Upload:
+    upload = storage.upload(take, **M4A)
+    assert server.objects
+    return upload
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(302, {"Location": "http://127.0.0.1:1/login"}), "redirects"),
+        (Answer(200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "text/html"),
+        (Answer(206, {"Content-Type": "audio/mp4", "Content-Range": "bytes 0-3/4"}, b"abcd"), "4 bytes"),
+        (
+            Answer(206, {"Content-Type": "audio/mp4", "Content-Range": "bytes 0-63/300000"}, b"x" * 64),
+            "other",
+        ),
+        (Answer(206, {"Content-Type": "audio/mp4"}, b"x" * 64), "None bytes"),
+        (refusal(403, "AccessDenied"), "AccessDenied"),
+        (Answer(200, {"Content-Type": "audio/mp4", "Content-Length": "-1"}), "bytes instead"),
+    ],
+)
+def test_a_stranger_gets_something_else(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path, answer: Answer, says: str
+) -> None:
+    storage = make_scripted(server, budget_s=0.1)
+    upload = stored(server, storage, take)
+    server.script["GET object"].extend([answer] * 9)
+    with pytest.raises((LinkRefused, Unreachable), match=says):
+        storage.verify_link(storage.presign(upload), upload)
+
+
+def test_a_stranger_asks_as_one(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password mine\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    storage = make_scripted(server)
+    upload = stored(server, storage, take)
+    server.script["GET object"].append(refusal(503, "SlowDown"))
+    storage.verify_link(storage.presign(upload), upload)
+    *_, get = server.asked("GET object")
+    assert "authorization" not in get.headers
+    assert get.headers["range"] == "bytes=0-63"
+
+
+def test_a_service_that_ignores_ranges(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    storage = make_scripted(server)
+    upload = stored(server, storage, take)
+    server.script["GET object"].append(Answer(200, {"Content-Type": "audio/mp4"}, take.read_bytes()))
+    storage.verify_link(storage.presign(upload), upload)
+
+
+def test_a_link_dead_on_arrival_blames_the_clock(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path
+) -> None:
+    storage = make_scripted(server)
+    upload = stored(server, storage, take)
+    server.script["GET object"].append(refusal(403, "AccessDenied", clock_offset_s=840))
+    with pytest.raises(ClockSkewed, match="14 min behind"):
+        storage.verify_link(storage.presign(upload), upload)
+
+
+def test_what_stays_after_a_delete_is_told(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    storage = make_scripted(server, budget_s=0.1)
+    upload = stored(server, storage, take)
+    server.script["DELETE object"].extend([Answer(204)] * 3)
+    with pytest.raises(StorageFailed, match="still in bucket"):
+        storage.delete(upload)

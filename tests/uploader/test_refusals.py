@@ -1,0 +1,151 @@
+"""What goes wrong, each with one clear line: at the real service, at dead ports and with bad files."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from onetake.sandbox.storage import SandboxStorage
+from tests.uploader.conftest import M4A, READER, MakeStorage
+from uploader import (
+    CredentialsMissing,
+    FileChanged,
+    FileUnreadable,
+    NoSuchBucket,
+    NotPermitted,
+    SettingsError,
+    Storage,
+    StorageError,
+    TlsFailed,
+    Unreachable,
+    UrlNotPublic,
+    WrongKey,
+    WrongSecret,
+)
+from uploader.stranger import refuse_inside_host
+
+
+def fails(storage: Storage, take: Path, kind: type[StorageError], within_s: float = 5) -> StorageError:
+    started = time.monotonic()
+    with pytest.raises(kind) as caught:
+        storage.upload(take, **M4A)
+    assert time.monotonic() - started < within_s
+    assert type(caught.value) is kind
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+    return caught.value
+
+
+def test_wrong_key(make_storage: MakeStorage, take: Path) -> None:
+    fails(make_storage(access_key_id="NOBODYSKEY"), take, WrongKey)
+
+
+def test_wrong_secret(make_storage: MakeStorage, take: Path) -> None:
+    error = fails(make_storage(secret_access_key="not-the-secret"), take, WrongSecret)
+    assert "not-the-secret" not in f"{error!r}{error.hint}"
+
+
+def test_no_such_bucket(make_storage: MakeStorage, take: Path) -> None:
+    assert "'nowhere'" in fails(make_storage(bucket="nowhere"), take, NoSuchBucket).message
+
+
+def test_no_permission(make_storage: MakeStorage, take: Path) -> None:
+    reader = make_storage(access_key_id=READER.access_key_id, secret_access_key=READER.secret_access_key)
+    fails(reader, take, NotPermitted)
+
+
+def test_nobody_listens(make_storage: MakeStorage, take: Path) -> None:
+    error = fails(make_storage(endpoint="http://127.0.0.1:1"), take, Unreachable)
+    assert "refused" in error.message
+
+
+def test_no_such_host(make_storage: MakeStorage, take: Path) -> None:
+    error = fails(make_storage(endpoint="https://storage.invalid"), take, Unreachable, within_s=15)
+    assert "storage.invalid" in error.message
+
+
+def test_plain_http_behind_https(make_storage: MakeStorage, sandbox: SandboxStorage, take: Path) -> None:
+    endpoint = sandbox.endpoint.replace("http://", "https://")
+    assert "does not speak TLS" in fails(make_storage(endpoint=endpoint), take, TlsFailed).message
+
+
+def test_no_keys(make_storage: MakeStorage, take: Path) -> None:
+    error = fails(make_storage(access_key_id=None, secret_access_key=None), take, CredentialsMissing)
+    assert "ONETAKE_ACCESS_KEY_ID" in error.hint
+    assert "AWS_ACCESS_KEY_ID" in error.hint
+
+
+def test_keys_of_the_environment(
+    make_storage: MakeStorage, sandbox: SandboxStorage, take: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", sandbox.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sandbox.secret_access_key)
+    storage = make_storage(access_key_id=None, secret_access_key=None)
+    storage.delete(storage.upload(take, **M4A))
+
+
+def test_no_such_profile(make_storage: MakeStorage, take: Path) -> None:
+    storage = make_storage(access_key_id=None, secret_access_key=None, profile="nobody")
+    error = fails(storage, take, SettingsError)
+    assert isinstance(error, SettingsError)
+    assert error.setting == "profile"
+
+
+def test_another_file_than_the_one_looked_at(storage: Storage, take: Path) -> None:
+    with pytest.raises(FileChanged):
+        storage.upload(take, **M4A, sha256="0" * 64)
+
+
+def test_files_that_cannot_be_read(storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("gone\n\x1b[31m.m4a", "empty", "fifo", "loop", ".", "nul\0byte"):
+        with pytest.raises(FileUnreadable) as caught:
+            storage.upload(tmp_path / name, **M4A)
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(storage: Storage, take: Path) -> None:
+    take.chmod(0)
+    with pytest.raises(FileUnreadable, match="Permission"):
+        storage.upload(take, **M4A)
+
+
+@pytest.mark.parametrize("suffix", ["", "m4a", ".", ".m/4", "..m4a", ".m4a?", "/x.m4a", ".m4a\n"])
+def test_bad_suffixes(storage: Storage, take: Path, suffix: str) -> None:
+    with pytest.raises(SettingsError):
+        storage.upload(take, content_type="audio/mp4", suffix=suffix)
+
+
+def test_a_link_that_only_we_can_reach(make_storage: MakeStorage, take: Path) -> None:
+    storage = make_storage(public_only=True)
+    with pytest.raises(UrlNotPublic):
+        storage.require_public()
+    upload = storage.upload(take, **M4A)
+    with pytest.raises(UrlNotPublic):
+        storage.verify_link(storage.presign(upload), upload)
+    storage.delete(upload)
+    make_storage().require_public()
+
+
+INSIDE = """
+localhost LOCALHOST. box.local storage.internal minio a.localhost 127.0.0.1 127.1 0x7f000001 2130706433 10.1.2.3
+192.168.0.9 172.16.0.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 198.18.0.1 ::1 [::1] fe80::1%eth0 fc00::1
+::ffff:10.0.0.1 64:ff9b::a00:1 2002:7f00:1::
+"""
+
+
+@pytest.mark.parametrize("host", INSIDE.split())
+def test_hosts_of_the_inside(host: str) -> None:
+    with pytest.raises(UrlNotPublic):
+        refuse_inside_host(host)
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "takes.storage.invalid"])
+def test_hosts_of_the_outside(host: str) -> None:
+    refuse_inside_host(host)

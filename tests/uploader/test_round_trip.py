@@ -1,0 +1,165 @@
+"""A file becomes a URL, the URL serves it, and it is gone again: all at a real S3 service."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onetake.sandbox.storage import SandboxStorage
+from tests.uploader.conftest import M4A, MakeStorage
+from uploader import LinkRefused, Storage
+
+
+def client_of(sandbox: SandboxStorage) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=sandbox.endpoint,
+        region_name=sandbox.region,
+        aws_access_key_id=sandbox.access_key_id,
+        aws_secret_access_key=sandbox.secret_access_key,
+    )
+
+
+def test_a_file_goes_out_and_is_gone_again(storage: Storage, sandbox: SandboxStorage, take: Path) -> None:
+    content = take.read_bytes()
+    upload = storage.upload(take, **M4A, sha256=hashlib.sha256(content).hexdigest().upper())
+    assert (upload.bytes, upload.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert upload.md5 == hashlib.md5(content).hexdigest()
+    assert upload.version_id is None
+    assert upload.first_bytes == content[:64]
+    assert upload.clock_skew_s is not None
+    assert abs(upload.clock_skew_s) < 3
+    link = storage.presign(upload)
+    assert timedelta(minutes=59) < link.expires_at - datetime.now(UTC) <= timedelta(hours=1)
+    storage.verify_link(link, upload)
+    fetched = requests.get(link.url, timeout=10)
+    assert fetched.content == content
+    assert fetched.headers["Content-Type"] == "audio/mp4"
+    assert requests.get(link.url.partition("?")[0], timeout=10).status_code == 403  # private
+    storage.delete(upload)
+    storage.delete(upload)
+    assert requests.get(link.url, timeout=10).status_code == 404
+    assert client_of(sandbox).list_objects_v2(Bucket=sandbox.bucket, Prefix=upload.key)["KeyCount"] == 0
+    with pytest.raises(LinkRefused, match="404"):
+        storage.verify_link(link, upload)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "suffix"), [("audio/mpeg", ".mp3"), ("audio/mp4", ".m4a"), ("audio/wav", ".wav")]
+)
+def test_type_and_suffix_are_kept(storage: Storage, take: Path, content_type: str, suffix: str) -> None:
+    upload = storage.upload(take, content_type=content_type, suffix=suffix)
+    link = storage.presign(upload)
+    storage.verify_link(link, upload)
+    assert requests.get(link.url, timeout=10).headers["Content-Type"] == content_type
+    assert link.url.partition("?")[0].endswith(suffix)
+    storage.delete(upload)
+
+
+def test_keys_are_unguessable_and_keep_prefix_and_suffix(make_storage: MakeStorage, take: Path) -> None:
+    storage = make_storage(prefix="voices/2-")
+    uploads = [storage.upload(take, **M4A) for _ in range(5)]
+    names = {upload.key.removeprefix("voices/2-").removesuffix(".m4a") for upload in uploads}
+    assert len(names) == 5
+    assert all(len(name) == 32 and "take" not in name and name[0] != "-" for name in names)
+    for upload in uploads:
+        storage.verify_link(storage.presign(upload), upload)
+        storage.delete(upload)
+
+
+@pytest.mark.parametrize("name", [b"a b.m4a", b"line\nend.m4a", b"\xff\xfe'\"$(x).m4a", b"-rf", b"\x1b[31mred"])
+def test_any_file_name_goes(storage: Storage, tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(b"x" * 10)
+    for form in (path, str(path), bytes(path)):
+        upload = storage.upload(form, **M4A)
+        assert upload.bytes == 10
+        storage.delete(upload)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(min_size=1, max_size=5000))
+def test_any_content_comes_back(storage: Storage, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any"
+    path.write_bytes(content)
+    upload = storage.upload(path, content_type="audio/wav", suffix=".wav")
+    link = storage.presign(upload)
+    storage.verify_link(link, upload)
+    assert requests.get(link.url, timeout=10).content == content
+    storage.delete(upload)
+
+
+def test_progress_counts_what_goes_over_the_wire(storage: Storage, take: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    storage.delete(storage.upload(take, **M4A, progress=lambda sent, total: seen.append((sent, total))))
+    assert seen == sorted(set(seen))
+    assert seen[-1] == (300_000, 300_000)
+
+
+def test_one_storage_serves_many_threads(storage: Storage, take: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        uploads = list(threads.map(lambda _: storage.upload(take, **M4A), range(24)))
+        assert len({upload.key for upload in uploads}) == 24
+        list(threads.map(storage.delete, uploads))
+
+
+def test_every_version_is_deleted(make_storage: MakeStorage, sandbox: SandboxStorage, take: Path) -> None:
+    client = client_of(sandbox)
+    client.create_bucket(Bucket="versioned")
+    client.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    storage = make_storage(bucket="versioned")
+    upload = storage.upload(take, **M4A)
+    assert upload.version_id
+    client.put_object(Bucket="versioned", Key=upload.key, Body=b"as a repeated try would")
+    client.delete_object(Bucket="versioned", Key=upload.key)
+    assert len(client.list_object_versions(Bucket="versioned")["Versions"]) == 2
+    storage.delete(upload)
+    left = client.list_object_versions(Bucket="versioned")
+    assert not left.get("Versions")
+    assert not left.get("DeleteMarkers")
+    storage.delete(upload)
+
+
+def test_round_trip_leaves_nothing(make_storage: MakeStorage, sandbox: SandboxStorage) -> None:
+    trip = make_storage(prefix="doctor/").round_trip()
+    assert 0 < trip.seconds < 10
+    assert trip.clock_skew_s is not None
+    assert abs(trip.clock_skew_s) < 3
+    assert client_of(sandbox).list_objects_v2(Bucket=sandbox.bucket, Prefix="doctor/")["KeyCount"] == 0
+
+
+def test_an_expired_link_is_refused(make_storage: MakeStorage, take: Path) -> None:
+    storage = make_storage(url_expires_s=1)
+    upload = storage.upload(take, **M4A)
+    link = storage.presign(upload)
+    time.sleep(2.2)
+    with pytest.raises(LinkRefused, match="403"):
+        storage.verify_link(link, upload)
+    storage.delete(upload)
+
+
+def test_a_tampered_link_is_refused(storage: Storage, take: Path) -> None:
+    upload = storage.upload(take, **M4A)
+    link = storage.presign(upload)
+    last = "0" if link.url[-1] != "0" else "1"
+    with pytest.raises(LinkRefused, match="SignatureDoesNotMatch"):
+        storage.verify_link(type(link)(link.url[:-1] + last, link.expires_at), upload)
+    storage.delete(upload)
+
+
+def test_describe_names_the_place_and_no_secret(storage: Storage, sandbox: SandboxStorage) -> None:
+    told = storage.describe()
+    assert told["endpoint"] == sandbox.endpoint
+    assert told["addressing"] == "path"
+    assert sandbox.secret_access_key not in str(told)

@@ -1,0 +1,99 @@
+"""S3 alone: a file becomes a URL that a stranger can fetch.
+
+>>> from uploader import Storage, StorageSettings
+>>> storage = Storage(StorageSettings(bucket="takes", provider="aws", region="eu-west-1"))
+>>> upload = storage.upload("take.m4a", content_type="audio/mp4", suffix=".m4a")
+>>> link = storage.presign(upload)
+>>> storage.verify_link(link, upload)
+>>> storage.delete(upload)
+
+Nothing here prints, exits or knows what is in the file. Every failure is a `StorageError` with a `message`,
+a `kind` and a `hint`. Importing this package costs nothing: boto3 and requests are imported when a `Storage`
+does work.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uploader.errors import (
+        BadBucketName,
+        ClockSkewed,
+        CorruptStored,
+        CredentialsExpired,
+        CredentialsMissing,
+        FileChanged,
+        FileUnreadable,
+        LinkRefused,
+        NoSuchBucket,
+        NotPermitted,
+        ObjectMissing,
+        SettingsError,
+        StorageError,
+        StorageFailed,
+        TlsFailed,
+        Unreachable,
+        UrlNotPublic,
+        WrongKey,
+        WrongRegion,
+        WrongSecret,
+    )
+    from uploader.providers import PROVIDERS, Provider
+    from uploader.results import Link, RoundTrip, Upload
+    from uploader.settings import StorageSettings
+    from uploader.storage import Storage
+
+__all__ = [
+    "PROVIDERS",
+    "BadBucketName",
+    "ClockSkewed",
+    "CorruptStored",
+    "CredentialsExpired",
+    "CredentialsMissing",
+    "FileChanged",
+    "FileUnreadable",
+    "Link",
+    "LinkRefused",
+    "NoSuchBucket",
+    "NotPermitted",
+    "ObjectMissing",
+    "Provider",
+    "RoundTrip",
+    "SettingsError",
+    "Storage",
+    "StorageError",
+    "StorageFailed",
+    "StorageSettings",
+    "TlsFailed",
+    "Unreachable",
+    "Upload",
+    "UrlNotPublic",
+    "WrongKey",
+    "WrongRegion",
+    "WrongSecret",
+]
+
+_ROOMS = {
+    "PROVIDERS": "providers",
+    "Provider": "providers",
+    "Link": "results",
+    "RoundTrip": "results",
+    "Upload": "results",
+    "Storage": "storage",
+    "StorageSettings": "settings",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Whatever is in no other room is an error class.
+    value: object = getattr(import_module(f"uploader.{_ROOMS.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,139 @@
+"""The file's side of an upload: opening, fingerprinting and streaming it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from uploader.errors import FileChanged, FileUnreadable
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes sent so far and in all; the former starts again at 0 when a try is repeated."""
+
+FIRST_BYTES = 64
+_CHUNK = 1 << 20
+_Bytes = bytes  # `Fingerprint.bytes` hides the name
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What identifies a content: its size in bytes, hex digests, and first (at most 64) bytes."""
+
+    bytes: int
+    md5: str
+    sha256: str
+    first_bytes: _Bytes
+
+
+def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    """A path made fit for a message: line ends, escape codes and stray bytes are escaped."""
+    text = os.fsdecode(path)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+@contextmanager
+def opened(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Iterator[BinaryIO]:
+    """The file, open for reading.
+
+    Raises:
+        FileUnreadable: It is missing, not a regular file (a FIFO would wait for ever), or may not be read.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a bytes path is no pathlib.Path
+            raise FileUnreadable(f"{shown(path)} is not a regular file")
+        stream = open(path, "rb")  # noqa: PTH123, SIM115 - as above; closed below
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise FileUnreadable(f"{shown(path)} cannot be read: {reason}") from error
+    with stream:
+        yield stream
+
+
+def fingerprint(stream: BinaryIO, name: str) -> Fingerprint:
+    """Read the whole stream once, in chunks, and leave it at its start.
+
+    Raises:
+        FileUnreadable: Reading fails, or there is nothing in it.
+    """
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    size, first_bytes = 0, b""
+    try:
+        stream.seek(0)
+        while chunk := stream.read(_CHUNK):
+            first_bytes = first_bytes or chunk[:FIRST_BYTES]
+            md5.update(chunk)
+            sha256.update(chunk)
+            size += len(chunk)
+        stream.seek(0)
+    except OSError as error:
+        raise FileUnreadable(f"{name} cannot be read: {error.strerror or error}") from error
+    if not size:
+        raise FileUnreadable(f"{name} is empty", "There is nothing to upload.")
+    return Fingerprint(size, md5.hexdigest(), sha256.hexdigest(), first_bytes)
+
+
+class Content:
+    """A file-like body for one put: streams the open file, tells progress, knows when the file is another.
+
+    botocore reads a body once more before sending it where it has to sign the payload (plain http), so
+    progress counts only from `start_sending` on.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, progress: Progress | None = None) -> None:
+        self._stream = stream
+        self._name = name
+        self._progress = progress
+        self._sending = False
+        self.fingerprint = fingerprint(stream, name)
+        self.left_this_machine = False
+
+    def __len__(self) -> int:
+        return self.fingerprint.bytes
+
+    def start_sending(self) -> None:
+        """What is read from now on goes over the wire."""
+        self._sending = True
+
+    def rewind(self) -> None:
+        """Back to the start, and not sending, for another try."""
+        self._sending = False
+        self._stream.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next at most `size` bytes.
+
+        Raises:
+            OSError: The file ends before the size that was announced (it was cut while it was sent).
+        """
+        position = self._stream.tell()
+        data = self._stream.read(min(size, len(self) - position) if size >= 0 else len(self) - position)
+        if not data and size != 0 and position < len(self):
+            raise OSError("the file ends early")
+        if self._sending and data:
+            self.left_this_machine = True
+            if self._progress is not None:
+                self._progress(position + len(data), len(self))
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a position in the file."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position in the file, in bytes."""
+        return self._stream.tell()
+
+    def require_unchanged(self) -> None:
+        """Read the file again and compare.
+
+        Raises:
+            FileChanged: It is not what it was when this object was made.
+            FileUnreadable: It cannot be read any more.
+        """
+        if fingerprint(self._stream, self._name) != self.fingerprint:
+            raise FileChanged(f"{self._name} changed while it was being sent")
