@@ -1,0 +1,82 @@
+"""Typed client of the voice-cloning and speech (T2A) endpoints: HTTP alone, no files, no terminal.
+
+    from client import CloneClient, CloneOptions
+
+    voice = CloneClient("key").clone("https://storage.example/take.mp3?signature", CloneOptions())
+
+Importing this package costs nothing: names are loaded when they are first used, and the HTTP library when the
+first call is made.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from client.api import CloneClient
+    from client.clone_types import ClonedVoice, CloneOptions
+    from client.errors import (
+        AudioRefused,
+        BalanceTooLow,
+        InvalidArgument,
+        KeyRefused,
+        NonsenseAnswer,
+        NotPermitted,
+        OutcomeUnknown,
+        RateLimited,
+        RequestRefused,
+        ServerFailed,
+        ServiceError,
+        ServiceUnreachable,
+        TextRefused,
+        VoiceNotFound,
+    )
+    from client.models import CLONE_MODELS, SPEECH_MODELS
+    from client.speech_types import Speech, SpeechRequest
+
+__all__ = [
+    "CLONE_MODELS",
+    "SPEECH_MODELS",
+    "AudioRefused",
+    "BalanceTooLow",
+    "CloneClient",
+    "CloneOptions",
+    "ClonedVoice",
+    "InvalidArgument",
+    "KeyRefused",
+    "NonsenseAnswer",
+    "NotPermitted",
+    "OutcomeUnknown",
+    "RateLimited",
+    "RequestRefused",
+    "ServerFailed",
+    "ServiceError",
+    "ServiceUnreachable",
+    "Speech",
+    "SpeechRequest",
+    "TextRefused",
+    "VoiceNotFound",
+]
+
+_ROOMS = {
+    "CLONE_MODELS": "models",
+    "SPEECH_MODELS": "models",
+    "CloneClient": "api",
+    "CloneOptions": "clone_types",
+    "ClonedVoice": "clone_types",
+    "Speech": "speech_types",
+    "SpeechRequest": "speech_types",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'client' has no attribute {name!r}")
+    found: object = getattr(import_module(f"client.{_ROOMS.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

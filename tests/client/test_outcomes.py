@@ -1,0 +1,171 @@
+"""Sent or not, answered or not: the difference between a harmless failure and one that may have cost money."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+from client import CloneClient, OutcomeUnknown, ServiceUnreachable
+from tests.client.conftest import AUDIO_URL, KEY, Met
+from tests.client.scripted_server import (
+    Behaviour,
+    ScriptedServer,
+    closes_after_reading,
+    closes_before_reading,
+    never_reads,
+    repeats_forever,
+    says,
+    stalls,
+)
+
+CloneFrom = Callable[..., Met]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        closes_before_reading,
+        closes_after_reading,
+        says(b"SSH-2.0-OpenSSH\r\n"),
+        says(b"HTTP/1.1 200"),
+        says(b"HTTP/1.1 abc\r\n\r\n"),
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"),
+        says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"),
+        says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        says(b"HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\n{"),
+        says(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnot gzip"),
+        repeats_forever(b"HTTP/1.1 200 OK\r\n\r\n", b"y" * 65536),
+        repeats_forever(b"HTTP/1.1 200 OK\r\n", b"X-More: more\r\n"),
+        repeats_forever(b"HTTP/1.1 200 OK\r\nX-Long: ", b"y" * 65536),
+    ],
+)
+def test_a_lost_answer_leaves_the_outcome_unknown_and_is_not_asked_for_again(
+    clone_from: CloneFrom, behaviour: Behaviour
+) -> None:
+    met = clone_from(behaviour, retry_budget_s=60)
+    assert isinstance(met.error, OutcomeUnknown), met.error
+    assert met.server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        stalls,
+        never_reads,
+        repeats_forever(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"y", 0.02),
+        repeats_forever(b"HTTP/1.1 200 OK\r\n\r\n{", b" ", 0.02),
+        repeats_forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
+    ],
+)
+def test_an_answer_that_never_ends_is_left_at_the_deadline(clone_from: CloneFrom, behaviour: Behaviour) -> None:
+    begun = time.monotonic()
+    met = clone_from(behaviour, clone_timeout_s=0.4, retry_budget_s=60)
+    assert type(met.error) is OutcomeUnknown
+    assert "0.4 s" in met.error.message
+    assert time.monotonic() - begun < 2
+    assert met.server.connections == 1
+
+
+def test_the_connection_is_cut_at_the_deadline() -> None:
+    cut: list[float] = []
+
+    def trickles_until_cut(line: socket.socket, server: ScriptedServer) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        try:
+            while not server.leaving.is_set():
+                line.sendall(b"y")
+                time.sleep(0.02)
+        except OSError:
+            cut.append(time.monotonic())
+
+    begun = time.monotonic()
+    with ScriptedServer(trickles_until_cut) as server:
+        with pytest.raises(OutcomeUnknown):
+            CloneClient(KEY, server.base_url, clone_timeout_s=0.3).clone(AUDIO_URL)
+        while not cut and time.monotonic() - begun < 3:
+            time.sleep(0.02)
+    assert cut
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("base_url", "why"),
+    [
+        (f"http://127.0.0.1:{free_port()}", "refused"),
+        ("https://nonexistent.invalid", "resolved"),
+    ],
+    ids=["refused", "no-such-host"],
+)
+def test_no_connection_is_surely_not_sent_and_tried_three_times(base_url: str, why: str) -> None:
+    pauses: list[float] = []
+    client = CloneClient(KEY, base_url, retry_budget_s=30, on_retry=lambda pause, error: pauses.append(pause))
+    with pytest.raises(ServiceUnreachable, match=why) as caught:
+        client.clone(AUDIO_URL)
+    assert "nothing was sent" in caught.value.message
+    assert len(pauses) == 2
+
+
+def test_a_service_that_comes_back_is_reached() -> None:
+    port = free_port()
+    servers: list[ScriptedServer] = []
+
+    def bring_up(pause: float, error: Exception) -> None:
+        revived = ScriptedServer(says(b'HTTP/1.1 200 OK\r\n\r\n{"voice_id": "v"}'), port=port)
+        servers.append(revived.__enter__())
+
+    client = CloneClient(KEY, f"http://127.0.0.1:{port}", on_retry=bring_up)
+    assert client.clone(AUDIO_URL).voice_id == "v"
+    servers[0].__exit__(None, None, None)
+
+
+def plain_words(line: socket.socket, server: ScriptedServer) -> None:
+    line.recv(1000)
+    line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def says_nothing(line: socket.socket, server: ScriptedServer) -> None:
+    server.leaving.wait(10)
+
+
+@pytest.mark.parametrize("behaviour", [plain_words, says_nothing, closes_before_reading])
+def test_no_secure_connection_is_surely_not_sent(behaviour: Behaviour) -> None:
+    with ScriptedServer(behaviour) as server:
+        client = CloneClient(KEY, server.base_url.replace("http:", "https:"), connect_timeout_s=0.4)
+        with pytest.raises(ServiceUnreachable) as caught:
+            client.clone(AUDIO_URL)
+        assert "nothing was sent" in caught.value.message
+        assert KEY.encode() not in b"".join(server.requests)
+
+
+def test_a_proxy_that_refuses_is_surely_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
+        with pytest.raises(ServiceUnreachable, match="proxy"):
+            CloneClient(KEY, "https://api.example", retry_budget_s=0).clone(AUDIO_URL)
+        assert proxy.requests[0].startswith(b"CONNECT api.example:443")
+        assert KEY.encode() not in proxy.requests[0]
+
+
+def test_loopback_is_reached_directly_whatever_the_proxy_settings_say(
+    clone_from: CloneFrom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
+    assert clone_from(says(b'HTTP/1.1 200 OK\r\n\r\n{"voice_id": "v"}')).voice is not None
+
+
+def test_early_refusals_are_understood_although_the_body_was_not_read(clone_from: CloneFrom) -> None:
+    def refuses_at_once(line: socket.socket, server: ScriptedServer) -> None:
+        line.sendall(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        line.recv(65536)
+
+    met = clone_from(refuses_at_once)
+    assert met.error is not None
+    assert met.error.kind == "key-refused"

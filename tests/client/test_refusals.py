@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import client
+from client import AudioRefused, NonsenseAnswer, OutcomeUnknown, RequestRefused, ServerFailed, ServiceError
+from client.codes import CODES, REASONS
+from tests.client.conftest import Met
+from tests.client.scripted_server import answers, http, pages, says
+
+CloneFrom = Callable[..., Met]
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+@pytest.mark.parametrize("status", [200, 400])
+def test_each_number_becomes_its_error(clone_from: CloneFrom, code: int, status: int) -> None:
+    body = {"base_resp": {"status_code": code, "status_msg": "so they say"}, "trace_id": "t-1"}
+    met = clone_from(answers(status, body))
+    assert type(met.error) is CODES[code].error
+    assert (met.error.code, met.error.trace_id, met.error.http_status) == (code, "t-1", status)
+    assert CODES[code].says in met.error.message
+    assert "so they say" in met.error.message
+    assert met.error.hint
+    assert len(met.server.requests) == 1
+
+
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_each_reason_becomes_its_error(clone_from: CloneFrom, reason: str) -> None:
+    met = clone_from(answers(400, {"code": 400, "reason": reason, "message": "no", "metadata": {}}))
+    assert type(met.error) is REASONS[reason].error
+    assert (met.error.reason, met.error.code) == (reason, None)
+    assert len(met.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "name"),
+    [
+        (400, {}, "RequestRefused"),
+        (401, {}, "KeyRefused"),
+        (402, {}, "BalanceTooLow"),
+        (403, {}, "NotPermitted"),
+        (404, {"code": 404, "reason": "API_NOT_FOUND"}, "RequestRefused"),
+        (403, {"reason": "NOT_ENOUGH_BALANCE"}, "BalanceTooLow"),
+        (418, {}, "RequestRefused"),
+        (429, {}, "RateLimited"),
+        (429, {"code": 1008}, "RateLimited"),
+        (500, {"code": 500, "reason": "BILLING_FAILED", "message": "m"}, "ServerFailed"),
+        (500, {"message": "internal"}, "ServerFailed"),
+        (500, {"message": "clone failed, code: 2037"}, "AudioRefused"),
+        (500, {}, "OutcomeUnknown"),
+        (502, {"message": "bad gateway"}, "OutcomeUnknown"),
+        (503, {"code": 503, "reason": "SERVICE_NOT_AVAILABLE", "message": "m"}, "ServerFailed"),
+        (503, {}, "OutcomeUnknown"),
+        (504, {"code": 504, "message": "gateway timeout"}, "OutcomeUnknown"),
+        (599, [], "OutcomeUnknown"),
+        (200, {}, "NonsenseAnswer"),
+        (200, [], "NonsenseAnswer"),
+        (200, "voice", "NonsenseAnswer"),
+        (200, {"message": "success", "code": 0}, "NonsenseAnswer"),
+        (200, {"base_resp": {"status_code": 0, "status_msg": "success"}}, "NonsenseAnswer"),
+        (200, {"base_resp": {"status_code": 9999, "status_msg": "new"}}, "ServerFailed"),
+        (200, {"code": 401, "reason": "FAILED_TO_AUTH", "message": "m"}, "KeyRefused"),
+        (200, {"code": 403, "message": "m"}, "NotPermitted"),
+        (200, {"code": "2037", "message": "m"}, "AudioRefused"),
+        (204, {}, "NonsenseAnswer"),
+        (200, {"voice_id": ""}, "NonsenseAnswer"),
+        (200, {"voice_id": None}, "NonsenseAnswer"),
+        (200, {"voice_id": 17}, "NonsenseAnswer"),
+        (200, {"voice_id": "a\nb"}, "NonsenseAnswer"),
+        (200, {"voice_id": "\x1b[31mred"}, "NonsenseAnswer"),
+        (200, {"voice_id": "v" * 257}, "NonsenseAnswer"),
+        (400, {"voice_id": "v"}, "RequestRefused"),
+    ],
+)
+def test_each_status_and_shape_becomes_its_error(clone_from: CloneFrom, status: int, body: Any, name: str) -> None:
+    met = clone_from(answers(status, body))
+    assert met.error is not None
+    assert type(met.error) is getattr(client, name), met.error
+    assert met.error.message.isprintable()
+    assert len(met.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "kind"),
+    [
+        ("invalid params, invalid file ext", None, AudioRefused),
+        ("MiniMax error 2037: voice duration", 2037, AudioRefused),
+        ("clone failed (2048)", 2048, AudioRefused),
+        ("status_code=1044", 1044, AudioRefused),
+        ("text must have at most 2048 characters", None, RequestRefused),
+        ("at most 1000 characters", None, RequestRefused),
+        ("took 12037 ms", None, RequestRefused),
+        ("version 3.2037", None, RequestRefused),
+    ],
+)
+def test_numbers_and_phrases_in_a_gateways_message_count(
+    clone_from: CloneFrom, message: str, code: int | None, kind: type[ServiceError]
+) -> None:
+    met = clone_from(answers(400, {"code": 400, "reason": "INVALID_REQUEST_BODY", "message": message}))
+    assert type(met.error) is kind
+    assert met.error.code == code
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "kind"),
+    [
+        (1000, "unknown error", ServerFailed),
+        (1000, "failed to decode audio", AudioRefused),
+        (2013, "invalid params, invalid file ext", AudioRefused),
+        (2013, "invalid params", RequestRefused),
+    ],
+)
+def test_a_phrase_says_what_a_vague_number_means(
+    clone_from: CloneFrom, code: int, message: str, kind: type[ServiceError]
+) -> None:
+    met = clone_from(answers(200, {"base_resp": {"status_code": code, "status_msg": message}}))
+    assert type(met.error) is kind
+    assert met.error.code == code
+
+
+def test_a_voice_is_never_lost_to_an_error_beside_it(clone_from: CloneFrom) -> None:
+    body = {"voice_id": "voice_1", "base_resp": {"status_code": 1000, "status_msg": "unknown"}}
+    met = clone_from(answers(200, body))
+    assert met.voice is not None
+    assert met.voice.voice_id == "voice_1"
+    assert met.voice.raw == body
+
+
+def test_a_voice_is_not_lost_when_only_the_end_of_its_answer_is(clone_from: CloneFrom) -> None:
+    met = clone_from(says(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"voice_id": "voice_1"}'))
+    assert met.voice is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (200, "NonsenseAnswer"),
+        (401, "KeyRefused"),
+        (403, "NotPermitted"),
+        (429, "RateLimited"),
+        (500, "OutcomeUnknown"),
+        (502, "OutcomeUnknown"),
+        (503, "OutcomeUnknown"),
+        (504, "OutcomeUnknown"),
+    ],
+)
+def test_web_pages_instead_of_json(clone_from: CloneFrom, status: int, name: str) -> None:
+    met = clone_from(pages(status))
+    assert type(met.error) is getattr(client, name)
+    assert len(met.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b"[" * 100_000, b'{"voice_id": "\\ud800"}', b'{"voice_id":', b"null"]
+)
+def test_garbage_with_status_200(clone_from: CloneFrom, body: bytes) -> None:
+    met = clone_from(says(http(200, body)))
+    assert type(met.error) is NonsenseAnswer
+    assert isinstance(met.error, OutcomeUnknown)
+
+
+def test_a_byte_order_mark_does_not_lose_a_voice(clone_from: CloneFrom) -> None:
+    assert clone_from(says(http(200, b'\xef\xbb\xbf{"voice_id": "v"}'))).voice is not None
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(clone_from: CloneFrom, status: int) -> None:
+    met = clone_from(answers(status, {}, "Location: http://127.0.0.1:1/elsewhere"))
+    assert type(met.error) is RequestRefused
+    assert "base URL" in met.error.hint
+    assert len(met.server.requests) == 1
+
+
+def test_messages_are_bounded_and_without_escape_codes(clone_from: CloneFrom) -> None:
+    met = clone_from(answers(400, {"message": "\x1b[2J\u202e\r\n" + "long " * 10_000}))
+    assert met.error is not None
+    assert len(met.error.message) < 500
+    assert met.error.message.isprintable()

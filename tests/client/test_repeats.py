@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client import RateLimited, ServiceError
+from client.answers import retry_after_s
+from tests.client.conftest import Met
+from tests.client.scripted_server import Behaviour, answers, pages
+
+CloneFrom = Callable[..., Met]
+GOOD = answers(200, {"voice_id": "v"})
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [
+        answers(429, {}, "Retry-After: 0"),
+        pages(429, "Retry-After: 0"),
+        *(answers(200, {"base_resp": {"status_code": code}}, "Retry-After: 0") for code in (1002, 1039, 1041, 2045)),
+    ],
+)
+def test_a_limited_call_is_made_again(clone_from: CloneFrom, limited: Behaviour) -> None:
+    met = clone_from(limited, limited, GOOD, retry_budget_s=10)
+    assert met.voice is not None
+    assert len(met.server.requests) == 3
+
+
+def test_retry_after_in_seconds_is_obeyed(clone_from: CloneFrom) -> None:
+    seen: list[tuple[float, ServiceError]] = []
+    begun = time.monotonic()
+    met = clone_from(
+        answers(429, {}, "Retry-After: 1"),
+        GOOD,
+        retry_budget_s=10,
+        on_retry=lambda pause, error: seen.append((pause, error)),
+    )
+    assert met.voice is not None
+    assert time.monotonic() - begun >= 1
+    assert seen[0][0] == 1.0
+    assert isinstance(seen[0][1], RateLimited)
+
+
+def test_retry_after_as_a_date_is_obeyed(clone_from: CloneFrom) -> None:
+    pauses: list[float] = []
+    when = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    met = clone_from(
+        answers(429, {}, f"Retry-After: {when}"),
+        GOOD,
+        retry_budget_s=10,
+        on_retry=lambda pause, error: pauses.append(pause),
+    )
+    assert met.voice is not None
+    assert 0.1 <= pauses[0] <= 2
+
+
+def test_a_limit_without_retry_after_backs_off(clone_from: CloneFrom) -> None:
+    pauses: list[float] = []
+    met = clone_from(answers(429, {}), GOOD, retry_budget_s=10, on_retry=lambda pause, error: pauses.append(pause))
+    assert met.voice is not None
+    assert 0.7 <= pauses[0] <= 1.3
+
+
+def test_a_wait_beyond_the_budget_is_told_at_once(clone_from: CloneFrom) -> None:
+    begun = time.monotonic()
+    met = clone_from(answers(429, {}, "Retry-After: 3600"), retry_budget_s=10)
+    assert isinstance(met.error, RateLimited)
+    assert met.error.retry_after_s == 3600
+    assert time.monotonic() - begun < 1
+    assert len(met.server.requests) == 1
+
+
+def test_a_server_that_always_says_at_once_is_not_flooded(clone_from: CloneFrom) -> None:
+    met = clone_from(answers(429, {}, "Retry-After: 0"), retry_budget_s=30)
+    assert isinstance(met.error, RateLimited)
+    assert len(met.server.requests) == 8
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        answers(500, {"code": 500, "reason": "TASK_FAILED", "message": "m"}, "Retry-After: 0"),
+        answers(500, {"base_resp": {"status_code": 1002}}, "Retry-After: 0"),
+        answers(503, {"code": 503, "reason": "SERVICE_NOT_AVAILABLE", "message": "m"}, "Retry-After: 0"),
+        pages(502, "Retry-After: 0"),
+        pages(200),
+        answers(401, {}),
+        answers(200, {"base_resp": {"status_code": 1001, "status_msg": "timeout"}}),
+    ],
+)
+def test_nothing_else_is_ever_sent_twice(clone_from: CloneFrom, failing: Behaviour) -> None:
+    met = clone_from(failing, GOOD, retry_budget_s=30)
+    assert met.error is not None
+    assert len(met.server.requests) == 1
+
+
+@given(st.text(max_size=40))
+def test_any_retry_after_header_is_a_time_or_nothing(header: str) -> None:
+    seconds = retry_after_s(header, datetime.now(UTC))
+    assert seconds is None or 0 <= seconds < 1e12
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-5", "1e9", "9" * 400, "nan", "Mon, 99 Foo 2026 00:00:00 GMT"])
+def test_headers_that_are_no_time(header: str) -> None:
+    assert retry_after_s(header, datetime.now(UTC)) is None
