@@ -1,0 +1,106 @@
+"""What the service would have charged, and the voices that live."""
+
+from __future__ import annotations
+
+import threading
+import unicodedata
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+LIFETIME = timedelta(hours=168)
+
+
+class Voice(Struct):
+    """A voice, and the seconds of its recording that it speaks with (mono, 16-bit, 32 kHz)."""
+
+    voice_id: str
+    created_at: datetime
+    sample: NDArray[np.int16]
+    kept: bool = False
+
+    def lives(self, now: datetime) -> bool:
+        """Tell whether the voice exists at a moment."""
+        return self.kept or now < self.created_at + LIFETIME
+
+
+class Account:
+    """The books of one stand-in; every method may be called by several threads."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._voices: dict[str, Voice] = {}
+        self._clones = 0
+        self._characters = 0
+        self._requests = 0
+        self._refused = 0
+        self._stored_types: list[str] = []
+
+    def count_request(self) -> None:
+        """Count a call to a priced endpoint, whatever comes of it."""
+        with self._lock:
+            self._requests += 1
+
+    def count_refusal(self) -> None:
+        """Count a call that was refused."""
+        with self._lock:
+            self._refused += 1
+
+    def note_stored_type(self, content_type: str) -> None:
+        """Remember the ``Content-Type`` that came with a recording."""
+        with self._lock:
+            self._stored_types.append(content_type)
+
+    def open_voice(self, sample: NDArray[np.int16], trial_text: str) -> Voice:
+        """Make a voice, and charge for it and for its trial listening."""
+        voice = Voice(f"voice_{uuid.uuid4()}", self._now(), sample)
+        with self._lock:
+            self._voices[voice.voice_id] = voice
+            self._clones += 1
+            self._characters += billed_characters(trial_text)
+        return voice
+
+    def living(self, voice_id: str) -> Voice | None:
+        """Find a voice that exists now."""
+        with self._lock:
+            voice = self._voices.get(voice_id)
+            return voice if voice is not None and voice.lives(self._now()) else None
+
+    def keep(self, voice: Voice, text: str) -> None:
+        """Keep a voice for good because it spoke, and charge for the text."""
+        with self._lock:
+            voice.kept = True
+            self._characters += billed_characters(text)
+
+    def statement(self) -> dict[str, Any]:
+        """Tell everything, fit for JSON; voices that expired are left out."""
+        now = self._now()
+        with self._lock:
+            return {
+                "clones_charged": self._clones,
+                "characters_charged": self._characters,
+                "voices": [_entry(voice) for voice in self._voices.values() if voice.lives(now)],
+                "requests": self._requests,
+                "refused": self._refused,
+                "stored_types": list(self._stored_types),
+            }
+
+
+def billed_characters(text: str) -> int:
+    """Count characters as the service bills them: a Chinese (wide) one is two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _entry(voice: Voice) -> dict[str, Any]:
+    return {
+        "voice_id": voice.voice_id,
+        "created_at": voice.created_at.isoformat(),
+        "expires_at": (voice.created_at + LIFETIME).isoformat(),
+        "kept": voice.kept,
+    }

@@ -1,0 +1,161 @@
+"""Downloading a recording and hearing what is in it, sharing nothing with the checks."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections import Counter
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+import av
+import numpy as np
+import requests
+from av.audio import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from onetake.sandbox.endpoint.refusals import Refusal, bad_field, gateway, maker
+
+LARGEST_BYTES: Final = 20 * 1024 * 1024
+SHORTEST_S: Final = 10.0
+LONGEST_S: Final = 300.0
+PROMPT_LIMIT_S: Final = 8.0
+SAMPLE_RATE_HZ: Final = 32000
+_SAMPLE_S: Final = 10
+_ENDINGS: Final = (".mp3", ".m4a", ".wav")
+_DOWNLOAD_S: Final = 30.0
+# Never playlists or scripts: those make FFmpeg open other files.
+_FORMATS: Final = "wav,mp3,mov,mp4,m4a,3gp,3g2,mj2"
+_MOST_BAD_PACKETS: Final = 100
+
+
+class Heard(Struct):
+    """A decoded recording: its length, and its first seconds as mono, 16-bit, 32 kHz."""
+
+    duration_s: float
+    channels: int
+    sample: NDArray[np.int16]
+
+
+def download(url: str, field: str) -> tuple[bytes, str]:
+    """Fetch a recording; answers its bytes and the ``Content-Type`` that came with them. Raises `Refusal`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.path.lower().endswith(_ENDINGS):
+        raise maker(2013, "invalid params, invalid file ext")
+    if not _is_loopback(parts.hostname):
+        raise bad_field(f"{field}: this is a sandbox, which fetches from this machine (loopback) only")
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            with session.get(url, stream=True, timeout=(5, _DOWNLOAD_S), allow_redirects=False) as answer:
+                if answer.status_code != 200:
+                    raise maker(2013, f"invalid params, invalid file ext (download: HTTP {answer.status_code})")
+                return _content(answer), answer.headers.get("Content-Type", "")
+    except requests.RequestException:
+        raise maker(2013, "invalid params, invalid file ext (download failed)") from None
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _content(answer: requests.Response) -> bytes:
+    content = bytearray()
+    deadline = time.monotonic() + _DOWNLOAD_S
+    for chunk in answer.iter_content(65536):
+        content += chunk
+        if len(content) > LARGEST_BYTES:
+            raise gateway(400, "INVALID_AUDIO_FILE", "the audio file is larger than 20 MB")
+        if time.monotonic() > deadline:
+            raise maker(2013, "invalid params, invalid file ext (download too slow)")
+    return bytes(content)
+
+
+def check_source(heard: Heard) -> None:
+    """Refuse a recording that is too short or too long."""
+    _check_channels(heard)
+    if not SHORTEST_S <= heard.duration_s <= LONGEST_S:
+        raise maker(2037, f"voice duration too short or too long ({heard.duration_s:.2f} s)")
+
+
+def check_prompt(heard: Heard) -> None:
+    """Refuse a prompt clip that is too long."""
+    _check_channels(heard)
+    if heard.duration_s >= PROMPT_LIMIT_S:
+        raise maker(2048, f"prompt audio too long ({heard.duration_s:.2f} s)")
+
+
+def _check_channels(heard: Heard) -> None:
+    if heard.channels > 2:
+        raise gateway(400, "INVALID_AUDIO_FILE", "the audio file must be mono or stereo")
+
+
+def listen(content: bytes) -> Heard:
+    """Decode a whole file, counting what comes out of it; raises `Refusal` for what is no recording."""
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    try:
+        with av.open(io.BytesIO(content), "r", options=options, metadata_errors="ignore") as container:
+            heard = _decode(container, _sound_stream(container))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _unreadable(f"cannot be read ({type(error).__name__})") from None
+    if not heard.duration_s:
+        raise _unreadable("holds no sound")
+    return heard
+
+
+def _unreadable(why: str) -> Refusal:
+    return gateway(400, "INVALID_AUDIO_FILE", f"the audio file {why}; mp3, m4a or wav is needed")
+
+
+def _sound_stream(container: InputContainer) -> AudioStream:
+    pictures = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not container.streams.audio or pictures:
+        raise _unreadable("is a video" if pictures else "holds no audio stream")
+    stream = container.streams.audio[0]
+    # None where FFmpeg knows no decoder, whatever the type stubs say.
+    codec = getattr(stream.codec_context, "name", "") or ""
+    family = container.format.name
+    lawful = (
+        (family == "mp3" and codec.startswith("mp3"))
+        or ("m4a" in family and codec == "aac")
+        or (family == "wav" and codec.startswith("pcm_") and not codec.endswith("law"))
+    )
+    if not lawful:
+        raise _unreadable(f"is {codec or 'unknown'} in {family}")
+    return stream
+
+
+def _decode(container: InputContainer, stream: AudioStream) -> Heard:
+    heard = Heard(0.0, 0, np.zeros(0, np.int16))
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE_HZ)
+    pieces: list[NDArray[np.int16]] = []
+    wanted = _SAMPLE_S * SAMPLE_RATE_HZ
+    bad = 0
+    samples: Counter[int] = Counter()  # by sample rate, since the limits are exact and sums of seconds are not
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            bad += 1
+            if bad > _MOST_BAD_PACKETS:
+                raise
+            continue
+        for frame in frames:
+            samples[frame.sample_rate] += frame.samples
+            heard.channels = max(heard.channels, frame.layout.nb_channels)
+            if wanted > 0 and heard.channels <= 2:
+                frame.pts = None
+                for piece in resampler.resample(frame):
+                    pieces.append(piece.to_ndarray()[0][:wanted].astype(np.int16, copy=False))
+                    wanted -= len(pieces[-1])
+    heard.duration_s = sum(count / rate for rate, count in samples.items())
+    if pieces:
+        heard.sample = np.concatenate(pieces)
+    return heard

@@ -1,0 +1,109 @@
+"""The process that owns the sandbox: it starts storage and endpoint, and takes them down whatever happens.
+
+It lives as long as its standard input stays open. When the parent ends, even by SIGKILL, the system closes that
+pipe. When this process itself is killed, the storage dies with it (Linux), and the folder that is left behind is
+removed by the next sandbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from onetake.interrupts import end_like_ctrl_c
+from onetake.sandbox.access import Access
+from onetake.sandbox.endpoint import StandInEndpoint
+from onetake.sandbox.storage import SandboxStorage, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_PREFIX: Final = "onetake-sandbox-"
+_LOCK: Final = "lock"
+
+
+@contextlib.contextmanager
+def running(log: Callable[[str], None] | None = None) -> Iterator[Access]:
+    """Storage and endpoint in a folder of their own, gone when the block ends.
+
+    Args:
+        log: Called with each line that the endpoint has to say.
+
+    Raises:
+        SandboxUnavailable: The storage server is not installed or does not start.
+    """
+    _remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    try:
+        with (
+            _locked(folder),
+            SandboxStorage(folder) as storage,
+            StandInEndpoint(key := f"sandbox-{secrets.token_hex(8)}", log=log) as endpoint,
+        ):
+            yield Access(
+                base_url=endpoint.base_url,
+                api_key=key,
+                provider="seaweedfs",
+                s3_endpoint=storage.endpoint,
+                bucket=storage.bucket,
+                access_key_id=storage.access_key_id,
+                secret_access_key=storage.secret_access_key,
+                folder=str(folder),
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock in `folder` that the system lets go when this process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: leftovers stay there
+        yield
+        return
+    with (folder / _LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_leftovers() -> None:
+    """Remove the folders of sandboxes whose process was killed."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), (folder / _LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Run a sandbox until standard input ends; its first line of output is its `Access`, or an error, as JSON."""
+    end_like_ctrl_c()
+    try:
+        with running() as access:
+            _answer({"access": access})
+            sys.stdin.buffer.read()
+    except SandboxUnavailable as error:
+        _answer({"error": {"message": error.message, "hint": error.hint}})
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(0)  # everything is down by now, and there is nobody to tell
+
+
+def _answer(content: object) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(content) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
