@@ -1,0 +1,124 @@
+"""The command line: one file per command, and the one place where exceptions become messages and statuses."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import onetake
+from onetake.errors import Failure, Status, failure_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "check": "tell whether recordings are fit to be sent",
+    "fix": "write a version of a recording that is fit",
+    "upload": "put a recording into storage and print its URL",
+    "clone": "clone the voice of a recording",
+    "doctor": "try each part, and say what to do",
+    "config": "show every setting and where it comes from",
+    "rule": "explain a rule",
+    "sandbox": "run storage and a stand-in service to rehearse with",
+}
+
+
+class _LazyGroup(click.Group):
+    """Commands are imported when they are used: `--version` must not pay for numpy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"onetake.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"there is no command {args[0]!r}; there are {', '.join(_COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: onetake check take.m4a && onetake clone take.m4a --sandbox",
+)
+@click.version_option(onetake.__version__, message="onetake %(version)s")
+def root() -> None:
+    """Check a voice recording, mend it, upload it, clone the voice."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line `arguments` and return its exit status.
+
+    Every exception ends here: it becomes one message, on standard error or, where a machine reads, as the one JSON
+    document on standard output.
+    """
+    from onetake.interrupts import end_like_ctrl_c
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII still gets every line
+    end_like_ctrl_c()
+    try:
+        status = root.main(list(arguments), prog_name="onetake", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or 0)
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # nobody reads: keep the interpreter from flushing into it
+        return int(Status.DONE)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place for all of them
+        return _report(_failure(error), as_json=_wants_json(arguments))
+
+
+def _failure(error: BaseException) -> Failure:
+    if isinstance(error, click.Abort):
+        return failure_of(KeyboardInterrupt())
+    if isinstance(error, click.ClickException):
+        hint = ""
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint = f"see {error.ctx.command_path} --help"
+        return Failure("usage", error.format_message().rstrip("."), hint, Status.USAGE)
+    return failure_of(error)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether standard output was to be JSON, found without parsing: the parsing may be what failed."""
+    formats = {"json", "jsonl"}
+    pairs = pairwise(arguments)
+    joined = any(
+        word == "--json" or word.partition("=")[::2] in {("--format", name) for name in formats} for word in arguments
+    )
+    return joined or any(first == "--format" and second in formats for first, second in pairs)
+
+
+def _report(failure: Failure, *, as_json: bool) -> int:
+    from onetake.render.text import safe, wants_colour
+
+    if as_json:
+        from onetake.cli.output import print_json
+
+        print_json({"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}})
+    name = click.style("onetake:", fg="red", bold=True) if wants_colour(sys.stderr) else "onetake:"
+    hint = f"\n  {safe(failure.hint)}" if failure.hint else ""
+    click.echo(f"{name} {safe(failure.message)}{hint}", err=True, color=True)
+    return int(failure.status)
+
+
+def exit_with(status: Status) -> Any:
+    """End a command with `status`; click hands it to `run`."""
+    return click.get_current_context().exit(int(status))

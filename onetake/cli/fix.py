@@ -1,0 +1,46 @@
+"""`onetake fix`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from onetake.cli.options import json_option
+from onetake.cli.output import print_json, print_line
+from onetake.errors import UsageError
+from onetake.render.text import describe_file, safe
+
+
+@click.command("fix", epilog="Example: onetake fix voice-message.ogg -o take.wav")
+@click.argument("file", type=click.Path(), metavar="FILE")
+@click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
+@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
+@json_option
+def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool) -> Any:
+    """Write a version of a recording that is fit to be sent.
+
+    A recording that is ready is copied byte for byte. Sound is coded anew only where it must be, and the result is
+    checked before it gets its name.
+    """
+    import preflight
+    from preflight.repair.fixing import propose
+
+    if out is None and not dry_run:
+        raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
+    try:
+        fixed = propose(file, out) if dry_run else preflight.fix(file, out or "", force=force)
+    except preflight.PreflightError as error:
+        error.message = f"{preflight.display_name(file)}: {error.message}"
+        raise
+    if as_json:
+        print_json(fixed)
+        return
+    for step in fixed.steps or ("it is ready as it is: copy it byte for byte",):
+        print_line(safe(step))
+    if fixed.path is not None and fixed.after is not None:
+        print_line(
+            f"{safe(os.fsencode(fixed.path).decode('utf-8', 'backslashreplace'))}: {describe_file(fixed.after.file)}"
+        )

@@ -1,0 +1,59 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onetake.settings import SETTINGS, Settings, home_path, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Decorated = Any
+
+take_argument = click.argument("file", type=click.Path(path_type=None), metavar="FILE")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with embedded storage and a stand-in service.")
+
+
+def setting_options(*names: str) -> Callable[[Decorated], Decorated]:
+    """A flag for each of the settings `names`; secrets have none, since others can see a command line."""
+
+    def decorate(function: Decorated) -> Decorated:
+        for setting in reversed(SETTINGS):
+            if setting.name in names and not setting.secret:
+                flag = f"--{setting.name.replace('_', '-')}"
+                function = click.option(flag, setting.name, help=f"{setting.what[0].upper()}{setting.what[1:]}.")(
+                    function
+                )
+        return function
+
+    return decorate
+
+
+STORAGE = ("provider", "bucket", "s3_endpoint", "region", "prefix", "addressing", "url_expires_s", "profile")
+SERVICE = ("base_url",)
+
+
+@contextlib.contextmanager
+def services(flags: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settings, Path]]:
+    """Settings, and the folder to remember things in: of the real services, or of a sandbox that is started.
+
+    Args:
+        flags: Settings from the command line.
+        sandbox: Whether to start a sandbox.
+    """
+    settings = load(flags)
+    if not sandbox:
+        yield settings, home_path()
+        return
+    from pathlib import Path
+
+    from onetake.sandbox.guest import sandbox as start
+
+    with start() as access:
+        yield settings.with_values(access.settings(), "sandbox"), Path(access.folder)

@@ -1,0 +1,26 @@
+"""`onetake rule`."""
+
+from __future__ import annotations
+
+import click
+
+from onetake.cli.output import print_line
+from onetake.errors import UsageError
+
+
+@click.command("rule", epilog="Example: onetake rule too-short")
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """Explain a rule: what it finds, why, by which source, and how to mend it. Without NAME, list all."""
+    from preflight import RULES
+
+    if name is None:
+        for rule in RULES.values():
+            print_line(f"{rule.name:<20} {rule.severity:<8} {rule.what}")
+        return
+    if name not in RULES:
+        raise UsageError(f"there is no rule {name!r}", f"the rules are {', '.join(RULES)}")
+    rule = RULES[name]
+    print_line(f"{rule.name} ({rule.severity})")
+    for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Mend", rule.mend)):
+        print_line(f"{title + ':':<8}{text}")

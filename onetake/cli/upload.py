@@ -1,0 +1,48 @@
+"""`onetake upload`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onetake.cli.options import STORAGE, json_option, sandbox_option, services, setting_options
+from onetake.cli.output import Steps, print_json
+from onetake.pipeline import prepare, upload_take
+
+
+@click.command("upload", epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
+@click.argument("file", type=click.Path(), metavar="FILE")
+@setting_options(*STORAGE)
+@sandbox_option
+@json_option
+def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
+    """Put a recording into storage and print a presigned URL that anybody can fetch until it expires.
+
+    It is checked first, and mended if it needs to be. The object stays until you delete it.
+    """
+    steps = Steps(quiet=as_json)
+    with (
+        services(flags, sandbox=sandbox) as (settings, _),
+        tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder,
+    ):
+        storage = settings.storage()
+        storage.require_public()
+        take = prepare(file, Path(folder), steps)
+        stored: list[Any] = []
+        try:
+            upload, url, expires_at = upload_take(storage, take, stored.append)
+        except BaseException:
+            for left in stored:
+                storage.delete(left)
+            raise
+        steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, verified as a stranger would")
+        if as_json:
+            facts = {"key": upload.key, "content_type": upload.content_type, "bytes": upload.bytes}
+            print_json({"schema_version": 1, "url": url, "expires_at": expires_at, **facts, "changes": take.changes})
+        else:
+            click.echo(url)
+    if sandbox:
+        steps.warn("the sandbox is gone, and the URL with it; `onetake sandbox` runs one that stays")

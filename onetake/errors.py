@@ -1,0 +1,157 @@
+"""What the application itself raises, and the one place that turns any exception into a status and a message.
+
+    OnetakeError
+    ├── UsageError        arguments that do not fit together
+    ├── SettingError      a setting is missing, unknown or contradicts another
+    ├── TakeRefused       a recording cannot be sent, and why
+    └── JournalFailed     what was paid for could not be written down
+
+Exit statuses: 0 done; 1 a recording is not fit; 2 bad usage or settings; 3 storage failed; 4 the service refused or
+failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from preflight import Report
+
+
+class Status(IntEnum):
+    """Exit statuses."""
+
+    DONE = 0
+    NOT_FIT = 1
+    USAGE = 2
+    STORAGE = 3
+    SERVICE = 4
+    UNKNOWN = 5
+    BUG = 6
+    INTERRUPTED = 130
+
+
+class OnetakeError(Exception):
+    """Base of what the application raises.
+
+    Attributes:
+        message: What happened, to which file or setting.
+        hint: What to do next.
+    """
+
+    kind: ClassVar[str] = "onetake-error"
+    status: ClassVar[Status] = Status.USAGE
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(OnetakeError):
+    """Arguments that do not fit together."""
+
+    kind = "usage"
+
+
+class SettingError(OnetakeError):
+    """A setting is missing, unknown or contradicts another."""
+
+    kind = "bad-setting"
+
+
+class TakeRefused(OnetakeError):
+    """A recording cannot be sent.
+
+    Attributes:
+        report: What the check found.
+    """
+
+    kind = "take-refused"
+    status = Status.NOT_FIT
+
+    def __init__(self, message: str, hint: str, report: Report) -> None:
+        super().__init__(message, hint)
+        self.report = report
+
+
+class JournalFailed(OnetakeError):
+    """What is to be paid for, or was, could not be written down."""
+
+    kind = "journal-failed"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An exception as a user meets it.
+
+    Attributes:
+        kind: A stable kebab-case name.
+        message: What happened.
+        hint: What to do next.
+        status: The exit status.
+    """
+
+    kind: str
+    message: str
+    hint: str
+    status: Status
+
+
+_BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
+_BY_KIND = {
+    "bad-output": Status.USAGE,
+    "output-exists": Status.USAGE,
+    "cannot-write": Status.USAGE,
+    "bad-setting": Status.USAGE,
+    "bad-bucket-name": Status.USAGE,
+    "credentials-missing": Status.USAGE,
+    "file-changed": Status.NOT_FIT,
+    "file-unreadable": Status.NOT_FIT,
+    "invalid-argument": Status.USAGE,
+    "outcome-unknown": Status.UNKNOWN,
+    "nonsense-answer": Status.UNKNOWN,
+    "sandbox-unavailable": Status.USAGE,
+}
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What to tell the user about `error`, and the status to exit with."""
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("interrupted", "interrupted", "", Status.INTERRUPTED)
+    kind = getattr(error, "kind", None)
+    status = getattr(error, "status", None) or _status_by_origin(error, kind)
+    if isinstance(kind, str) and status is not None:
+        return Failure(kind, str(getattr(error, "message", error)), str(getattr(error, "hint", "")), Status(status))
+    return _bug(error)
+
+
+def _status_by_origin(error: BaseException, kind: object) -> Status | None:
+    if kind in _BY_KIND:
+        return _BY_KIND[str(kind)]
+    origins = (_BY_MODULE.get(base.__module__) for base in type(error).__mro__)
+    return next((status for status in origins if status is not None), None)
+
+
+def _bug(error: BaseException) -> Failure:
+    """Write a report that shows where it happened, without the values: they may hold secrets."""
+    from onetake import __version__
+
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"onetake {__version__}, Python {sys.version.split()[0]}, {sys.platform}", type(error).__name__]
+    lines += [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}: {frame.line}" for frame in frames]
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="onetake-bug-", suffix=".log", delete=False, encoding="utf-8"
+        ) as log:
+            log.write("\n".join(lines) + "\n")
+        hint = f"please report it with {log.name}"
+    except OSError:
+        hint = "please report it: " + " / ".join(lines[-2:])
+    return Failure("bug", f"this is a bug in onetake ({type(error).__name__})", hint, Status.BUG)

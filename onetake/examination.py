@@ -1,0 +1,100 @@
+"""Try each part that a clone needs, one after the other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from onetake.errors import Status, failure_of
+
+if TYPE_CHECKING:
+    from onetake.settings import Settings
+
+_SKEW_LIMIT_S = 60.0
+"""Signatures break at 15 minutes; from a minute on, short-lived URLs may already be dead on arrival."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What came of one trial.
+
+    Attributes:
+        name: Of the part.
+        status: What a command would exit with because of it.
+        message: What was found.
+        hint: What to do; empty when it works.
+    """
+
+    name: str
+    status: Status
+    message: str
+    hint: str = ""
+
+
+def examine_parts(settings: Settings, home: Path) -> Iterator[Part]:
+    """Try decoders, journal, key and storage; nothing is sent to the clone service.
+
+    Args:
+        settings: What to try.
+        home: Where the journal is kept.
+    """
+    trials: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("decoders", _try_decoders),
+        ("journal", lambda: _try_journal(home)),
+        ("key", lambda: _try_key(settings)),
+        ("storage", lambda: _try_storage(settings)),
+    )
+    for name, trial in trials:
+        try:
+            yield Part(name, Status.DONE, trial())
+        except Exception as error:  # noqa: BLE001 - a failing part is the answer, not a failure
+            failure = failure_of(error)
+            yield Part(name, failure.status, failure.message, failure.hint)
+
+
+def _try_decoders() -> str:
+    """Write a second of tone in each format, and read it back."""
+    import numpy as np
+
+    from preflight import check
+    from preflight.repair.encoding import encode
+    from preflight.repair.planning import Container, Target
+
+    rate = 16_000
+    tone = (0.1 * np.sin(np.arange(rate) * 0.1)).astype(np.float32)[:, np.newaxis]
+    containers: tuple[Container, ...] = ("wav", "m4a", "mp3")
+    with tempfile.TemporaryDirectory(prefix="onetake-") as folder:
+        for container in containers:
+            path = Path(folder) / f"tone.{container}"
+            with path.open("w+b") as file:
+                encode(iter([tone]), rate, file, container, Target(rate, 1, bit_rate_bps=64_000))
+            report = check(path)
+            if report.file.container != container or not 0.9 < (report.file.duration_s or 0) < 1.2:
+                raise ValueError(f"{container} is not read back as it was written")
+    return "wav, m4a and mp3 are written and read back"
+
+
+def _try_journal(home: Path) -> str:
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=home):
+        return f"{home} can be written"
+
+
+def _try_key(settings: Settings) -> str:
+    settings.client()
+    return f"an API key is set (from {settings['api_key'].origin}); whether it is right shows with the first clone"
+
+
+def _try_storage(settings: Settings) -> str:
+    from uploader import ClockSkewed
+
+    storage = settings.storage()
+    storage.require_public()
+    trip = storage.round_trip()
+    if trip.clock_skew_s is not None and abs(trip.clock_skew_s) > _SKEW_LIMIT_S:
+        raise ClockSkewed(f"this computer's clock is {abs(trip.clock_skew_s):.0f} s off")
+    where = storage.describe()
+    return f"stored, fetched as a stranger and deleted in {trip.seconds:.1f} s ({where['provider']}, {where['bucket']})"

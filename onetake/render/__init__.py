@@ -1,0 +1,1 @@
+"""Renderers: what a person reads, and what a machine reads."""

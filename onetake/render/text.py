@@ -1,0 +1,61 @@
+"""Plain text for a terminal: safe, short, in colour only where somebody looks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from preflight.wording import clock, megabytes
+
+if TYPE_CHECKING:
+    from preflight import FileFacts, Report
+
+_COLOURS = {
+    "ready": "green",
+    "fixable": "yellow",
+    "rejected": "red",
+    "error": "red",
+    "warning": "yellow",
+    "info": "cyan",
+}
+
+
+def safe(text: str) -> str:
+    """`text` without characters that move the cursor, colour the terminal or turn the writing direction."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal whose user did not decline colour (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def coloured(word: str, stream: TextIO | None = None) -> str:
+    """A verdict or severity in its colour, where `stream` (standard output by default) wants colour."""
+    return click.style(word, fg=_COLOURS[word], bold=True) if wants_colour(stream or sys.stdout) else word
+
+
+def describe_file(file: FileFacts) -> str:
+    """The facts of a file in one line."""
+    if not file.container:
+        return megabytes(file.bytes)
+    channels = {1: "mono", 2: "stereo"}.get(file.channels, f"{file.channels} channels")
+    parts = [f"{file.container} ({file.codec or 'unknown'})"]
+    if file.duration_s is not None:
+        parts.append(clock(file.duration_s))
+    parts += [f"{file.sample_rate_hz} Hz", channels]
+    if file.bit_rate_bps:
+        parts.append(f"{file.bit_rate_bps / 1000:.0f} kbit/s")
+    return ", ".join([*parts, megabytes(file.bytes)])
+
+
+def report_lines(report: Report) -> list[str]:
+    """A report as lines: verdict and facts first, then the findings."""
+    by_headers = " (by its headers only)" if report.method == "headers" else ""
+    lines = [f"{safe(report.path)}: {coloured(report.verdict)}{by_headers}: {describe_file(report.file)}"]
+    for finding in report.findings:
+        lines.append(f"  {coloured(finding.severity)} {finding.rule}: {safe(finding.message)}")
+    return lines

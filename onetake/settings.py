@@ -1,0 +1,231 @@
+"""Settings: what they are called, where they come from, and what they are now.
+
+Highest first: flags, environment, the TOML file, defaults. Each value remembers its origin.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from onetake.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from client import CloneClient, ServiceError
+    from uploader import Storage
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Attributes:
+        name: In the TOML file, and as a flag with hyphens.
+        variables: Environment variables that hold it, the first one found wins.
+        what: What it is, in a few words.
+        default: Its value when nobody sets it.
+        secret: Whether it must never be shown; such a setting has no flag.
+        whole: Whether it is a whole number.
+    """
+
+    name: str
+    variables: tuple[str, ...]
+    what: str
+    default: str | int | None = None
+    secret: bool = False
+    whole: bool = False
+
+
+SETTINGS: Final = (
+    Setting("api_key", ("ONETAKE_API_KEY",), "key of the clone service", secret=True),
+    Setting("base_url", ("ONETAKE_BASE_URL",), "where the clone service is", "https://api.highwayapi.ai"),
+    Setting("provider", ("ONETAKE_PROVIDER",), "storage preset: aws, r2, b2, gcs, minio, …", "aws"),
+    Setting("bucket", ("ONETAKE_BUCKET",), "bucket that recordings go to"),
+    Setting("s3_endpoint", ("ONETAKE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "URL of the storage"),
+    Setting("region", ("ONETAKE_REGION",), "region of the bucket (for aws also AWS_REGION)"),
+    Setting("prefix", ("ONETAKE_PREFIX",), "put before every object's name", "onetake/"),
+    Setting("addressing", ("ONETAKE_ADDRESSING",), "path or virtual"),
+    Setting("url_expires_s", ("ONETAKE_URL_EXPIRES_S",), "lifetime of presigned URLs in seconds", 3600, whole=True),
+    Setting("profile", ("ONETAKE_PROFILE",), "profile of the AWS configuration files"),
+    Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "storage key", secret=True),
+    Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),
+    Setting("session_token", ("ONETAKE_SESSION_TOKEN", "AWS_SESSION_TOKEN"), "of temporary keys", secret=True),
+)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's value and where it came from: a flag, a variable's name, the file, or ``default``."""
+
+    value: str | int | None
+    origin: str
+
+
+class Settings:
+    """Every setting with its value and origin.
+
+    Args:
+        values: By the settings' names.
+    """
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Value:
+        return self._values[name]
+
+    def text(self, name: str) -> str | None:
+        """The value of `name` as text; None when it is not set."""
+        value = self._values[name].value
+        return None if value is None or value == "" else str(value)
+
+    def with_values(self, values: Mapping[str, str], origin: str) -> Settings:
+        """A copy in which `values` come from `origin`, and every other storage key is gone."""
+        cleared = dict.fromkeys(("profile", "session_token", "region", "addressing"), Value(None, "default"))
+        return Settings({**self._values, **cleared, **{name: Value(text, origin) for name, text in values.items()}})
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the clone service runs on this machine, as the sandbox does."""
+        host = urlsplit(self.text("base_url") or "").hostname or ""
+        return host in {"localhost", "::1"} or host.startswith("127.")
+
+    def client(self, on_retry: Callable[[float, ServiceError], None] | None = None) -> CloneClient:
+        """A client of the clone service.
+
+        Args:
+            on_retry: Called before a harmless repeat, with seconds to wait and the error.
+
+        Raises:
+            SettingError: There is no API key.
+            client.InvalidArgument: The key or the base URL cannot be one.
+        """
+        from client import CloneClient
+
+        key = self.text("api_key")
+        if key is None:
+            raise SettingError("api_key is not set", "set ONETAKE_API_KEY, or rehearse with --sandbox")
+        return CloneClient(key, self.text("base_url") or "", on_retry=on_retry)
+
+    def storage(self) -> Storage:
+        """The storage that recordings go to.
+
+        Raises:
+            SettingError: Settings contradict each other.
+            uploader.SettingsError: One is missing or impossible.
+        """
+        from uploader import Storage, StorageSettings
+
+        if self.text("bucket") is None:
+            raise SettingError("bucket is not set", "set ONETAKE_BUCKET or --bucket, or rehearse with --sandbox")
+        keys = self._keys()
+        return Storage(
+            StorageSettings(
+                bucket=self.text("bucket") or "",
+                provider=self.text("provider") or "aws",
+                endpoint=self.text("s3_endpoint"),
+                region=self.text("region"),
+                prefix=self.text("prefix") or "",
+                addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage says which are allowed
+                url_expires_s=int(self.text("url_expires_s") or 0),
+                profile=self.text("profile"),
+                public_only=not self.is_local,
+                access_key_id=keys[0],
+                secret_access_key=keys[1],
+                session_token=keys[2],
+            )
+        )
+
+    def _keys(self) -> tuple[str | None, str | None, str | None]:
+        """Access key, secret and token, all three from one place."""
+        key, secret = self._values["access_key_id"], self._values["secret_access_key"]
+        if self.text("profile") and key.origin.startswith("AWS_"):
+            return None, None, None  # naming a profile says not to use the environment's keys
+        if key.value and secret.value and _family(key.origin) != _family(secret.origin):
+            raise SettingError(
+                f"access_key_id comes from {key.origin}, but secret_access_key from {secret.origin}",
+                "set both in one place",
+            )
+        token = self._values["session_token"]
+        same = _family(token.origin) == _family(key.origin)
+        return self.text("access_key_id"), self.text("secret_access_key"), str(token.value) if same else None
+
+
+def _family(origin: str) -> str:
+    return origin.split("_", 1)[0]
+
+
+def config_path() -> Path:
+    """Where the TOML file is looked for: ONETAKE_CONFIG, else the platform's config folder."""
+    if named := os.environ.get("ONETAKE_CONFIG"):
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("onetake") / "config.toml"
+
+
+def home_path() -> Path:
+    """Where onetake keeps what it must remember: ONETAKE_HOME, else the platform's state folder."""
+    if named := os.environ.get("ONETAKE_HOME"):
+        return Path(named)
+    from platformdirs import user_state_path
+
+    return user_state_path("onetake")
+
+
+def load(flags: Mapping[str, Any]) -> Settings:
+    """Every setting, from `flags` (None where not given), environment, file and defaults.
+
+    Raises:
+        SettingError: The file cannot be read, holds an unknown name, or a value has the wrong type.
+    """
+    file = _read_file()
+    return Settings({setting.name: _find(setting, flags, file) for setting in SETTINGS})
+
+
+def _find(setting: Setting, flags: Mapping[str, Any], file: Mapping[str, Any]) -> Value:
+    if flags.get(setting.name) is not None:
+        return _typed(setting, flags[setting.name], f"--{setting.name.replace('_', '-')}")
+    for variable in setting.variables:
+        if os.environ.get(variable):
+            return _typed(setting, os.environ[variable], variable)
+    if setting.name in file:
+        return _typed(setting, file[setting.name], str(config_path()))
+    return Value(setting.default, "default")
+
+
+def _typed(setting: Setting, value: object, origin: str) -> Value:
+    if setting.whole:
+        try:
+            return Value(int(str(value)), origin)
+        except ValueError:
+            raise SettingError(f"{setting.name} from {origin} is not a whole number", "write digits only") from None
+    if not isinstance(value, str):
+        raise SettingError(f"{setting.name} from {origin} is not text", "put it in quotes")
+    return Value(value, origin)
+
+
+def _read_file() -> dict[str, Any]:
+    path = config_path()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if "ONETAKE_CONFIG" in os.environ:
+            raise SettingError(f"ONETAKE_CONFIG names {str(path)!r}, which does not exist", "create it") from None
+        return {}
+    except OSError as error:
+        raise SettingError(f"{str(path)!r} cannot be read: {error.strerror}", "check its permissions") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        # the parser's text can quote a line, and a line can hold a key
+        raise SettingError(f"{str(path)!r} is not valid TOML", 'write lines such as bucket = "takes"') from None
+    unknown = sorted(set(content) - {setting.name for setting in SETTINGS})
+    if unknown:
+        known = ", ".join(setting.name for setting in SETTINGS)
+        raise SettingError(f"{str(path)!r} sets {unknown[0]!r}, which is no setting", f"the settings are {known}")
+    return content
