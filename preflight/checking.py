@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from preflight import limits
 from preflight.errors import CannotOpen, NotARecording, PreflightError
 from preflight.probe import Probe, probe
 from preflight.report import FileFacts, Report, Role, verdict_of
@@ -71,16 +71,11 @@ def _look(
     try:
         sha256 = None if quick else source.sha256()
         facts = probe(source, quick=quick)
-        if not quick and _is_decodable(facts):
+        if not quick and facts.is_plausible and not facts.protected:
             decoded, levels = _decode(source, facts)
     except (CannotOpen, NotARecording) as error:
         problem, facts = _explained(error, source), None
     return Subject(source.suffix, source.size, role, prompt_text, problem, facts, decoded), levels, sha256
-
-
-def _is_decodable(facts: Probe) -> bool:
-    plausible = limits.MIN_SAMPLE_RATE_HZ <= facts.sample_rate_hz <= limits.MAX_SAMPLE_RATE_HZ
-    return plausible and facts.channels > 0 and not facts.protected
 
 
 def _decode(source: Source, facts: Probe) -> tuple[Decoded, LevelMeter]:
@@ -106,15 +101,24 @@ def _explained(error: PreflightError, source: Source) -> PreflightError:
     if not isinstance(error, NotARecording) or not source.size:
         return error
     start = source.read_at(0, 512)
-    if start.isascii() and b"\0" not in start:
-        return NotARecording("it is a text file, not a recording")
+    if _is_text(start):
+        return NotARecording("it is a text file, not a recording", "choose another file")
     if start[:3] == b"ID3":
-        return NotARecording("it holds an ID3 tag, but no audio behind it")
+        return NotARecording("it holds an ID3 tag, but no audio behind it", "copy it again from where it came")
     if start[4:8] == b"ftyp":
-        return NotARecording("it is an M4A/MP4 whose index (moov) is missing: the recording was never finished")
+        message = "it is an M4A/MP4 whose index (moov) is missing or broken, as in a recording that was never finished"
+        return NotARecording(message, "copy it again, or recover it with the program that recorded it")
     if start[:4] == b"RIFF" and start[8:12] == b"WAVE":
-        return NotARecording("it is a WAV whose header is broken")
+        return NotARecording("it is a WAV whose header is broken", "export it again from the program that recorded it")
     return error
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # a character may be cut in two at the end
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text.removeprefix("\ufeff"))
 
 
 def _examination(

@@ -46,7 +46,9 @@ def open_container(source: Source, *, quick: bool = False) -> av.container.Input
     try:
         return av.open("fd:", options=options, metadata_errors="ignore")
     except DECODER_ERRORS as error:
-        raise NotARecording(f"no audio format is recognised in it ({_reason(error)})") from error
+        raise NotARecording(
+            "no audio format is recognised in it", "open it in a player; if that fails too, export it again"
+        ) from error
 
 
 def audio_track(container: av.container.InputContainer) -> AudioStream | None:
@@ -55,7 +57,3 @@ def audio_track(container: av.container.InputContainer) -> AudioStream | None:
     # a track of an unknown coding has no context, whatever the binding's types say
     has_decoder = stream is not None and getattr(stream, "codec_context", None) is not None
     return stream if has_decoder and isinstance(stream, AudioStream) else None
-
-
-def _reason(error: BaseException) -> str:
-    return (getattr(error, "strerror", None) or type(error).__name__).lower()

@@ -6,6 +6,7 @@ costs that packet, not the rest of the take.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
     Block = NDArray[np.float32]
 
-BLOCK_FRAMES = 65_536
+_BLOCK_SAMPLES = 131_072
+"""Of all channels together: what a block takes does not grow with them."""
+_NEAR_S = 0.1
+"""Losses no further apart than this are one."""
 _CODEC_PADDING_FRAMES = 2 * 2048
 """FFmpeg keeps the last frame of AAC whole; up to two frames (of SBR, 2048) behind the declared end are padding."""
 
@@ -39,12 +43,15 @@ class Damage:
     Attributes:
         start_s: Where it begins on the recording's own timeline.
         end_s: Where it ends there.
-        at_s: Where it stands in the decoded sound, from which it is missing.
+        at_s: Where it stands in the decoded sound.
+        until_s: Where the decoded sound is whole again: `at_s`, where the stretch is missing from it; later
+            where silence stands in its place.
     """
 
     start_s: float
     end_s: float
     at_s: float
+    until_s: float
 
 
 @dataclass
@@ -73,6 +80,10 @@ class Decoder:
         """Seconds decoded so far."""
         return self.frames / self.probe.sample_rate_hz
 
+    @property
+    def _block_frames(self) -> int:
+        return max(1, _BLOCK_SAMPLES // self.probe.channels)
+
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape (frames, channels), full scale at ±1, all samples finite.
 
@@ -91,21 +102,22 @@ class Decoder:
 
     def _finite(self, block: Block) -> Block:
         """Floating-point files can hold values that are no numbers; they are silenced and counted as damage."""
-        if np.isfinite(block.sum()):
+        if block.min(initial=0) >= -limits.MAX_SAMPLE and block.max(initial=0) <= limits.MAX_SAMPLE:
             return block
-        bad = np.flatnonzero(~np.isfinite(block).all(axis=1))
-        if len(bad):
-            rate = self.probe.sample_rate_hz
-            start, end = self.frames + bad[0], self.frames + bad[-1] + 1
-            self._add_damage(start / rate, end / rate, start / rate)
-        return np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0)
+        good = np.abs(block) <= limits.MAX_SAMPLE
+        bad = np.flatnonzero(~good.all(axis=1))
+        rate = self.probe.sample_rate_hz
+        for run in np.split(bad, np.flatnonzero(np.diff(bad) > rate * _NEAR_S) + 1):
+            start, end = (self.frames + int(run[0])) / rate, (self.frames + int(run[-1]) + 1) / rate
+            self._add_damage(start, end, start, end)
+        return np.where(good, block, np.float32(0))
 
-    def _add_damage(self, start_s: float, end_s: float, at_s: float) -> None:
+    def _add_damage(self, start_s: float, end_s: float, at_s: float, until_s: float) -> None:
         last = self.damage[-1] if self.damage else None
-        if last and start_s <= last.end_s + 0.1:
-            self.damage[-1] = Damage(last.start_s, max(end_s, last.end_s), last.at_s)
+        if last and start_s <= last.end_s + _NEAR_S:
+            self.damage[-1] = Damage(last.start_s, max(end_s, last.end_s), last.at_s, until_s)
         else:
-            self.damage.append(Damage(start_s, end_s, at_s))
+            self.damage.append(Damage(start_s, end_s, at_s, until_s))
 
     def _from_sndfile(self) -> Iterator[Block]:
         import soundfile
@@ -115,7 +127,7 @@ class Decoder:
         self.source.rewind()
         try:
             with soundfile.SoundFile(self.source.fd, closefd=False) as file:
-                while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                while len(block := file.read(self._block_frames, dtype="float32", always_2d=True)):
                     yield block
         except soundfile.LibsndfileError as error:
             raise NotARecording(f"its WAV header cannot be used ({error.error_string})") from error
@@ -126,7 +138,7 @@ class Decoder:
         for part in self._trimmed(self._ffmpeg_parts()):
             parts.append(part)
             held += part.shape[1]
-            if held >= BLOCK_FRAMES:
+            if held >= self._block_frames:
                 yield np.concatenate(parts, axis=1).T
                 parts, held = [], 0
         if parts:
@@ -162,24 +174,29 @@ class Decoder:
                 return
             conform = _Conform(self)
             for packet in _packets(container.demux(stream), DECODER_ERRORS):
-                try:
-                    frames = stream.decode(packet)
-                except DECODER_ERRORS:
+                yield from self._packet_parts(packet, stream, conform)
+            with suppress(*DECODER_ERRORS):
+                yield from conform.parts(None)
+
+    def _packet_parts(self, packet: Packet[AudioStream], stream: AudioStream, conform: _Conform) -> Iterator[Block]:
+        from preflight.containers import DECODER_ERRORS
+
+        try:
+            for frame in stream.decode(packet):
+                if frame.is_corrupt:
                     self._note_lost(packet, stream, conform.position_s)
-                    continue
-                for frame in frames:
-                    if frame.is_corrupt:
-                        self._note_lost(packet, stream, conform.position_s)
-                    yield from conform.parts(frame)
-            yield from conform.parts(None)
+                yield from conform.parts(frame)
+        except DECODER_ERRORS:  # a broken packet can also decode to a frame of a form that cannot be converted
+            self._note_lost(packet, stream, conform.position_s)
 
     def _note_lost(self, packet: Packet[AudioStream], stream: AudioStream, position_s: float) -> None:
         base = packet.time_base or stream.time_base
         if packet.pts is None or base is None:
-            self._add_damage(position_s, position_s, position_s)
+            self._add_damage(position_s, position_s, position_s, position_s)
             return
         start = float((packet.pts - (stream.start_time or 0)) * base)
-        self._add_damage(max(0.0, start), max(0.0, start + float((packet.duration or 0) * base)), position_s)
+        end = start + float((packet.duration or 0) * base)
+        self._add_damage(max(0.0, start), max(0.0, end), position_s, position_s)
 
 
 class _Conform:
@@ -205,7 +222,7 @@ class _Conform:
             return
         if form != self._now:
             self._now = form
-            self._decoder.changes.append((self.position_s, *form))
+            self._note_change(form)
             self._resampler = None if form == self._wanted else self._conversion()
         if self._resampler is None:
             yield self._counted(_samples(frame))
@@ -214,6 +231,12 @@ class _Conform:
         for out in self._resampler.resample(frame):
             yield self._counted(_samples(out))
 
+    def _note_change(self, form: tuple[int, int]) -> None:
+        changes, at_s = self._decoder.changes, self.position_s
+        if changes and at_s - changes[-1][0] < _NEAR_S:
+            at_s = changes.pop()[0]  # FFmpeg tells the new rate one frame after the new channels
+        changes.append((at_s, *form))
+
     def _conversion(self) -> AudioResampler:
         import av
 
@@ -221,10 +244,10 @@ class _Conform:
         return av.AudioResampler(format="fltp", layout="mono" if channels == 1 else f"{channels}c", rate=rate)
 
     def _flush(self) -> Iterator[Block]:
-        if self._resampler is not None:
-            for out in self._resampler.resample(None):
+        resampler, self._resampler = self._resampler, None
+        if resampler is not None:
+            for out in resampler.resample(None):
                 yield self._counted(_samples(out))
-            self._resampler = None
 
     def _counted(self, part: Block) -> Block:
         self._frames += part.shape[1]

@@ -22,9 +22,16 @@ LOSSY_MARGIN_S: Final = 0.1
 """Decoders differ by encoder delay and padding: 1105 + 1152 samples of MP3 at 22.05 kHz are 0.10 s.
 A lossy take nearer than this to a limit is warned about, and none is written so near."""
 
+WRITE_ABOVE_S: Final = MIN_DURATION_S + 2 * LOSSY_MARGIN_S
+WRITE_BELOW_S: Final = MAX_DURATION_S - 0.5
+"""What is cut is cut to a length between these."""
+
 MIN_SAMPLE_RATE_HZ: Final = 1_000
 MAX_SAMPLE_RATE_HZ: Final = 768_000
 """No recorder writes rates outside this range: a header that claims one is not to be believed."""
+
+MAX_SAMPLE: Final = 2.0**31
+"""Floating-point samples beyond the largest whole-number scale are no sound."""
 
 MAX_DECODED_S: Final = 6 * 3600.0
 """Decoding stops here: it bounds the work that a small but endless file can ask for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from preflight import limits
 from preflight.errors import NotARecording
 from preflight.riff import WavHeader, read_wav_header
 
@@ -55,6 +56,12 @@ class Probe:
     has_video: bool = False
     protected: bool = False
     wav: WavHeader | None = None
+
+    @property
+    def is_plausible(self) -> bool:
+        """Whether the headers describe sound that can exist, so that it makes sense to decode it."""
+        possible = limits.MIN_SAMPLE_RATE_HZ <= self.sample_rate_hz <= limits.MAX_SAMPLE_RATE_HZ
+        return bool(self.codec) and possible and self.channels > 0
 
     @property
     def is_plain_wav(self) -> bool:
@@ -119,7 +126,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             channels=context.channels,
             bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
             header_duration_s=seconds,
-            declared_duration_s=_declared(name, source, seconds),
+            declared_duration_s=_declared(name, source, seconds) if stream.duration or not has_video else None,
             estimated_duration_s=seconds,
             bit_rate_bps=stream.bit_rate or None,
             audio_tracks=len(container.streams.audio),
@@ -158,7 +165,12 @@ def _bits(codec: str, sample_bits: int) -> int | None:
 def _seconds(container: av.container.InputContainer, stream: AudioStream | None) -> float | None:
     if stream is not None and stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration is not None else None
+    if container.duration is None:
+        return None
+    # Matroska counts from zero, not from the first sound
+    is_from_zero = stream is not None and container.format.name.startswith("matroska")
+    begin = max(0.0, float((stream.start_time or 0) * (stream.time_base or 0))) if stream and is_from_zero else 0.0
+    return container.duration / 1_000_000 - begin
 
 
 def _declared(name: str, source: Source, seconds: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _DITHER_SEED = 1
 """Fixed, so that the same take always becomes the same file."""
-_MUXERS: dict[str, tuple[str, Literal["aac", "libmp3lame"]]] = {"m4a": ("ipod", "aac"), "mp3": ("mp3", "libmp3lame")}
+_CODECS: dict[str, Literal["aac", "libmp3lame"]] = {"m4a": "aac", "mp3": "libmp3lame"}
 
 
 def encode(blocks: Iterator[Block], sample_rate_hz: int, file: IO[bytes], container: Container, target: Target) -> None:
@@ -59,7 +60,9 @@ def _write_wav(blocks: Iterator[Block], sample_rate_hz: int, file: IO[bytes], ta
             for block in blocks:
                 wav.write(_integers(block, target.bits, dither))
     except (soundfile.LibsndfileError, AssertionError) as error:
-        # libsndfile does not tell why it wrote less than it was given
+        # libsndfile does not tell why it wrote less than it was given; the system does when asked to write more
+        os.lseek(file.fileno(), 0, os.SEEK_END)
+        os.write(file.fileno(), bytes(1 << 20))
         raise OSError(f"the WAV could not be written ({error})".replace(" ()", "")) from error
 
 
@@ -79,10 +82,11 @@ def _write_lossy(
 ) -> None:
     import av
 
-    muxer, codec = _MUXERS[container]
+    from preflight.repair.muxing import open_output
+
     layout = "mono" if target.channels == 1 else "stereo"
-    with av.open(file, "w", format=muxer) as output:
-        stream: AudioStream = output.add_stream(codec, rate=target.sample_rate_hz, layout=layout)
+    with open_output(file, container) as output:
+        stream: AudioStream = output.add_stream(_CODECS[container], rate=target.sample_rate_hz, layout=layout)
         stream.bit_rate = target.bit_rate_bps
         for block in blocks:
             planes = np.ascontiguousarray(np.clip(block.T, -1.0, 1.0), np.float32)

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _CONTAINERS: dict[str, Container] = {".wav": "wav", ".mp3": "mp3", ".m4a": "m4a"}
 
 
+_COPY_MAY_DIFFER_S = 0.3
+"""Containers tell more or less of what an encoder added at the ends: 2112 frames, and at the least 8 kHz."""
+
+
 class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     """What `fix` did.
 
@@ -74,11 +78,11 @@ def fix(
     """
     wanted = Path(os.fsdecode(out))
     _check_output(path, wanted, force=force)
-    to = None if wanted.is_dir() else _CONTAINERS[wanted.suffix.lower()]
+    to = None if _is_folder(wanted) else _CONTAINERS[wanted.suffix.lower()]
     examination = examine(path, role=role, prompt_text=prompt_text)
     steps = plan(examination, to)
     ending = limits.ACCEPTED[steps.container]
-    if wanted.is_dir():
+    if _is_folder(wanted):
         wanted = wanted / (Path(os.fsdecode(path)).stem + ending)
         _check_output(path, wanted, force=force)
     elif wanted.suffix.lower() != ending:
@@ -101,15 +105,24 @@ def propose(path: PathLike, out: PathLike | None = None) -> Fixed:
 
 
 def _check_output(path: PathLike, wanted: Path, *, force: bool) -> None:
-    if wanted.is_dir():
+    if _is_folder(wanted):
         return
     if wanted.suffix.lower() not in _CONTAINERS:
         raise BadOutput("the output must end in .wav, .mp3 or .m4a", "name it so, or name a folder")
+    if "\0" in str(wanted):
+        raise BadOutput("the output's name holds a NUL character", "choose another name")
     with contextlib.suppress(OSError):
         if wanted.samefile(os.fsdecode(path)):
             raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
     if os.path.lexists(wanted) and not force:
         raise OutputExists(f"{str(wanted)!r} exists already", "choose another name, or replace it with --force")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # what is wrong with it shows when it is written
 
 
 def _write(path: PathLike, wanted: Path, examination: Examination, steps: Plan, *, force: bool) -> Fixed:
@@ -186,7 +199,13 @@ def _verified(temporary: Path, examination: Examination, steps: Plan) -> Report:
         raise CannotFix(f"the result would not be accepted: {reasons}", "make or export another recording")
     if steps.action in ("keep", "rename") and after.file.sha256 != before.file.sha256:
         raise CannotFix("the take changed while it was copied", "wait until it is no longer written to")
+    if steps.action == "rewrap" and abs(_seconds(after) - _seconds(before)) > _COPY_MAY_DIFFER_S:
+        raise CannotFix("its coded sound cannot be copied whole", "convert it")
     return after
+
+
+def _seconds(report: Report) -> float:
+    return report.file.duration_s or 0.0
 
 
 def _put_in_place(temporary: Path, wanted: Path, *, force: bool) -> None:

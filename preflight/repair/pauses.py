@@ -20,6 +20,7 @@ _KEEP_CLEAR_S = 0.1
 _LOWEST_FLOOR_DBFS = -80.0
 _LEAST_SPREAD_DB = 12.0
 _SEARCH_BACK_S = 10.0
+_NEARLY = 0.7
 
 
 def find_pauses(levels_dbfs: NDArray[np.float32]) -> list[Span]:
@@ -45,13 +46,15 @@ def find_pauses(levels_dbfs: NDArray[np.float32]) -> list[Span]:
 def last_cut_before(pauses: list[Span], end_s: float) -> float | None:
     """The best moment to stop, at or before `end_s`; None when no pause comes before it.
 
-    The longest pause of the last ten seconds, which is where a sentence ends; else the last one before.
+    Of the pauses in the last ten seconds the last that is nearly as long as the longest: there a sentence ends. Else
+    the last one before.
     """
     usable = [pause for pause in pauses if pause[0] + _KEEP_CLEAR_S <= end_s and pause[0] > 0]
     if not usable:
         return None
     late = [pause for pause in usable if pause[1] >= end_s - _SEARCH_BACK_S]
-    start, end = max(late, key=lambda pause: pause[1] - pause[0]) if late else usable[-1]
+    longest = max((pause[1] - pause[0] for pause in late), default=0.0)
+    start, end = [pause for pause in late or usable if pause[1] - pause[0] >= _NEARLY * longest][-1]
     return min((start + end) / 2, end_s)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, cast
 
 from preflight import limits
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 Container = Literal["wav", "mp3", "m4a"]
 Action = Literal["keep", "rename", "rewrap", "convert"]
 
-_WRITE_BELOW_S = limits.MAX_DURATION_S - 0.5
-_WRITE_ABOVE_S = limits.MIN_DURATION_S + 2 * limits.LOSSY_MARGIN_S
 _WAV_HEADER_BYTES = 1024
 _CONTAINER_SHARE = 0.97
 """Of the bytes that fit, this part is left for the coded sound; the rest is for the container."""
@@ -147,9 +144,11 @@ def convert_plan(examination: Examination, to: Container | None = None) -> Plan:
     seconds = examination.subject.duration_s
     if facts is None or levels is None or seconds is None:
         raise CannotFix("its sound is not known", "check it first")
-    window = _window(examination, levels, seconds)
-    kept = window[1] - window[0] if window else seconds
-    container, target = _target(facts, levels, kept, to)
+    window = _window(examination, levels, seconds, limits.MAX_DURATION_S)
+    container, target = _target(facts, levels, window[1] - window[0] if window else seconds, to)
+    if container != "wav" and window is None:
+        # what a lossy coding adds at the ends must not carry it over the limit
+        window = _window(examination, levels, seconds, limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S)
     steps = []
     if window:
         steps.append(f"keep {clock(window[0])} to {clock(window[1])} of {clock(seconds)}, cut at a pause")
@@ -162,30 +161,36 @@ def convert_plan(examination: Examination, to: Container | None = None) -> Plan:
     return Plan("convert", container, window, target, tuple(steps))
 
 
-def _window(examination: Examination, levels: LevelMeter, seconds: float) -> Span | None:
-    """What to keep of the decoded sound: the longest whole stretch, and of it at most five minutes."""
+def _window(examination: Examination, levels: LevelMeter, seconds: float, longest: float) -> Span | None:
+    """What to keep of the decoded sound: the most that lies between two pauses, is whole, and not over `longest`."""
     decoded = examination.subject.decoded
-    spots = [spot.at_s for spot in decoded.damage] if decoded else []
     has_error = any(finding.rule == "damaged" for finding in examination.report.errors)
-    marks = [0.0, *spots, seconds] if has_error else [0.0, seconds]
-    start, end = max(pairwise(marks), key=lambda run: run[1] - run[0])
-    if start == 0.0 and end == seconds and seconds <= limits.MAX_DURATION_S:
+    stretches = decoded.whole_stretches if decoded and has_error else ((0.0, seconds),)
+    if stretches == ((0.0, seconds),) and seconds <= longest:
         return None
     pauses = find_pauses(levels.frame_levels_dbfs())
-    begin = 0.0 if start == 0.0 else first_cut_after(pauses, start)
-    if begin is None:
+    runs = [run for stretch in stretches if (run := _between_pauses(stretch, pauses, seconds))]
+    if not runs:
         raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")
-    last = min(end, begin + _WRITE_BELOW_S)
-    stop = seconds if last == seconds else last_cut_before(pauses, last)
-    if stop is None:
-        raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")
-    if stop - begin < _WRITE_ABOVE_S:
+    begin, stop = max(runs, key=lambda run: run[1] - run[0])
+    if stop - begin < limits.WRITE_ABOVE_S:
         raise CannotFix(
             f"only {clock(max(0.0, stop - begin))} between two pauses is whole and short enough; "
             f"{clock(limits.MIN_DURATION_S)} are needed",
             "make or export another recording",
         )
     return begin, stop
+
+
+def _between_pauses(stretch: Span, pauses: list[Span], seconds: float) -> Span | None:
+    """The most of `stretch` that begins and ends at a pause, or at an end of the take itself."""
+    start, end = stretch
+    begin = 0.0 if start == 0.0 else first_cut_after(pauses, start)
+    if begin is None:
+        return None
+    last = min(end, begin + limits.WRITE_BELOW_S)
+    stop = seconds if last == seconds else last_cut_before(pauses, last)
+    return None if stop is None else (begin, stop)
 
 
 def _target(facts: Probe, levels: LevelMeter, seconds: float, to: Container | None) -> tuple[Container, Target]:

@@ -6,12 +6,15 @@ from typing import IO, TYPE_CHECKING
 
 from preflight.containers import DECODER_ERRORS, audio_track, open_container
 from preflight.errors import CannotFix
+from preflight.repair.muxing import open_output
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.packet import Packet
+    from av.stream import Stream
+
     from preflight.repair.planning import Container
     from preflight.source import Source
-
-_MUXERS = {"m4a": "ipod", "mp3": "mp3"}
 
 
 def rewrap(source: Source, file: IO[bytes], container: Container) -> None:
@@ -26,28 +29,31 @@ def rewrap(source: Source, file: IO[bytes], container: Container) -> None:
         CannotFix: The packets cannot be put into the container.
         OSError: The disk is full or the file cannot be written.
     """
-    import av
-
-    with open_container(source) as container_in, av.open(file, "w", format=_MUXERS[container]) as output:
+    with open_container(source) as container_in, open_output(file, container) as output:
         track = audio_track(container_in)
         if track is None:
             raise CannotFix("it has no audio track", "choose another recording")
         copy = output.add_stream_from_template(track)
-        offset = track.start_time or 0 if container == "mp3" else 0
+        # the sound begins at once, however late it began beside its pictures; before zero lies AAC's own priming
+        offset = track.start_time or 0
+        if container == "m4a":
+            offset = max(0, offset)
         try:
             for packet in container_in.demux(track):
                 if packet.dts is None or packet.is_corrupt:
                     continue  # the end mark, or the piece of a packet at which a truncated file stops
-                packet.stream = copy
-                packet.pts, packet.dts = (packet.pts or packet.dts) - offset, packet.dts - offset
-                output.mux(packet)
+                moved = _bare(packet) if container == "mp3" else packet
+                pts, dts = (packet.pts or packet.dts) - offset, packet.dts - offset
+                moved.stream, moved.pts, moved.dts = copy, pts, dts
+                output.mux(moved)
         except DECODER_ERRORS as error:
-            if isinstance(error, OSError) and error.errno and error.filename is None and _is_full(error.errno):
-                raise
             raise CannotFix(f"its coded sound cannot be copied ({error})", "convert it") from error
 
 
-def _is_full(number: int) -> bool:
-    import errno
+def _bare(packet: Packet[AudioStream]) -> Packet[Stream]:
+    """Without notes on what to skip at the end: the MP3 muxer adds them to the padding that MP3 itself declares."""
+    from av.packet import Packet
 
-    return number in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
+    bare: Packet[Stream] = Packet(bytes(packet))
+    bare.time_base, bare.duration = packet.time_base, packet.duration
+    return bare

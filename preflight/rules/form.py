@@ -30,12 +30,27 @@ _CONTAINERS = {
     "w64": "a Sony Wave64 file",
     "caf": "an Apple CAF file",
     "amr": "an AMR file",
+    "au": "a Sun AU file",
+    "avi": "an AVI video",
+    "mpegts": "an MPEG transport stream",
 }
 _ARTICLES = {".wav": "a WAV", ".mp3": "an MP3", ".m4a": "an M4A"}
 _CODECS = {
     "alac": "Apple Lossless (ALAC)",
     "aac": "AAC",
     "opus": "Opus",
+    "vorbis": "Vorbis",
+    "flac": "FLAC",
+    "mp3": "MP3",
+    "ac3": "Dolby Digital (AC-3)",
+    "eac3": "Dolby Digital Plus (E-AC-3)",
+    "wmav1": "Windows Media Audio",
+    "wmav2": "Windows Media Audio",
+    "adpcm_ms": "ADPCM",
+    "adpcm_ima_wav": "ADPCM",
+    "gsm_ms": "GSM",
+    "amr_nb": "AMR",
+    "amr_wb": "AMR",
     "mp2": "MPEG layer II",
     "mp1": "MPEG layer I",
     "pcm_alaw": "A-law",
@@ -46,15 +61,20 @@ _CODECS = {
 def _unreadable(rule: Rule, subject: Subject) -> Iterator[Finding]:
     probe = subject.probe
     if subject.problem is not None:
-        yield rule.finding(subject.problem.message)
+        problem = subject.problem
+        yield rule.finding(f"{problem.message}: {problem.hint}" if problem.hint else problem.message)
     elif probe is None or probe.protected or not probe.audio_tracks:
         return
+    elif not probe.codec:
+        yield rule.finding("no decoder knows the kind of sound in it, or its header is broken: export it again")
     elif not limits.MIN_SAMPLE_RATE_HZ <= probe.sample_rate_hz <= limits.MAX_SAMPLE_RATE_HZ:
-        yield rule.finding(f"its header claims a sample rate of {probe.sample_rate_hz} Hz, which cannot be")
+        yield rule.finding(
+            f"its header claims a sample rate of {probe.sample_rate_hz} Hz, which cannot be: export it again"
+        )
     elif not probe.channels:
-        yield rule.finding("its header claims no channels at all")
+        yield rule.finding("its header claims no channels at all: export it again")
     elif subject.decoded is not None and not subject.decoded.duration_s and subject.decoded.damage:
-        yield rule.finding("nothing in it could be decoded as sound")
+        yield rule.finding("nothing in it could be decoded as sound: copy it again from where it came")
 
 
 def _no_audio(rule: Rule, subject: Subject) -> Iterator[Finding]:
@@ -62,9 +82,11 @@ def _no_audio(rule: Rule, subject: Subject) -> Iterator[Finding]:
     if probe is None or probe.protected:
         return
     if not probe.audio_tracks:
-        yield rule.finding("it has no audio track" + (", only video" if probe.has_video else ""))
+        yield rule.finding(
+            "it has no audio track" + (", only video" if probe.has_video else "") + ": choose another file"
+        )
     elif subject.duration_s == 0 and not (decoded and decoded.damage):
-        yield rule.finding("it holds a header but no sound")
+        yield rule.finding("it holds a header but no sound: record or export it again")
     elif decoded and decoded.duration_s and decoded.sample_peak_dbfs < limits.SILENCE_DBFS:
         yield rule.finding(
             "it is silent from beginning to end: check that the right microphone was chosen",
@@ -97,18 +119,23 @@ def _unsupported_format(rule: Rule, subject: Subject) -> Iterator[Finding]:
 def format_problem(probe: Probe) -> str | None:
     """Why a file of this form is not accepted, to be read after "it is"; None when it is accepted."""
     container = _CONTAINERS.get(probe.container, f"of a kind that is not accepted ({probe.container})")
-    codec = _CODECS.get(probe.codec, probe.codec or "an unknown coding")
+    codec = _CODECS.get(probe.codec) or ("PCM" if probe.codec.startswith("pcm_") else probe.codec)
     if probe.container not in limits.ACCEPTED:
-        return container if probe.codec == probe.container else f"{container}, holding {codec}"
+        return container if probe.container in (probe.codec, "adts") else f"{container}, holding {codec}"
     if probe.audio_tracks > 1:
         return f"a file of {probe.audio_tracks} audio tracks, of which any might be taken"
     if probe.container == "m4a" and probe.codec != "aac":
         return f"an M4A that holds {codec}"
     if probe.container == "mp3" and probe.codec != "mp3":
         return f"{codec} audio, not MP3"
-    if probe.container == "wav" and probe.codec not in limits.WAV_CODECS:
+    return _wav_problem(probe, codec) if probe.container == "wav" else None
+
+
+def _wav_problem(probe: Probe, codec: str) -> str | None:
+    if probe.codec not in limits.WAV_CODECS:
         return f"a WAV that holds {codec}"
-    return None
+    is_plain = probe.wav is None or probe.wav.is_plain
+    return None if is_plain else "a WAV whose header contradicts itself"
 
 
 def _extension_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:

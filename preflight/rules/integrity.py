@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.rules.form import format_problem
-from preflight.rules.model import Rule, Subject
+from preflight.rules.model import Decoded, Rule, Subject
 from preflight.wording import clock
 
 if TYPE_CHECKING:
@@ -28,15 +28,25 @@ def _missing_s(subject: Subject) -> float:
         return 0.0
     if subject.decoded is None and subject.probe and subject.probe.wav is None:
         return 0.0  # only a WAV shows from outside what it holds
-    lost = sum(spot.end_s - spot.start_s for spot in subject.decoded.damage) if subject.decoded else 0.0
-    missing = declared - subject.duration_s - lost
+    if subject.decoded and subject.decoded.stopped:
+        return 0.0
+    missing = declared - subject.duration_s - _lost_s(subject)
     return missing if missing > (_DAMAGED_SHORTFALL_S if _has_inner_damage(subject) else _SHORTFALL_S) else 0.0
+
+
+def _lost_s(subject: Subject) -> float:
+    return sum(spot.end_s - spot.start_s for spot in subject.decoded.damage) if subject.decoded else 0.0
 
 
 def _has_inner_damage(subject: Subject) -> bool:
     """Whether something is lost in the middle: around such a place decoders skip more than they say."""
     decoded = subject.decoded
     return decoded is not None and any(spot.at_s < decoded.duration_s - _EDGE_S for spot in decoded.damage)
+
+
+def _is_enough(decoded: Decoded) -> bool:
+    """Whether a stretch is whole that could be kept."""
+    return any(end - start >= limits.WRITE_ABOVE_S for start, end in decoded.whole_stretches)
 
 
 def _truncated(rule: Rule, subject: Subject) -> Iterator[Finding]:
@@ -68,7 +78,7 @@ def _damaged(rule: Rule, subject: Subject) -> Iterator[Finding]:
             value=lost,
             limit=0.0,
             spans=spans,
-            fix="keep-intact" if subject.role == "recording" else None,
+            fix="keep-intact" if subject.role == "recording" and _is_enough(decoded) else None,
         )
     elif not _missing_s(subject):
         yield rule.finding(
@@ -87,7 +97,8 @@ def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
     if probe.header_duration_s is None or (subject.decoded and (subject.decoded.stopped or subject.decoded.changes)):
         return
     claimed = probe.header_duration_s
-    if abs(claimed - seconds) <= max(_SHORTFALL_S, 0.02 * seconds):
+    explained = _DAMAGED_SHORTFALL_S + _lost_s(subject) if _has_inner_damage(subject) else _SHORTFALL_S
+    if abs(claimed - seconds) <= max(explained, 0.02 * seconds):
         return
     breaks_limit = not limits.MIN_DURATION_S <= claimed <= limits.MAX_DURATION_S
     if subject.role == "prompt":

@@ -32,6 +32,13 @@ class Decoded:
     stopped: bool
     sample_peak_dbfs: float
 
+    @property
+    def whole_stretches(self) -> tuple[Span, ...]:
+        """The stretches without damage, as (start, end) in seconds of the decoded sound."""
+        starts = [0.0, *(spot.until_s for spot in self.damage)]
+        ends = [*(spot.at_s for spot in self.damage), self.duration_s]
+        return tuple(zip(starts, ends, strict=True))
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -65,7 +72,7 @@ class Subject:
     @property
     def has_sound(self) -> bool:
         """Whether there is audio at all, so that rules about it make sense."""
-        if self.probe is None or self.probe.audio_tracks == 0 or self.probe.protected:
+        if self.probe is None or self.probe.protected or not self.probe.is_plausible:
             return False
         return self.decoded is None or self.decoded.duration_s > 0
 

@@ -1,0 +1,152 @@
+"""Whatever the bytes: always a verdict, never an exception, in bounded time."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import preflight
+from preflight.repair.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
+from preflight.wording import clock
+from tests.preflight import making
+from tests.preflight.making import FIXTURES
+
+DATA = {
+    file.name: file.read_bytes()
+    for file in sorted(FIXTURES.iterdir())
+    if file.suffix in (".wav", ".mp3", ".m4a", ".ogg", ".flac", ".aac", ".qta") and file.stat().st_size > 1000
+}
+NAMES = st.sampled_from(sorted(DATA))
+OFTEN = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+ENDINGS = st.sampled_from([".wav", ".mp3", ".m4a", ".bin"])
+
+
+def look(data: bytes, ending: str) -> preflight.Report:
+    """Check the bytes, and mend them if that is said to be possible."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"take{ending}"
+        path.write_bytes(data)
+        begin = time.monotonic()
+        report = preflight.check(path)
+        quick = preflight.check(path, quick=True)
+        assert time.monotonic() - begin < 10
+        assert quick.method == "headers"
+        if report.verdict != "rejected":
+            mend(path, Path(folder) / "out")
+    assert msgspec.json.decode(msgspec.json.encode(report), type=preflight.Report) == report
+    assert (report.verdict == "ready") == (not report.errors)
+    return report
+
+
+def mend(path: Path, out: Path) -> None:
+    out.mkdir()
+    try:
+        fixed = preflight.fix(path, out)
+    except preflight.CannotFix as refusal:
+        if "pause" not in refusal.message:
+            raise
+    else:
+        assert fixed.after is not None
+        assert fixed.after.verdict == "ready"
+
+
+@OFTEN
+@given(st.binary(max_size=4000), ENDINGS)
+def test_random_bytes(data: bytes, ending: str) -> None:
+    assert look(data, ending).verdict == "rejected"
+
+
+@OFTEN
+@given(NAMES, st.floats(0, 1), ENDINGS)
+def test_cut_off_anywhere(name: str, part: float, ending: str) -> None:
+    data = DATA[name]
+    look(data[: int(len(data) * part)], ending)
+
+
+@OFTEN
+@given(NAMES, st.lists(st.tuples(st.floats(0, 0.999), st.binary(min_size=1, max_size=40)), max_size=8))
+def test_overwritten_anywhere(name: str, spots: list[tuple[float, bytes]]) -> None:
+    data = DATA[name]
+    rotten = bytearray(data)
+    for part, new in spots:
+        at = int(len(data) * part)
+        rotten[at : at + len(new)] = new
+    look(bytes(rotten), ".m4a")
+
+
+@OFTEN
+@given(NAMES, st.integers(0, 400), st.integers(0, 255), st.integers(1, 8))
+def test_overwritten_headers(name: str, at: int, value: int, count: int) -> None:
+    data = DATA[name]
+    look(data[:at] + bytes([value]) * count + data[at + count :], ".wav")
+
+
+@OFTEN
+@given(NAMES, NAMES, st.floats(0, 1), st.floats(0, 1))
+@example("truncated.m4a", "truncated.m4a", 0.25, 0.5)  # a frame of 34 channels, which nothing converts
+def test_spliced(first: str, second: str, part: float, other: float) -> None:
+    one, two = DATA[first], DATA[second]
+    look(one[: int(len(one) * part)] + two[int(len(two) * other) :], ".mp3")
+
+
+@given(st.floats(0, 1e6))
+def test_a_clock_is_never_ahead(seconds: float) -> None:
+    parts = [float(part) for part in clock(seconds).split(":")]
+    read = sum(part * 60**place for place, part in enumerate(reversed(parts)))
+    assert read <= seconds + 1e-6
+    assert seconds - read < 0.1 + 1e-6
+    assert all(part < 60 for part in parts[1:])
+
+
+def takes() -> st.SearchStrategy[list[tuple[bool, int]]]:
+    """Stretches of speech and of quiet, in frames of 10 ms."""
+    return st.lists(st.tuples(st.booleans(), st.integers(1, 300)), min_size=1, max_size=30)
+
+
+@given(takes(), st.floats(0, 60))
+def test_cuts_lie_inside_pauses(stretches: list[tuple[bool, int]], moment: float) -> None:
+    levels = np.concatenate([np.full(count, -20.0 if loud else -70.0) for loud, count in stretches])
+    pauses = find_pauses(levels.astype(np.float32))
+    end = len(levels) / 100
+    for start, stop in pauses:
+        assert 0 <= start < stop <= end + 1e-9
+        assert stop - start >= MIN_PAUSE_S - 1e-6
+        assert (levels[round(start * 100) : round(stop * 100)] == -70).all()
+    late, early = last_cut_before(pauses, moment), first_cut_after(pauses, moment)
+    assert late is None or late <= moment
+    assert early is None or early >= moment
+    for cut in (late, early):
+        assert (
+            cut is None or any(start + 0.09 <= cut <= stop - 0.09 for start, stop in pauses) or near(pauses, cut, end)
+        )
+
+
+def near(pauses: list[tuple[float, float]], cut: float, end: float) -> bool:
+    """A cut that was asked for inside the first or last tenth of a pause."""
+    return any(start <= cut <= stop for start, stop in pauses) and cut <= end
+
+
+@pytest.mark.parametrize("levels", [[], [-70.0] * 500, [-20.0] * 500])
+def test_a_take_without_contrast_has_no_pauses(levels: list[float]) -> None:
+    assert find_pauses(np.array(levels, np.float32)) == []
+
+
+def test_the_pauses_of_a_known_take_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(making.wav(making.talk(40)))
+    from preflight.checking import examine
+
+    levels = examine(path).levels
+    assert levels is not None
+    told = len(making.story()) / making.RATE
+    found = find_pauses(levels.frame_levels_dbfs())
+    for number in range(1, 4):
+        start = number * told + (number - 1) * making.PAUSE_S
+        assert any(low <= start + 0.05 and high >= start + making.PAUSE_S - 0.05 for low, high in found)
