@@ -4,7 +4,9 @@
     ├── UsageError        arguments that do not fit together
     ├── SettingError      a setting is missing, unknown or contradicts another
     ├── TakeRefused       a recording cannot be sent, and why
-    └── JournalFailed     what was paid for could not be written down
+    ├── JournalFailed     what was paid for could not be written down
+    └── OutputLost        standard output cannot be written
+        └── NobodyReads   it was closed by whoever read it, which is no failure
 
 Exit statuses: 0 done; 1 a recording is not fit; 2 bad usage or settings; 3 storage failed; 4 the service refused or
 failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 130 interrupted.
@@ -12,6 +14,7 @@ failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 130 interrupte
 
 from __future__ import annotations
 
+import errno
 import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -83,6 +86,16 @@ class JournalFailed(OnetakeError):
     kind = "journal-failed"
 
 
+class OutputLost(OnetakeError):
+    """Standard output cannot be written."""
+
+    kind = "output-lost"
+
+
+class NobodyReads(OutputLost):
+    """Standard output was closed by whoever read it."""
+
+
 class Failure(NamedTuple):
     """An exception as a user meets it.
 
@@ -114,6 +127,7 @@ _BY_KIND = {
     "nonsense-answer": Status.UNKNOWN,
     "sandbox-unavailable": Status.USAGE,
 }
+_SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -124,7 +138,7 @@ def failure_of(error: BaseException) -> Failure:
     status = getattr(error, "status", None) or _status_by_origin(error, kind)
     if isinstance(kind, str) and status is not None:
         return Failure(kind, str(getattr(error, "message", error)), str(getattr(error, "hint", "")), Status(status))
-    return _bug(error)
+    return _trouble_here(error) or _bug(error)
 
 
 def _status_by_origin(error: BaseException, kind: object) -> Status | None:
@@ -132,6 +146,17 @@ def _status_by_origin(error: BaseException, kind: object) -> Status | None:
         return _BY_KIND[str(kind)]
     origins = (_BY_MODULE.get(base.__module__) for base in type(error).__mro__)
     return next((status for status in origins if status is not None), None)
+
+
+def _trouble_here(error: BaseException) -> Failure | None:
+    """What this computer lacks is no bug."""
+    if isinstance(error, ImportError):
+        what = f"{error.name or 'one of its packages'} cannot be imported"
+        return Failure("incomplete", f"onetake is not installed completely: {what}", "install it again", Status.USAGE)
+    if isinstance(error, OSError) and error.errno in _SCARCE:
+        reason = (error.strerror or "").lower()
+        return Failure("no-room", f"this computer cannot go on: {reason}", "make room, or set TMPDIR", Status.USAGE)
+    return None
 
 
 def _bug(error: BaseException) -> Failure:

@@ -78,9 +78,11 @@ def _try_decoders() -> str:
 
 
 def _try_journal(home: Path) -> str:
-    home.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=home):
-        return f"{home} can be written"
+    from onetake.journal import Journal
+
+    journal = Journal(home)
+    journal.require_writable()
+    return f"{journal.path} can be written"
 
 
 def _try_key(settings: Settings) -> str:

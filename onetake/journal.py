@@ -5,6 +5,7 @@ One JSON object a line in ``clones.jsonl``, only readable by its owner. No secre
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from datetime import UTC, datetime
@@ -48,14 +49,25 @@ class Journal:
         """
         self._append({"event": event, "attempt": attempt, **facts})
 
+    def require_writable(self) -> None:
+        """Make sure, before anything is sent, that an attempt can be written down.
+
+        Raises:
+            JournalFailed: It cannot.
+        """
+        self._write(b"")
+
     def _append(self, entry: dict[str, Any]) -> None:
-        line = msgspec.json.encode({"at": datetime.now(UTC), **entry}) + b"\n"
+        self._write(msgspec.json.encode({"at": datetime.now(UTC), **entry}) + b"\n")
+
+    def _write(self, line: bytes) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                if os.write(handle, line) != len(line):
-                    raise OSError(28, "the disk is full")
+                if (written := os.write(handle, line)) != len(line):
+                    os.ftruncate(handle, os.fstat(handle).st_size - written)  # half a line would spoil the next one
+                    raise OSError(errno.ENOSPC, "the disk is full")
                 os.fsync(handle)
             finally:
                 os.close(handle)

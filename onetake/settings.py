@@ -154,7 +154,7 @@ class Settings:
             )
         token = self._values["session_token"]
         same = _family(token.origin) == _family(key.origin)
-        return self.text("access_key_id"), self.text("secret_access_key"), str(token.value) if same else None
+        return self.text("access_key_id"), self.text("secret_access_key"), self.text("session_token") if same else None
 
 
 def _family(origin: str) -> str:
@@ -216,7 +216,7 @@ def _read_file() -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if "ONETAKE_CONFIG" in os.environ:
+        if os.environ.get("ONETAKE_CONFIG"):
             raise SettingError(f"ONETAKE_CONFIG names {str(path)!r}, which does not exist", "create it") from None
         return {}
     except OSError as error:

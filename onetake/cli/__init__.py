@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 import onetake
-from onetake.errors import Failure, Status, failure_of
+from onetake.errors import Failure, NobodyReads, OutputLost, Status, UsageError, failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ class _LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"there is no command {args[0]!r}; there are {', '.join(_COMMANDS)}")
+            raise UsageError(f"there is no command {args[0]!r}", f"the commands are {', '.join(_COMMANDS)}")
         return super().resolve_command(ctx, args)
 
 
@@ -70,19 +71,36 @@ def run(arguments: Sequence[str]) -> int:
     """
     from onetake.interrupts import end_like_ctrl_c
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII still gets every line
+    _prepare_streams()
     end_like_ctrl_c()
     try:
-        status = root.main(list(arguments), prog_name="onetake", standalone_mode=False)
+        status = root.main(list(arguments) or ["--help"], prog_name="onetake", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
-    except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads: keep the interpreter from flushing into it
-        return int(Status.DONE)
+    except (SystemExit, NobodyReads):  # click, too, ends so when nobody reads
+        return _silenced(Status.DONE)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place for all of them
-        return _report(_failure(error), as_json=_wants_json(arguments))
+        return _report(_failure(error), _json_form(arguments))
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us; the next file that is opened must not become it
+            setattr(sys, name, _nowhere())
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII still gets every line
+
+
+def _silenced(status: Status) -> int:
+    """Return `status`, and keep the interpreter from writing to a standard output that is of no use any more."""
+    sys.stdout = _nowhere()
+    return int(status)
+
+
+def _nowhere() -> TextIO:
+    from pathlib import Path
+
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _failure(error: BaseException) -> Failure:
@@ -96,26 +114,30 @@ def _failure(error: BaseException) -> Failure:
     return failure_of(error)
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether standard output was to be JSON, found without parsing: the parsing may be what failed."""
-    formats = {"json", "jsonl"}
-    pairs = pairwise(arguments)
-    joined = any(
-        word == "--json" or word.partition("=")[::2] in {("--format", name) for name in formats} for word in arguments
-    )
-    return joined or any(first == "--format" and second in formats for first, second in pairs)
+def _json_form(arguments: Sequence[str]) -> str | None:
+    """Which JSON standard output was to be, found without parsing: the parsing may be what failed."""
+    words = [*takewhile(lambda word: word != "--", arguments), ""]
+    for word, following in pairwise(words):
+        if word == "--json":
+            return "json"
+        option, _, form = word.partition("=")
+        if option == "--format" and (form or following) in {"json", "jsonl"}:
+            return form or following
+    return None
 
 
-def _report(failure: Failure, *, as_json: bool) -> int:
-    from onetake.render.text import safe, wants_colour
+def _report(failure: Failure, json_form: str | None) -> int:
+    from onetake.cli.output import print_aside, print_json
+    from onetake.render.text import safe
 
-    if as_json:
-        from onetake.cli.output import print_json
-
-        print_json({"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}})
-    name = click.style("onetake:", fg="red", bold=True) if wants_colour(sys.stderr) else "onetake:"
+    if json_form:
+        document = {"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}}
+        try:
+            print_json(document, in_one_line=json_form == "jsonl")
+        except OutputLost:
+            _silenced(failure.status)
     hint = f"\n  {safe(failure.hint)}" if failure.hint else ""
-    click.echo(f"{name} {safe(failure.message)}{hint}", err=True, color=True)
+    print_aside(f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}{hint}")
     return int(failure.status)
 
 

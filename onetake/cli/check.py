@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from onetake.cli import exit_with
 from onetake.cli.output import print_json, print_line
@@ -45,7 +44,7 @@ def command(
     for report in _reports(files, prompt, prompt_text, quick=quick):
         reports.append(report)
         if form == "jsonl":
-            click.echo(msgspec.json.encode(report))
+            print_json(report, in_one_line=True)
         elif form == "text":
             for line in report_lines(report):
                 print_line(line)

@@ -11,11 +11,11 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.options import SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
 from onetake.cli.output import Steps, print_json, print_line
-from onetake.errors import SettingError, Status
+from onetake.errors import OutputLost, SettingError, Status
 from onetake.render.text import safe
 
 if TYPE_CHECKING:
-    from onetake.pipeline import Cloned, Order
+    from onetake.order import Cloned, Order
     from onetake.settings import Settings
 
 
@@ -44,20 +44,25 @@ def command(file: str, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: 
     if dry_run:
         return _show_plan(order, flags, sandbox=sandbox, as_json=as_json)
     from onetake.journal import Journal
-    from onetake.pipeline import Pipeline, check_order
+    from onetake.order import check_order
+    from onetake.pipeline import Pipeline
 
     check_order(order)
     steps = Steps(quiet=as_json)
     with services(flags, sandbox=sandbox) as (settings, home):
         on_retry = lambda wait_s, error: steps.warn(f"{error.message}; again in {wait_s:.0f} s")  # noqa: E731
         cloned = Pipeline(settings.storage(), settings.client(on_retry), Journal(home), steps).clone(order)
-    _show(cloned, as_json=as_json)
+    try:
+        _show(cloned, as_json=as_json)
+    except OutputLost:
+        steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
+        raise
     return exit_with(Status.INTERRUPTED if cloned.interrupted else Status.DONE)
 
 
 def _order(file: str, flags: dict[str, Any]) -> Order:
     from client import CloneOptions
-    from onetake.pipeline import Order
+    from onetake.order import Order
 
     options = CloneOptions(
         text=flags.pop("text"),
@@ -85,7 +90,8 @@ def _show(cloned: Cloned, *, as_json: bool) -> None:
 
 
 def _show_plan(order: Order, flags: dict[str, Any], *, sandbox: bool, as_json: bool) -> None:
-    from onetake.pipeline import check_order, plan_order
+    from onetake.order import check_order
+    from onetake.preparation import plan_order
     from onetake.settings import load
 
     check_order(order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
@@ -41,6 +40,4 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     for step in fixed.steps or ("it is ready as it is: copy it byte for byte",):
         print_line(safe(step))
     if fixed.path is not None and fixed.after is not None:
-        print_line(
-            f"{safe(os.fsencode(fixed.path).decode('utf-8', 'backslashreplace'))}: {describe_file(fixed.after.file)}"
-        )
+        print_line(f"{safe(preflight.display_name(fixed.path))}: {describe_file(fixed.after.file)}")

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from typing import Any
 
 import click
 import msgspec
 
+from onetake.errors import NobodyReads, OutputLost
 from onetake.render.text import safe, wants_colour
 
 
-def print_json(document: object) -> None:
+def print_json(document: object, *, in_one_line: bool = False) -> None:
     """Print `document` as JSON on standard output, ending with a line break."""
-    text = msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
-    click.echo(text)
+    try:
+        content = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # a name from the command line that is no UTF-8
+        content = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
+    # as bytes: JSON is UTF-8, whatever the terminal is
+    print_line(content if in_one_line else msgspec.json.format(content, indent=1))
 
 
-def print_line(text: str) -> None:
+def _encodable(value: Any) -> Any:
+    """`value` with the stray bytes in its strings escaped."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(content) for name, content in value.items()}
+    return [_encodable(content) for content in value] if isinstance(value, list | tuple) else value
+
+
+def print_line(text: str | bytes) -> None:
     """Print a line that holds nothing but what `render` made safe."""
-    click.echo(text, color=wants_colour(sys.stdout))
+    try:
+        click.echo(text, color=wants_colour(sys.stdout))
+    except BrokenPipeError as error:
+        raise NobodyReads("nobody reads standard output") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputLost(f"standard output cannot be written: {reason}", "write it elsewhere") from error
+
+
+def print_aside(text: str) -> None:
+    """Print a line on standard error; where nobody can read it, the work goes on."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True, color=wants_colour(sys.stderr))
 
 
 class Steps:
@@ -37,9 +65,8 @@ class Steps:
         """A step is done."""
         if not self._quiet:
             elapsed = time.monotonic() - self._started
-            click.echo(f"{elapsed:5.1f} s  {name:<9} {safe(detail)}", err=True)
+            print_aside(f"{elapsed:5.1f} s  {name:<9} {safe(detail)}")
 
     def warn(self, message: str) -> None:
         """Something went wrong that does not end the work."""
-        word = click.style("warning:", fg="yellow") if wants_colour(sys.stderr) else "warning:"
-        click.echo(f"{word} {safe(message)}", err=True, color=True)
+        print_aside(f"{click.style('warning:', fg='yellow')} {safe(message)}")

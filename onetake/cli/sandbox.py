@@ -7,6 +7,8 @@ import threading
 
 import click
 
+from onetake.cli.output import print_aside, print_line
+
 
 @click.command(
     "sandbox", epilog="Example: onetake sandbox   (and in another terminal, with what it prints: onetake clone …)"
@@ -15,13 +17,13 @@ def command() -> None:
     """Run embedded storage and a stand-in clone service on this machine until Ctrl-C."""
     from onetake.sandbox.supervisor import running
 
-    with running(lambda line: click.echo(line, err=True)) as access:
-        click.echo("# The sandbox is running on this machine; nothing leaves it, and nothing is charged.")
-        click.echo("# Paste these lines into another terminal:")
-        for name, value in access.settings().items():
-            click.echo(f"export ONETAKE_{name.upper()}={shlex.quote(value)}")
-        click.echo("# Ctrl-C ends it.", err=True)
+    with running(print_aside) as access:
         try:
+            print_line("# The sandbox is running on this machine; nothing leaves it, and nothing is charged.")
+            print_line("# Paste these lines into another terminal:")
+            for name, value in access.settings().items():
+                print_line(f"export ONETAKE_{name.upper()}={shlex.quote(value)}")
+            print_aside("# Ctrl-C ends it.")
             threading.Event().wait()
         except KeyboardInterrupt:
-            click.echo("[sandbox] ending", err=True)
+            print_aside("[sandbox] ending")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from onetake.cli.options import STORAGE, json_option, sandbox_option, services, setting_options
-from onetake.cli.output import Steps, print_json
-from onetake.pipeline import prepare, upload_take
+from onetake.cli.output import Steps, print_json, print_line
+from onetake.errors import failure_of
+from onetake.pipeline import upload_take
+from onetake.preparation import prepare
+
+if TYPE_CHECKING:
+    from uploader import Upload
 
 
 @click.command("upload", epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
@@ -31,18 +36,22 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
         storage = settings.storage()
         storage.require_public()
         take = prepare(file, Path(folder), steps)
-        stored: list[Any] = []
+        stored: list[Upload] = []
         try:
             upload, url, expires_at = upload_take(storage, take, stored.append)
         except BaseException:
             for left in stored:
-                storage.delete(left)
+                try:
+                    storage.delete(left)
+                except Exception as error:  # noqa: BLE001 - it must not hide what went wrong first
+                    steps.warn(f"{left.key} could not be deleted: {failure_of(error).message}")
             raise
         steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, verified as a stranger would")
-        if as_json:
-            facts = {"key": upload.key, "content_type": upload.content_type, "bytes": upload.bytes}
-            print_json({"schema_version": 1, "url": url, "expires_at": expires_at, **facts, "changes": take.changes})
-        else:
-            click.echo(url)
+    # after the sandbox has ended, so that nothing can fail any more once the one document is printed
+    if as_json:
+        facts = {"key": upload.key, "content_type": upload.content_type, "bytes": upload.bytes}
+        print_json({"schema_version": 1, "url": url, "expires_at": expires_at, **facts, "changes": take.changes})
+    else:
+        print_line(url)
     if sandbox:
         steps.warn("the sandbox is gone, and the URL with it; `onetake sandbox` runs one that stays")

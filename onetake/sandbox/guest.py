@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from onetake.interrupts import finishing
 from onetake.sandbox.access import Access
 from onetake.sandbox.storage import SandboxUnavailable
 
@@ -40,9 +41,15 @@ def sandbox() -> Iterator[Access]:
         start_new_session=True,
     )
     try:
-        yield _access(process)
+        try:
+            access = _access(process)
+        except BaseException:
+            process.terminate()  # it does not look at its input before it is ready
+            raise
+        yield access
     finally:
-        _stop(process)
+        with finishing(lambda: None):  # a second Ctrl-C does not wait for it; it ends by itself
+            _stop(process)
 
 
 def _access(process: subprocess.Popen[bytes]) -> Access:

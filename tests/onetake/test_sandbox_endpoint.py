@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import socket
@@ -301,7 +302,7 @@ def test_callers_that_leave_early_cause_no_noise(files: str, capfd: pytest.Captu
         ):
             with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
                 line.sendall(words)
-        with pytest.raises(requests.Timeout):
+        with contextlib.suppress(requests.Timeout):  # on a busy machine the answer may be quicker
             requests.get(endpoint.base_url + "/sandbox/account", timeout=0.0001)
         assert post(endpoint, CLONE, {"audio_url": f"{files}/good.wav"})[0] == 200
     assert capfd.readouterr() == ("", "")

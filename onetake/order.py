@@ -1,0 +1,114 @@
+"""What is to be cloned, who hears how far it has come, and what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from onetake.errors import UsageError
+from preflight.report import Report
+from preflight.source import display_name
+
+if TYPE_CHECKING:
+    from client import CloneOptions
+    from preflight.source import PathLike
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be cloned.
+
+    Attributes:
+        take: The recording.
+        options: What is asked of the endpoint.
+        prompt: The prompt clip, whose text stands in `options`.
+        demo: Where the trial recording goes.
+        keep_upload: Leave the uploads in the storage.
+    """
+
+    take: PathLike
+    options: CloneOptions
+    prompt: PathLike | None = None
+    demo: Path | None = None
+    keep_upload: bool = False
+
+
+class Observer(Protocol):
+    """Whoever wants to know how far the work has come."""
+
+    def step(self, name: str, detail: str) -> None:
+        """A step is done: its name in one word, and what came of it."""
+
+    def warn(self, message: str) -> None:
+        """Something went wrong that does not lose the voice."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """An object as it stood in the storage.
+
+    Attributes:
+        key: Its name in the bucket.
+        content_type: As served.
+        bytes: Its size.
+        deleted: Whether it is gone again.
+    """
+
+    key: str
+    content_type: str
+    bytes: int
+    deleted: bool
+
+
+class Cloned(msgspec.Struct, frozen=True, kw_only=True):
+    """A new voice.
+
+    Attributes:
+        voice_id: Its name for speech calls.
+        expires_at: When it is deleted unless a speech call uses it, UTC.
+        demo: The trial recording that was written, if one was asked for.
+        take: The report of the recording that was sent.
+        changes: What was done to the recording before it was sent.
+        uploads: What was stored on the way.
+        warnings: What went wrong without losing the voice.
+        interrupted: Whether somebody asked to stop meanwhile.
+    """
+
+    voice_id: str
+    expires_at: datetime
+    demo: str | None
+    take: Report
+    changes: tuple[str, ...]
+    uploads: tuple[Sent, ...]
+    warnings: tuple[str, ...]
+    interrupted: bool = False
+
+
+def check_order(order: Order) -> None:
+    """Refuse an order that contradicts itself, before anything is read or sent.
+
+    Raises:
+        UsageError: A prompt clip without its text, a text without its clip, or a demo that cannot be.
+    """
+    if order.prompt is not None and order.options.prompt_text is None:
+        raise UsageError("--prompt needs the text that is spoken in it", 'add --prompt-text "…"')
+    if order.prompt is None and order.options.prompt_text is not None:
+        raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
+    if order.demo is None:
+        return
+    if order.options.text is None:
+        raise UsageError("--demo needs a text to be read", 'add --text "…" and --model')
+    shown = repr(display_name(order.demo))
+    folder = order.demo.parent
+    is_writable = folder.is_dir() and os.access(folder, os.W_OK)
+    if not is_writable or (order.demo.exists() and not order.demo.is_file()):
+        raise UsageError(f"--demo {shown} cannot be written", "name a file in a folder that you may write to")
+    for recording in (order.take, order.prompt):
+        with contextlib.suppress(OSError):
+            if recording is not None and order.demo.samefile(os.fsdecode(recording)):
+                raise UsageError(f"--demo {shown} is a recording that is to be sent", "choose another name")

