@@ -14,7 +14,7 @@ import msgspec
 
 from onetake.interrupts import finishing
 from onetake.sandbox.access import Access
-from onetake.sandbox.storage import SandboxUnavailable
+from onetake.sandbox.weed import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,60 +6,34 @@ keys of its own, free ports on 127.0.0.1, and an environment without the user's 
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
-import platform
 import secrets
-import shutil
-import signal
-import socket
 import subprocess
-import sys
-import sysconfig
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Self
+
+from onetake.sandbox.weed import (
+    SOCKETS,
+    Identity,
+    SandboxUnavailable,
+    configuration,
+    die_with_parent,
+    environment,
+    find_weed,
+    free_ports,
+    options,
+    remove_dead_sockets,
+)
 
 _STARTS = 3
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 3.0
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-# The admin part's gRPC port is looked for this far above its HTTP port by the other parts.
-_GRPC_OFFSET = 10_000
 _EVERY_RIGHT = ("Admin", "Read", "Write", "List", "Tagging")
 _LOG_TAIL_LINES = 6
-# It makes sockets beside its ports, whatever TMPDIR says; it leaves one behind when it stops, all when killed.
-_SOCKETS = Path("/tmp")  # noqa: S108
-_DEAD_AFTER_S = 60.0
-
-
-class SandboxUnavailable(Exception):
-    """The sandbox's storage cannot be started here.
-
-    Attributes:
-        message: What happened, in one or a few lines.
-        hint: What to do next.
-    """
-
-    kind: ClassVar[str] = "sandbox-unavailable"
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
-class Identity(NamedTuple):
-    """A user of the sandbox's storage; `actions` are SeaweedFS's (Admin, Read, Write, List, Tagging)."""
-
-    name: str
-    access_key_id: str
-    secret_access_key: str
-    actions: Sequence[str]
 
 
 class SandboxStorage:
@@ -116,13 +90,13 @@ class SandboxStorage:
         """
         if self._process is not None:
             return self
-        weed = _find_weed()
+        weed = find_weed()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = f"its folder {self._folder} cannot be made: {error.strerror}"
             raise SandboxUnavailable(f"the sandbox's storage did not start; {reason}", "Use another.") from error
-        _remove_dead_sockets()
+        remove_dead_sockets()
         deadline = time.monotonic() + _START_TIMEOUT_S
         # It ends at once when a port was taken by somebody else in the meantime: others may be free.
         for _ in range(_STARTS):
@@ -164,23 +138,23 @@ class SandboxStorage:
         data.mkdir()
         config = self._folder / "identities.json"
         config.touch(mode=0o600)
-        config.write_text(json.dumps(_configuration(self._identities)), encoding="utf-8")
-        self._ports = _free_ports()
+        config.write_text(json.dumps(configuration(self._identities)), encoding="utf-8")
+        self._ports = free_ports()
         self.endpoint = f"http://127.0.0.1:{self._ports['s3.port']}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     weed,
                     "mini",
-                    *_options(data, config),
+                    *options(data, config),
                     *(f"-{name}={port}" for name, port in self._ports.items()),
                 ],
                 cwd=data,
-                env=_environment(data),
+                env=environment(data),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
             )
 
         return self._process
@@ -240,104 +214,6 @@ class SandboxStorage:
 
     def _remove_sockets(self) -> None:
         for port in self._ports.values():
-            for left in _SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
+            for left in SOCKETS.glob(f"seaweedfs-*-{port}.sock"):
                 with suppress(OSError):
                     left.unlink()
-
-
-def _find_weed() -> str:
-    places = [Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))]
-    found = next((path for place in places if (path := shutil.which("weed", path=str(place)))), shutil.which("weed"))
-    if found is not None:
-        return found
-    if sys.platform == "darwin" and platform.machine() == "x86_64":
-        raise SandboxUnavailable(
-            "the sandbox needs SeaweedFS, which has no wheel for Macs with an Intel processor",
-            "Install the `weed` command by other means (such as Homebrew); it is found on PATH.",
-        )
-    raise SandboxUnavailable("the sandbox needs SeaweedFS, which is not installed", "pip install 'onetake[sandbox]'")
-
-
-def _options(data: Path, config: Path) -> list[str]:
-    return [
-        f"-dir={data}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        f"-s3.config={config}",
-        "-s3.iam=false",
-        "-s3.autoCreateBucket=false",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-webdav=false",
-        "-admin.ui=false",
-        "-master.telemetry=false",
-        "-master.volumeSizeLimitMB=64",
-        "-volume.preStopSeconds=0",
-    ]
-
-
-def _environment(home: Path) -> dict[str, str]:
-    # Without AWS_* (SeaweedFS would take the user's own keys for an administrator's) and without the user's
-    # ~/.seaweedfs. Less memory than this makes its garbage collector spin.
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "HOME": str(home), "TMPDIR": str(home), "GOMEMLIMIT": "256MiB"}
-
-
-def _configuration(identities: Sequence[Identity]) -> dict[str, Any]:
-    return {
-        "identities": [
-            {
-                "name": who.name,
-                "credentials": [{"accessKey": who.access_key_id, "secretKey": who.secret_access_key}],
-                "actions": list(who.actions),
-            }
-            for who in identities
-        ]
-    }
-
-
-def _remove_dead_sockets() -> None:
-    """Remove what killed storages of this user left; a young socket may be one that is about to listen."""
-    for left in _SOCKETS.glob("seaweedfs-*.sock"):
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            found = left.stat()
-            if found.st_uid == os.getuid() and time.time() - found.st_mtime > _DEAD_AFTER_S:
-                try:
-                    probe.connect(str(left))
-                except ConnectionRefusedError:
-                    left.unlink()
-
-
-def _free_ports() -> dict[str, int]:
-    """A free port for every part, all held until the last one is found, so that they differ."""
-    ports: dict[str, int] = {}
-    with ExitStack() as held:
-        for part in ("master", "volume", "filer", "s3"):
-            for name in (f"{part}.port", f"{part}.port.grpc"):
-                ports[name] = _hold(held, 0)
-        while "admin.port.grpc" not in ports:
-            port = _hold(held, 0)
-            with suppress(OSError, OverflowError):
-                ports["admin.port.grpc"] = _hold(held, port + _GRPC_OFFSET)
-                ports["admin.port"] = port
-    return ports
-
-
-def _hold(held: ExitStack, port: int) -> int:
-    listener = held.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", port))
-    return int(listener.getsockname()[1])
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What the child does before it becomes SeaweedFS: ask Linux to be killed with its parent thread."""
-    if sys.platform != "linux":
-        return None
-    libc, parent = ctypes.CDLL(None, use_errno=True), os.getpid()
-
-    def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it was gone before the kernel was asked
-            os._exit(1)
-
-    return ask

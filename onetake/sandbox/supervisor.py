@@ -21,7 +21,8 @@ import msgspec
 from onetake.interrupts import end_like_ctrl_c
 from onetake.sandbox.access import Access
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.storage import SandboxStorage, SandboxUnavailable
+from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.weed import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,8 @@ import pytest
 from botocore.config import Config
 
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.storage import Identity, SandboxStorage
+from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.weed import Identity
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,7 +15,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from onetake.sandbox.storage import SandboxStorage, SandboxUnavailable
+from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.weed import SandboxUnavailable
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and the kernel's parent-death signal")
 

@@ -9,7 +9,8 @@ from typing import Any, TypedDict
 
 import pytest
 
-from onetake.sandbox.storage import Identity, SandboxStorage
+from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.weed import Identity
 from tests.uploader.scripted_server import ScriptedServer
 from uploader import Storage, StorageSettings
 

@@ -1,0 +1,155 @@
+"""SeaweedFS as a process: where its command is, what it is told, and what it leaves behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import socket
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple
+
+SOCKETS: Final = Path("/tmp")  # noqa: S108
+"""It makes sockets beside its ports here, whatever TMPDIR says; it leaves one when it stops, all when killed."""
+_DEAD_AFTER_S = 60.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# The admin part's gRPC port is looked for this far above its HTTP port by the other parts.
+_GRPC_OFFSET = 10_000
+
+
+class SandboxUnavailable(Exception):
+    """The sandbox's storage cannot be started here.
+
+    Attributes:
+        message: What happened, in one or a few lines.
+        hint: What to do next.
+    """
+
+    kind: ClassVar[str] = "sandbox-unavailable"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Identity(NamedTuple):
+    """A user of the sandbox's storage; `actions` are SeaweedFS's (Admin, Read, Write, List, Tagging)."""
+
+    name: str
+    access_key_id: str
+    secret_access_key: str
+    actions: Sequence[str]
+
+
+def find_weed() -> str:
+    """The path of the server's command.
+
+    Raises:
+        SandboxUnavailable: It is not installed.
+    """
+    places = [Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))]
+    found = next((path for place in places if (path := shutil.which("weed", path=str(place)))), shutil.which("weed"))
+    if found is not None:
+        return found
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        raise SandboxUnavailable(
+            "the sandbox needs SeaweedFS, which has no wheel for Macs with an Intel processor",
+            "Install the `weed` command by other means (such as Homebrew); it is found on PATH.",
+        )
+    raise SandboxUnavailable("the sandbox needs SeaweedFS, which is not installed", "pip install 'onetake[sandbox]'")
+
+
+def options(data: Path, config: Path) -> list[str]:
+    """The command's options, but for its ports: everything on loopback, what is not needed off."""
+    return [
+        f"-dir={data}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        f"-s3.config={config}",
+        "-s3.iam=false",
+        "-s3.autoCreateBucket=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-webdav=false",
+        "-admin.ui=false",
+        "-master.telemetry=false",
+        "-master.volumeSizeLimitMB=64",
+        "-volume.preStopSeconds=0",
+    ]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The server's environment, with a home of its own and none of the user's keys."""
+    # Without AWS_* (SeaweedFS would take the user's own keys for an administrator's) and without the user's
+    # ~/.seaweedfs. Less memory than this makes its garbage collector spin.
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
+    return {**kept, "HOME": str(home), "TMPDIR": str(home), "GOMEMLIMIT": "256MiB"}
+
+
+def configuration(identities: Sequence[Identity]) -> dict[str, Any]:
+    """Its users and their rights, in its own form."""
+    return {
+        "identities": [
+            {
+                "name": who.name,
+                "credentials": [{"accessKey": who.access_key_id, "secretKey": who.secret_access_key}],
+                "actions": list(who.actions),
+            }
+            for who in identities
+        ]
+    }
+
+
+def remove_dead_sockets() -> None:
+    """Remove what killed storages of this user left; a young socket may be one that is about to listen."""
+    for left in SOCKETS.glob("seaweedfs-*.sock"):
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            found = left.stat()
+            if found.st_uid == os.getuid() and time.time() - found.st_mtime > _DEAD_AFTER_S:
+                try:
+                    probe.connect(str(left))
+                except ConnectionRefusedError:
+                    left.unlink()
+
+
+def free_ports() -> dict[str, int]:
+    """A free port for every part, all held until the last one is found, so that they differ."""
+    ports: dict[str, int] = {}
+    with ExitStack() as held:
+        for part in ("master", "volume", "filer", "s3"):
+            for name in (f"{part}.port", f"{part}.port.grpc"):
+                ports[name] = _hold(held, 0)
+        while "admin.port.grpc" not in ports:
+            port = _hold(held, 0)
+            with suppress(OSError, OverflowError):
+                ports["admin.port.grpc"] = _hold(held, port + _GRPC_OFFSET)
+                ports["admin.port"] = port
+    return ports
+
+
+def _hold(held: ExitStack, port: int) -> int:
+    listener = held.enter_context(socket.socket())
+    listener.bind(("127.0.0.1", port))
+    return int(listener.getsockname()[1])
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """What the child does before it becomes SeaweedFS: ask Linux to be killed with its parent thread."""
+    if sys.platform != "linux":
+        return None
+    libc, parent = ctypes.CDLL(None, use_errno=True), os.getpid()
+
+    def ask() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it was gone before the kernel was asked
+            os._exit(1)
+
+    return ask
