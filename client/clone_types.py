@@ -45,7 +45,7 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.text is not None:
-            check_text("text", self.text, LONGEST_TRIAL_TEXT)
+            check_text("text", self.text, LONGEST_TRIAL_TEXT, allowed_controls="\n\r\t")
         self._check_model()
         if self.accuracy is not None:
             check_number("accuracy", self.accuracy, least=0, most=1)

@@ -65,20 +65,24 @@ def prepare(
     Raises:
         TakeRefused: It is not fit and cannot be made so.
     """
-    import preflight
+    from preflight import CannotFix
+    from preflight.checking import examine
 
-    report = preflight.check(path, role=role, prompt_text=prompt_text)
+    examination = examine(path, role=role, prompt_text=prompt_text)
+    report = examination.report
     observer.step("check", f"{report.path}: {report.verdict}")
     errors = {finding.rule for finding in report.errors}
     if errors <= {"extension-mismatch"}:
         return Sendable(report, path)  # an upload gets the right ending anyway
     if report.verdict == "rejected":
         raise _refused(report)
+    from preflight.repair.fixing import mend
+
     target = Path(folder) / role
     target.mkdir()
     try:
-        fixed = preflight.fix(path, target, role=role, prompt_text=prompt_text)
-    except preflight.CannotFix as error:
+        fixed = mend(path, target, examination)
+    except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
     observer.step("fix", "; ".join(fixed.steps))
     if fixed.after is None or fixed.path is None:

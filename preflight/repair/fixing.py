@@ -76,10 +76,15 @@ def fix(
         OutputExists: `out` exists and `force` was not given.
         CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name of `out`.
     """
+    _check_output(path, Path(os.fsdecode(out)), force=force)
+    return mend(path, out, examine(path, role=role, prompt_text=prompt_text), force=force)
+
+
+def mend(path: PathLike, out: PathLike, examination: Examination, *, force: bool = False) -> Fixed:
+    """Like `fix`, for a take that was examined already."""
     wanted = Path(os.fsdecode(out))
     _check_output(path, wanted, force=force)
     to = None if _is_folder(wanted) else _CONTAINERS[wanted.suffix.lower()]
-    examination = examine(path, role=role, prompt_text=prompt_text)
     steps = plan(examination, to)
     ending = limits.ACCEPTED[steps.container]
     if _is_folder(wanted):
