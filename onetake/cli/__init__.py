@@ -75,7 +75,9 @@ def run(arguments: Sequence[str]) -> int:
     end_like_ctrl_c()
     try:
         status = root.main(list(arguments) or ["--help"], prog_name="onetake", standalone_mode=False)
-        sys.stdout.flush()
+        from onetake.cli.output import flush
+
+        flush()
         return int(status or 0)
     except (SystemExit, NobodyReads):  # click, too, ends so when nobody reads
         return _silenced(Status.DONE)
@@ -93,7 +95,9 @@ def _prepare_streams() -> None:
 
 def _silenced(status: Status) -> int:
     """Return `status`, and keep the interpreter from writing to a standard output that is of no use any more."""
-    sys.stdout = _nowhere()
+    from onetake.cli.output import divert
+
+    divert(sys.stdout)
     return int(status)
 
 
@@ -127,7 +131,7 @@ def _json_form(arguments: Sequence[str]) -> str | None:
 
 
 def _report(failure: Failure, json_form: str | None) -> int:
-    from onetake.cli.output import print_aside, print_json
+    from onetake.cli.output import divert, flush, print_aside, print_json
     from onetake.render.text import safe
 
     if json_form:
@@ -135,7 +139,11 @@ def _report(failure: Failure, json_form: str | None) -> int:
         try:
             print_json(document, in_one_line=json_form == "jsonl")
         except OutputLost:
-            _silenced(failure.status)
+            divert(sys.stdout)
+    try:
+        flush()
+    except OutputLost:
+        divert(sys.stdout)
     hint = f"\n  {safe(failure.hint)}" if failure.hint else ""
     print_aside(f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}{hint}")
     return int(failure.status)

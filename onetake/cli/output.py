@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import msgspec
 
 from onetake.errors import NobodyReads, OutputLost
 from onetake.render.text import safe, wants_colour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def print_json(document: object, *, in_one_line: bool = False) -> None:
@@ -35,8 +39,21 @@ def _encodable(value: Any) -> Any:
 
 def print_line(text: str | bytes) -> None:
     """Print a line that holds nothing but what `render` made safe."""
-    try:
+    with _told_apart():
         click.echo(text, color=wants_colour(sys.stdout))
+
+
+def flush() -> None:
+    """Make sure that everything printed so far has been taken."""
+    with _told_apart():
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    """Whether nobody reads, or what is read cannot be written."""
+    try:
+        yield
     except BrokenPipeError as error:
         raise NobodyReads("nobody reads standard output") from error
     except OSError as error:
@@ -46,8 +63,21 @@ def print_line(text: str | bytes) -> None:
 
 def print_aside(text: str) -> None:
     """Print a line on standard error; where nobody can read it, the work goes on."""
-    with contextlib.suppress(OSError):
+    try:
         click.echo(text, err=True, color=wants_colour(sys.stderr))
+    except OSError:
+        divert(sys.stderr)
+
+
+def divert(stream: TextIO) -> None:
+    """Lead a stream that cannot be written any more to nowhere, with all that is still in its buffers.
+
+    The interpreter flushes them when it ends, and would complain, or exit with a status of its own.
+    """
+    with contextlib.suppress(OSError, ValueError):  # it has no descriptor: then nothing is flushed to one either
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 class Steps:

@@ -82,7 +82,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home, a temporary folder of its own, and no settings; the working folder is empty too."""
     for name in list(os.environ):
-        if name.startswith(("ONETAKE_", "AWS_", "XDG_")) or name.lower().endswith("_proxy"):
+        # PYTHON*: unbuffered streams, for one, hide what a full disk does to buffered ones
+        if name.startswith(("ONETAKE_", "AWS_", "XDG_", "PYTHON")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     for made in (folder, tmp_path / "tmp", tmp_path / "work"):
