@@ -106,7 +106,7 @@ def test_every_command_stands_in_a_file_of_its_own_and_prints_through_one_room()
     from onetake.cli import _COMMANDS
 
     rooms = {path.stem for path in (ROOT / "onetake/cli").glob("*.py")}
-    assert rooms == {*_COMMANDS, "__init__", "options", "output"}
+    assert rooms == {*_COMMANDS, "__init__", "options", "output", "streams"}
     for path in files("onetake"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "sys.exit"}:

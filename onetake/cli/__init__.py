@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 import onetake
+from onetake.cli.streams import divert, flush
 from onetake.errors import Failure, NobodyReads, OutputLost, Status, UsageError, failure_of
 
 if TYPE_CHECKING:
@@ -75,8 +76,6 @@ def run(arguments: Sequence[str]) -> int:
     end_like_ctrl_c()
     try:
         status = root.main(list(arguments) or ["--help"], prog_name="onetake", standalone_mode=False)
-        from onetake.cli.output import flush
-
         flush()
         return int(status or 0)
     except (SystemExit, NobodyReads):  # click, too, ends so when nobody reads
@@ -95,8 +94,6 @@ def _prepare_streams() -> None:
 
 def _silenced(status: Status) -> int:
     """Return `status`, and keep the interpreter from writing to a standard output that is of no use any more."""
-    from onetake.cli.output import divert
-
     divert(sys.stdout)
     return int(status)
 
@@ -131,7 +128,7 @@ def _json_form(arguments: Sequence[str]) -> str | None:
 
 
 def _report(failure: Failure, json_form: str | None) -> int:
-    from onetake.cli.output import divert, flush, print_aside, print_json
+    from onetake.cli.output import print_aside, print_json
     from onetake.render.text import safe
 
     if json_form:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from onetake.errors import NobodyReads, OutputLost
+from onetake.cli.streams import divert, told_apart
 from onetake.render.text import safe, wants_colour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 
 def print_json(document: object, *, in_one_line: bool = False) -> None:
@@ -39,26 +37,8 @@ def _encodable(value: Any) -> Any:
 
 def print_line(text: str | bytes) -> None:
     """Print a line that holds nothing but what `render` made safe."""
-    with _told_apart():
+    with told_apart():
         click.echo(text, color=wants_colour(sys.stdout))
-
-
-def flush() -> None:
-    """Make sure that everything printed so far has been taken."""
-    with _told_apart():
-        sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """Whether nobody reads, or what is read cannot be written."""
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise NobodyReads("nobody reads standard output") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputLost(f"standard output cannot be written: {reason}", "write it elsewhere") from error
 
 
 def print_aside(text: str) -> None:
@@ -67,17 +47,6 @@ def print_aside(text: str) -> None:
         click.echo(text, err=True, color=wants_colour(sys.stderr))
     except OSError:
         divert(sys.stderr)
-
-
-def divert(stream: TextIO) -> None:
-    """Lead a stream that cannot be written any more to nowhere, with all that is still in its buffers.
-
-    The interpreter flushes them when it ends, and would complain, or exit with a status of its own.
-    """
-    with contextlib.suppress(OSError, ValueError):  # it has no descriptor: then nothing is flushed to one either
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 class Steps:

@@ -1,0 +1,42 @@
+"""Standard output and error when they are closed, full, or read by nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from onetake.errors import NobodyReads, OutputLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def flush() -> None:
+    """Make sure that everything printed so far has been taken."""
+    with told_apart():
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def told_apart() -> Iterator[None]:
+    """Whether nobody reads, or what is read cannot be written."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise NobodyReads("nobody reads standard output") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputLost(f"standard output cannot be written: {reason}", "write it elsewhere") from error
+
+
+def divert(stream: TextIO) -> None:
+    """Lead a stream that cannot be written any more to nowhere, with all that is still in its buffers.
+
+    The interpreter flushes them when it ends, and would complain, or exit with a status of its own.
+    """
+    with contextlib.suppress(OSError, ValueError):  # it has no descriptor: then nothing is flushed to one either
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
