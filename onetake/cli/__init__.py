@@ -54,12 +54,22 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from onetake.cli.output import print_line
+
+        print_line(f"onetake {onetake.__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: onetake check take.m4a && onetake clone take.m4a --sandbox",
 )
-@click.version_option(onetake.__version__, message="onetake %(version)s")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Show the version."
+)
 def root() -> None:
     """Check a voice recording, mend it, upload it, clone the voice."""
 
