@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 import onetake
-from onetake.cli.streams import divert, flush
+from onetake.cli.streams import divert, flush, print_aside, print_line
 from onetake.errors import Failure, NobodyReads, OutputLost, Status, UsageError, failure_of
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ class _LazyGroup(click.Group):
 
 def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from onetake.cli.output import print_line
-
         print_line(f"onetake {onetake.__version__}")
         ctx.exit()
 
@@ -99,7 +98,8 @@ def _prepare_streams() -> None:
         if getattr(sys, name) is None:  # closed by who started us; the next file that is opened must not become it
             setattr(sys, name, _nowhere())
         elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII still gets every line
+            with contextlib.suppress(OSError):  # it flushes; what cannot be written is told when it is printed
+                stream.reconfigure(errors="backslashreplace")  # a terminal that knows only ASCII gets every line too
 
 
 def _silenced(status: Status) -> int:
@@ -138,7 +138,7 @@ def _json_form(arguments: Sequence[str]) -> str | None:
 
 
 def _report(failure: Failure, json_form: str | None) -> int:
-    from onetake.cli.output import print_aside, print_json
+    from onetake.cli.output import print_json
     from onetake.render.text import safe
 
     if json_form:

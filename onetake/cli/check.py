@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
-from onetake.cli.output import print_json, print_line
+from onetake.cli.output import print_json
+from onetake.cli.streams import print_line
 from onetake.errors import Status, UsageError
 from onetake.render.text import report_lines
 

@@ -10,7 +10,8 @@ import click
 
 from onetake.cli import exit_with
 from onetake.cli.options import SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
-from onetake.cli.output import Steps, print_json, print_line
+from onetake.cli.output import Steps, print_json
+from onetake.cli.streams import print_line
 from onetake.errors import OutputLost, SettingError, Status
 from onetake.render.text import safe
 

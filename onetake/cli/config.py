@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from onetake.cli.options import SERVICE, STORAGE, json_option, setting_options
-from onetake.cli.output import print_json, print_line
+from onetake.cli.output import print_json
+from onetake.cli.streams import print_line
 from onetake.render.text import safe
 from onetake.settings import SETTINGS, Value, config_path, home_path, load
 

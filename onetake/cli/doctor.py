@@ -8,7 +8,8 @@ import click
 
 from onetake.cli import exit_with
 from onetake.cli.options import SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
-from onetake.cli.output import print_json, print_line
+from onetake.cli.output import print_json
+from onetake.cli.streams import print_line
 from onetake.errors import Status
 from onetake.render.text import safe
 

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from onetake.cli.options import json_option
-from onetake.cli.output import print_json, print_line
+from onetake.cli.output import print_json
+from onetake.cli.streams import print_line
 from onetake.errors import UsageError
 from onetake.render.text import describe_file, safe
 

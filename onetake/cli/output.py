@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
 
-from onetake.cli.streams import divert, told_apart
-from onetake.render.text import safe, wants_colour
-
-if TYPE_CHECKING:
-    pass
+from onetake.cli.streams import print_aside, print_line
+from onetake.render.text import safe
 
 
 def print_json(document: object, *, in_one_line: bool = False) -> None:
@@ -33,20 +29,6 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_encodable(name): _encodable(content) for name, content in value.items()}
     return [_encodable(content) for content in value] if isinstance(value, list | tuple) else value
-
-
-def print_line(text: str | bytes) -> None:
-    """Print a line that holds nothing but what `render` made safe."""
-    with told_apart():
-        click.echo(text, color=wants_colour(sys.stdout))
-
-
-def print_aside(text: str) -> None:
-    """Print a line on standard error; where nobody can read it, the work goes on."""
-    try:
-        click.echo(text, err=True, color=wants_colour(sys.stderr))
-    except OSError:
-        divert(sys.stderr)
 
 
 class Steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from onetake.cli.output import print_line
+from onetake.cli.streams import print_line
 from onetake.errors import UsageError
 
 

@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from onetake.cli.output import print_aside, print_line
+from onetake.cli.streams import print_aside, print_line
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""Standard output and error when they are closed, full, or read by nobody."""
+"""Standard output and error, also when they are closed, full, or read by nobody."""
 
 from __future__ import annotations
 
@@ -7,10 +7,27 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+import click
+
 from onetake.errors import NobodyReads, OutputLost
+from onetake.render.text import wants_colour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def print_line(text: str | bytes) -> None:
+    """Print a line that holds nothing but what `render` made safe."""
+    with told_apart():
+        click.echo(text, color=wants_colour(sys.stdout))
+
+
+def print_aside(text: str) -> None:
+    """Print a line on standard error; where nobody can read it, the work goes on."""
+    try:
+        click.echo(text, err=True, color=wants_colour(sys.stderr))
+    except OSError:
+        divert(sys.stderr)
 
 
 def flush() -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli.options import STORAGE, json_option, sandbox_option, services, setting_options
-from onetake.cli.output import Steps, print_json, print_line
+from onetake.cli.output import Steps, print_json
+from onetake.cli.streams import print_line
 from onetake.errors import failure_of
 from onetake.pipeline import upload_take
 from onetake.preparation import prepare
