@@ -95,7 +95,13 @@ class Connection:
             config=Config(**config, **self._timeouts),
         )
         client.meta.events.register("before-send.s3.PutObject", _tell_body)
+        client.meta.events.register("before-call.s3", _stay)
         return client
+
+
+def _stay(context: dict[str, Any], **_: object) -> None:
+    # botocore would look for the right region by itself, and without end where the service names none
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _tell_body(request: object, **_: object) -> None:

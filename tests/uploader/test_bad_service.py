@@ -101,7 +101,15 @@ def test_what_does_not_pass_is_told_at_once(
     with pytest.raises(kind) as caught:
         make_scripted(server).upload(take, **M4A)
     assert type(caught.value) is kind
-    assert len(server.asked("PUT object")) <= 2  # botocore asks once more when it is told of another region
+    assert len(server.asked("PUT object")) == 1
+
+
+def test_a_bucket_that_always_redirects(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["HEAD bucket"].extend([Answer(301)] * 50)
+    with pytest.raises(WrongRegion):
+        make_scripted(server).upload(take, **M4A)
+    assert len(server.asked("HEAD bucket")) == 1
+    assert not server.asked("PUT object")
 
 
 def test_a_clock_that_is_off(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
