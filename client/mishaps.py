@@ -83,7 +83,7 @@ _LATER_MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Mishap], ...] = (
     ((loud.ContentDecodingError, quiet.DecodeError), Mishap("the answer is compressed, and damaged")),
     (
         (ConnectionError, quiet.ProtocolError),
-        Mishap("the connection was closed before the answer was complete"),
+        Mishap("the connection was closed before the answer was complete", passing=True),
     ),
 )
 
