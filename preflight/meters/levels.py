@@ -1,62 +1,87 @@
-"""Level over time and level of each channel."""
+"""Level over time and of each channel."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from preflight.decode import scale_of
+from preflight.meters.decibels import decibels, levels_db
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FRAME_S = 0.01
-"""10 ms: short enough to show the closure of a plosive, long enough for one period of a low voice."""
-_FLOOR_POWER = 1e-12
+    from preflight.decode import Stored
+    from preflight.meters.grid import Chunk, Grid
 
 
 class LevelMeter:
-    """RMS in frames of 10 ms, sample peak, and the power of each channel.
+    """RMS of frames of about 10 ms, RMS and peak of the whole, and the power of each channel.
+
+    Ten milliseconds are short enough to show the closure of a plosive, and long enough for one period of a low voice.
 
     Args:
-        sample_rate_hz: Frames a second.
-        channels: Number of channels.
+        grid: Of the chunks.
     """
 
-    def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        self._length = max(1, round(sample_rate_hz * FRAME_S))
-        self._rest = np.empty(0, np.float32)
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._is_folded = False
         self._frames: list[NDArray[np.float32]] = []
-        self._power = np.zeros(channels)
+        self._energy = np.zeros(grid.channels)
+        self._sums = np.zeros(grid.channels)
         self._count = 0
         self._peak = 0.0
 
-    def add(self, block: NDArray[np.float32]) -> None:
-        """Take the next samples, shape (frames, channels), full scale at ±1."""
-        if not len(block):
-            return
-        self._peak = max(self._peak, float(block.max()), -float(block.min()))
-        self._power += np.einsum("fc,fc->c", block, block, dtype=np.float64)
-        self._count += len(block)
-        power = np.concatenate((self._rest, np.einsum("fc,fc->f", block, block) / block.shape[1]))
-        whole = len(power) // self._length * self._length
-        self._frames.append(power[:whole].reshape(-1, self._length).mean(axis=1))
-        self._rest = power[whole:]
+    def fold(self, block: Stored) -> Stored:
+        """Note the channels of a block of more than two, shape (frames, channels), and return their mean."""
+        sound = np.multiply(block, np.float32(scale_of(block)), dtype=np.float32)
+        if len(self._energy) != sound.shape[1]:
+            self._energy = np.zeros(sound.shape[1])
+        self._is_folded = True
+        self._peak = max(self._peak, float(np.abs(sound).max(initial=0)))
+        self._energy += np.einsum("fc,fc->c", sound, sound)
+        return np.asarray(sound.mean(axis=1, keepdims=True), np.float32)
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        powers, means = chunk.frame_powers, chunk.frame_means
+        self._count += chunk.filled
+        # an offset is no sound: the level is that of what moves around the mean so far
+        self._sums += means.sum(axis=1, dtype=np.float64) * self.grid.frame
+        offset = (self._sums / max(1, self._count)).astype(np.float32)[:, np.newaxis]
+        moving = np.maximum(powers - offset * (2 * means - offset), 0)
+        self._frames.append(moving[:, : chunk.whole_frames].mean(axis=0))
+        if not self._is_folded:
+            self._peak = max(self._peak, float(chunk.frame_peaks.max()))
+            self._energy += powers.sum(axis=1, dtype=np.float64) * self.grid.frame
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds of one frame."""
+        return self.grid.frame_s
+
+    @property
+    def seconds(self) -> float:
+        """How much it has heard."""
+        return self._count / self.grid.sample_rate_hz
+
+    def frame_powers(self) -> NDArray[np.float32]:
+        """The mean square of every whole frame over all channels, without the offset."""
+        if len(self._frames) > 1:
+            self._frames = [np.concatenate(self._frames)]
+        return self._frames[0] if self._frames else np.empty(0, np.float32)
 
     def frame_levels_dbfs(self) -> NDArray[np.float32]:
-        """RMS of every whole 10 ms frame over all channels, in dBFS, not below -120."""
-        power = np.concatenate(self._frames) if self._frames else np.empty(0, np.float32)
-        return np.asarray(10 * np.log10(np.maximum(power, _FLOOR_POWER)), dtype=np.float32)
+        """RMS of every whole frame over all channels, without the offset, in dBFS, not below -120."""
+        return levels_db(self.frame_powers())
 
-    def channel_levels_dbfs(self) -> NDArray[np.float64]:
+    def channel_levels_dbfs(self) -> NDArray[np.float32]:
         """RMS of each channel over the whole take, in dBFS, not below -120."""
-        return np.asarray(10 * np.log10(np.maximum(self._power / max(1, self._count), _FLOOR_POWER)))
+        return levels_db(self._energy / max(1, self._count))
 
     def measurements(self) -> dict[str, float]:
         """``rms_dbfs`` over all channels and ``sample_peak_dbfs``, neither below -120."""
-        mean = float(self._power.mean()) / max(1, self._count)
-        return {"rms_dbfs": _decibels(mean), "sample_peak_dbfs": _decibels(self._peak**2)}
-
-
-def _decibels(power: float) -> float:
-    return round(10 * math.log10(max(power, _FLOOR_POWER)), 2) + 0.0  # + 0.0: never "-0.0"
+        mean = float(self._energy.mean()) / max(1, self._count)
+        return {"rms_dbfs": decibels(mean), "sample_peak_dbfs": decibels(self._peak**2)}

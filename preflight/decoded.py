@@ -1,0 +1,114 @@
+"""What one pass over the sound of a recording found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preflight.report import Span
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A stretch that could not be decoded.
+
+    Attributes:
+        start_s: Where it begins on the recording's own timeline.
+        end_s: Where it ends there.
+        at_s: Where it stands in the decoded sound.
+        until_s: Where the decoded sound is whole again: `at_s`, where the stretch is missing from it; later
+            where silence stands in its place.
+    """
+
+    start_s: float
+    end_s: float
+    at_s: float
+    until_s: float
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How decoding went.
+
+    Attributes:
+        duration_s: Seconds decoded.
+        damage: What could not be decoded.
+        changes: Where rate or channels changed: (seconds, rate, channels).
+        stopped: Whether decoding was given up at `limits.MAX_DECODED_S`.
+    """
+
+    duration_s: float
+    damage: tuple[Damage, ...] = ()
+    changes: tuple[tuple[float, int, int], ...] = ()
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the meters found.
+
+    Attributes:
+        seconds: How much of the recording they heard.
+        measurements: By name; see each meter.
+        speech: Where somebody speaks.
+        clipped: Where samples are clipped.
+        dropouts: Where sound is missing or doubled.
+        clicks: Single samples that lie outside the wave.
+    """
+
+    seconds: float
+    measurements: dict[str, float]
+    speech: tuple[Span, ...]
+    clipped: tuple[Span, ...]
+    dropouts: tuple[Span, ...]
+    clicks: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Everything that is known of the sound.
+
+    Attributes:
+        ending: How decoding went.
+        levels: ``rms_dbfs`` and ``sample_peak_dbfs`` of all of it.
+        heard: What the other meters found; None where they heard nothing.
+    """
+
+    ending: Ending
+    levels: dict[str, float]
+    heard: Heard | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds decoded."""
+        return self.ending.duration_s
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What could not be decoded."""
+        return self.ending.damage
+
+    @property
+    def changes(self) -> tuple[tuple[float, int, int], ...]:
+        """Where rate or channels changed: (seconds, rate, channels)."""
+        return self.ending.changes
+
+    @property
+    def stopped(self) -> bool:
+        """Whether decoding was given up at `limits.MAX_DECODED_S`."""
+        return self.ending.stopped
+
+    @property
+    def measurements(self) -> dict[str, float]:
+        """Everything that was measured; ``measured_s`` says over how much of the recording."""
+        if not self.duration_s:
+            return {}
+        if self.heard is None:
+            return self.levels
+        return {"measured_s": round(self.heard.seconds, 3), **self.levels, **self.heard.measurements}
+
+    @property
+    def whole_stretches(self) -> tuple[Span, ...]:
+        """The stretches without damage, as (start, end) in seconds of the decoded sound."""
+        starts = [0.0, *(spot.until_s for spot in self.damage)]
+        ends = [*(spot.at_s for spot in self.damage), self.duration_s]
+        return tuple(zip(starts, ends, strict=True))

@@ -1,0 +1,60 @@
+"""Dropouts: digital silence inside sound, buffers that were written twice, and single-sample clicks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from preflight.meters.clicks import ClickFinder
+from preflight.meters.holes import HoleFinder
+from preflight.meters.repeats import RepeatFinder
+from preflight.meters.spans import merged
+
+if TYPE_CHECKING:
+    from preflight.meters.grid import Chunk, Grid
+    from preflight.report import Span
+
+_JOIN_S: Final = 0.002
+
+
+class DropoutMeter:
+    """What gets lost or doubled between a microphone and a file.
+
+    Args:
+        grid: Of the chunks.
+        coarse: Whether the samples have 8 bits or are companded.
+    """
+
+    def __init__(self, grid: Grid, *, coarse: bool = False) -> None:
+        self._rate = grid.sample_rate_hz
+        self._holes = HoleFinder(grid, coarse=coarse)
+        self._repeats = RepeatFinder(grid)
+        self._clicks = ClickFinder(grid)
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        self._holes.add(chunk)
+        self._repeats.add(chunk)
+        self._clicks.add(chunk)
+
+    def measurements(self) -> dict[str, float]:
+        """``dropouts`` (holes and repeated buffers, a count), ``dropouts_s`` altogether, ``clicks`` (a count)."""
+        spans = self.spans()
+        lost = sum(end - start for start, end in spans)
+        return {"dropouts": float(len(spans)), "dropouts_s": round(lost, 4), "clicks": float(len(self.clicks()))}
+
+    def spans(self) -> tuple[Span, ...]:
+        """Of the holes and repeated buffers."""
+        found = np.array(self._holes.found + self._repeats.found, np.float64).reshape(-1, 2) / self._rate
+        return merged(found[:, 0], found[:, 1], _JOIN_S)
+
+    def clicks(self) -> tuple[Span, ...]:
+        """Of the clicks, each one sample long, apart from those that the edge of a dropout makes."""
+        found = sorted(set(self._clicks.found))
+        edges = np.array(sorted(edge for span in self.spans() for edge in span))
+        moments = np.array(found, np.float64) / self._rate
+        if len(edges) and len(moments):
+            nearest = np.abs(moments[:, np.newaxis] - edges).min(axis=1)
+            moments = moments[nearest > _JOIN_S]
+        return merged(moments, moments + 1 / self._rate, _JOIN_S)
