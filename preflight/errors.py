@@ -5,10 +5,11 @@
     ├── NotARecording     the bytes are no audio that any decoder knows
     ├── CannotFix         the take cannot be made ready; the message says why
     ├── BadOutput         the output cannot have this name
+    ├── BadProfile        a profile names a rule, severity or threshold that does not exist
     ├── OutputExists      the output name is taken
     └── CannotWrite       the output could not be written (disk full, no permission, …)
 
-`check` raises none of these: it reports them as findings. `fix` raises the last four.
+`check` raises none of these: it reports them as findings. `fix` raises the last four but `BadProfile`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ class BadOutput(PreflightError):
     """The output cannot have this name; nothing was written."""
 
     kind = "bad-output"
+
+
+class BadProfile(PreflightError):
+    """A profile, or what is to change it, names something that does not exist."""
+
+    kind = "bad-profile"
 
 
 class OutputExists(PreflightError):

@@ -72,6 +72,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         method: ``decoded``, or ``headers`` when only these were read.
         file: What the file is.
         measurements: Numbers by name, each with its unit in its name.
+        speech: Where somebody speaks, as (start, end) in seconds.
         findings: What the rules say, errors first.
     """
 
@@ -81,6 +82,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     method: Method
     file: FileFacts
     measurements: dict[str, float]
+    speech: tuple[Span, ...] = ()
     findings: tuple[Finding, ...]
 
     @property

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from preflight.rules import form, integrity, length
-from preflight.rules.model import Decoded, Rule, Subject
+from preflight.rules import background, channels, form, integrity, length, level, speech
+from preflight.rules.model import Rule, Subject, Threshold
 
 if TYPE_CHECKING:
+    from preflight.profile import Profile
     from preflight.report import Finding
 
-__all__ = ["RULES", "Decoded", "Rule", "Subject", "judge"]
+__all__ = ["RULES", "Rule", "Subject", "Threshold", "judge"]
 
 _TABLE = (
     form.UNREADABLE,
@@ -27,6 +28,23 @@ _TABLE = (
     integrity.TRUNCATED,
     integrity.DAMAGED,
     integrity.HEADER_MISMATCH,
+    speech.NO_SPEECH,
+    speech.UNSURE_VOICE,
+    speech.LITTLE_SPEECH,
+    level.CLIPPED,
+    level.TOO_QUIET,
+    level.TOO_LOUD,
+    background.NOISY,
+    background.GATED,
+    background.HUM,
+    background.NARROW_BAND,
+    integrity.DROPOUTS,
+    channels.DC_OFFSET,
+    channels.DEAD_CHANNEL,
+    channels.OUT_OF_PHASE,
+    channels.FALSE_STEREO,
+    speech.EDGE_SILENCE,
+    speech.LONG_PAUSE,
 )
 RULES: Final = {rule.name: rule for rule in _TABLE}
 """Every rule by its name."""
@@ -34,7 +52,7 @@ RULES: Final = {rule.name: rule for rule in _TABLE}
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
-def judge(subject: Subject) -> tuple[Finding, ...]:
+def judge(subject: Subject, profile: Profile) -> tuple[Finding, ...]:
     """What the rules say of `subject`, errors first, otherwise in the order of the table."""
-    findings = [finding for rule in _TABLE for finding in rule.judge(rule, subject)]
+    findings = [finding for rule in _TABLE for finding in profile.judge(rule, subject)]
     return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))

@@ -87,10 +87,10 @@ def _no_audio(rule: Rule, subject: Subject) -> Iterator[Finding]:
         )
     elif subject.duration_s == 0 and not (decoded and decoded.damage):
         yield rule.finding("it holds a header but no sound: record or export it again")
-    elif decoded and decoded.duration_s and decoded.sample_peak_dbfs < limits.SILENCE_DBFS:
+    elif decoded and decoded.duration_s and decoded.levels["sample_peak_dbfs"] < limits.SILENCE_DBFS:
         yield rule.finding(
             "it is silent from beginning to end: check that the right microphone was chosen",
-            value=decoded.sample_peak_dbfs,
+            value=decoded.levels["sample_peak_dbfs"],
             limit=limits.SILENCE_DBFS,
         )
 
@@ -167,6 +167,7 @@ UNREADABLE = Rule(
     source=_CONTRACT,
     mend="Open it in a player. If that fails too, export it again from the program that recorded it.",
     judge=_unreadable,
+    is_contract=True,
 )
 NO_AUDIO = Rule(
     "no-audio",
@@ -176,6 +177,7 @@ NO_AUDIO = Rule(
     source="Silence: no sample above -90 dBFS, the last bit of 16-bit audio (IEC 60268-17 full scale).",
     mend="Choose the right microphone and record again.",
     judge=_no_audio,
+    is_contract=True,
 )
 PROTECTED = Rule(
     "protected",
@@ -185,6 +187,7 @@ PROTECTED = Rule(
     source="Sample entries drms, enca (ISO/IEC 23001-7) and aavd.",
     mend="Use the unprotected original.",
     judge=_protected,
+    is_contract=True,
 )
 UNSUPPORTED_FORMAT = Rule(
     "unsupported-format",
@@ -194,6 +197,7 @@ UNSUPPORTED_FORMAT = Rule(
     source=_CONTRACT,
     mend="`onetake fix` puts the sound into an accepted file, without loss where that can be.",
     judge=_unsupported_format,
+    is_contract=True,
 )
 EXTENSION_MISMATCH = Rule(
     "extension-mismatch",
@@ -203,6 +207,7 @@ EXTENSION_MISMATCH = Rule(
     source='Reported through gateways: "invalid file ext", code 2013.',
     mend="Rename the file, or let `onetake fix` or `onetake clone` give it the right ending.",
     judge=_extension_mismatch,
+    is_contract=True,
 )
 TOO_MANY_CHANNELS = Rule(
     "too-many-channels",
@@ -212,4 +217,5 @@ TOO_MANY_CHANNELS = Rule(
     source=_CONTRACT,
     mend="`onetake fix` folds the channels that carry sound down to one.",
     judge=_too_many_channels,
+    is_contract=True,
 )

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.rules.form import format_problem
-from preflight.rules.model import Decoded, Rule, Subject
+from preflight.rules.model import Rule, Subject, Threshold
 from preflight.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.decoded import Decoded
     from preflight.report import Finding
 
 _SHORTFALL_S = 0.25
@@ -112,6 +113,23 @@ def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
     )
 
 
+def _dropouts(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    heard = subject.heard
+    if heard is None:
+        return
+    kinds = (("dropout", heard.dropouts, rule["max_dropouts"]), ("click", heard.clicks, rule["max_clicks"]))
+    found = [(name, spans) for name, spans, limit in kinds if len(spans) > limit]
+    if found:
+        spans = sorted(span for _, some in found for span in some)
+        counts = " and ".join(f"{len(some)} {name}{'s' if len(some) > 1 else ''}" for name, some in found)
+        yield rule.finding(
+            f"{counts}, first at {clock(spans[0][0])}: close other programs, use a larger buffer or another cable",
+            value=len(spans),
+            limit=0.0,
+            spans=tuple(spans),
+        )
+
+
 TRUNCATED = Rule(
     "truncated",
     "error",
@@ -120,6 +138,7 @@ TRUNCATED = Rule(
     source="WAV data chunk, Xing/Info frame count, MP4 edit list and FLAC STREAMINFO against what was decoded.",
     mend="Copy or download it again. `onetake fix` gives what is there a header that is true.",
     judge=_truncated,
+    is_contract=True,
 )
 DAMAGED = Rule(
     "damaged",
@@ -129,6 +148,7 @@ DAMAGED = Rule(
     source="Packets that the decoder refuses, or whose checksum is wrong; NaN and infinity in float samples.",
     mend="Copy it again. `onetake fix` keeps the longest stretch that is whole.",
     judge=_damaged,
+    is_contract=True,
 )
 HEADER_MISMATCH = Rule(
     "header-mismatch",
@@ -138,4 +158,19 @@ HEADER_MISMATCH = Rule(
     source="WAV data size of 0 or 0xFFFFFFFF; VBR MP3 without a Xing header, whose length is guessed.",
     mend="`onetake fix` writes the header anew and leaves the sound as it is.",
     judge=_header_mismatch,
+    is_contract=True,
+)
+DROPOUTS = Rule(
+    "dropouts",
+    "warning",
+    what="Sound is missing, or was written twice, or single samples lie outside the wave.",
+    why="The gaps and clicks are heard, and cloned.",
+    source="Silence of 4 ms to 1 s between sounds that break off; stretches equal to what stood one buffer before; "
+    "samples that no band-limited wave runs through.",
+    mend="Close other programs, use a larger buffer or another cable, and record again.",
+    judge=_dropouts,
+    thresholds=(
+        Threshold("max_dropouts", 0.0, "None is normal."),
+        Threshold("max_clicks", 0.0, "None is normal."),
+    ),
 )

@@ -120,6 +120,7 @@ TOO_SHORT = Rule(
     source=_CONTRACT,
     mend="Record more: one to two minutes of varied speech are best.",
     judge=_too_short,
+    is_contract=True,
 )
 TOO_LONG = Rule(
     "too-long",
@@ -129,6 +130,7 @@ TOO_LONG = Rule(
     source=_CONTRACT,
     mend="`onetake fix` keeps at most five minutes and cuts at a pause.",
     judge=_too_long,
+    is_contract=True,
 )
 PROMPT_TOO_LONG = Rule(
     "prompt-too-long",
@@ -138,6 +140,7 @@ PROMPT_TOO_LONG = Rule(
     source=_PROMPT_CONTRACT,
     mend="Choose one whole sentence of 3 to 7.5 seconds, and its text. Cutting would part the clip from its text.",
     judge=_prompt_too_long,
+    is_contract=True,
 )
 PROMPT_TEXT_MISSING = Rule(
     "prompt-text-missing",
@@ -147,6 +150,7 @@ PROMPT_TEXT_MISSING = Rule(
     source=_PROMPT_CONTRACT,
     mend="Give the exact words with --prompt-text, with punctuation at the end.",
     judge=_prompt_text_missing,
+    is_contract=True,
 )
 TOO_LARGE = Rule(
     "too-large",
@@ -156,4 +160,5 @@ TOO_LARGE = Rule(
     source=_CONTRACT + ' "20 MB" may mean 20,000,000 or 20,971,520 bytes: between them there is a warning.',
     mend="`onetake fix` writes it smaller: first as WAV without loss, else as M4A at the highest rate that fits.",
     judge=_too_large,
+    is_contract=True,
 )

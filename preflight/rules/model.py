@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from preflight import limits
 from preflight.report import Finding, Role, Severity, Span
 
 if TYPE_CHECKING:
-    from preflight.decode import Damage
+    from preflight.decoded import Decoded, Heard
     from preflight.errors import PreflightError
     from preflight.probe import Probe
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """What one pass over the sound found, besides the measurements.
-
-    Attributes:
-        duration_s: Seconds decoded.
-        damage: What could not be decoded.
-        changes: Where rate or channels changed: (seconds, rate, channels).
-        stopped: Whether decoding was given up at `limits.MAX_DECODED_S`.
-        sample_peak_dbfs: The highest sample.
-    """
-
-    duration_s: float
-    damage: tuple[Damage, ...]
-    changes: tuple[tuple[float, int, int], ...]
-    stopped: bool
-    sample_peak_dbfs: float
-
-    @property
-    def whole_stretches(self) -> tuple[Span, ...]:
-        """The stretches without damage, as (start, end) in seconds of the decoded sound."""
-        starts = [0.0, *(spot.until_s for spot in self.damage)]
-        ends = [*(spot.at_s for spot in self.damage), self.duration_s]
-        return tuple(zip(starts, ends, strict=True))
+_MOST_SPANS = 500
 
 
 @dataclass(frozen=True)
@@ -72,9 +50,44 @@ class Subject:
     @property
     def has_sound(self) -> bool:
         """Whether there is audio at all, so that rules about it make sense."""
-        if self.probe is None or self.probe.protected or not self.probe.is_plausible:
+        if self.probe is None or not self.probe.has_sound:
             return False
         return self.decoded is None or self.decoded.duration_s > 0
+
+    @property
+    def measurements(self) -> Mapping[str, float]:
+        """What was measured; empty when only headers were read."""
+        return self.decoded.measurements if self.decoded else {}
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether the meters heard sound: of digital silence `no-audio` says all there is."""
+        return self.heard is not None and self.measurements["sample_peak_dbfs"] >= limits.SILENCE_DBFS
+
+    @property
+    def speech(self) -> tuple[Span, ...]:
+        """Where somebody speaks."""
+        return self.heard.speech if self.heard else ()
+
+    @property
+    def heard(self) -> Heard | None:
+        """What the meters found; None where they heard nothing."""
+        return self.decoded.heard if self.decoded else None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number that a rule holds a measurement against; a profile can set another.
+
+    Attributes:
+        name: Begins with ``min_`` or ``max_`` and ends with the unit.
+        value: In that unit.
+        source: Where it comes from.
+    """
+
+    name: str
+    value: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,8 @@ class Rule:
         source: Where the threshold comes from.
         mend: What to do about it.
         judge: Yields the findings for a subject.
+        thresholds: What it holds measurements against.
+        is_contract: Whether the endpoint itself asks for it, so that nothing is sent that breaks it.
     """
 
     name: str
@@ -98,6 +113,12 @@ class Rule:
     source: str
     mend: str
     judge: Callable[[Rule, Subject], Iterable[Finding]]
+    thresholds: tuple[Threshold, ...] = ()
+    is_contract: bool = False
+
+    def __getitem__(self, name: str) -> float:
+        """The value of the threshold `name`."""
+        return next(threshold.value for threshold in self.thresholds if threshold.name == name)
 
     def finding(
         self,
@@ -109,13 +130,13 @@ class Rule:
         spans: tuple[Span, ...] = (),
         fix: str | None = None,
     ) -> Finding:
-        """A finding of this rule; numbers and spans are rounded to a millisecond or a thousandth."""
+        """A finding of this rule; numbers and spans are rounded to a thousandth, and no more than 500 spans kept."""
         return Finding(
             rule=self.name,
             severity=severity or self.severity,
             message=message,
             value=None if value is None else round(value, 3),
             limit=limit,
-            spans=tuple((round(start, 3), round(end, 3)) for start, end in spans),
+            spans=tuple((round(start, 3), round(end, 3)) for start, end in spans[:_MOST_SPANS]),
             fix=fix,
         )

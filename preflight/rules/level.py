@@ -1,0 +1,106 @@
+"""Rules about level: too quiet, too loud, clipped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preflight.rules.model import Rule, Subject, Threshold
+from preflight.wording import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.report import Finding
+
+_ACX = "ACX audio submission requirements: RMS of -23 to -18 dBFS, peaks at most -3 dBFS; the strict profile has them."
+
+
+def _clipped(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    measured, heard = subject.measurements, subject.heard
+    if heard is None or not measured["clipped_percent"] > rule["max_clipped_percent"]:
+        return
+    times = len(heard.clipped)
+    yield rule.finding(
+        f"the peaks are cut off {times} time{'s' if times > 1 else ''}, first at {clock(heard.clipped[0][0])} "
+        f"({measured['clipped_percent']:.2f} % of all samples): lower the input gain and record again",
+        value=measured["clipped_percent"],
+        limit=rule["max_clipped_percent"],
+        spans=heard.clipped,
+    )
+
+
+def _too_quiet(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    measured = subject.measurements
+    if not subject.can_be_judged:
+        return
+    speech = measured.get("speech_level_dbfs", measured["rms_dbfs"])
+    for what, value, limit in (
+        ("the voice has", speech, rule["min_speech_level_dbfs"]),
+        ("it has", measured["rms_dbfs"], rule["min_rms_dbfs"]),
+    ):
+        if value < limit:
+            yield rule.finding(
+                f"{what} {value:.1f} dBFS RMS; at least {limit:.0f} are wanted: go nearer to the microphone, "
+                "or raise the input gain",
+                value=value,
+                limit=limit,
+            )
+            return
+
+
+def _too_loud(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    measured = subject.measurements
+    if not subject.can_be_judged:
+        return
+    for what, value, limit in (
+        ("it has", measured["rms_dbfs"], rule["max_rms_dbfs"]),
+        ("its peaks reach", measured["sample_peak_dbfs"], rule["max_peak_dbfs"]),
+    ):
+        if value > limit:
+            unit = "dBFS RMS" if what == "it has" else "dBFS"
+            yield rule.finding(
+                f"{what} {value:.1f} {unit}; at most {limit:.0f} are wanted: lower the input gain",
+                value=value,
+                limit=limit,
+            )
+            return
+
+
+CLIPPED = Rule(
+    "clipped",
+    "warning",
+    what="The peaks of the sound are cut off, at full scale or at a lower ceiling.",
+    why="The edges that this makes are heard as crackle, and a clone learns them as part of the voice.",
+    source="Runs of three and more equal samples at a channel's ceiling, entered or left at a step.",
+    mend="Lower the input gain until the loudest words stay 6 dB below full scale, and record again.",
+    judge=_clipped,
+    thresholds=(
+        Threshold("max_clipped_percent", 0.05, "Found from 0.1 % on; clean speech has none: docs/benchmarks.md."),
+    ),
+)
+TOO_QUIET = Rule(
+    "too-quiet",
+    "warning",
+    what="The voice is recorded at a very low level.",
+    why="Noise and the last bits of the converter come near to it.",
+    source=_ACX,
+    mend="Go nearer to the microphone, or raise the input gain.",
+    judge=_too_quiet,
+    thresholds=(
+        Threshold("min_speech_level_dbfs", -36.0, "13 dB below the least that ACX accepts."),
+        Threshold("min_rms_dbfs", -45.0, "22 dB below the least that ACX accepts."),
+    ),
+)
+TOO_LOUD = Rule(
+    "too-loud",
+    "warning",
+    what="The recording is louder than a voice can be without distortion.",
+    why="At such a level speech was limited or distorted on the way.",
+    source=_ACX,
+    mend="Lower the input gain, and leave out limiters.",
+    judge=_too_loud,
+    thresholds=(
+        Threshold("max_rms_dbfs", -10.0, "8 dB above the most that ACX accepts."),
+        Threshold("max_peak_dbfs", 3.0, "Only lossy codings and floating-point files hold more than full scale."),
+    ),
+)
