@@ -13,9 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from preflight.batch import check_many
     from preflight.checking import check
     from preflight.errors import (
         BadOutput,
+        BadProfile,
         CannotFix,
         CannotOpen,
         CannotWrite,
@@ -23,14 +25,18 @@ if TYPE_CHECKING:
         OutputExists,
         PreflightError,
     )
+    from preflight.profile import PROFILES, Profile, load_profile
     from preflight.repair.fixing import Fixed, fix
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
     from preflight.source import display_name
+    from preflight.walking import recordings_in
 
 __all__ = [
+    "PROFILES",
     "RULES",
     "BadOutput",
+    "BadProfile",
     "CannotFix",
     "CannotOpen",
     "CannotWrite",
@@ -40,20 +46,29 @@ __all__ = [
     "NotARecording",
     "OutputExists",
     "PreflightError",
+    "Profile",
     "Report",
     "Rule",
     "check",
+    "check_many",
     "display_name",
     "fix",
+    "load_profile",
+    "recordings_in",
 ]
 
 _ROOMS = {
+    "check_many": "batch",
+    "recordings_in": "walking",
     "check": "checking",
     "fix": "repair.fixing",
     "Fixed": "repair.fixing",
     "Report": "report",
     "Finding": "report",
     "FileFacts": "report",
+    "PROFILES": "profile",
+    "Profile": "profile",
+    "load_profile": "profile",
     "RULES": "rules",
     "Rule": "rules",
     "display_name": "source",

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from preflight import limits
 from preflight.errors import CannotOpen, NotARecording, PreflightError
-from preflight.probe import Probe, probe
+from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Report, Role, verdict_of
-from preflight.rules import Decoded, Subject, judge
+from preflight.rules import Subject, judge
 from preflight.source import PathLike, Source, display_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from preflight.decoded import Decoded
     from preflight.meters.levels import LevelMeter
+    from preflight.passing import Pass
+    from preflight.probe import Probe
+
+    Progress = Callable[[float, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -23,77 +32,140 @@ class Examination:
     Attributes:
         report: What `check` returns.
         subject: What the rules were asked about.
-        levels: The level over time; None when nothing was decoded.
+        levels: The level over time; None when nothing was decoded, or in another process.
+        profile: By which the rules judged.
     """
 
     report: Report
     subject: Subject
     levels: LevelMeter | None
+    profile: Profile
 
 
-def check(path: PathLike, *, role: Role = "recording", prompt_text: str | None = None, quick: bool = False) -> Report:
-    """Tell what a file is by its content, and whether the clone endpoint would take it.
+def check(
+    path: PathLike,
+    *,
+    role: Role = "recording",
+    prompt_text: str | None = None,
+    quick: bool = False,
+    profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
+) -> Report:
+    """Tell what a file is by its content, and whether the clone endpoint would take it, and how it sounds.
+
+    The file is decoded by another process, which is kept for the next file: a decoder that crashes, hangs or takes
+    too much memory costs one finding.
 
     Args:
         path: The file.
         role: ``recording`` for `audio_url`, ``prompt`` for the clip of `clone_prompt`.
         prompt_text: The text spoken in a prompt clip.
         quick: Read headers only: no decoding and no SHA-256, and the report's `method` is ``headers``.
+        profile: Severities and thresholds of the rules.
+        on_progress: Called now and then with the seconds heard, and with the recording's as far as they are known.
 
     Returns:
         The report. A file that cannot be read gets a report with the finding ``unreadable``; nothing is raised.
     """
-    return examine(path, role=role, prompt_text=prompt_text, quick=quick).report
+    examination = examine(
+        path, role=role, prompt_text=prompt_text, quick=quick, profile=profile, on_progress=on_progress
+    )
+    return examination.report
 
 
 def examine(
-    path: PathLike, *, role: Role = "recording", prompt_text: str | None = None, quick: bool = False
+    path: PathLike,
+    *,
+    role: Role = "recording",
+    prompt_text: str | None = None,
+    quick: bool = False,
+    whole: bool = False,
+    profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
 ) -> Examination:
-    """Like `check`, with what was seen on the way."""
+    """Like `check`, with what was seen on the way.
+
+    Args:
+        path: The file.
+        role: As in `check`.
+        prompt_text: As in `check`.
+        quick: As in `check`.
+        whole: Have the other process measure, too. It takes longer for one file, and less for many at a time.
+        profile: As in `check`.
+        on_progress: As in `check`; not called when `whole` or `quick`.
+    """
     try:
         source = Source.open(path)
     except CannotOpen as problem:
         name = display_name(path)
-        return _examination(name, Subject("", 0, role, prompt_text, problem), None, None, quick=quick)
+        return _examination(name, Subject("", 0, role, prompt_text, problem), None, None, profile, quick=quick)
     with source:
-        subject, levels, sha256 = _look(source, role, prompt_text, quick=quick)
-        return _examination(source.name, subject, levels, sha256, quick=quick)
+        listen_s = _listening_time(role, profile)
+        seen = _headers(source) if quick else _sound(source, listen_s, on_progress, whole=whole)
+        subject = Subject(source.suffix, source.size, role, prompt_text, seen.problem, seen.probe, seen.decoded)
+        return _examination(source.name, subject, seen.levels, seen.sha256, profile, quick=quick)
 
 
-def _look(
-    source: Source, role: Role, prompt_text: str | None, *, quick: bool
-) -> tuple[Subject, LevelMeter | None, str | None]:
-    sha256 = None
-    levels: LevelMeter | None = None
-    facts: Probe | None = None
-    decoded: Decoded | None = None
+def _listening_time(role: Role, profile: Profile) -> float | None:
+    """How much is worth listening to: of what is too long in any case, no more than could be kept."""
+    rule = "too-long" if role == "recording" else "prompt-too-long"
+    return limits.MAX_DURATION_S if profile.severity(rule) == "error" else None
+
+
+@dataclass(frozen=True)
+class _Seen:
     problem: PreflightError | None = None
+    probe: Probe | None = None
+    decoded: Decoded | None = None
+    levels: LevelMeter | None = None
+    sha256: str | None = None
+
+
+def _headers(source: Source) -> _Seen:
+    from preflight.probe import probe
+
     try:
-        sha256 = None if quick else source.sha256()
-        facts = probe(source, quick=quick)
-        if not quick and facts.is_plausible and not facts.protected:
-            decoded, levels = _decode(source, facts)
+        return _Seen(probe=probe(source, quick=True))
     except (CannotOpen, NotARecording) as error:
-        problem, facts = _explained(error, source), None
-    return Subject(source.suffix, source.size, role, prompt_text, problem, facts, decoded), levels, sha256
+        return _Seen(problem=_explained(error, source))
 
 
-def _decode(source: Source, facts: Probe) -> tuple[Decoded, LevelMeter]:
-    from preflight.decode import Decoder
-    from preflight.meters.levels import LevelMeter
+def _sound(source: Source, listen_s: float | None, on_progress: Progress | None, *, whole: bool) -> _Seen:
+    from preflight.isolation.apart import is_possible, measured_apart
 
-    decoder = Decoder(source, facts)
-    levels = LevelMeter(facts.sample_rate_hz, facts.channels)
-    for block in decoder.blocks():
-        levels.add(block)
-    decoded = Decoded(
-        duration_s=decoder.duration_s,
-        damage=tuple(decoder.damage),
-        changes=tuple(decoder.changes),
-        stopped=decoder.stopped,
-        sample_peak_dbfs=levels.measurements()["sample_peak_dbfs"],
-    )
-    return decoded, levels
+    sha256 = None
+    try:
+        if not source.size:
+            raise NotARecording("the file is empty")
+        if whole and is_possible():
+            facts, decoded = measured_apart(source, listen_s)
+            levels, sha256 = None, source.sha256()
+        else:
+            with _pass(source, listen_s) as sound:
+                sha256 = source.sha256()
+                from preflight.measuring import listen  # imported while the other process starts and decodes
+
+                facts = sound.probe
+                decoded, levels = listen(sound, listen_s, on_progress)
+        source.require_unchanged()
+    except (CannotOpen, NotARecording) as error:
+        with contextlib.suppress(CannotOpen):
+            sha256 = sha256 or source.sha256()
+        return _Seen(problem=_explained(error, source), sha256=sha256)
+    return _Seen(None, facts, decoded, levels, sha256)
+
+
+@contextlib.contextmanager
+def _pass(source: Source, listen_s: float | None) -> Iterator[Pass]:
+    from preflight.isolation.apart import is_possible, pass_apart
+
+    if is_possible():
+        with pass_apart(source, listen_s) as sound:
+            yield sound
+    else:
+        from preflight.passing import PassHere
+
+        yield PassHere(source)
 
 
 def _explained(error: PreflightError, source: Source) -> PreflightError:
@@ -122,14 +194,20 @@ def _is_text(start: bytes) -> bool:
 
 
 def _examination(
-    name: str, subject: Subject, levels: LevelMeter | None, sha256: str | None, *, quick: bool
+    name: str,
+    subject: Subject,
+    levels: LevelMeter | None,
+    sha256: str | None,
+    profile: Profile,
+    *,
+    quick: bool,
 ) -> Examination:
     facts = subject.probe
     seconds = subject.duration_s
     rate = facts.bit_rate_bps if facts else None
     if facts and rate is None and seconds:
         rate = round(subject.size * 8 / seconds)
-    findings = judge(subject)
+    findings = judge(subject, profile)
     report = Report(
         path=name,
         role=subject.role,
@@ -145,7 +223,8 @@ def _examination(
             bit_rate_bps=rate,
             sha256=sha256,
         ),
-        measurements=levels.measurements() if levels and seconds else {},
+        measurements=subject.decoded.measurements if subject.decoded else {},
+        speech=subject.heard.speech if subject.heard else (),
         findings=findings,
     )
-    return Examination(report, subject, levels)
+    return Examination(report, subject, levels, profile)

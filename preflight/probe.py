@@ -64,6 +64,11 @@ class Probe:
         return bool(self.codec) and possible and self.channels > 0
 
     @property
+    def has_sound(self) -> bool:
+        """Whether it is worth while to decode it: possible, and not encrypted."""
+        return self.is_plausible and not self.protected
+
+    @property
     def is_plain_wav(self) -> bool:
         """Whether libsndfile reads it whole: PCM samples behind a header whose size can be believed."""
         return self.wav is not None and self.wav.is_plain and not self.wav.size_unknown

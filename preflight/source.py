@@ -6,6 +6,7 @@ URL or a protocol to FFmpeg, and may lead somewhere else a moment later.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -54,12 +55,15 @@ class Source:
         suffix: The ending of its name in lower case, with the dot; empty when it has none.
         size: Bytes when it was opened.
         fd: The descriptor, readable and seekable.
+        path: As it was given.
     """
 
     name: str
     suffix: str
     size: int
     fd: int
+    path: PathLike
+    _opened: os.stat_result
 
     @classmethod
     def open(cls, path: PathLike) -> Self:
@@ -82,7 +86,30 @@ class Source:
             if is_kind(status.st_mode):
                 os.close(fd)
                 raise CannotOpen(message, hint)
-        return cls(name=name, suffix=Path(name).suffix.lower(), size=status.st_size, fd=fd)
+        return cls(name, Path(name).suffix.lower(), status.st_size, fd, path, status)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode: which file it is, whatever its name leads to by now."""
+        return self._opened.st_dev, self._opened.st_ino
+
+    def ways_to_it(self) -> tuple[bytes, ...]:
+        """Paths by which another process of this user can open the same file, the surest first."""
+        path = os.fsencode(self.path)
+        if not path.startswith(b"/"):
+            with contextlib.suppress(OSError):  # the working folder is gone; the descriptor leads there still
+                path = os.fsencode(Path.cwd()) + b"/" + path
+        return f"/proc/{os.getpid()}/fd/{self.fd}".encode(), path
+
+    def require_unchanged(self) -> None:
+        """Make sure that nobody wrote to the file since it was opened.
+
+        Raises:
+            CannotOpen: Somebody did.
+        """
+        now = os.fstat(self.fd)
+        if (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
+            raise CannotOpen("it changed while it was read", "wait until it is no longer written to")
 
     def read_at(self, offset: int, count: int) -> bytes:
         """At most `count` bytes from `offset`.

@@ -15,6 +15,7 @@ import msgspec
 from preflight import limits
 from preflight.checking import Examination, check, examine
 from preflight.errors import BadOutput, CannotFix, CannotWrite, OutputExists
+from preflight.profile import DEFAULT, Profile
 from preflight.repair.planning import Container, Plan, convert_plan, plan
 from preflight.report import Report, Role
 from preflight.source import Source
@@ -56,6 +57,7 @@ def fix(
     role: Role = "recording",
     prompt_text: str | None = None,
     force: bool = False,
+    profile: Profile = DEFAULT,
 ) -> Fixed:
     """Write a version of a take that is ready to be sent.
 
@@ -69,15 +71,18 @@ def fix(
         role: What the take is for: a prompt clip is held against other limits, and never cut.
         prompt_text: The text spoken in a prompt clip.
         force: Replace `out` when it exists.
+        profile: Severities and thresholds of the rules; those of the contract stand.
 
     Raises:
+        BadProfile: The profile overrules what the service itself asks for.
         CannotFix: The take cannot be made ready.
         BadOutput: `out` has an ending that the result cannot have, or is the take itself.
         OutputExists: `out` exists and `force` was not given.
         CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name of `out`.
     """
+    profile.require_contract()
     _check_output(path, Path(os.fsdecode(out)), force=force)
-    return mend(path, out, examine(path, role=role, prompt_text=prompt_text), force=force)
+    return mend(path, out, examine(path, role=role, prompt_text=prompt_text, profile=profile), force=force)
 
 
 def mend(path: PathLike, out: PathLike, examination: Examination, *, force: bool = False) -> Fixed:
@@ -98,14 +103,16 @@ def mend(path: PathLike, out: PathLike, examination: Examination, *, force: bool
     return _write(path, wanted, examination, steps, force=force)
 
 
-def propose(path: PathLike, out: PathLike | None = None) -> Fixed:
+def propose(path: PathLike, out: PathLike | None = None, *, profile: Profile = DEFAULT) -> Fixed:
     """What `fix` would do, without writing anything; `out` need not be known yet.
 
     Raises:
+        BadProfile: The profile overrules what the service itself asks for.
         CannotFix: The take cannot be made ready.
     """
     to = _CONTAINERS.get(Path(os.fsdecode(out)).suffix.lower()) if out is not None else None
-    examination = examine(path)
+    profile.require_contract()
+    examination = examine(path, profile=profile)
     return _fixed(None, plan(examination, to), examination, None)
 
 
@@ -197,7 +204,7 @@ def _convert(source: Source, file: IO[bytes], examination: Examination, steps: P
 
 def _verified(temporary: Path, examination: Examination, steps: Plan) -> Report:
     subject = examination.subject
-    after = check(temporary, role=subject.role, prompt_text=subject.prompt_text)
+    after = check(temporary, role=subject.role, prompt_text=subject.prompt_text, profile=examination.profile)
     before = examination.report
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)

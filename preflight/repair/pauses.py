@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preflight.meters.levels import FRAME_S
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,14 +21,15 @@ _SEARCH_BACK_S = 10.0
 _NEARLY = 0.7
 
 
-def find_pauses(levels_dbfs: NDArray[np.float32]) -> list[Span]:
+def find_pauses(levels_dbfs: NDArray[np.float32], frame_s: float) -> list[Span]:
     """Stretches of at least `MIN_PAUSE_S` that lie near the take's own noise floor.
 
-    The threshold stands a quarter of the way from the floor (5th percentile of the 10 ms levels) up to the
+    The threshold stands a quarter of the way from the floor (5th percentile of the levels) up to the
     speech (95th percentile); a take without contrast between the two has no pauses that can be told.
 
     Args:
-        levels_dbfs: RMS of each 10 ms frame.
+        levels_dbfs: RMS of each frame.
+        frame_s: Seconds of a frame, about 10 ms.
     """
     if not len(levels_dbfs):
         return []
@@ -39,7 +38,7 @@ def find_pauses(levels_dbfs: NDArray[np.float32]) -> list[Span]:
     if speech - floor < _LEAST_SPREAD_DB:
         return []
     quiet = np.concatenate(([False], levels_dbfs < floor + (speech - floor) / 4, [False]))
-    edges = np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2) * FRAME_S
+    edges = np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2) * frame_s
     return [(float(start), float(end)) for start, end in edges if end - start >= MIN_PAUSE_S - 1e-9]
 
 

@@ -168,7 +168,7 @@ def _window(examination: Examination, levels: LevelMeter, seconds: float, longes
     stretches = decoded.whole_stretches if decoded and has_error else ((0.0, seconds),)
     if stretches == ((0.0, seconds),) and seconds <= longest:
         return None
-    pauses = find_pauses(levels.frame_levels_dbfs())
+    pauses = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
     runs = [run for stretch in stretches if (run := _between_pauses(stretch, pauses, seconds))]
     if not runs:
         raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")

@@ -1,0 +1,117 @@
+"""A pass over a recording that another process makes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from preflight import errors
+from preflight.isolation import wire
+from preflight.isolation.process import borrowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.decode import Stored
+    from preflight.decoded import Decoded, Ending
+    from preflight.isolation.process import Process
+    from preflight.meters.bridge import VoiceHeard
+    from preflight.probe import Probe
+    from preflight.source import Source
+
+T = TypeVar("T")
+
+
+def is_possible() -> bool:
+    """Whether there is an interpreter to start: a program that holds one inside itself has none."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+class PassApart:
+    """A pass whose sound comes from another process, which has been given the job.
+
+    Raises:
+        NotARecording: At any point: nothing in it is recognised as audio, or it makes the decoder crash.
+        CannotOpen: At any point: reading failed.
+    """
+
+    hears_voice = True
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._ended: wire.Ended | None = None
+
+    @cached_property
+    def probe(self) -> Probe:
+        """What the headers say."""
+        return _as(wire.Facts, _received(self._process)).probe
+
+    def blocks(self) -> Iterator[Stored]:
+        """Yield the sound; a block is overwritten by the next one."""
+        while not isinstance(block := _received(self._process), msgspec.Struct):
+            yield block
+        self._ended = _as(wire.Ended, block)
+
+    @property
+    def ending(self) -> Ending:
+        """How decoding went, when there are no more blocks."""
+        return self._known_ended.ending
+
+    @property
+    def voice(self) -> VoiceHeard | None:
+        """What the voice was heard to be, when there are no more blocks."""
+        voice = self._known_ended.voice
+        return None if voice is None else voice.heard()
+
+    @property
+    def _known_ended(self) -> wire.Ended:
+        if self._ended is None:
+            raise RuntimeError("the pass was left before its end")
+        return self._ended
+
+
+@contextlib.contextmanager
+def pass_apart(source: Source, listen_s: float | None) -> Iterator[PassApart]:
+    """Have a recording decoded, which begins at once, and listened to for the voice in it."""
+    with borrowed() as process:
+        _send(process, source, listen_s)
+        yield PassApart(process)
+
+
+def measured_apart(source: Source, listen_s: float | None) -> tuple[Probe, Decoded | None]:
+    """Have a recording decoded and measured.
+
+    Raises:
+        NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
+        CannotOpen: Reading failed.
+    """
+    with borrowed() as process:
+        _send(process, source, listen_s, whole=True)
+        probe = PassApart(process).probe
+        return probe, _as(wire.Measured, _received(process)).decoded
+
+
+def _send(process: Process, source: Source, listen_s: float | None, *, whole: bool = False) -> None:
+    process.send(wire.Job(source.ways_to_it(), *source.identity, whole=whole, listen_s=listen_s))
+
+
+_ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording)}
+
+
+def _received(process: Process) -> wire.Message | Stored:
+    message = process.receive()
+    if isinstance(message, wire.Refused):
+        raise _ERRORS.get(message.kind, errors.NotARecording)(message.message, message.hint)
+    if isinstance(message, wire.Failed):
+        raise RuntimeError("in the decoding process: " + " / ".join(message.lines))
+    return message
+
+
+def _as(kind: type[T], message: wire.Message | Stored) -> T:
+    if not isinstance(message, kind):
+        raise RuntimeError(f"the decoding process answered {type(message).__name__}")
+    return message

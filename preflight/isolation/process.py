@@ -1,0 +1,189 @@
+"""The decoding process as its caller sees it: started once, used for one recording after the other."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from preflight.errors import NotARecording
+from preflight.isolation import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.decode import Stored
+
+_SILENT_S: Final = 60.0
+"""A process that neither computes without end nor says anything waits for a disk that does not answer."""
+_PIPE_BYTES: Final = 1 << 20
+_SET_PIPE_SIZE: Final = 1031
+"""F_SETPIPE_SZ of Linux: sound passes in few large pieces."""
+_START: Final = "import sys; sys.path[:] = sys.argv[1:]; from preflight.isolation.child import main; main()"
+_ENVIRONMENT: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+}
+"""One thread; and glibc would give memory back and take it again with every block."""
+
+
+class Process:
+    """A decoding process. One caller at a time; what it receives as sound is overwritten by the next message."""
+
+    def __init__(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-S", "-c", _START, *_path()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={**os.environ, **_ENVIRONMENT},
+            process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the caller
+        )
+        self._room = bytearray()
+        self.is_free = True
+        if sys.platform == "linux":
+            import fcntl
+
+            with contextlib.suppress(OSError):  # over the user's share of pipe memory: smaller pieces then
+                fcntl.fcntl(self._answers, _SET_PIPE_SIZE, _PIPE_BYTES)
+
+    @property
+    def _answers(self) -> int:
+        assert self._child.stdout is not None  # noqa: S101 - it is a pipe
+        return self._child.stdout.fileno()
+
+    def send(self, job: wire.Job) -> None:
+        """Give it a job.
+
+        Raises:
+            NotARecording: It crashed.
+        """
+        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
+        self.is_free = False
+        content = msgspec.msgpack.encode(job)
+        try:
+            self._child.stdin.write(wire.JOB_LENGTH.pack(len(content)) + content)
+        except BrokenPipeError:
+            raise self._end_explained() from None
+
+    def receive(self) -> wire.Message | Stored:
+        """Wait for the next message or block of sound.
+
+        Raises:
+            NotARecording: The process crashed, or was ended because it did not come to an end.
+        """
+        kind, length, number, is_planar, channels = wire.HEADER.unpack(self._read(wire.HEADER.size))
+        if length > wire.MOST_BYTES:
+            raise _crashed("nonsense")
+        content = self._read(length)
+        try:
+            if kind == wire.SOUND:
+                return wire.read_sound(content, number, channels, is_planar=bool(is_planar))
+            message = wire.read_message(content)
+        except (msgspec.MsgspecError, ValueError, KeyError) as error:
+            raise _crashed("nonsense") from error
+        self.is_free = not isinstance(message, wire.Facts)
+        return message
+
+    def _read(self, count: int) -> memoryview:
+        if len(self._room) < count:
+            self._room = bytearray(count)
+        room = memoryview(self._room)[:count]
+        done = 0
+        while done < count:
+            if not _is_readable(self._answers):
+                self.end()
+                raise NotARecording("reading it stands still", "copy it to a sound disk")
+            got = os.readv(self._answers, [room[done:]])
+            if not got:
+                raise self._end_explained()
+            done += got
+        return room
+
+    def _end_explained(self) -> Exception:
+        status = self._child.wait()
+        self.end()
+        if status == -getattr(signal, "SIGPROF", 0):
+            return NotARecording("decoding it comes to no end", "export it again from the program that recorded it")
+        if status < 0:
+            return _crashed(signal.Signals(-status).name)
+        return RuntimeError(f"the decoding process ended with status {status}")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._child.poll() is None
+
+    def end(self) -> None:
+        """End it at once."""
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def _crashed(how: str) -> NotARecording:
+    return NotARecording(f"it makes the decoder crash ({how})", "export it again from the program that recorded it")
+
+
+def _is_readable(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(_SILENT_S * 1000))
+
+
+def _path() -> list[str]:
+    """Where this process finds its modules; ours among them, however they were found."""
+    entries = [entry or str(Path.cwd()) for entry in sys.path]
+    home = str(Path(__file__).resolve().parents[2])
+    return entries if home in entries else [*entries, home]
+
+
+_free: list[Process] = []
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def borrowed() -> Iterator[Process]:
+    """A process that is free: one that was started before, or a new one."""
+    with _lock:
+        while (process := _free.pop() if _free else None) is not None and not process.is_alive:
+            process.end()
+    process = process or Process()
+    try:
+        yield process
+    finally:
+        with _lock:
+            keep = process.is_free and len(_free) < (os.cpu_count() or 1)
+            if keep:
+                _free.append(process)
+        if not keep:
+            process.end()
+
+
+def end_all() -> None:
+    """End the processes that are free."""
+    with _lock:
+        ended = _free[:]
+        _free.clear()
+    for process in ended:
+        process.end()
+
+
+atexit.register(end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free.clear)  # they belong to the parent
