@@ -115,6 +115,7 @@ class Failure(NamedTuple):
 _BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
 _BY_KIND = {
     "bad-output": Status.USAGE,
+    "bad-profile": Status.USAGE,
     "output-exists": Status.USAGE,
     "cannot-write": Status.USAGE,
     "bad-setting": Status.USAGE,

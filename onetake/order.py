@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from onetake.errors import UsageError
+from preflight.profile import DEFAULT, Profile
 from preflight.report import Report
 from preflight.source import display_name
 
@@ -30,6 +31,7 @@ class Order:
         prompt: The prompt clip, whose text stands in `options`.
         demo: Where the trial recording goes.
         keep_upload: Leave the uploads in the storage.
+        profile: How the rules judge the recordings.
     """
 
     take: PathLike
@@ -37,6 +39,7 @@ class Order:
     prompt: PathLike | None = None
     demo: Path | None = None
     keep_upload: bool = False
+    profile: Profile = DEFAULT
 
 
 class Observer(Protocol):
@@ -94,7 +97,9 @@ def check_order(order: Order) -> None:
 
     Raises:
         UsageError: A prompt clip without its text, a text without its clip, or a demo that cannot be.
+        preflight.BadProfile: What the service itself asks for is overruled.
     """
+    order.profile.require_contract()
     if order.prompt is not None and order.options.prompt_text is None:
         raise UsageError("--prompt needs the text that is spoken in it", 'add --prompt-text "…"')
     if order.prompt is None and order.options.prompt_text is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onetake.errors import TakeRefused
+from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
     from onetake.order import Observer, Order
@@ -51,14 +52,21 @@ def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]
 
 def prepare_order(order: Order, folder: Path, observer: Observer) -> tuple[Sendable, Sendable | None]:
     """The recording and the prompt clip, checked and mended; see `prepare`."""
-    take = prepare(order.take, folder, observer)
+    take = prepare(order.take, folder, observer, profile=order.profile)
     if order.prompt is None:
         return take, None
-    return take, prepare(order.prompt, folder, observer, role="prompt", prompt_text=order.options.prompt_text)
+    text = order.options.prompt_text
+    return take, prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
 
 
 def prepare(
-    path: PathLike, folder: Path, observer: Observer, *, role: Role = "recording", prompt_text: str | None = None
+    path: PathLike,
+    folder: Path,
+    observer: Observer,
+    *,
+    role: Role = "recording",
+    prompt_text: str | None = None,
+    profile: Profile = DEFAULT,
 ) -> Sendable:
     """Check a recording, and put a mended copy into `folder` if it needs one.
 
@@ -68,9 +76,12 @@ def prepare(
     from preflight import CannotFix
     from preflight.checking import examine
 
-    examination = examine(path, role=role, prompt_text=prompt_text)
+    examination = examine(path, role=role, prompt_text=prompt_text, profile=profile)
     report = examination.report
     observer.step("check", f"{report.path}: {report.verdict}")
+    for finding in report.findings:
+        if finding.severity == "warning":
+            observer.warn(f"{report.path}: {finding.message}")
     errors = {finding.rule for finding in report.errors}
     if errors <= {"extension-mismatch"}:
         return Sendable(report, path)  # an upload gets the right ending anyway

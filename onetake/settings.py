@@ -52,7 +52,7 @@ SETTINGS: Final = (
     Setting("prefix", ("ONETAKE_PREFIX",), "put before every object's name", "onetake/"),
     Setting("addressing", ("ONETAKE_ADDRESSING",), "path or virtual"),
     Setting("url_expires_s", ("ONETAKE_URL_EXPIRES_S",), "lifetime of presigned URLs in seconds", 3600, whole=True),
-    Setting("profile", ("ONETAKE_PROFILE",), "profile of the AWS configuration files"),
+    Setting("aws_profile", ("ONETAKE_AWS_PROFILE",), "profile of the AWS configuration files"),
     Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "storage key", secret=True),
     Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),
     Setting("session_token", ("ONETAKE_SESSION_TOKEN", "AWS_SESSION_TOKEN"), "of temporary keys", secret=True),
@@ -87,7 +87,7 @@ class Settings:
 
     def with_values(self, values: Mapping[str, str], origin: str) -> Settings:
         """A copy in which `values` come from `origin`, and every other storage key is gone."""
-        cleared = dict.fromkeys(("profile", "session_token", "region", "addressing"), Value(None, "default"))
+        cleared = dict.fromkeys(("aws_profile", "session_token", "region", "addressing"), Value(None, "default"))
         return Settings({**self._values, **cleared, **{name: Value(text, origin) for name, text in values.items()}})
 
     @property
@@ -134,7 +134,7 @@ class Settings:
                 prefix=self.text("prefix") or "",
                 addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage says which are allowed
                 url_expires_s=int(self.text("url_expires_s") or 0),
-                profile=self.text("profile"),
+                profile=self.text("aws_profile"),
                 public_only=not self.is_local,
                 access_key_id=keys[0],
                 secret_access_key=keys[1],
@@ -145,7 +145,7 @@ class Settings:
     def _keys(self) -> tuple[str | None, str | None, str | None]:
         """Access key, secret and token, all three from one place."""
         key, secret = self._values["access_key_id"], self._values["secret_access_key"]
-        if self.text("profile") and key.origin.startswith("AWS_"):
+        if self.text("aws_profile") and key.origin.startswith("AWS_"):
             return None, None, None  # naming a profile says not to use the environment's keys
         if key.value and secret.value and _family(key.origin) != _family(secret.origin):
             raise SettingError(

@@ -24,8 +24,9 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "boto3", "b
 SOUND = {"numpy", "av", "soundfile", "pydub", "wave"}
 LONGEST_FILE = 350
 PUBLIC = {
-    "preflight": """BadOutput CannotFix CannotOpen CannotWrite FileFacts Finding Fixed NotARecording OutputExists
-        PreflightError RULES Report Rule check display_name fix""",
+    "preflight": """BadOutput BadProfile CannotFix CannotOpen CannotWrite FileFacts Finding Fixed NotARecording
+        OutputExists PROFILES PreflightError Profile RULES Report Rule check check_many display_name fix load_profile
+        recordings_in""",
     "uploader": """BadBucketName ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectMissing PROVIDERS Provider RoundTrip
         SettingsError Storage StorageError StorageFailed StorageSettings TlsFailed Unreachable Upload UrlNotPublic
@@ -106,11 +107,11 @@ def test_every_command_stands_in_a_file_of_its_own_and_prints_through_one_room()
     from onetake.cli import _COMMANDS
 
     rooms = {path.stem for path in (ROOT / "onetake/cli").glob("*.py")}
-    assert rooms == {*_COMMANDS, "__init__", "options", "output", "streams"}
+    assert rooms == {*_COMMANDS, "__init__", "judging", "options", "output", "progress", "streams"}
     for path in files("onetake"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "sys.exit"}:
-                assert path.name in {"streams.py", "__main__.py"}, f"{path}:{node.lineno}"
+                assert path.name in {"streams.py", "progress.py", "__main__.py"}, f"{path}:{node.lineno}"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

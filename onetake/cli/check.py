@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.output import print_json
+from onetake.cli.progress import counted, timed
 from onetake.cli.streams import print_line
 from onetake.errors import Status, UsageError
 from onetake.render.text import report_lines
@@ -15,40 +19,50 @@ from onetake.render.text import report_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight import Report
+    from preflight import Profile, Report
 
 
-@click.command("check", epilog="Example: onetake check take.m4a --prompt clip.wav --prompt-text 'What is said.'")
-@click.argument("files", nargs=-1, type=click.Path(), metavar="FILE...")
+@click.command("check", epilog="Example: onetake check takes/ --profile strict --format json")
+@click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="Check a prompt clip too.")
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may then be wrong.")
+@judging_options(selecting=True)
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", help="How to answer.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")
 @click.option("--exit-zero", is_flag=True, help="Status 0 even if a recording is not fit.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Recordings at a time; by default one a core.")
 def command(
     files: tuple[str, ...],
     prompt: str | None,
     prompt_text: str | None,
     form: str,
     fail_on: str,
+    jobs: int | None,
     *,
     quick: bool,
     exit_zero: bool,
+    **flags: Any,
 ) -> Any:
-    """Tell what recordings are, and whether the clone service would take them."""
+    """Tell what recordings are, how they sound, and whether the clone service would take them.
+
+    Of a folder all recordings in it are checked.
+    """
     if not files and prompt is None:
         raise UsageError("no recording is named", "give one or more files")
     if prompt is None and prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
+    profile = profile_from(flags)
     reports = []
-    for report in _reports(files, prompt, prompt_text, quick=quick):
+    is_quiet = form == "json" or not sys.stdout.isatty()
+    for report in _reports(list(_named(files)), profile, jobs, quick=quick, is_quiet=is_quiet):
         reports.append(report)
-        if form == "jsonl":
-            print_json(report, in_one_line=True)
-        elif form == "text":
-            for line in report_lines(report):
-                print_line(line)
+        _show(report, form)
+    if prompt is not None:
+        from preflight import check
+
+        reports.append(check(prompt, role="prompt", prompt_text=prompt_text, quick=quick, profile=profile))
+        _show(reports[-1], form)
     if form == "json":
         from preflight.report import SCHEMA_VERSION
 
@@ -58,10 +72,35 @@ def command(
     return exit_with(Status.DONE if is_fit or exit_zero else Status.NOT_FIT)
 
 
-def _reports(files: tuple[str, ...], prompt: str | None, prompt_text: str | None, *, quick: bool) -> Iterator[Report]:
-    from preflight import check
+def _show(report: Report, form: str) -> None:
+    if form == "jsonl":
+        print_json(report, in_one_line=True)
+    elif form == "text":
+        for line in report_lines(report):
+            print_line(line)
+
+
+def _named(files: tuple[str, ...]) -> Iterator[str]:
+    """Each of `files`, and instead of a folder the recordings in it; a folder without any is left as it is."""
+    from preflight import recordings_in
 
     for file in files:
-        yield check(file, quick=quick)
-    if prompt is not None:
-        yield check(prompt, role="prompt", prompt_text=prompt_text, quick=quick)
+        found = False
+        if os.path.isdir(file):
+            for recording in recordings_in(file):
+                found = True
+                yield recording
+        if not found:
+            yield file
+
+
+def _reports(files: list[str], profile: Profile, jobs: int | None, *, quick: bool, is_quiet: bool) -> Iterator[Report]:
+    if len(files) == 1:
+        from preflight import check
+
+        yield check(files[0], quick=quick, profile=profile, on_progress=timed() if is_quiet else None)
+    elif files:
+        from preflight import check_many
+
+        found = check_many(files, quick=quick, profile=profile, workers=jobs)
+        yield from counted(found, len(files), shown=is_quiet)

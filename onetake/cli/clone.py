@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
 from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--volume-normalization", is_flag=True, help="Have the service normalise loudness.")
 @click.option("--keep-upload", is_flag=True, help="Leave the recording in the storage.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
+@judging_options()
 @setting_options(*STORAGE, *SERVICE)
 @sandbox_option
 @json_option
@@ -75,7 +77,14 @@ def _order(file: str, flags: dict[str, Any]) -> Order:
         allow_unknown_model=flags.pop("allow_unknown_model"),
     )
     demo = flags.pop("demo")
-    return Order(file, options, flags.pop("prompt"), Path(demo) if demo else None, flags.pop("keep_upload"))
+    return Order(
+        file,
+        options,
+        flags.pop("prompt"),
+        Path(demo) if demo else None,
+        flags.pop("keep_upload"),
+        profile_from(flags),
+    )
 
 
 def _show(cloned: Cloned, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.cli.output import print_json
 from onetake.cli.streams import print_line
@@ -18,8 +19,9 @@ from onetake.render.text import describe_file, safe
 @click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
+@judging_options()
 @json_option
-def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool) -> Any:
+def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
     """Write a version of a recording that is fit to be sent.
 
     A recording that is ready is copied byte for byte. Sound is coded anew only where it must be, and the result is
@@ -31,7 +33,13 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     if out is None and not dry_run:
         raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
     try:
-        fixed = propose(file, out) if dry_run else preflight.fix(file, out or "", force=force)
+        profile = profile_from(flags)
+        if dry_run:
+            fixed = propose(file, out, profile=profile)
+        else:
+            fixed = preflight.fix(file, out or "", force=force, profile=profile)
+    except preflight.BadProfile:
+        raise
     except preflight.PreflightError as error:
         error.message = f"{preflight.display_name(file)}: {error.message}"
         raise

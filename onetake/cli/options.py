@@ -35,7 +35,7 @@ def setting_options(*names: str) -> Callable[[Decorated], Decorated]:
     return decorate
 
 
-STORAGE = ("provider", "bucket", "s3_endpoint", "region", "prefix", "addressing", "url_expires_s", "profile")
+STORAGE = ("provider", "bucket", "s3_endpoint", "region", "prefix", "addressing", "url_expires_s", "aws_profile")
 SERVICE = ("base_url",)
 
 

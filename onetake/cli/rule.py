@@ -24,3 +24,5 @@ def command(name: str | None) -> None:
     print_line(f"{rule.name} ({rule.severity})")
     for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Mend", rule.mend)):
         print_line(f"{title + ':':<8}{text}")
+    for threshold in rule.thresholds:
+        print_line(f"  {threshold.name} = {threshold.value:g}  ({threshold.source.rstrip('.')})")

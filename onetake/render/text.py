@@ -52,10 +52,33 @@ def describe_file(file: FileFacts) -> str:
     return ", ".join([*parts, megabytes(file.bytes)])
 
 
+_MEASURED = (
+    ("integrated_loudness_lufs", "{:.1f} LUFS"),
+    ("true_peak_dbtp", "true peak {:.1f} dBTP"),
+    ("speech_percent", "speech {:.0f} %"),
+    ("noise_floor_dbfs", "noise floor {:.0f} dBFS"),
+    ("snr_db", "SNR {:.0f} dB"),
+    ("bandwidth_hz", "up to {:.0f} Hz"),
+)
+
+
+def describe_sound(report: Report) -> str:
+    """The measurements that say most, in one line; empty when nothing was measured."""
+    measured = report.measurements
+    parts = [form.format(measured[name]) for name, form in _MEASURED if name in measured]
+    heard, whole = measured.get("measured_s"), report.file.duration_s or 0.0
+    if heard is not None and whole - heard > 1:
+        parts.append(f"measured over the first {clock(heard)}")
+    return ", ".join(parts)
+
+
 def report_lines(report: Report) -> list[str]:
     """A report as lines: verdict and facts first, then the findings."""
     by_headers = " (by its headers only)" if report.method == "headers" else ""
     lines = [f"{safe(report.path)}: {coloured(report.verdict)}{by_headers}: {describe_file(report.file)}"]
+    sound = describe_sound(report)
+    if sound:
+        lines.append(f"  {sound}")
     for finding in report.findings:
         lines.append(f"  {coloured(finding.severity)} {finding.rule}: {safe(finding.message)}")
     return lines

@@ -120,7 +120,7 @@ def test_a_profile_is_not_mixed_with_the_environment_s_keys(
 ) -> None:
     """Without any keys there is no session token either, not even one called None."""
     plan = ("clone", str(Path(__file__).parents[2] / "fixtures" / "good.wav"), "--dry-run", "--json")
-    for name, value in {"API_KEY": "k", "BUCKET": "takes", "REGION": "eu-west-1", "PROFILE": "work"}.items():
+    for name, value in {"API_KEY": "k", "BUCKET": "takes", "REGION": "eu-west-1", "AWS_PROFILE": "work"}.items():
         monkeypatch.setenv(f"ONETAKE_{name}", value)
     assert say(*plan).status == 0
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFROMENVIRONMENT")

@@ -99,7 +99,7 @@ def test_a_lossy_result_keeps_clear_of_the_limit(tmp_path: Path) -> None:
     fixed = mended(path, out)
     assert fixed.after is not None
     assert (fixed.after.file.duration_s or 0) < 299.9
-    assert not fixed.after.findings
+    assert "too-long" not in {finding.rule for finding in fixed.after.findings}
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])

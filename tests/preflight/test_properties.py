@@ -113,7 +113,7 @@ def takes() -> st.SearchStrategy[list[tuple[bool, int]]]:
 @given(takes(), st.floats(0, 60))
 def test_cuts_lie_inside_pauses(stretches: list[tuple[bool, int]], moment: float) -> None:
     levels = np.concatenate([np.full(count, -20.0 if loud else -70.0) for loud, count in stretches])
-    pauses = find_pauses(levels.astype(np.float32))
+    pauses = find_pauses(levels.astype(np.float32), 0.01)
     end = len(levels) / 100
     for start, stop in pauses:
         assert 0 <= start < stop <= end + 1e-9
@@ -135,7 +135,7 @@ def near(pauses: list[tuple[float, float]], cut: float, end: float) -> bool:
 
 @pytest.mark.parametrize("levels", [[], [-70.0] * 500, [-20.0] * 500])
 def test_a_take_without_contrast_has_no_pauses(levels: list[float]) -> None:
-    assert find_pauses(np.array(levels, np.float32)) == []
+    assert find_pauses(np.array(levels, np.float32), 0.01) == []
 
 
 def test_the_pauses_of_a_known_take_are_found(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_pauses_of_a_known_take_are_found(tmp_path: Path) -> None:
     levels = examine(path).levels
     assert levels is not None
     told = len(making.story()) / making.RATE
-    found = find_pauses(levels.frame_levels_dbfs())
+    found = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
     for number in range(1, 4):
         start = number * told + (number - 1) * making.PAUSE_S
         assert any(low <= start + 0.05 and high >= start + making.PAUSE_S - 0.05 for low, high in found)

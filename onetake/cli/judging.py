@@ -1,0 +1,60 @@
+"""Options that say how the rules judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from preflight import Profile
+
+_OVERRULING = (
+    click.option("--profile", metavar="NAME|TOML", help="default, strict, or a file of your own."),
+    click.option("--ignore", multiple=True, metavar="RULE", help="Do not ask this rule (repeatable, or a,b)."),
+    click.option("--severity", multiple=True, metavar="RULE=LEVEL", help="error, warning, info or off (repeatable)."),
+)
+_SELECTING = click.option("--select", multiple=True, metavar="RULE", help="Ask only this rule (repeatable, or a,b).")
+
+
+def judging_options(*, selecting: bool = False) -> Callable[[Any], Any]:
+    """Flags for a profile and for what overrules it; `profile_from` understands them.
+
+    Args:
+        selecting: Whether rules can be selected, too.
+    """
+
+    def decorate(function: Any) -> Any:
+        for option in reversed((_SELECTING, *_OVERRULING) if selecting else _OVERRULING):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def profile_from(flags: dict[str, Any]) -> Profile:
+    """The profile that the flags ask for; they are taken out of `flags`.
+
+    Raises:
+        preflight.BadProfile: They ask for what does not exist.
+    """
+    from preflight import PROFILES, BadProfile, load_profile
+
+    name = flags.pop("profile") or "default"
+    if name not in PROFILES and not (Path(name).suffix or Path(name).exists()):
+        raise BadProfile(f"there is no profile {name!r}", f"there are {', '.join(PROFILES)}, or name a TOML file")
+    profile = PROFILES.get(name) or load_profile(name)
+    levels = {}
+    for pair in _split(flags.pop("severity")):
+        rule, equals, level = pair.partition("=")
+        if not equals:
+            raise BadProfile(f"--severity {pair} names no severity", "write --severity RULE=warning")
+        levels[rule] = level
+    return profile.changed(select=_split(flags.pop("select", ())), ignore=_split(flags.pop("ignore")), levels=levels)
+
+
+def _split(values: tuple[str, ...]) -> list[str]:
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
