@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 import sys
 
 from onetake import __version__
@@ -37,11 +37,23 @@ def _version_told() -> bool:
     return True
 
 
+def _prepare_to_measure() -> None:
+    """Let what a check needs start beside what the command line needs: together they take a third of a short check."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other, and start later
+    if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h"} & set(sys.argv):
+        from preflight.isolation.apart import is_possible
+        from preflight.isolation.process import prepare
+
+        if is_possible():
+            prepare()
+
+
 def main() -> None:
     """Run the command and exit with its status."""
     if sys.argv[1:] == ["--version"] and _version_told():
         return
     _prefer_own_packages()
+    _prepare_to_measure()
     from onetake.cli import run
 
     sys.exit(run(sys.argv[1:]))

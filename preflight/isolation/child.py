@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,7 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the messages
     _limit_memory()
+    import_module("preflight.measuring")  # before the first job comes, and while its sender still imports its own
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more
         for job in _jobs():
             _answer(job, answers)

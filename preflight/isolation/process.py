@@ -175,6 +175,13 @@ def borrowed() -> Iterator[Process]:
             process.end()
 
 
+def prepare() -> None:
+    """Start a process now that will be needed soon: it starts while its caller does other things."""
+    process = Process()
+    with _lock:
+        _free.append(process)
+
+
 def end_all() -> None:
     """End the processes that are free."""
     with _lock:
