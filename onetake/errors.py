@@ -128,7 +128,7 @@ _BY_KIND = {
     "nonsense-answer": Status.UNKNOWN,
     "sandbox-unavailable": Status.USAGE,
 }
-_SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 def failure_of(error: BaseException) -> Failure:

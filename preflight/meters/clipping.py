@@ -26,6 +26,7 @@ _FULL_SCALE: Final = np.float32(1.0)
 _COARSE_CEILING: Final = 0.97
 """With 8 bits or companding every top is flat: then only runs at full scale count."""
 _NEAR_S: Final = 0.05
+_FRAMES_PER_PLACE: Final = 5
 _LOOK_BACK: Final = 64
 """Samples of the chunk before that are looked at again, for the runs that cross into the next."""
 
@@ -55,20 +56,20 @@ class ClippingMeter:
 
     def measurements(self) -> dict[str, float]:
         """``clipped_percent`` of all samples and ``clipped_runs`` (a count)."""
-        runs = [side.runs() for side in self._sides]
-        clipped = sum(int(some.lengths.sum()) for some in runs)
+        places = [side.places() for side in self._sides]
+        clipped = sum(int(some.samples.sum()) for some in places)
         total = self._count * self._grid.channels
         return {
             "clipped_percent": round(100 * clipped / total, 4) if total else 0.0,
-            "clipped_runs": float(sum(len(some.begins) for some in runs)),
+            "clipped_runs": float(sum(int(some.runs.sum()) for some in places)),
         }
 
     def spans(self) -> tuple[Span, ...]:
         """Where, with gaps of less than 50 ms closed."""
-        runs = [side.runs() for side in self._sides]
-        begins = np.concatenate([some.begins for some in runs]) / self._grid.sample_rate_hz
-        lengths = np.concatenate([some.lengths for some in runs]) / self._grid.sample_rate_hz
-        return merged(begins, begins + lengths, _NEAR_S)
+        places = [side.places() for side in self._sides]
+        begins = np.concatenate([some.begins for some in places]) / self._grid.sample_rate_hz
+        ends = np.concatenate([some.ends for some in places]) / self._grid.sample_rate_hz
+        return merged(begins, ends, _NEAR_S)
 
 
 class _Side:
@@ -77,7 +78,7 @@ class _Side:
     def __init__(self, *, coarse: bool) -> None:
         self._peak = np.float32(0)
         self._coarse = coarse
-        self._found: list[_Runs] = []
+        self._found: list[_Places] = []
 
     def add(self, chunk: Chunk, channel: int, sign: int) -> None:
         lead = chunk.grid.lead
@@ -88,17 +89,42 @@ class _Side:
             return
         self._peak = max(self._peak, peak)
         near = np.flatnonzero(wave >= self._peak * _NEAR if sign > 0 else wave <= -self._peak * _NEAR)
-        found = _clipped_runs(wave if sign > 0 else -wave, near)
-        if len(found.begins):
-            self._found.append(_of_this_chunk(found, len(wave)).moved(chunk.start - _LOOK_BACK))
+        runs = _of_this_chunk(_clipped_runs(wave if sign > 0 else -wave, near), len(wave))
+        if len(runs.begins):
+            self._found.append(_places(runs, chunk.start - _LOOK_BACK, chunk.grid.frame))
 
-    def runs(self) -> _Runs:
-        """The runs at the final ceiling."""
+    def places(self) -> _Places:
+        """Where samples are clipped at the final ceiling."""
         if not self._found:
-            return _Runs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-        self._found = [_Runs(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))]
+            nothing = np.empty(0, np.int64)
+            return _Places(nothing, nothing, nothing, nothing, np.empty(0, np.float32))
+        self._found = [_Places(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))]
         lowest = np.float32(_COARSE_CEILING) if self._coarse else np.float32(0)
-        return self._found[0].only(self._found[0].tops >= np.maximum(self._peak * _NEAR, lowest))
+        at_ceiling = self._found[0].tops >= np.maximum(self._peak * _NEAR, lowest)
+        return _Places(*(part[at_ceiling] for part in self._found[0]))
+
+
+class _Places(NamedTuple):
+    """Runs no further than 50 ms apart, as one: what is kept does not grow with what is clipped."""
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    tops: Samples
+
+
+def _places(runs: _Runs, origin: int, frame: int) -> _Places:
+    numbers = (runs.begins + origin) // (frame * _FRAMES_PER_PLACE)
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))
+    lasts = np.append(starts[1:], len(numbers)) - 1
+    return _Places(
+        begins=runs.begins[starts] + origin,
+        ends=runs.begins[lasts] + runs.lengths[lasts] + origin,
+        samples=np.add.reduceat(runs.lengths, starts),
+        runs=lasts - starts + 1,
+        tops=np.maximum.reduceat(runs.tops, starts),
+    )
 
 
 class _Runs(NamedTuple):
@@ -110,9 +136,6 @@ class _Runs(NamedTuple):
 
     def only(self, wanted: NDArray[np.bool_]) -> _Runs:
         return _Runs(self.begins[wanted], self.lengths[wanted], self.tops[wanted])
-
-    def moved(self, by: int) -> _Runs:
-        return _Runs(self.begins + by, self.lengths, self.tops)
 
 
 def _clipped_runs(wave: Samples, near: NDArray[np.int64]) -> _Runs:

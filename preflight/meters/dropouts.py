@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from preflight.report import Span
 
 _JOIN_S: Final = 0.002
+_MOST_KEPT: Final = 10_000
+"""Of each kind: what has more is not told apart from what has that many, and must not fill the memory."""
 
 
 class DropoutMeter:
@@ -34,9 +36,9 @@ class DropoutMeter:
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
-        self._holes.add(chunk)
-        self._repeats.add(chunk)
-        self._clicks.add(chunk)
+        for finder in (self._holes, self._repeats, self._clicks):
+            finder.add(chunk)
+            del finder.found[_MOST_KEPT:]
 
     def measurements(self) -> dict[str, float]:
         """``dropouts`` (holes and repeated buffers, a count), ``dropouts_s`` altogether, ``clicks`` (a count)."""
@@ -52,9 +54,8 @@ class DropoutMeter:
     def clicks(self) -> tuple[Span, ...]:
         """Of the clicks, each one sample long, apart from those that the edge of a dropout makes."""
         found = sorted(set(self._clicks.found))
-        edges = np.array(sorted(edge for span in self.spans() for edge in span))
+        edges = np.array([-np.inf, *sorted(edge for span in self.spans() for edge in span), np.inf])
         moments = np.array(found, np.float64) / self._rate
-        if len(edges) and len(moments):
-            nearest = np.abs(moments[:, np.newaxis] - edges).min(axis=1)
-            moments = moments[nearest > _JOIN_S]
+        following = np.searchsorted(edges, moments)
+        moments = moments[np.minimum(edges[following] - moments, moments - edges[following - 1]) > _JOIN_S]
         return merged(moments, moments + 1 / self._rate, _JOIN_S)

@@ -27,6 +27,8 @@ _ROWS_PER_CHUNK: Final = 4
 _FRAME_S: Final = 0.01
 _MAY_DEVIATE: Final = 0.005
 """A frame may be so much longer or shorter than 10 ms, if its transform is faster then."""
+_SHORTEST: Final = 14
+"""Below 1.4 kHz, where nobody records speech, a frame is longer than 10 ms: meters look back 64 samples into the lead."""
 _FAST_FACTORS: Final = (2, 3, 5, 7, 11)
 
 
@@ -49,7 +51,8 @@ class Grid:
         """The grid for a sample rate."""
         wanted = sample_rate_hz * _FRAME_S
         low, high = int(wanted * (1 - _MAY_DEVIATE)), int(wanted * (1 + _MAY_DEVIATE)) + 1
-        near = sorted(range(max(1, low), high + 1), key=lambda length: (not _is_fast(length), abs(length - wanted)))
+        lengths = range(max(_SHORTEST, low), max(_SHORTEST, high) + 1)
+        near = sorted(lengths, key=lambda length: (not _is_fast(length), abs(length - wanted)))
         return cls(sample_rate_hz, channels, near[0])
 
     @property
