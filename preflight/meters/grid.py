@@ -28,7 +28,7 @@ _FRAME_S: Final = 0.01
 _MAY_DEVIATE: Final = 0.005
 """A frame may be so much longer or shorter than 10 ms, if its transform is faster then."""
 _SHORTEST: Final = 14
-"""Below 1.4 kHz, where nobody records speech, a frame is longer than 10 ms: meters look back 64 samples into the lead."""
+"""Below 1.4 kHz, where nobody records speech, frames are longer: meters look back 64 samples into the lead."""
 _FAST_FACTORS: Final = (2, 3, 5, 7, 11)
 
 

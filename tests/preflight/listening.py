@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from preflight.decoded import Ending
 from preflight.measuring import listen
 from preflight.probe import Probe
+from preflight.profile import DEFAULT
+from preflight.rules import Subject, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from preflight.decoded import Heard
+    from preflight.decoded import Decoded, Heard
+    from preflight.report import Finding
 
     Sound = NDArray[np.float32]
 
@@ -52,6 +55,15 @@ def measured(sound: Sound, rate: int) -> dict[str, float]:
     decoded, _ = listen(SoundPass(np.asarray(sound, np.float32), rate))
     assert decoded is not None
     return decoded.measurements
+
+
+def judged(sound: NDArray[Any], rate: int) -> tuple[Decoded, dict[str, Finding]]:
+    """What the meters find in `sound`, and by its rule what the default profile says of it."""
+    sound_pass = SoundPass(np.asarray(sound, np.float32), rate)
+    decoded, _ = listen(sound_pass)
+    assert decoded is not None
+    subject = Subject(".wav", 1000, "recording", None, None, sound_pass.probe, decoded)
+    return decoded, {finding.rule: finding for finding in judge(subject, DEFAULT)}
 
 
 def tone(dbfs: float, seconds: float, rate: int = 48_000, hz: float = 1000.0, phase: float = 0.0) -> Sound:

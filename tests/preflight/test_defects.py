@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from preflight.decoded import Decoded
-from preflight.measuring import listen
-from preflight.profile import DEFAULT
-from preflight.report import Finding
-from preflight.rules import Subject, judge
 from tests.preflight import defects, making
 from tests.preflight.defects import Defect, Speech
-from tests.preflight.listening import SoundPass
+from tests.preflight.listening import judged
 
 SPEECHES = {
     16_000: defects.clean(making.talk(24), making.RATE),
@@ -29,14 +22,6 @@ COMPANIONS = {
     "silence": {"gated"},  # digital silence before a take is digital silence
 }
 NEAR_S = 0.05
-
-
-def judged(sound: NDArray[Any], rate: int) -> tuple[Decoded, dict[str, Finding]]:
-    sound_pass = SoundPass(np.asarray(sound, np.float32), rate)
-    decoded, _ = listen(sound_pass)
-    assert decoded is not None
-    subject = Subject(".wav", 1000, "recording", None, None, sound_pass.probe, decoded)
-    return decoded, {finding.rule: finding for finding in judge(subject, DEFAULT)}
 
 
 @pytest.mark.parametrize("rate", SPEECHES)

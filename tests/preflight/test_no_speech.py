@@ -14,7 +14,7 @@ import preflight
 from preflight.meters.silero import WINDOW, Detector
 from tests.preflight import making
 from tests.preflight.defects import noise
-from tests.preflight.test_defects import judged
+from tests.preflight.listening import judged
 
 if TYPE_CHECKING:
     from tests.preflight.defects import Sound

@@ -1,0 +1,128 @@
+"""The small frames that FFmpeg decodes to, as large arrays of one form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from av.audio.fifo import AudioFifo
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
+    from numpy.typing import NDArray
+
+    Planes = NDArray[np.float32]
+
+_NEAR_S = 0.1
+"""Changes no further apart than this are one."""
+_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0}
+
+
+class Conform:
+    """Brings every frame to one rate and one number of channels.
+
+    Args:
+        sample_rate_hz: What is wanted.
+        channels: What is wanted.
+        changes: Where changes are noted: (seconds, rate, channels).
+    """
+
+    def __init__(self, sample_rate_hz: int, channels: int, changes: list[tuple[float, int, int]]) -> None:
+        self._changes = changes
+        self._wanted = (sample_rate_hz, channels)
+        self._now = self._wanted
+        self._resampler: AudioResampler | None = None
+        self._frames = 0
+
+    @property
+    def position_s(self) -> float:
+        """Seconds that were passed on."""
+        return self._frames / self._wanted[0]
+
+    def frames(self, frame: AudioFrame | None) -> Iterator[AudioFrame]:
+        """`frame` as it is wanted; with None, what a conversion still held back."""
+        form = (frame.sample_rate, frame.layout.nb_channels) if frame else None
+        if form != self._now:
+            yield from self._flush()
+        if frame is None or form is None:
+            return
+        if form != self._now:
+            self._now = form
+            self._note_change(form)
+            self._resampler = None if form == self._wanted else self._conversion()
+        if self._resampler is None:
+            self._frames += frame.samples
+            yield frame
+            return
+        frame.pts = None
+        for out in self._resampler.resample(frame):
+            self._frames += out.samples
+            yield out
+
+    def _note_change(self, form: tuple[int, int]) -> None:
+        changes, at_s = self._changes, self.position_s
+        if changes and at_s - changes[-1][0] < _NEAR_S:
+            at_s = changes.pop()[0]  # FFmpeg tells the new rate one frame after the new channels
+        changes.append((at_s, *form))
+
+    def _conversion(self) -> AudioResampler:
+        import av
+
+        rate, channels = self._wanted
+        return av.AudioResampler(format="fltp", layout="mono" if channels == 1 else f"{channels}c", rate=rate)
+
+    def _flush(self) -> Iterator[AudioFrame]:
+        resampler, self._resampler = self._resampler, None
+        if resampler is not None:
+            for out in resampler.resample(None):
+                self._frames += out.samples
+                yield out
+
+
+class Gathered:
+    """Gathers the small frames of a codec: an array for each would cost more than its decoding.
+
+    Args:
+        block_frames: How many samples of each channel make an array.
+    """
+
+    def __init__(self, block_frames: int) -> None:
+        self._block_frames = block_frames
+        self._form: tuple[str, str, int, Fraction | None] | None = None
+        self._fifo: AudioFifo | None = None
+
+    def add(self, frame: AudioFrame) -> Iterator[Planes]:
+        """Take the next frame; yield arrays of shape (channels, frames)."""
+        from av.audio.fifo import AudioFifo
+
+        form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
+        if self._fifo is None or form != self._form:
+            yield from self.end()
+            self._form, self._fifo = form, AudioFifo()
+        frame.pts = None
+        self._fifo.write(frame)
+        while self._fifo.samples >= self._block_frames:
+            yield _samples(self._fifo.read(self._block_frames))
+
+    def end(self) -> Iterator[Planes]:
+        """Yield what is left."""
+        if self._fifo is not None and self._fifo.samples:
+            yield _samples(self._fifo.read(self._fifo.samples))
+
+
+def _samples(frame: AudioFrame | None) -> Planes:
+    """The samples of a frame as float32 of shape (channels, frames), full scale at ±1."""
+    if frame is None:
+        raise RuntimeError("the samples that were counted are not there")
+    array = frame.to_ndarray()
+    if not frame.format.is_planar:
+        array = array.reshape(-1, frame.layout.nb_channels).T
+    kind = frame.format.name.rstrip("p")
+    if kind in ("flt", "dbl"):
+        return array.astype(np.float32, copy=False)
+    offset = 128 if kind == "u8" else 0
+    return np.asarray((array.astype(np.float64) - offset) / _SCALE[kind], dtype=np.float32)
