@@ -11,18 +11,17 @@ from preflight import limits
 from preflight.errors import CannotOpen, NotARecording, PreflightError
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Report, Role, verdict_of
-from preflight.rules import Subject, judge
+from preflight.rules import Subject
 from preflight.source import PathLike, Source, display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from preflight.decoded import Decoded
+    from preflight.measuring import Progress
     from preflight.meters.levels import LevelMeter
     from preflight.passing import Pass
     from preflight.probe import Probe
-
-    Progress = Callable[[float, float | None], None]
 
 
 @dataclass(frozen=True)
@@ -207,7 +206,7 @@ def _examination(
     rate = facts.bit_rate_bps if facts else None
     if facts and rate is None and seconds:
         rate = round(subject.size * 8 / seconds)
-    findings = judge(subject, profile)
+    findings = profile.findings(subject)
     report = Report(
         path=name,
         role=subject.role,

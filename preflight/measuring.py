@@ -14,14 +14,16 @@ from preflight.meters.levels import LevelMeter
 from preflight.meters.noise import speech_levels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from preflight.checking import Progress
     from preflight.decode import Stored
     from preflight.meters.bridge import WaveHeard
     from preflight.meters.grid import Chunk
     from preflight.passing import Pass
     from preflight.probe import Probe
+
+    Progress = Callable[[float, float | None], None]
 
 _HEARD_CHANNELS = 2
 """What is told of a mixture of more channels would be told of a recording that does not exist."""

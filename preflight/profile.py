@@ -60,7 +60,14 @@ class Profile:
         thresholds = (replace(one, value=values.get(one.name, one.value)) for one in rule.thresholds)
         return replace(rule, thresholds=tuple(thresholds)) if values else rule
 
-    def judge(self, rule: Rule, subject: Subject) -> Iterator[Finding]:
+    def findings(self, subject: Subject) -> tuple[Finding, ...]:
+        """What the rules say of `subject`, errors first, otherwise in the order of the rules."""
+        from preflight.rules import RULES
+
+        found = [finding for rule in RULES.values() for finding in self._judge(rule, subject)]
+        return tuple(sorted(found, key=lambda finding: _LEVELS.index(finding.severity)))
+
+    def _judge(self, rule: Rule, subject: Subject) -> Iterator[Finding]:
         """What `rule` says of `subject`; a finding milder than its rule stays so."""
         level = self.severity(rule.name)
         if level == "off":

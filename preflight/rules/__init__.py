@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from preflight.rules import background, channels, form, integrity, length, level, speech
 from preflight.rules.model import Rule, Subject, Threshold
 
-if TYPE_CHECKING:
-    from preflight.profile import Profile
-    from preflight.report import Finding
-
-__all__ = ["RULES", "Rule", "Subject", "Threshold", "judge"]
+__all__ = ["RULES", "Rule", "Subject", "Threshold"]
 
 _TABLE = (
     form.UNREADABLE,
@@ -48,11 +44,3 @@ _TABLE = (
 )
 RULES: Final = {rule.name: rule for rule in _TABLE}
 """Every rule by its name."""
-
-_ORDER = {"error": 0, "warning": 1, "info": 2}
-
-
-def judge(subject: Subject, profile: Profile) -> tuple[Finding, ...]:
-    """What the rules say of `subject`, errors first, otherwise in the order of the table."""
-    findings = [finding for rule in _TABLE for finding in profile.judge(rule, subject)]
-    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))

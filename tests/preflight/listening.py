@@ -10,7 +10,7 @@ from preflight.decoded import Ending
 from preflight.measuring import listen
 from preflight.probe import Probe
 from preflight.profile import DEFAULT
-from preflight.rules import Subject, judge
+from preflight.rules import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def judged(sound: NDArray[Any], rate: int) -> tuple[Decoded, dict[str, Finding]]
     decoded, _ = listen(sound_pass)
     assert decoded is not None
     subject = Subject(".wav", 1000, "recording", None, None, sound_pass.probe, decoded)
-    return decoded, {finding.rule: finding for finding in judge(subject, DEFAULT)}
+    return decoded, {finding.rule: finding for finding in DEFAULT.findings(subject)}
 
 
 def tone(dbfs: float, seconds: float, rate: int = 48_000, hz: float = 1000.0, phase: float = 0.0) -> Sound:
