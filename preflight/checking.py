@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.errors import CannotOpen, NotARecording, PreflightError
+from preflight.errors import CannotOpen, DecoderFailed, NotARecording, PreflightError
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Report, Role, verdict_of
 from preflight.rules import Subject
@@ -130,36 +130,42 @@ def _headers(source: Source) -> _Seen:
 
 
 def _sound(source: Source, listen_s: float | None, on_progress: Progress | None, *, whole: bool) -> _Seen:
-    from preflight.isolation.apart import is_possible, measured_apart
-
     sha256 = None
     try:
+        sha256 = source.sha256()
         if not source.size:
             raise NotARecording("the file is empty")
-        if whole and is_possible():
-            facts, decoded = measured_apart(source, listen_s)
-            levels, sha256 = None, source.sha256()
-        else:
-            with _pass(source, listen_s) as sound:
-                sha256 = source.sha256()
-                from preflight.measuring import listen  # imported while the other process starts and decodes
-
-                facts = sound.probe
-                decoded, levels = listen(sound, listen_s, on_progress)
+        try:
+            seen = _heard(source, listen_s, on_progress, whole=whole, fresh=False)
+        except DecoderFailed as error:
+            if not error.may_be_innocent:
+                raise
+            seen = _heard(source, listen_s, on_progress, whole=whole, fresh=True)
         source.require_unchanged()
     except (CannotOpen, NotARecording) as error:
-        with contextlib.suppress(CannotOpen):
-            sha256 = sha256 or source.sha256()
         return _Seen(problem=_explained(error, source), sha256=sha256)
-    return _Seen(None, facts, decoded, levels, sha256)
+    return replace(seen, sha256=sha256)
+
+
+def _heard(source: Source, listen_s: float | None, on_progress: Progress | None, *, whole: bool, fresh: bool) -> _Seen:
+    from preflight.isolation.apart import is_possible, measured_apart
+
+    if whole and is_possible():
+        facts, decoded = measured_apart(source, listen_s, fresh=fresh)
+        return _Seen(None, facts, decoded)
+    with _pass(source, listen_s, fresh=fresh) as sound:
+        from preflight.measuring import listen  # imported while the other process starts and decodes
+
+        facts = sound.probe
+        return _Seen(None, facts, *listen(sound, listen_s, on_progress))
 
 
 @contextlib.contextmanager
-def _pass(source: Source, listen_s: float | None) -> Iterator[Pass]:
+def _pass(source: Source, listen_s: float | None, *, fresh: bool) -> Iterator[Pass]:
     from preflight.isolation.apart import is_possible, pass_apart
 
     if is_possible():
-        with pass_apart(source, listen_s) as sound:
+        with pass_apart(source, listen_s, fresh=fresh) as sound:
             yield sound
     else:
         from preflight.passing import PassHere
@@ -169,7 +175,7 @@ def _pass(source: Source, listen_s: float | None) -> Iterator[Pass]:
 
 def _explained(error: PreflightError, source: Source) -> PreflightError:
     """Say what the file seems to be instead, where that can be seen at once."""
-    if not isinstance(error, NotARecording) or not source.size:
+    if type(error) is not NotARecording or not source.size:
         return error
     start = source.read_at(0, 512)
     if _is_text(start):

@@ -3,6 +3,7 @@
     PreflightError
     ├── CannotOpen        the path does not lead to a regular file that may be read
     ├── NotARecording     the bytes are no audio that any decoder knows
+    │   └── DecoderFailed they make a decoder crash, hang or take too much memory
     ├── CannotFix         the take cannot be made ready; the message says why
     ├── BadOutput         the output cannot have this name
     ├── BadProfile        a profile names a rule, severity or threshold that does not exist
@@ -43,6 +44,20 @@ class NotARecording(PreflightError):
     """The bytes are no audio that any decoder knows."""
 
     kind = "not-a-recording"
+
+
+class DecoderFailed(NotARecording):
+    """The bytes make a decoder crash, hang or take too much memory.
+
+    Attributes:
+        may_be_innocent: The process had served other recordings before, one of which may have harmed it.
+    """
+
+    kind = "decoder-failed"
+
+    def __init__(self, message: str, hint: str = "", *, may_be_innocent: bool = False) -> None:
+        super().__init__(message, hint)
+        self.may_be_innocent = may_be_innocent
 
 
 class CannotFix(PreflightError):

@@ -75,21 +75,27 @@ class PassApart:
 
 
 @contextlib.contextmanager
-def pass_apart(source: Source, listen_s: float | None) -> Iterator[PassApart]:
-    """Have a recording decoded, which begins at once, and listened to for the voice in it."""
-    with borrowed() as process:
+def pass_apart(source: Source, listen_s: float | None, *, fresh: bool) -> Iterator[PassApart]:
+    """Have a recording decoded, which begins at once, and listened to for the voice in it.
+
+    Args:
+        source: The recording.
+        listen_s: How much is listened to; None for all.
+        fresh: Whether a new process has to do it.
+    """
+    with borrowed(fresh=fresh) as process:
         _send(process, source, listen_s)
         yield PassApart(process)
 
 
-def measured_apart(source: Source, listen_s: float | None) -> tuple[Probe, Decoded | None]:
-    """Have a recording decoded and measured.
+def measured_apart(source: Source, listen_s: float | None, *, fresh: bool) -> tuple[Probe, Decoded | None]:
+    """Have a recording decoded and measured; the arguments are those of `pass_apart`.
 
     Raises:
         NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: Reading failed.
     """
-    with borrowed() as process:
+    with borrowed(fresh=fresh) as process:
         _send(process, source, listen_s, whole=True)
         probe = PassApart(process).probe
         return probe, _as(wire.Measured, _received(process)).decoded
@@ -99,7 +105,7 @@ def _send(process: Process, source: Source, listen_s: float | None, *, whole: bo
     process.send(wire.Job(source.ways_to_it(), *source.identity, whole=whole, listen_s=listen_s))
 
 
-_ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording)}
+_ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}
 
 
 def _received(process: Process) -> wire.Message | Stored:

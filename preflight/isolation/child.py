@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from preflight.decoded import Ending
-from preflight.errors import CannotOpen, NotARecording, PreflightError
+from preflight.errors import CannotOpen, DecoderFailed, PreflightError
 from preflight.isolation.wire import (
     JOB_LENGTH,
     Ended,
@@ -80,7 +80,7 @@ def _answer(job: Job, answers: int) -> None:
     except PreflightError as error:
         write_message(answers, Refused(error.kind, error.message, error.hint))
     except MemoryError:
-        problem = NotARecording("decoding it takes more memory than any recording needs", "export it again")
+        problem = DecoderFailed("decoding it takes more memory than any recording needs", "export it again")
         write_message(answers, Refused(problem.kind, problem.message, problem.hint))
     except BrokenPipeError:
         raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from preflight.errors import NotARecording
+from preflight.errors import DecoderFailed
 from preflight.isolation import wire
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Process:
             process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the caller
         )
         self._room = bytearray()
+        self._jobs = 0
         self.is_free = True
         if sys.platform == "linux":
             import fcntl
@@ -67,10 +68,11 @@ class Process:
         """Give it a job.
 
         Raises:
-            NotARecording: It crashed.
+            DecoderFailed: It crashed.
         """
         assert self._child.stdin is not None  # noqa: S101 - it is a pipe
         self.is_free = False
+        self._jobs += 1
         content = msgspec.msgpack.encode(job)
         try:
             self._child.stdin.write(wire.JOB_LENGTH.pack(len(content)) + content)
@@ -81,18 +83,18 @@ class Process:
         """Wait for the next message or block of sound.
 
         Raises:
-            NotARecording: The process crashed, or was ended because it did not come to an end.
+            DecoderFailed: The process crashed, or was ended because it did not come to an end.
         """
         kind, length, number, is_planar, channels = wire.HEADER.unpack(self._read(wire.HEADER.size))
         if length > wire.MOST_BYTES:
-            raise _crashed("nonsense")
+            raise self._crashed("nonsense")
         content = self._read(length)
         try:
             if kind == wire.SOUND:
                 return wire.read_sound(content, number, channels, is_planar=bool(is_planar))
             message = wire.read_message(content)
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
-            raise _crashed("nonsense") from error
+            raise self._crashed("nonsense") from error
         self.is_free = not isinstance(message, wire.Facts)
         return message
 
@@ -104,7 +106,7 @@ class Process:
         while done < count:
             if not _is_readable(self._answers):
                 self.end()
-                raise NotARecording("reading it stands still", "copy it to a sound disk")
+                raise DecoderFailed("reading it stands still", "copy it to a sound disk")
             got = os.readv(self._answers, [room[done:]])
             if not got:
                 raise self._end_explained()
@@ -115,10 +117,15 @@ class Process:
         status = self._child.wait()
         self.end()
         if status == -getattr(signal, "SIGPROF", 0):
-            return NotARecording("decoding it comes to no end", "export it again from the program that recorded it")
+            return DecoderFailed("decoding it comes to no end", "export it again from the program that recorded it")
         if status < 0:
-            return _crashed(signal.Signals(-status).name)
+            return self._crashed(signal.Signals(-status).name)
         return RuntimeError(f"the decoding process ended with status {status}")
+
+    def _crashed(self, how: str) -> DecoderFailed:
+        message = f"it makes the decoder crash ({how})"
+        hint = "export it again from the program that recorded it"
+        return DecoderFailed(message, hint, may_be_innocent=self._jobs > 1)
 
     @property
     def is_alive(self) -> bool:
@@ -132,10 +139,6 @@ class Process:
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()
-
-
-def _crashed(how: str) -> NotARecording:
-    return NotARecording(f"it makes the decoder crash ({how})", "export it again from the program that recorded it")
 
 
 def _is_readable(descriptor: int) -> bool:
@@ -158,10 +161,14 @@ _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def borrowed() -> Iterator[Process]:
-    """A process that is free: one that was started before, or a new one."""
+def borrowed(*, fresh: bool = False) -> Iterator[Process]:
+    """A process that is free: one that was started before, or a new one.
+
+    Args:
+        fresh: Take a new one.
+    """
     with _lock:
-        while (process := _free.pop() if _free else None) is not None and not process.is_alive:
+        while (process := _free.pop() if _free and not fresh else None) is not None and not process.is_alive:
             process.end()
     process = process or Process()
     try:

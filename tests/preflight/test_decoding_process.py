@@ -1,0 +1,279 @@
+"""Whatever a decoder does, it costs one finding: crash, hang, hunger for memory, nonsense."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import preflight
+from preflight.isolation import process as room
+from preflight.isolation.process import borrowed, end_all
+from tests.preflight import making
+from tests.preflight.making import FIXTURES
+
+GOOD = FIXTURES / "good.wav"
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+FAULTS = {
+    "crash": "os.kill(os.getpid(), signal.SIGSEGV)",
+    "abort": "os.abort()",
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "hang": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5)\n    while True: pass",
+    "memory": "bytearray(1 << 30)",
+    "garbage": "os.write(answers, b'?' * 5000); time.sleep(9)",
+    "too long": "os.write(answers, wire.HEADER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
+    "broken text": "os.write(answers, wire.HEADER.pack(wire.TEXT, 3, b' ', 0, 0) + b'???'); time.sleep(9)",
+    "odd sound": "os.write(answers, wire.HEADER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
+}
+START = """
+import os, signal, sys, time
+sys.path[:] = sys.argv[1:]
+from preflight.decode import Decoder
+from preflight.isolation import child, wire
+decode = Decoder.stored_blocks
+answers = os.dup(1)
+def stored_blocks(decoder):
+    if not decoder.source.name.endswith("faulty.wav"):
+        yield from decode(decoder)
+        return
+    first = next(decode(decoder))
+    yield first
+    {fault}
+Decoder.stored_blocks = stored_blocks
+child.main()
+"""
+
+
+@pytest.fixture
+def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A good recording at which the decoder will fail, once `install` said how."""
+    path = tmp_path / "faulty.wav"
+    path.write_bytes(making.wav(making.talk(30)))
+    end_all()
+    # the process opens the path itself: by its name it knows when to fail
+    monkeypatch.setattr("preflight.source.Source.ways_to_it", lambda source: (os.fsencode(source.path),))
+    yield path
+    end_all()
+
+
+def install(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_START", START.format(fault=fault))
+
+
+def idle_process() -> int:
+    with borrowed() as process:
+        return process._child.pid
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_decoder_that_fails_costs_one_finding(
+    fault: str, whole: bool, faulty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(FAULTS[fault], monkeypatch)
+    check = (lambda path: next(preflight.check_many([path], workers=1))) if whole else preflight.check
+    assert check(GOOD).verdict == "ready"
+    first = idle_process()
+    report = check(faulty)
+    assert report.verdict == "rejected"
+    assert [finding.rule for finding in report.findings] == ["unreadable"]
+    message = report.findings[0].message
+    assert "\n" not in message
+    assert ": " in message
+    words = {"hang": "no end", "memory": "memory"}.get(fault, "crash")
+    assert words in message
+    assert report.file.sha256 == hashlib.sha256(faulty.read_bytes()).hexdigest()
+    assert check(GOOD).verdict == "ready"
+    assert (idle_process() == first) == (fault == "memory")  # what says no is still sound
+
+
+def test_what_a_library_prints_disturbs_nothing(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("print('noise', flush=True); os.write(1, b'noise')", monkeypatch)
+    assert [finding.rule for finding in preflight.check(faulty).errors] == ["truncated"]  # as it gave no more sound
+
+
+def test_a_bug_is_no_finding(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("raise KeyError('secret')", monkeypatch)
+    with pytest.raises(RuntimeError, match="KeyError") as caught:
+        preflight.check(faulty)
+    assert "secret" not in str(caught.value)
+    install("os._exit(3)", monkeypatch)
+    end_all()
+    with pytest.raises(RuntimeError, match="status 3"):
+        preflight.check(faulty)
+
+
+def test_one_process_serves_many_recordings() -> None:
+    pids = set()
+    for _ in range(5):
+        assert preflight.check(GOOD).verdict == "ready"
+        pids.add(idle_process())
+    assert len(pids) == 1
+
+
+def test_one_that_died_is_replaced() -> None:
+    assert preflight.check(GOOD).verdict == "ready"
+    pid = idle_process()
+    os.kill(pid, signal.SIGKILL)
+    assert preflight.check(GOOD).verdict == "ready"
+    assert idle_process() != pid
+
+
+def test_two_at_once_have_one_each() -> None:
+    reports: list[preflight.Report] = []
+    threads = [
+        threading.Thread(target=lambda name=name: reports.append(preflight.check(FIXTURES / name)))
+        for name in ("good.wav", "good.m4a", "good.mp3") * 2
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [report.verdict for report in reports] == ["ready"] * 6
+
+
+@LINUX
+def test_nothing_is_left_open() -> None:
+    preflight.check(GOOD)
+    before = sorted(Path("/proc/self/fd").iterdir())
+    for name in ("good.wav", "good.m4a", "noise.m4a", "unfinished.m4a", "empty.wav") * 4:
+        preflight.check(FIXTURES / name)
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    pid = idle_process()
+    end_all()
+    assert not Path(f"/proc/{pid}").exists()  # nor is it a zombie
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in listed.split()]
+
+
+def gone(pids: list[int], within_s: float = 20) -> bool:
+    """Whether none of them lives; a zombie that nobody reaps in a container does not."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        states = [Path(f"/proc/{pid}/stat") for pid in pids]
+        if all(not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z" for state in states):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@LINUX
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_it_ends_with_its_parent(how: signal.Signals, long_take: Path) -> None:
+    program = f"import preflight\nwhile True: preflight.check({str(long_take)!r}); print('.', flush=True)"
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    time.sleep(0.05)
+    children = children_of(parent.pid)
+    assert children
+    parent.send_signal(how)
+    parent.communicate(timeout=30)
+    assert gone(children)
+
+
+@LINUX
+def test_ctrl_c_ends_a_check_of_many(tmp_path: Path) -> None:
+    data = making.wav(making.talk(60))
+    for number in range(40):
+        (tmp_path / f"{number}.wav").write_bytes(data)
+    command = [str(Path(sys.executable).with_name("onetake")), "check", str(tmp_path), "--format", "jsonl"]
+    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert ran.stdout is not None
+    assert ran.stdout.readline().startswith("{")
+    children = children_of(ran.pid)
+    os.killpg(ran.pid, signal.SIGINT)
+    _, err = ran.communicate(timeout=60)
+    assert ran.returncode in {130, -signal.SIGINT}
+    assert "Traceback" not in err
+    assert err.strip() == "onetake: interrupted"
+    assert gone(children)
+
+
+@LINUX
+def test_a_fork_does_not_share_the_process() -> None:
+    program = (
+        "import os, preflight\n"
+        f"good = {str(GOOD)!r}\n"
+        "preflight.check(good)\n"
+        "child = os.fork()\n"
+        "assert all(preflight.check(good).verdict == 'ready' for _ in range(3))\n"
+        "if child:\n"
+        "    assert os.waitpid(child, 0)[1] == 0\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
+
+
+def test_a_recording_that_is_still_written_to_is_told(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("open(decoder.source.path, 'ab').write(b'more')", monkeypatch)
+    report = preflight.check(faulty)
+    assert [finding.rule for finding in report.findings] == ["unreadable"]
+    assert "changed while it was read" in report.findings[0].message
+
+
+def test_a_recording_that_is_replaced_meanwhile_is_not_mistaken(
+    faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(faulty.read_bytes())
+    monkeypatch.setattr("preflight.source.Source.ways_to_it", lambda source: (os.fsencode(other),))
+    report = preflight.check(faulty)
+    assert "replaced" in report.findings[0].message
+
+
+@LINUX
+def test_what_has_no_name_of_its_own_is_read_all_the_same(tmp_path: Path) -> None:
+    program = "import preflight, sys; print(preflight.check(sys.argv[1]).verdict)"
+    with GOOD.open("rb") as take:
+        piped = subprocess.run(
+            [sys.executable, "-c", program, "/dev/stdin"], stdin=take, capture_output=True, text=True, check=True
+        )
+    assert piped.stdout == "ready\n"
+    gone_file = tmp_path / "gone.wav"
+    gone_file.write_bytes(GOOD.read_bytes())
+    with gone_file.open("rb") as take:
+        gone_file.unlink()
+        assert preflight.check(f"/proc/self/fd/{take.fileno()}").file.duration_s == pytest.approx(11.495, abs=0.01)
+
+
+def test_a_relative_path_after_the_folder_was_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preflight.check(GOOD)  # the process was started elsewhere
+    (tmp_path / "take.wav").write_bytes(GOOD.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert preflight.check("take.wav").verdict == "ready"
+
+
+HARMED = """
+import os, signal, sys
+sys.path[:] = sys.argv[1:]
+from preflight.decode import Decoder
+from preflight.isolation import child
+decode, served = Decoder.stored_blocks, []
+def stored_blocks(decoder):
+    if served:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    served.append(decoder)
+    yield from decode(decoder)
+Decoder.stored_blocks = stored_blocks
+child.main()
+"""
+
+
+def test_a_good_recording_is_not_blamed_for_the_one_before(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that a hostile file has harmed may crash later: then a new one has the last word."""
+    monkeypatch.setattr(room, "_START", HARMED)
+    assert preflight.check(faulty).verdict == "ready"
+    first = idle_process()
+    assert preflight.check(GOOD).verdict == "ready"
+    assert idle_process() != first
