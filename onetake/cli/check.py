@@ -98,7 +98,9 @@ def _reports(files: list[str], profile: Profile, jobs: int | None, *, quick: boo
     if len(files) == 1:
         from preflight import check
 
-        yield check(files[0], quick=quick, profile=profile, on_progress=timed() if is_quiet else None)
+        with timed(shown=is_quiet) as on_progress:
+            report = check(files[0], quick=quick, profile=profile, on_progress=on_progress)
+        yield report
     elif files:
         from preflight import check_many
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -27,20 +28,24 @@ def counted(items: Iterable[T], total: int, *, shown: bool) -> Iterator[T]:
             bar.update(1)
 
 
-def timed() -> Callable[[float, float | None], None] | None:
-    """Shows how much of one recording was heard, when that takes longer than a second; None where nobody looks."""
-    if not sys.stderr.isatty():
-        return None
-    begun = time.monotonic()
-    width = 0
+@contextlib.contextmanager
+def timed(*, shown: bool) -> Iterator[Callable[[float, float | None], None] | None]:
+    """What shows how much of one recording was heard, once that takes longer than a second; None where nobody looks."""
+    if not shown or not sys.stderr.isatty():
+        yield None
+        return
+    begun, told = time.monotonic(), ""
 
     def show(done_s: float, total_s: float | None) -> None:
-        nonlocal width
-        if time.monotonic() - begun < _LONG_S:
-            return
-        is_done = total_s is not None and done_s >= total_s
-        text = "" if is_done or not total_s else f"checking  {min(99, 100 * done_s / total_s):3.0f} %"
-        click.echo(f"\r{text:<{width}}\r{text}", err=True, nl=False)
-        width = len(text)
+        nonlocal told
+        if total_s and time.monotonic() - begun > _LONG_S:
+            text = f"checking  {min(99, int(100 * done_s / total_s))} %"
+            if text != told:
+                click.echo(f"\r{text}", err=True, nl=False)
+                told = text
 
-    return show
+    try:
+        yield show
+    finally:
+        if told:
+            click.echo(f"\r{'':<{len(told)}}\r", err=True, nl=False)
