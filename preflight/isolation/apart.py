@@ -98,7 +98,9 @@ def measured_apart(source: Source, listen_s: float | None, *, fresh: bool) -> tu
     with borrowed(fresh=fresh) as process:
         _send(process, source, listen_s, whole=True)
         probe = PassApart(process).probe
-        return probe, _as(wire.Measured, _received(process)).decoded
+        while isinstance(message := _received(process), wire.StillAtWork):
+            pass
+        return probe, _as(wire.Measured, message).decoded
 
 
 def _send(process: Process, source: Source, listen_s: float | None, *, whole: bool = False) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 import traceback
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +24,7 @@ from preflight.isolation.wire import (
     Job,
     Measured,
     Refused,
+    StillAtWork,
     Voice,
     write_message,
     write_sound,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 CPU_S_WITHOUT_SOUND: Final = 8
 """A decoder that computes so long without giving any sound does not end: the system ends it (SIGPROF)."""
+_SIGN_OF_LIFE_S: Final = 2.0
 MEMORY_BYTES: Final = 384 << 20
 """Of its own; a decoder that asks for more is refused."""
 
@@ -109,7 +112,7 @@ def _opened(job: Job) -> Source:
 def _pass(source: Source, job: Job, answers: int) -> None:
     from preflight.passing import PassHere
 
-    sound = _Timed(PassHere(source))
+    sound = _Timed(PassHere(source), answers if job.whole else None)
     write_message(answers, Facts(sound.probe))
     if job.whole:
         from preflight.measuring import listen
@@ -130,21 +133,26 @@ def _pass(source: Source, job: Job, answers: int) -> None:
 
 
 class _Timed:
-    """A pass that may take its time, as long as sound comes."""
+    """A pass that may take its time, as long as sound comes; to one who waits for the end it gives signs of life."""
 
     hears_voice = False
     voice = None
 
-    def __init__(self, sound: PassHere) -> None:
+    def __init__(self, sound: PassHere, answers: int | None) -> None:
         self._sound = sound
+        self._answers = answers
 
     @property
     def probe(self) -> Probe:
         return self._sound.probe
 
     def blocks(self) -> Iterator[Stored]:
+        signed = time.monotonic()
         for block in self._sound.blocks():
             _allow_more_time()
+            if self._answers is not None and time.monotonic() - signed > _SIGN_OF_LIFE_S:
+                write_message(self._answers, StillAtWork())
+                signed = time.monotonic()
             yield block
 
     @property

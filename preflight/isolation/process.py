@@ -95,7 +95,7 @@ class Process:
             message = wire.read_message(content)
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             raise self._crashed("nonsense") from error
-        self.is_free = not isinstance(message, wire.Facts)
+        self.is_free = not isinstance(message, wire.Facts | wire.StillAtWork)
         return message
 
     def _read(self, count: int) -> memoryview:
@@ -198,6 +198,13 @@ def end_all() -> None:
         process.end()
 
 
+def _forget() -> None:
+    """In a fork: the processes belong to the parent, and so does whoever held the lock."""
+    global _lock  # noqa: PLW0603 - there is one
+    _free.clear()
+    _lock = threading.Lock()
+
+
 atexit.register(end_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free.clear)  # they belong to the parent
+    os.register_at_fork(after_in_child=_forget)

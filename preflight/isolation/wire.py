@@ -91,6 +91,10 @@ class Measured(msgspec.Struct, frozen=True, tag=True):
     decoded: Decoded | None
 
 
+class StillAtWork(msgspec.Struct, frozen=True, tag=True):
+    """Measuring goes on: who waits for its end need not take the process for dead."""
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """The recording cannot be read: a `PreflightError`, by its kind."""
 
@@ -105,7 +109,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     lines: tuple[str, ...]
 
 
-Message = Facts | Ended | Measured | Refused | Failed
+Message = Facts | Ended | Measured | StillAtWork | Refused | Failed
 _DECODER: Final = msgspec.msgpack.Decoder(Message)
 
 

@@ -278,3 +278,14 @@ def test_a_good_recording_is_not_blamed_for_the_one_before(faulty: Path, monkeyp
     first = idle_process()
     assert preflight.check(GOOD).verdict == "ready"
     assert idle_process() != first
+
+
+def test_a_process_that_is_still_at_work_is_not_taken_for_dead(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slowly = "child._SIGN_OF_LIFE_S = 0.2\n    for block in decode(decoder): time.sleep(0.5); yield block"
+    install(slowly, monkeypatch)
+    monkeypatch.setattr(room, "_SILENT_S", 1.2)
+    assert next(preflight.check_many([faulty], workers=1)).file.duration_s == pytest.approx(30 + 8.2, abs=0.1)
+    install("time.sleep(60)", monkeypatch)
+    end_all()
+    report = next(preflight.check_many([faulty], workers=1))
+    assert "stands still" in report.findings[0].message
