@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from preflight.decode import Stored
-    from preflight.meters.grid import Chunk, Grid
+    from preflight.meters.grid import Chunk, Grid, Samples
+
+_MEAN_FRAMES: Final = 10
 
 
 class LevelMeter:
@@ -30,7 +32,6 @@ class LevelMeter:
         self._is_folded = False
         self._frames: list[NDArray[np.float32]] = []
         self._energy = np.zeros(grid.channels)
-        self._sums = np.zeros(grid.channels)
         self._count = 0
         self._peak = 0.0
 
@@ -46,16 +47,11 @@ class LevelMeter:
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
-        powers, means = chunk.frame_powers, chunk.frame_means
         self._count += chunk.filled
-        # an offset is no sound: the level is that of what moves around the mean so far
-        self._sums += means.sum(axis=1, dtype=np.float64) * self.grid.frame
-        offset = (self._sums / max(1, self._count)).astype(np.float32)[:, np.newaxis]
-        moving = np.maximum(powers - offset * (2 * means - offset), 0)
-        self._frames.append(moving[:, : chunk.whole_frames].mean(axis=0))
+        self._frames.append(_around_the_mean(chunk.frame_powers, chunk.frame_means, chunk.whole_frames))
         if not self._is_folded:
             self._peak = max(self._peak, float(chunk.frame_peaks.max()))
-            self._energy += powers.sum(axis=1, dtype=np.float64) * self.grid.frame
+            self._energy += chunk.frame_powers.sum(axis=1, dtype=np.float64) * self.grid.frame
 
     @property
     def frame_s(self) -> float:
@@ -85,3 +81,15 @@ class LevelMeter:
         """``rms_dbfs`` over all channels and ``sample_peak_dbfs``, neither below -120."""
         mean = float(self._energy.mean()) / max(1, self._count)
         return {"rms_dbfs": decibels(mean), "sample_peak_dbfs": decibels(self._peak**2)}
+
+
+def _around_the_mean(powers: Samples, means: Samples, count: int) -> Samples:
+    """The power of each of `count` frames around the mean of its tenth of a second: an offset is no sound.
+
+    A tenth of a second holds whole periods of the mains, 50 Hz and 60 Hz, so that hum counts in full.
+    """
+    powers, means = powers[:, :count], means[:, :count]
+    starts = np.arange(0, count, _MEAN_FRAMES)
+    lengths = np.diff(np.append(starts, count))
+    local = np.repeat(np.add.reduceat(means, starts, axis=1) / lengths, lengths, axis=1) if count else means
+    return np.asarray(np.maximum(powers - local * (2 * means - local), 0).mean(axis=0), np.float32)
