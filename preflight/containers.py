@@ -25,7 +25,7 @@ _FORMATS = (
 )
 _QUICK_PROBE_BYTES = 32_768
 
-DECODER_ERRORS = (av.error.FFmpegError, ValueError, ArithmeticError, MemoryError)
+DECODER_ERRORS = (av.error.FFmpegError, ValueError, ArithmeticError, IndexError, MemoryError)
 """Everything that FFmpeg and its binding were seen to raise for hostile input."""
 
 
