@@ -85,7 +85,7 @@ def _no_audio(rule: Rule, subject: Subject) -> Iterator[Finding]:
         yield rule.finding(
             "it has no audio track" + (", only video" if probe.has_video else "") + ": choose another file"
         )
-    elif subject.duration_s == 0 and not (decoded and decoded.damage):
+    elif probe.is_plausible and subject.duration_s == 0 and not (decoded and decoded.damage):
         yield rule.finding("it holds a header but no sound: record or export it again")
     elif decoded and decoded.duration_s and decoded.levels["sample_peak_dbfs"] < limits.SILENCE_DBFS:
         yield rule.finding(
