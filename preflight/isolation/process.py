@@ -151,7 +151,10 @@ def _is_readable(descriptor: int) -> bool:
 
 def _path() -> list[str]:
     """Where this process finds its modules; ours among them, however they were found."""
-    entries = [entry or str(Path.cwd()) for entry in sys.path]
+    entries = [entry for entry in sys.path if entry]
+    if "" in sys.path:
+        with contextlib.suppress(OSError):  # the working folder is gone, and what was in it
+            entries.insert(sys.path.index(""), str(Path.cwd()))
     home = str(Path(__file__).resolve().parents[2])
     return entries if home in entries else [*entries, home]
 

@@ -27,6 +27,7 @@ FAULTS = {
     "abort": "os.abort()",
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",
     "hang": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5)\n    while True: pass",
+    "hang in C": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5); sum(itertools.repeat(0))",
     "memory": "bytearray(1 << 30)",
     "garbage": "os.write(answers, b'?' * 5000); time.sleep(9)",
     "too long": "os.write(answers, wire.HEADER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
@@ -34,7 +35,7 @@ FAULTS = {
     "odd sound": "os.write(answers, wire.HEADER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
 }
 START = """
-import os, signal, sys, time
+import itertools, os, signal, sys, time
 sys.path[:] = sys.argv[1:]
 from preflight.decode import Decoder
 from preflight.isolation import child, wire
@@ -88,7 +89,7 @@ def test_a_decoder_that_fails_costs_one_finding(
     message = report.findings[0].message
     assert "\n" not in message
     assert ": " in message
-    words = {"hang": "no end", "memory": "memory"}.get(fault, "crash")
+    words = {"hang": "no end", "hang in C": "no end", "memory": "memory"}.get(fault, "crash")
     assert words in message
     assert report.file.sha256 == hashlib.sha256(faulty.read_bytes()).hexdigest()
     assert check(GOOD).verdict == "ready"
@@ -289,3 +290,25 @@ def test_a_process_that_is_still_at_work_is_not_taken_for_dead(faulty: Path, mon
     end_all()
     report = next(preflight.check_many([faulty], workers=1))
     assert "stands still" in report.findings[0].message
+
+
+@LINUX
+def test_the_folder_may_be_gone(tmp_path: Path) -> None:
+    """Also where modules are looked for in it, as in a session in a terminal."""
+    folder = tmp_path / "folder"
+    program = (
+        "import os, shutil, preflight\n"
+        "take = os.open('take.wav', os.O_RDONLY)\n"
+        "shutil.rmtree(os.getcwd())\n"
+        "print(preflight.check(f'/proc/self/fd/{take}').verdict, preflight.check('take.wav').findings[0].message)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(FIXTURES.parent)}
+    for option in ("-P", "-q"):
+        folder.mkdir()
+        (folder / "take.wav").write_bytes(GOOD.read_bytes())
+        done = subprocess.run(
+            [sys.executable, option, "-c", program], cwd=folder, capture_output=True, text=True, env=env, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("ready ")
+        assert "no such file" in done.stdout

@@ -1,0 +1,126 @@
+"""The real check of a broken recording, and what must hold of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+import preflight
+from preflight.batch import check_whole
+from preflight.isolation import process
+from preflight.profile import DEFAULT
+from tests.fuzz.recordings import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from preflight import Report
+
+MOST_S: Final = 10.0
+MOST_BYTES: Final = 500_000_000
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How the check of a case went.
+
+    Attributes:
+        verdict: Of the report.
+        told: What `unreadable` says; empty when the recording was read.
+        seconds: The longest of the checks that were made.
+        peak_bytes: Of the decoding process, for this case alone; None when it is gone, or not on Linux.
+    """
+
+    verdict: str
+    told: str
+    seconds: float
+    peak_bytes: int | None
+
+    @property
+    def bounds_broken(self) -> list[str]:
+        """Which bounds do not hold."""
+        broken_ones = [f"it took {self.seconds:.1f} s"] if self.seconds > MOST_S else []
+        if self.peak_bytes and self.peak_bytes > MOST_BYTES:
+            broken_ones.append(f"it took {self.peak_bytes / 1e6:.0f} MB")
+        return broken_ones
+
+
+def outcome_of(case: Case, folder: Path) -> Outcome:
+    """Check a case as anybody would, alone or as one of many, and every eighth in both ways.
+
+    Raises:
+        AssertionError: What is said of it cannot be.
+    """
+    path = folder / f"take{case.ending}"
+    path.write_bytes(case.data)
+    _forget_peaks()
+    reports, times = [], []
+    for way in _ways(case.seed):
+        begin = time.monotonic()
+        reports.append(way(path))
+        times.append(time.monotonic() - begin)
+    for report in reports:
+        require_sane(report)
+    _require_equal(reports)
+    first = reports[0]
+    told = next((finding.message for finding in first.findings if finding.rule == "unreadable"), "")
+    peaks = [peak for pid in decoders() if (peak := peak_bytes(pid)) is not None]
+    return Outcome(first.verdict, told, max(times), max(peaks, default=None))
+
+
+def _alone(path: Path) -> Report:
+    return preflight.check(path)
+
+
+def _of_many(path: Path) -> Report:
+    return check_whole(path, quick=False, profile=DEFAULT)
+
+
+def _by_headers(path: Path) -> Report:
+    return preflight.check(path, quick=True)
+
+
+def _ways(seed: int) -> list[Callable[[Path], Report]]:
+    ways = [_alone, _of_many]
+    return [*(ways if seed % 8 == 0 else ways[seed % 2 :][:1]), _by_headers]
+
+
+def require_sane(report: Report) -> None:
+    """Make sure that a report keeps what is promised of every report."""
+    assert report.verdict in ("ready", "fixable", "rejected")
+    assert (report.verdict == "ready") == (not report.errors)
+    assert all(finding.message and "\n" not in finding.message for finding in report.findings), report.findings
+    rules = [finding.rule for finding in report.findings]
+    assert rules == ["unreadable"] or "unreadable" not in rules, rules
+    assert all(start <= end for finding in report.findings for start, end in finding.spans), report.findings
+    # JSON knows no NaN: it would come back as something else
+    assert msgspec.json.decode(msgspec.json.encode(report), type=preflight.Report) == report
+
+
+def _require_equal(reports: list[Report]) -> None:
+    decoded = [report for report in reports if report.method == "decoded"]
+    assert all(report == decoded[0] for report in decoded), decoded
+
+
+def decoders() -> list[int]:
+    """The decoding processes that wait for the next recording."""
+    return [waiting._child.pid for waiting in process._free]
+
+
+def _forget_peaks() -> None:
+    for pid in decoders():
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_bytes(pid: int | None = None) -> int | None:
+    """The largest resident memory of a process; None when it is gone, or not on Linux."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid or os.getpid()}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None

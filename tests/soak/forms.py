@@ -1,0 +1,66 @@
+"""Recordings in forms of which fixtures/ holds none, the same bytes every time: what breaks is to be made again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tests.fuzz.fields import with_checksums
+from tests.preflight import making
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.preflight.making import Sound
+
+_SECONDS: Final = 3
+_BY_LIBSNDFILE: Final = (
+    *(("AIFF", "PCM_16"), ("AIFF", "PCM_24"), ("CAF", "PCM_16"), ("CAF", "ALAC_16"), ("AU", "PCM_16")),
+    *(("W64", "PCM_16"), ("RF64", "PCM_16"), ("VOC", "PCM_U8"), ("FLAC", "PCM_24"), ("WAVEX", "PCM_24")),
+    *(("WAV", "PCM_U8"), ("WAV", "PCM_32"), ("WAV", "ULAW"), ("WAV", "ALAW"), ("WAV", "IMA_ADPCM")),
+    *(("WAV", "MS_ADPCM"), ("WAV", "GSM610"), ("WAV", "G721_32"), ("MP3", "MPEG_LAYER_III")),
+)
+_BY_FFMPEG: Final = (
+    *(("matroska", "libopus", 48_000, 1), ("webm", "libopus", 48_000, 2), ("matroska", "aac", 16_000, 2)),
+    *(("asf", "wmav1", 16_000, 1), ("asf", "wmav2", 16_000, 2), ("mp2", "mp2", 16_000, 1), ("ac3", "ac3", 48_000, 2)),
+    *(("eac3", "eac3", 48_000, 2), ("tta", "tta", 16_000, 1), ("wv", "wavpack", 16_000, 2)),
+    *(("ogg", "libopus", 48_000, 2), ("mov", "pcm_s16be", 16_000, 1), ("mov", "alac", 16_000, 2)),
+    *(("mov", "adpcm_ima_qt", 16_000, 1), ("adts", "aac", 16_000, 2), ("3gp", "aac", 16_000, 1)),
+    *(
+        ("mpegts", "aac", 16_000, 1),
+        ("mpegts", "ac3", 48_000, 2),
+        ("mpeg", "mp2", 16_000, 1),
+        ("avi", "mp2", 16_000, 1),
+    ),
+    *(("flv", "aac", 16_000, 1), ("mp4", "ac3", 48_000, 2), ("latm", "aac", 16_000, 1), ("wav", "adpcm_ms", 16_000, 2)),
+    *(("amr", "libopencore_amrnb", 8_000, 1), ("caf", "pcm_s16le", 16_000, 1)),
+)
+_SAME_EVERY_TIME: Final = {"fflags": "+bitexact"}
+
+
+def made() -> Mapping[str, bytes]:
+    """Three seconds of speech in each form, by name."""
+    talk = making.talk(_SECONDS)
+    forms = {
+        f"{subtype.lower()}.{form.lower()}": making.wav(talk, subtype=subtype, form=form)
+        for form, subtype in _BY_LIBSNDFILE
+    }
+    for muxer, codec, rate, channels in _BY_FFMPEG:
+        sound = _spread(making.at_rate(talk, rate), channels)
+        forms[f"{codec}.{muxer}"] = making.coded(sound, muxer, codec, rate=rate, muxing=_SAME_EVERY_TIME)
+    forms["float.wav"] = making.riff(making.form_chunk(3, bits=32), making.chunk(b"data", talk.tobytes()))
+    forms["fragmented.m4a"] = making.m4a(talk, fragmented=True)
+    forms["vorbis.ogg"] = _renumbered(making.wav(talk, subtype="VORBIS", form="OGG"))
+    return forms
+
+
+def _spread(sound: Sound, channels: int) -> Sound:
+    return sound if channels == 1 else np.stack([np.roll(sound, 5 * number) for number in range(channels)], axis=1)
+
+
+def _renumbered(data: bytes) -> bytes:
+    """An Ogg stream whose serial number is no random one."""
+    page, serial = b"OggS", data[14:18]
+    pages = [part.replace(serial, b"take", 1) for part in data.split(page)[1:]]
+    return with_checksums(b"".join(page + part for part in pages))
