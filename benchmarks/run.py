@@ -1,139 +1,78 @@
-"""Measure what is promised about speed, and the peers beside it, in one run; write docs/benchmarks.md.
+"""Measure what is promised, and the peers beside it, in one run.
 
-Usage: ``make bench``. `ffprobe` is measured too where it is installed; onetake itself does not need it.
+Usage: ``python benchmarks/run.py`` (or ``make bench``) measures everything and writes docs/benchmarks.md;
+``python benchmarks/run.py TOPIC...`` measures only these, and prints them. `ffmpeg` and `ffprobe` are measured too
+where they are installed; onetake itself does not need them.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import statistics
-import subprocess
+import argparse
+import importlib
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-import av
-import numpy as np
-import soundfile
-
-import preflight
+from benchmarks.page import broken, page, section
+from benchmarks.processes import elsewhere_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-ROOT = Path(__file__).parent.parent
-FIXTURES = ROOT / "fixtures"
-RUNS = 15
-QUICK_FILES = 1_000
-PROBED_FILES = 40
+    from benchmarks.table import Table
 
-
-class Row(NamedTuple):
-    """One line of the table: what was measured, ours and the peer's milliseconds, and what is promised."""
-
-    what: str
-    ours_ms: float
-    peer: str
-    peer_ms: float | None
-    promise: str
+HERE: Final = Path(__file__).parent
+PAGE: Final = HERE.parent / "docs" / "benchmarks.md"
+TOPICS: Final = {
+    "starting": "how soon the command answers",
+    "quick": "the quick check of many files, beside ffprobe",
+    "speed": "the full check of five minutes, beside ffmpeg, pure decoding and pydub",
+    "many": "a folder of recordings, with one worker and with two",
+    "memory": "peak memory of ten minutes and of two hours (Linux)",
+    "defects": "defects found and false alarms",
+}
+"""Each is a module here with one function: `tables(folder: Path) -> list[Table]`."""
 
 
 def main() -> None:
-    """Measure everything and write the page."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rows = [start_up(), cold_check(folder), quick_check(folder)]
-    text = page(rows)
-    (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
-    print(text)
+    """Measure what is asked for; write the page when that is everything."""
+    chosen = _chosen(sys.argv[1:])
+    started_s, elsewhere_before_s = time.monotonic(), elsewhere_s()
+    found = [table for topic in chosen or TOPICS for table in _measured(topic)]
+    disturbed = max(0.0, elsewhere_s() - elsewhere_before_s) / (time.monotonic() - started_s)
+    print(f"other programs used {disturbed:.2f} cores meanwhile")
+    if not chosen:
+        PAGE.write_text(page(found, disturbed), encoding="utf-8")
+    for promise in broken(found):
+        print(f"not held: {promise}")
 
 
-def start_up() -> Row:
-    """`onetake --version` beside the interpreter alone."""
-    ours, bare = in_turn(onetake("--version"), [sys.executable, "-c", "pass"])
-    return Row("`onetake --version`, whole process", ours, "`python -c pass`", bare, "at most 60 ms more")
-
-
-def cold_check(folder: Path) -> Row:
-    """A whole check of 30 s of 48 kHz stereo, as a process."""
-    speech, _ = soundfile.read(FIXTURES / "good.wav", dtype="float32")
-    path = folder / "take.wav"
-    soundfile.write(path, np.resize(speech, (48_000 * 30, 2)), 48_000)
-    ours, bare = in_turn(onetake("check", str(path)), [sys.executable, "-c", "import numpy, soundfile"])
-    return Row(
-        "`onetake check` of a 30 s WAV, whole process", ours, "`import numpy, soundfile`", bare, "at most 450 ms"
+def _chosen(arguments: Sequence[str]) -> list[str]:
+    topics = "\n".join(f"  {topic:10} {what}" for topic, what in TOPICS.items())
+    parser = argparse.ArgumentParser(
+        description="Measure what is promised; without a topic: everything, and write docs/benchmarks.md.",
+        epilog=f"topics:\n{topics}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("topics", nargs="*", metavar="TOPIC")
+    chosen: list[str] = parser.parse_args(arguments).topics
+    unknown = [topic for topic in chosen if topic not in TOPICS]
+    if unknown:
+        parser.error(f"no topic is called {unknown[0]}; there are {', '.join(TOPICS)}")
+    return chosen
 
 
-def quick_check(folder: Path) -> Row:
-    """`check(quick=True)` on 1,000 files, in process, beside one `ffprobe` a file."""
-    originals = [FIXTURES / name for name in ("good.wav", "good.mp3", "good.m4a", "stereo.m4a", "prompt.wav")]
-    files = []
-    for number in range(QUICK_FILES):
-        original = originals[number % len(originals)]
-        files.append(folder / f"{number}{original.suffix}")
-        os.link(shutil.copy(original, folder / "copy"), files[-1])
-        (folder / "copy").unlink()
-    preflight.check(files[0], quick=True)
-    ours = milliseconds(lambda: [preflight.check(file, quick=True) for file in files]) / len(files)
-    peer = None
-    if shutil.which("ffprobe"):
-        commands = [["ffprobe", "-v", "error", "-show_streams", "-show_format", str(f)] for f in files[:PROBED_FILES]]
-        peer = statistics.median(milliseconds(partial(run, command)) for command in commands)
-    return Row("`check(quick=True)`, a file, mean of 1,000", ours, "`ffprobe`", peer, "under 1 ms")
-
-
-def onetake(*arguments: str) -> list[str]:
-    """The command line of the installed command."""
-    return [str(Path(sys.executable).with_name("onetake")), *arguments]
-
-
-def run(command: Sequence[str]) -> None:
-    """Run `command` and throw its output away."""
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def in_turn(*commands: list[str]) -> list[float]:
-    """The median milliseconds of each command, run in turn so that a busy moment hits all alike."""
-    times: list[list[float]] = [[] for _ in commands]
-    for number in range(RUNS + 1):
-        for spent, command in zip(times, commands, strict=True):
-            taken = milliseconds(partial(run, command))
-            if number:  # the first round fills the caches
-                spent.append(taken)
-    return [statistics.median(spent) for spent in times]
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    """How long `work` takes."""
-    started = time.perf_counter()
-    work()
-    return (time.perf_counter() - started) * 1e3
-
-
-def page(rows: Sequence[Row]) -> str:
-    """The page as Markdown."""
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}, PyAV {av.__version__}. Times in milliseconds, each "
-        "beside its peer in the same run; trust the ratios more than the figures.",
-        "",
-        "| what | ours | peer | its time | ours / peer | promised |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        peer = "not installed" if row.peer_ms is None else f"{row.peer_ms:.2f}"
-        ratio = "" if row.peer_ms is None else f"{row.ours_ms / row.peer_ms:.3f}"
-        lines.append(f"| {row.what} | {row.ours_ms:.2f} | {row.peer} | {peer} | {ratio} | {row.promise} |")
-    return "\n".join(lines) + "\n"
+def _measured(topic: str) -> list[Table]:
+    if not (HERE / f"{topic}.py").exists():
+        print(f"{topic}: passed over, there is no benchmarks/{topic}.py\n", flush=True)
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        tables: list[Table] = importlib.import_module(f"benchmarks.{topic}").tables(Path(folder))
+    for table in tables:
+        print(section(table), flush=True)
+    return tables
 
 
 if __name__ == "__main__":

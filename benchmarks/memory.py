@@ -1,0 +1,83 @@
+"""Peak memory of a check, of ten minutes and of two hours. Linux only."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import soundfile
+
+from benchmarks import takes
+from benchmarks.processes import family, peak_mb
+from benchmarks.table import Promise, Row, Table
+from benchmarks.timing import CHECKED, onetake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SHORT_MIN: Final = 10
+_LONG_MIN: Final = 120
+_FORMS: Final = ("wav", "m4a")
+_LOOK_EVERY_S: Final = 0.003
+_PROFILES: Final = {"default": (), "all of it measured": ("--ignore", "too-long,too-large")}
+_PROMISES: Final = (Promise("under 200 MB", 200, "ours"), Promise("within 10 % of ten minutes", 1.1))
+_NOTE: Final = (
+    "The largest resident memory (`VmHWM`) of the command and that of its decoding process, added together; the "
+    "libraries that both have loaded count twice. 48 kHz stereo, 10^6 bytes. By default what lies beyond the "
+    "longest take is only followed for length, level and damage; with `--ignore too-long,too-large` all is measured."
+)
+
+
+def tables(folder: Path) -> list[Table]:
+    """Measure it, with recordings made in `folder`."""
+    if sys.platform != "linux":
+        return [Table("Memory", "MB", [], "Measured on Linux only.")]
+    minute = takes.stereo(60)
+    rows = []
+    for form in _FORMS:
+        paths = {minutes: folder / f"{minutes}.{form}" for minutes in (_SHORT_MIN, _LONG_MIN)}
+        for minutes, path in paths.items():
+            _write(minute, minutes, path)
+        rows += [_row(form, profile, paths) for profile in _PROFILES]
+        for path in paths.values():
+            path.unlink()
+    return [Table("Memory", "MB", rows, _NOTE)]
+
+
+def _write(minute: takes.Sound, minutes: int, path: Path) -> None:
+    if path.suffix == ".m4a":
+        takes.repeated(takes.stored(minute, "m4a"), minutes, path)
+        return
+    whole = np.rint(np.clip(minute, -1, 1) * 32767).astype(np.int16)
+    with soundfile.SoundFile(path, "w", takes.RATE, 2, "PCM_16") as file:
+        for _ in range(minutes):
+            file.write(whole)
+
+
+def _row(form: str, profile: str, paths: dict[int, Path]) -> Row:
+    short, long = (_peaks_mb(onetake("check", paths[minutes], *_PROFILES[profile])) for minutes in sorted(paths))
+    what = f"{form.upper()} of two hours, {profile}: {_parts(long)}"
+    return Row(what, sum(long), f"ten minutes: {_parts(short)}", sum(short), _PROMISES)
+
+
+def _parts(peaks: Sequence[float]) -> str:
+    return " + ".join(f"{peak:.0f}" for peak in peaks)
+
+
+def _peaks_mb(command: Sequence[str]) -> list[float]:
+    """The peak of each process, the command's first."""
+    peaks: dict[int, float] = {}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        for number in family(process.pid):
+            peak = peak_mb(number)
+            if peak is not None:  # the last is the highest; the first may be that of the parent, before exec
+                peaks[number] = peak
+        time.sleep(_LOOK_EVERY_S)
+    if process.returncode not in CHECKED:
+        raise RuntimeError(f"{command[0]} ended with status {process.returncode}")
+    return list(peaks.values())

@@ -1,0 +1,60 @@
+"""What the processes of this machine do: read from /proc, so on Linux only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SYSTEM: Final = Path("/proc")
+_IDLE: Final = (3, 4)
+_TIMES: Final = slice(0, 8)
+_PROCESS_TIMES: Final = slice(11, 15)
+"""Of the fields behind a process's name: user, system, and those of the children it has waited for."""
+
+
+def family(number: int) -> Iterator[int]:
+    """Yield a process, its children, theirs, and so on."""
+    yield number
+    try:
+        children = [child for task in (_SYSTEM / str(number) / "task").iterdir() for child in _children(task)]
+    except OSError:  # it ended meanwhile
+        return
+    for child in children:
+        yield from family(child)
+
+
+def peak_mb(number: int) -> float | None:
+    """The largest resident memory of a process so far, in 10^6 bytes; None when it has ended."""
+    lines = _read(_SYSTEM / str(number) / "status").splitlines()
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), None)
+
+
+def elsewhere_s() -> float:
+    """Seconds that cores were busy so far with what this process and its children did not ask for; 0 if unknown."""
+    if sys.platform != "linux":
+        return 0.0
+    fields = [int(field) for field in _read(_SYSTEM / "stat").split("\n", 1)[0].split()[1:][_TIMES]]
+    ours = sum(sum(_ticks(number)) for number in family(os.getpid()))
+    busy = sum(fields) - sum(fields[place] for place in _IDLE)
+    return (busy - ours) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(number: int) -> list[int]:
+    behind_name = _read(_SYSTEM / str(number) / "stat").rpartition(")")[2].split()
+    return [int(field) for field in behind_name[_PROCESS_TIMES]]
+
+
+def _children(task: Path) -> list[int]:
+    return [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # the process ended meanwhile
+        return ""
