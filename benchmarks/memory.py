@@ -72,12 +72,15 @@ def _peaks_mb(command: Sequence[str]) -> list[float]:
     """The peak of each process, the command's first."""
     peaks: dict[int, float] = {}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        for number in family(process.pid):
-            peak = peak_mb(number)
-            if peak is not None:  # the last is the highest; the first may be that of the parent, before exec
-                peaks[number] = peak
-        time.sleep(_LOOK_EVERY_S)
+    try:
+        while process.poll() is None:
+            for number in family(process.pid):
+                peak = peak_mb(number)
+                if peak is not None:  # the last is the highest; the first may be that of the parent, before exec
+                    peaks[number] = peak
+            time.sleep(_LOOK_EVERY_S)
+    finally:
+        process.kill()
     if process.returncode not in CHECKED:
         raise RuntimeError(f"{command[0]} ended with status {process.returncode}")
     return list(peaks.values())

@@ -17,18 +17,13 @@ if TYPE_CHECKING:
 _HELD = {True: "held", False: "**not held**", None: "not measured"}
 
 
-def page(tables: Sequence[Table], disturbed: float) -> str:
-    """All of it.
-
-    Args:
-        tables: What was found.
-        disturbed: How many cores other programs used meanwhile.
-    """
+def page(tables: Sequence[Table]) -> str:
+    """All of it."""
     start = (
         f"# Benchmarks\n\nWritten by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, PyAV {av.__version__}. Every "
-        "figure stands beside its peer's, taken in turn in the same run; trust the ratios more than the figures. Other "
-        f"programs used {disturbed:.2f} cores meanwhile; times are medians of the quietest rounds.\n"
+        "figure stands beside its peer's, taken in turn in the same run; trust the ratios more than the figures. "
+        "Times are medians, of those rounds in which other programs disturbed least.\n"
     )
     return "\n".join([start, *map(section, tables), _summary(tables)])
 

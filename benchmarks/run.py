@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import tempfile
 import time
@@ -34,17 +35,17 @@ TOPICS: Final = {
     "defects": "defects found and false alarms",
 }
 """Each is a module here with one function: `tables(folder: Path) -> list[Table]`."""
+_QUIET: Final = 0.1
+"""Cores: what is more than that is told."""
 
 
 def main() -> None:
     """Measure what is asked for; write the page when that is everything."""
     chosen = _chosen(sys.argv[1:])
-    started_s, elsewhere_before_s = time.monotonic(), elsewhere_s()
+    signal.signal(signal.SIGTERM, _end)
     found = [table for topic in chosen or TOPICS for table in _measured(topic)]
-    disturbed = max(0.0, elsewhere_s() - elsewhere_before_s) / (time.monotonic() - started_s)
-    print(f"other programs used {disturbed:.2f} cores meanwhile")
     if not chosen:
-        PAGE.write_text(page(found, disturbed), encoding="utf-8")
+        PAGE.write_text(page(found), encoding="utf-8")
     for promise in broken(found):
         print(f"not held: {promise}")
 
@@ -64,12 +65,22 @@ def _chosen(arguments: Sequence[str]) -> list[str]:
     return chosen
 
 
+def _end(*_: object) -> None:
+    """End as after an error: what was started is ended, and the temporary files are removed."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 def _measured(topic: str) -> list[Table]:
     if not (HERE / f"{topic}.py").exists():
         print(f"{topic}: passed over, there is no benchmarks/{topic}.py\n", flush=True)
         return []
+    started_s, before_s = time.monotonic(), elsewhere_s()
     with tempfile.TemporaryDirectory() as folder:
         tables: list[Table] = importlib.import_module(f"benchmarks.{topic}").tables(Path(folder))
+    cores = (elsewhere_s() - before_s) / (time.monotonic() - started_s)
+    if cores > _QUIET:
+        told = f"Other programs kept {cores:.1f} cores busy meanwhile."
+        tables = [table._replace(note=f"{table.note} {told}".strip()) for table in tables]
     for table in tables:
         print(section(table), flush=True)
     return tables

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHECKED: Final = (0, 1)
 """The statuses of `onetake check` when it did its work: every recording is fit, or one is not."""
-_MOST_TIMES: Final = 3
+_MOST_TIMES: Final = 2
 """Rounds that are made at most, for each that is to count."""
 _QUIET: Final = 0.1
 """Of one core: a round in which other programs use more is a disturbed one."""
