@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from preflight.meters.decibels import decibels
+from preflight.meters.silero import WINDOW
 from preflight.meters.spans import merged, true_runs
+from preflight.meters.speech import SAMPLES_PER_FRAME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,8 +66,11 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
     frame_s, probabilities = level_meter.frame_s, track.probabilities
     powers = level_meter.frame_powers()[: int(duration_s / frame_s + 0.5)]
     spans = track.spans(duration_s)
-    at = (np.arange(len(powers)) * (frame_s / track.window_s)).astype(np.int32)
-    at = np.minimum(at, max(0, len(probabilities) - 1))
+    # in place, and in whole numbers: of hours, each of these arrays has megabytes
+    at = np.arange(len(powers), dtype=np.int32)
+    at *= SAMPLES_PER_FRAME
+    at //= WINDOW
+    np.minimum(at, max(0, len(probabilities) - 1), out=at)
     quiet = powers[~_widened(probabilities > _MAYBE_SPEAKING)[at]] if len(probabilities) else powers
     is_told_apart = sum(end - start for start, end in spans) > _TOLD_APART * duration_s
     floor, silent_percent = _floor(powers, quiet, is_told_apart=is_told_apart)
