@@ -177,7 +177,10 @@ class Decoder:
             with suppress(*DECODER_ERRORS):
                 for conforming in conform.frames(None):
                     yield from gathered.add(conforming)
-            yield from gathered.end()
+            try:
+                yield from gathered.end()
+            except DECODER_ERRORS:
+                self._add_damage(*[conform.position_s] * 4)
 
     def _note_lost(self, packet: Packet[AudioStream], stream: AudioStream, position_s: float) -> None:
         base = packet.time_base or stream.time_base
