@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _NEAR_S = 0.1
 """Changes no further apart than this are one."""
-_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0}
+_NUMBERS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 2.0**63}
 
 
 class Conform:
@@ -118,10 +119,15 @@ def _samples(frame: AudioFrame | None) -> Planes:
     """The samples of a frame as float32 of shape (channels, frames), full scale at ±1."""
     if frame is None:
         raise RuntimeError("the samples that were counted are not there")
-    array = frame.to_ndarray()
-    if not frame.format.is_planar:
-        array = array.reshape(-1, frame.layout.nb_channels).T
+    from av.audio.plane import AudioPlane
+
     kind = frame.format.name.rstrip("p")
+    if frame.format.is_planar:
+        # not to_ndarray nor planes: PyAV 18 counts nine planes where there are eight, and reading the last one crashes
+        planes = (AudioPlane(frame, number) for number in range(frame.layout.nb_channels))
+        array = np.stack([np.frombuffer(memoryview(plane), _NUMBERS[kind])[: frame.samples] for plane in planes])
+    else:
+        array = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
     if kind in ("flt", "dbl"):
         return array.astype(np.float32, copy=False)
     offset = 128 if kind == "u8" else 0

@@ -24,7 +24,7 @@ FIXTURES: Final = Path(__file__).parents[2] / "fixtures"
 RATE: Final = 16_000
 PAUSE_S: Final = 0.6
 NOISE_DBFS: Final = -66.0
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
 @functools.cache
@@ -99,18 +99,18 @@ def coded(
     tracks: int = 1,
 ) -> bytes:
     """`sound`, (frames,) or (frames, channels), coded by FFmpeg at `bit_rate` or as `coding` says."""
-    planes = np.ascontiguousarray(np.atleast_2d(sound.T))
+    frames = np.ascontiguousarray(sound.reshape(len(sound), -1))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "coded"  # an index in front of the sound is only written where a name is known
         with av.open(str(path), "w", format=muxer, options=dict(muxing or {})) as output:
-            streams = [_stream(output, codec, rate, len(planes), bit_rate, coding) for _ in range(tracks)]
+            streams = [_stream(output, codec, rate, frames.shape[1], bit_rate, coding) for _ in range(tracks)]
             for stream in streams:
-                _encode(output, stream, planes, rate)
+                _encode(output, stream, frames, rate)
         return path.read_bytes()
 
 
-def _encode(output: Any, stream: Any, planes: Sound, rate: int) -> None:
-    frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=_LAYOUTS[len(planes)])
+def _encode(output: Any, stream: Any, frames: Sound, rate: int) -> None:
+    frame = av.AudioFrame.from_ndarray(frames.reshape(1, -1), format="flt", layout=_LAYOUTS[frames.shape[1]])
     frame.sample_rate = rate
     output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
@@ -166,7 +166,7 @@ def with_video(sound: Sound | None, muxer: str = "mp4", *, audio: str = "aac") -
             output.mux(video.encode(av.VideoFrame(32, 32, "yuv420p")))
         output.mux(video.encode(None))
         if stream is not None and sound is not None:
-            _encode(output, stream, np.atleast_2d(sound), RATE)
+            _encode(output, stream, sound.reshape(-1, 1), RATE)
     return buffer.getvalue()
 
 

@@ -188,3 +188,20 @@ def test_measured_in_known_sound(tmp_path: Path) -> None:
     measured = preflight.check(path).measurements
     assert measured["rms_dbfs"] == pytest.approx(-9.03, abs=0.01)
     assert measured["sample_peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
+
+
+@pytest.mark.parametrize("codec", ["aac", "alac"])
+@pytest.mark.parametrize("channels", [6, 8])
+def test_many_channels_are_decoded_and_folded(codec: str, channels: int, tmp_path: Path) -> None:
+    """The planes of eight channels are as many as FFmpeg keeps in a frame itself."""
+    sound = np.zeros((len(TAKE), channels), np.float32)
+    sound[:, 0] = TAKE
+    path = tmp_path / "many.m4a"
+    path.write_bytes(making.coded(sound, "ipod", codec, bit_rate=256_000))
+    report = preflight.check(path)
+    assert report.file.channels == channels
+    assert "too-many-channels" in {finding.rule for finding in report.errors}
+    assert report.verdict == "fixable"
+    fixed = preflight.fix(path, tmp_path / "folded.wav")
+    assert fixed.after is not None
+    assert fixed.after.file.channels == 1
