@@ -43,7 +43,7 @@ def _prepare_to_measure() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other, and start later
     if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h"} & set(sys.argv):
         from preflight.isolation.apart import is_possible
-        from preflight.isolation.process import prepare
+        from preflight.isolation.lending import prepare
 
         if is_possible():
             prepare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from preflight import limits
 from preflight.errors import CannotOpen, DecoderFailed, NotARecording, PreflightError
@@ -15,13 +15,15 @@ from preflight.rules import Subject
 from preflight.source import PathLike, Source, display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from preflight.decoded import Decoded
     from preflight.measuring import Progress
     from preflight.meters.levels import LevelMeter
     from preflight.passing import Pass
     from preflight.probe import Probe
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,28 @@ class _Seen:
 
 
 def _headers(source: Source) -> _Seen:
-    from preflight.probe import probe
+    from preflight.probe import probe, probe_plain_wav
 
     try:
-        return _Seen(probe=probe(source, quick=True))
+        if facts := probe_plain_wav(source):
+            return _Seen(probe=facts)
+        from preflight.isolation.apart import headers_apart, is_possible
+
+        if not is_possible():
+            return _Seen(probe=probe(source, quick=True))
+        return _Seen(probe=_retried(lambda fresh: headers_apart(source, fresh=fresh)))
     except (CannotOpen, NotARecording) as error:
         return _Seen(problem=_explained(error, source))
+
+
+def _retried(attempt: Callable[[bool], T]) -> T:
+    """Make an attempt, and, where a recording before may have harmed the other process, one with a fresh process."""
+    try:
+        return attempt(False)
+    except DecoderFailed as error:
+        if not error.may_be_innocent:
+            raise
+    return attempt(True)
 
 
 def _sound(source: Source, listen_s: float | None, on_progress: Progress | None, *, whole: bool) -> _Seen:
@@ -135,12 +153,7 @@ def _sound(source: Source, listen_s: float | None, on_progress: Progress | None,
         sha256 = source.sha256()
         if not source.size:
             raise NotARecording("the file is empty")
-        try:
-            seen = _heard(source, listen_s, on_progress, whole=whole, fresh=False)
-        except DecoderFailed as error:
-            if not error.may_be_innocent:
-                raise
-            seen = _heard(source, listen_s, on_progress, whole=whole, fresh=True)
+        seen = _retried(lambda fresh: _heard(source, listen_s, on_progress, whole=whole, fresh=fresh))
         source.require_unchanged()
     except (CannotOpen, NotARecording) as error:
         return _Seen(problem=_explained(error, source), sha256=sha256)

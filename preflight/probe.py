@@ -88,9 +88,20 @@ def probe(source: Source, *, quick: bool = False) -> Probe:
     if source.size == 0:
         raise NotARecording("the file is empty")
     header = read_wav_header(source)
-    if header is not None and header.is_plain:
-        return _probe_wav(header)
-    return _probe_with_ffmpeg(source, header, quick=quick)
+    return _plain(header) or _probe_with_ffmpeg(source, header, quick=quick)
+
+
+def probe_plain_wav(source: Source) -> Probe | None:
+    """What the header of a WAV says whose samples need no decoder; None for everything else.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    return _plain(read_wav_header(source))
+
+
+def _plain(header: WavHeader | None) -> Probe | None:
+    return _probe_wav(header) if header is not None and header.is_plain else None
 
 
 def _probe_wav(header: WavHeader) -> Probe:

@@ -115,7 +115,9 @@ def _nowhere() -> TextIO:
 
 
 def _failure(error: BaseException) -> Failure:
-    if isinstance(error, click.Abort):
+    # at Ctrl-C click first ends the line on standard error, where nothing can be written perhaps
+    is_lost = isinstance(error, OSError) and isinstance(error.__context__, KeyboardInterrupt)
+    if is_lost or isinstance(error, click.Abort):
         return failure_of(KeyboardInterrupt())
     if isinstance(error, click.ClickException):
         hint = ""

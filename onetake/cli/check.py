@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from onetake.errors import Status, UsageError
 from onetake.render.text import report_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from preflight import Profile, Report
 
@@ -55,9 +56,10 @@ def command(
     profile = profile_from(flags)
     reports = []
     is_quiet = form == "json" or not sys.stdout.isatty()
-    for report in _reports(list(_named(files)), profile, jobs, quick=quick, is_quiet=is_quiet):
-        reports.append(report)
-        _show(report, form)
+    with contextlib.closing(_reports(list(_named(files)), profile, jobs, quick=quick, is_quiet=is_quiet)) as found:
+        for report in found:
+            reports.append(report)
+            _show(report, form)
     if prompt is not None:
         from preflight import check
 
@@ -94,7 +96,9 @@ def _named(files: tuple[str, ...]) -> Iterator[str]:
             yield file
 
 
-def _reports(files: list[str], profile: Profile, jobs: int | None, *, quick: bool, is_quiet: bool) -> Iterator[Report]:
+def _reports(
+    files: list[str], profile: Profile, jobs: int | None, *, quick: bool, is_quiet: bool
+) -> Generator[Report, None, None]:
     if len(files) == 1:
         from preflight import check
 
@@ -104,5 +108,5 @@ def _reports(files: list[str], profile: Profile, jobs: int | None, *, quick: boo
     elif files:
         from preflight import check_many
 
-        found = check_many(files, quick=quick, profile=profile, workers=jobs)
-        yield from counted(found, len(files), shown=is_quiet)
+        with contextlib.closing(check_many(files, quick=quick, profile=profile, workers=jobs)) as found:
+            yield from counted(found, len(files), shown=is_quiet)

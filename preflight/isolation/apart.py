@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
 from preflight import errors
 from preflight.isolation import wire
-from preflight.isolation.process import borrowed
+from preflight.isolation.lending import borrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def pass_apart(source: Source, listen_s: float | None, *, fresh: bool) -> Iterat
         fresh: Whether a new process has to do it.
     """
     with borrowed(fresh=fresh) as process:
-        _send(process, source, listen_s)
+        _send(process, source, "sound", listen_s)
         yield PassApart(process)
 
 
@@ -96,15 +96,29 @@ def measured_apart(source: Source, listen_s: float | None, *, fresh: bool) -> tu
         CannotOpen: Reading failed.
     """
     with borrowed(fresh=fresh) as process:
-        _send(process, source, listen_s, whole=True)
+        _send(process, source, "whole", listen_s)
         probe = PassApart(process).probe
         while isinstance(message := _received(process), wire.StillAtWork):
             pass
         return probe, _as(wire.Measured, message).decoded
 
 
-def _send(process: Process, source: Source, listen_s: float | None, *, whole: bool = False) -> None:
-    process.send(wire.Job(source.ways_to_it(), *source.identity, whole=whole, listen_s=listen_s))
+def headers_apart(source: Source, *, fresh: bool) -> Probe:
+    """Have the headers of a recording read, no more than its first kilobytes; the arguments are those of `pass_apart`.
+
+    Raises:
+        NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
+        CannotOpen: Reading failed.
+    """
+    with borrowed(fresh=fresh) as process:
+        _send(process, source, "headers")
+        return _as(wire.Headers, _received(process)).probe
+
+
+def _send(
+    process: Process, source: Source, wanted: Literal["headers", "sound", "whole"], listen_s: float | None = None
+) -> None:
+    process.send(wire.Job(source.ways_to_it(), *source.identity, wanted, listen_s))
 
 
 _ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}

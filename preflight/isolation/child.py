@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from preflight.isolation.wire import (
     Ended,
     Facts,
     Failed,
+    Headers,
     Job,
     Measured,
     Refused,
@@ -50,10 +52,16 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the messages
     _limit_memory()
-    import_module("preflight.measuring")  # before the first job comes, and while its sender still imports its own
+    if not _is_waited_for():
+        import_module("preflight.measuring")  # while the sender of the first job still imports its own
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more
         for job in _jobs():
             _answer(job, answers)
+
+
+def _is_waited_for() -> bool:
+    """Whether there is a job already."""
+    return os.name == "posix" and bool(select.select([0], [], [], 0)[0])
 
 
 def _limit_memory() -> None:
@@ -110,11 +118,16 @@ def _opened(job: Job) -> Source:
 
 
 def _pass(source: Source, job: Job, answers: int) -> None:
+    if job.wanted == "headers":
+        from preflight.probe import probe
+
+        write_message(answers, Headers(probe(source, quick=True)))
+        return
     from preflight.passing import PassHere
 
-    sound = _Timed(PassHere(source), answers if job.whole else None)
+    sound = _Timed(PassHere(source), answers if job.wanted == "whole" else None)
     write_message(answers, Facts(sound.probe))
-    if job.whole:
+    if job.wanted == "whole":
         from preflight.measuring import listen
 
         write_message(answers, Measured(listen(sound, job.listen_s)[0]))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import select
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,8 +17,6 @@ from preflight.errors import DecoderFailed
 from preflight.isolation import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from preflight.decode import Stored
 
 _SILENT_S: Final = 60.0
@@ -118,9 +114,10 @@ class Process:
         self.end()
         if status == -getattr(signal, "SIGPROF", 0):
             return DecoderFailed("decoding it comes to no end", "export it again from the program that recorded it")
-        if status < 0:
-            return self._crashed(signal.Signals(-status).name)
-        return RuntimeError(f"the decoding process ended with status {status}")
+        if status > 0:
+            return RuntimeError(f"the decoding process ended with status {status}")
+        # 0: how it ended is not known where the caller has the system reap its children
+        return self._crashed(signal.Signals(-status).name if status else "it ended")
 
     def _crashed(self, how: str) -> DecoderFailed:
         message = f"it makes the decoder crash ({how})"
@@ -131,6 +128,11 @@ class Process:
     def is_alive(self) -> bool:
         """Whether it has not ended."""
         return self._child.poll() is None
+
+    def interrupt(self) -> None:
+        """End it while another thread uses it, who will see that."""
+        self.is_free = False
+        self._child.kill()
 
     def end(self) -> None:
         """End it at once."""
@@ -157,57 +159,3 @@ def _path() -> list[str]:
             entries.insert(sys.path.index(""), str(Path.cwd()))
     home = str(Path(__file__).resolve().parents[2])
     return entries if home in entries else [*entries, home]
-
-
-_free: list[Process] = []
-_lock = threading.Lock()
-
-
-@contextlib.contextmanager
-def borrowed(*, fresh: bool = False) -> Iterator[Process]:
-    """A process that is free: one that was started before, or a new one.
-
-    Args:
-        fresh: Take a new one.
-    """
-    with _lock:
-        while (process := _free.pop() if _free and not fresh else None) is not None and not process.is_alive:
-            process.end()
-    process = process or Process()
-    try:
-        yield process
-    finally:
-        with _lock:
-            keep = process.is_free and len(_free) < (os.cpu_count() or 1)
-            if keep:
-                _free.append(process)
-        if not keep:
-            process.end()
-
-
-def prepare() -> None:
-    """Start a process now that will be needed soon: it starts while its caller does other things."""
-    process = Process()
-    with _lock:
-        _free.append(process)
-
-
-def end_all() -> None:
-    """End the processes that are free."""
-    with _lock:
-        ended = _free[:]
-        _free.clear()
-    for process in ended:
-        process.end()
-
-
-def _forget() -> None:
-    """In a fork: the processes belong to the parent, and so does whoever held the lock."""
-    global _lock  # noqa: PLW0603 - there is one
-    _free.clear()
-    _lock = threading.Lock()
-
-
-atexit.register(end_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)

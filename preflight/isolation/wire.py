@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import msgspec
 
@@ -38,15 +38,21 @@ class Job(msgspec.Struct, frozen=True):
         paths: Where the recording can be opened, to be tried in turn.
         device: Of the file that is meant.
         inode: Of the file that is meant.
-        whole: Measure it there, too, instead of sending its sound.
+        wanted: ``headers`` alone; ``sound``, which is sent; or ``whole``: it is measured there, too.
         listen_s: How much of it the meters hear; None for all.
     """
 
     paths: tuple[bytes, ...]
     device: int
     inode: int
-    whole: bool = False
+    wanted: Literal["headers", "sound", "whole"]
     listen_s: float | None = None
+
+
+class Headers(msgspec.Struct, frozen=True, tag=True):
+    """What the headers say, where nothing else was wanted."""
+
+    probe: Probe
 
 
 class Facts(msgspec.Struct, frozen=True, tag=True):
@@ -109,7 +115,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     lines: tuple[str, ...]
 
 
-Message = Facts | Ended | Measured | StillAtWork | Refused | Failed
+Message = Headers | Facts | Ended | Measured | StillAtWork | Refused | Failed
 _DECODER: Final = msgspec.msgpack.Decoder(Message)
 
 

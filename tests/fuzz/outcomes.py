@@ -12,7 +12,7 @@ import msgspec
 
 import preflight
 from preflight.batch import check_whole
-from preflight.isolation import process
+from preflight.isolation import lending
 from preflight.profile import DEFAULT
 from tests.fuzz.recordings import Case
 
@@ -108,7 +108,7 @@ def _require_equal(reports: list[Report]) -> None:
 
 def decoders() -> list[int]:
     """The decoding processes that wait for the next recording."""
-    return [waiting._child.pid for waiting in process._free]
+    return [waiting._child.pid for waiting in lending._free]
 
 
 def _forget_peaks() -> None:

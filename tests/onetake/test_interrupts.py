@@ -203,6 +203,21 @@ def test_ctrl_c_during_the_demo_keeps_the_voice(home: Path, services: Services) 
     assert list(Path.cwd().iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-", "2> >(exit)"])
+def test_ctrl_c_is_told_by_the_status_where_nothing_can_be_written(where: str, home: Path) -> None:
+    takes = " ".join([str(FIXTURES / "good.m4a")] * 200)
+    running = subprocess.Popen(
+        ["bash", "-c", f"exec {sys.executable} -m onetake check --format jsonl {takes} {where}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert running.stdout is not None
+    running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=30)
+    assert running.returncode == 130
+
+
 class SlowStorage(ScriptedStorage):
     """A storage that takes its time to delete."""
 

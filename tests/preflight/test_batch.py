@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 import preflight
-from preflight.isolation import process
+from preflight.isolation import lending
 from tests.preflight.making import FIXTURES
 
 NAMES: Final = (
@@ -37,7 +37,7 @@ PATIENCE_S: Final = 20.0
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_stays() -> Iterator[None]:
     yield
-    process.end_all()
+    lending.end_all()
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_no_more_paths_are_asked_for_than_are_soon_needed(workers: int) -> None:
     for done in range(1, 7):
         assert next(reports).path == str(SHORT)
         assert paths.taken <= done + AHEAD * workers
-    reports.close()  # type: ignore[attr-defined]
+    reports.close()
     taken = paths.taken
     wait_for(lambda: not threads_at_work())
     assert paths.taken == taken
@@ -155,6 +155,6 @@ def test_any_executor_does(kind: str, alone: list[preflight.Report]) -> None:
         assert list(preflight.check_many(TAKES, executor=pool, workers=2)) == alone
         reports = preflight.check_many(Paths(), executor=pool, workers=1)
         assert next(reports).path == str(SHORT)
-        reports.close()  # type: ignore[attr-defined]
+        reports.close()
         assert pool.submit(len, "it is still open").result(PATIENCE_S) == 16
     assert threads_at_work() == []

@@ -8,70 +8,18 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import preflight
 from preflight.isolation import process as room
-from preflight.isolation.process import borrowed, end_all
-from tests.preflight import making
+from preflight.isolation.lending import end_all
+from tests.preflight.faulty_decoders import FAULTS, idle_process, install
 from tests.preflight.making import FIXTURES
 
 GOOD = FIXTURES / "good.wav"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-FAULTS = {
-    "crash": "os.kill(os.getpid(), signal.SIGSEGV)",
-    "abort": "os.abort()",
-    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
-    "hang": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5)\n    while True: pass",
-    "hang in C": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5); sum(itertools.repeat(0))",
-    "memory": "bytearray(1 << 30)",
-    "garbage": "os.write(answers, b'?' * 5000); time.sleep(9)",
-    "too long": "os.write(answers, wire.HEADER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
-    "broken text": "os.write(answers, wire.HEADER.pack(wire.TEXT, 3, b' ', 0, 0) + b'???'); time.sleep(9)",
-    "odd sound": "os.write(answers, wire.HEADER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
-}
-START = """
-import itertools, os, signal, sys, time
-sys.path[:] = sys.argv[1:]
-from preflight.decode import Decoder
-from preflight.isolation import child, wire
-decode = Decoder.stored_blocks
-answers = os.dup(1)
-def stored_blocks(decoder):
-    if not decoder.source.name.endswith("faulty.wav"):
-        yield from decode(decoder)
-        return
-    first = next(decode(decoder))
-    yield first
-    {fault}
-Decoder.stored_blocks = stored_blocks
-child.main()
-"""
-
-
-@pytest.fixture
-def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A good recording at which the decoder will fail, once `install` said how."""
-    path = tmp_path / "faulty.wav"
-    path.write_bytes(making.wav(making.talk(30)))
-    end_all()
-    # the process opens the path itself: by its name it knows when to fail
-    monkeypatch.setattr("preflight.source.Source.ways_to_it", lambda source: (os.fsencode(source.path),))
-    yield path
-    end_all()
-
-
-def install(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_START", START.format(fault=fault))
-
-
-def idle_process() -> int:
-    with borrowed() as process:
-        return process._child.pid
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -152,55 +100,6 @@ def test_nothing_is_left_open() -> None:
     pid = idle_process()
     end_all()
     assert not Path(f"/proc/{pid}").exists()  # nor is it a zombie
-
-
-def children_of(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(child) for child in listed.split()]
-
-
-def gone(pids: list[int], within_s: float = 20) -> bool:
-    """Whether none of them lives; a zombie that nobody reaps in a container does not."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        states = [Path(f"/proc/{pid}/stat") for pid in pids]
-        if all(not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z" for state in states):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-@LINUX
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_it_ends_with_its_parent(how: signal.Signals, long_take: Path) -> None:
-    program = f"import preflight\nwhile True: preflight.check({str(long_take)!r}); print('.', flush=True)"
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert parent.stdout is not None
-    parent.stdout.readline()
-    time.sleep(0.05)
-    children = children_of(parent.pid)
-    assert children
-    parent.send_signal(how)
-    parent.communicate(timeout=30)
-    assert gone(children)
-
-
-@LINUX
-def test_ctrl_c_ends_a_check_of_many(tmp_path: Path) -> None:
-    data = making.wav(making.talk(60))
-    for number in range(40):
-        (tmp_path / f"{number}.wav").write_bytes(data)
-    command = [str(Path(sys.executable).with_name("onetake")), "check", str(tmp_path), "--format", "jsonl"]
-    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert ran.stdout is not None
-    assert ran.stdout.readline().startswith("{")
-    children = children_of(ran.pid)
-    os.killpg(ran.pid, signal.SIGINT)
-    _, err = ran.communicate(timeout=60)
-    assert ran.returncode in {130, -signal.SIGINT}
-    assert "Traceback" not in err
-    assert err.strip() == "onetake: interrupted"
-    assert gone(children)
 
 
 @LINUX

@@ -10,7 +10,7 @@ import pytest
 
 import preflight
 from preflight.checking import examine
-from preflight.isolation.process import end_all
+from preflight.isolation.lending import end_all
 from preflight.measuring import listen
 from preflight.passing import PassHere
 from preflight.source import Source

@@ -1,0 +1,138 @@
+"""Whoever no longer wants a report does not wait for it: Ctrl-C, a loop that is left, a parent that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import preflight
+from preflight.isolation.lending import end_all
+from tests.preflight import making
+from tests.preflight.faulty_decoders import START, children_of, gone, install
+from tests.preflight.making import FIXTURES
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+SHORT = FIXTURES / "too-short.wav"
+SOON_S = 5.0
+
+
+@LINUX
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_it_ends_with_its_parent(how: signal.Signals, long_take: Path) -> None:
+    program = f"import preflight\nwhile True: preflight.check({str(long_take)!r}); print('.', flush=True)"
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    time.sleep(0.05)
+    children = children_of(parent.pid)
+    assert children
+    parent.send_signal(how)
+    parent.communicate(timeout=30)
+    assert gone(children)
+
+
+@LINUX
+def test_ctrl_c_ends_a_check_of_many(tmp_path: Path) -> None:
+    data = making.wav(making.talk(60))
+    for number in range(40):
+        (tmp_path / f"{number}.wav").write_bytes(data)
+    command = [str(Path(sys.executable).with_name("onetake")), "check", str(tmp_path), "--format", "jsonl"]
+    ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert ran.stdout is not None
+    assert ran.stdout.readline().startswith("{")
+    children = children_of(ran.pid)
+    os.killpg(ran.pid, signal.SIGINT)
+    _, err = ran.communicate(timeout=60)
+    assert ran.returncode in {130, -signal.SIGINT}
+    assert "Traceback" not in err
+    assert err.strip() == "onetake: interrupted"
+    assert gone(children)
+
+
+HANGING = """
+import os, sys
+from preflight.isolation import process
+from preflight.source import Source
+process._START = {start!r}
+Source.ways_to_it = lambda source: (os.fsencode(source.path),)
+from onetake.cli import run
+sys.exit(run(["check", *sys.argv[1:]]))
+"""
+
+
+@LINUX
+def test_ctrl_c_does_not_wait_for_decoders(faulty: Path) -> None:
+    """Two recordings are under way, and would be for a minute."""
+    program = HANGING.format(start=START.format(fault="time.sleep(60)"))
+    ran = subprocess.Popen(
+        [sys.executable, "-c", program, "--format", "jsonl", str(SHORT), *[str(faulty)] * 4],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert ran.stdout is not None
+    assert ran.stdout.readline().startswith("{")
+    time.sleep(1)
+    children = children_of(ran.pid)
+    assert children
+    begin = time.monotonic()
+    ran.send_signal(signal.SIGINT)
+    _, err = ran.communicate(timeout=60)
+    assert time.monotonic() - begin < SOON_S
+    assert (ran.returncode, err.strip()) == (130, "onetake: interrupted")
+    assert gone(children)
+
+
+def test_a_loop_that_is_left_ends_what_is_under_way(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("time.sleep(60)", monkeypatch)
+    reports = preflight.check_many([SHORT, faulty, faulty, faulty], workers=2)
+    assert next(reports).verdict == "rejected"
+    begin = time.monotonic()
+    reports.close()
+    assert time.monotonic() - begin < SOON_S
+    assert preflight.check(SHORT).verdict == "rejected"  # the processes of others go on
+
+
+class Listing(ThreadPoolExecutor):
+    """An executor that keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+        self.futures.append(super().submit(*arguments, **named))
+        return self.futures[-1]
+
+
+def test_an_executor_of_ones_own_is_left_without_work(long_take: Path) -> None:
+    with Listing() as pool:
+        reports = preflight.check_many([SHORT, *[long_take] * 3], executor=pool, workers=1)
+        next(reports)
+        reports.close()
+        assert [future.cancelled() for future in pool.futures[2:]] == [True, True]
+    end_all()
+
+
+@LINUX
+def test_a_parent_that_has_its_children_reaped_hears_of_a_crash(faulty: Path) -> None:
+    """Where SIGCHLD is ignored nobody can learn how a process ended."""
+    program = (
+        "import os, signal, sys, preflight\n"
+        "from preflight.isolation import process\n"
+        "from preflight.source import Source\n"
+        f"process._START = {START.format(fault='os.abort()')!r}\n"
+        "Source.ways_to_it = lambda source: (os.fsencode(source.path),)\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "print(preflight.check(sys.argv[1]).findings[0].message)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(faulty)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "crash" in done.stdout
