@@ -47,7 +47,7 @@ class Decoder:
         damage: What could not be decoded so far.
         changes: Where sample rate or channels changed on the way: (seconds, rate, channels). What follows is
             converted to the first.
-        stopped: Whether decoding was given up at `limits.MAX_DECODED_S`.
+        stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
     """
 
     source: Source
@@ -56,6 +56,7 @@ class Decoder:
     damage: list[Damage] = field(default_factory=list)
     changes: list[tuple[float, int, int]] = field(default_factory=list)
     stopped: bool = False
+    _read_bytes: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -86,7 +87,8 @@ class Decoder:
         Raises:
             NotARecording: The file cannot be opened as audio.
         """
-        limit = int(limits.MAX_DECODED_S * self.probe.sample_rate_hz)
+        of_time = int(limits.MAX_DECODED_S * self.probe.sample_rate_hz)
+        limit = min(of_time, limits.MAX_DECODED_SAMPLES // self.probe.channels)
         blocks = self._from_sndfile() if self.probe.is_plain_wav else self._from_ffmpeg()
         for block in blocks:
             sound = self._finite(block) if block.dtype == np.float32 else block
@@ -165,7 +167,8 @@ class Decoder:
                 return
             conform = Conform(self.probe.sample_rate_hz, self.probe.channels, self.changes)
             gathered = Gathered(self._block_frames)
-            for packet in _packets(container.demux(stream), DECODER_ERRORS):
+            packets = container.demux(stream)
+            while (packet := self._next(packets, conform.position_s)) is not None:
                 try:
                     for frame in stream.decode(packet):
                         if frame.is_corrupt:
@@ -182,6 +185,21 @@ class Decoder:
             except DECODER_ERRORS:
                 self._add_damage(*[conform.position_s] * 4)
 
+    def _next(self, packets: Iterator[Packet[AudioStream]], position_s: float) -> Packet[AudioStream] | None:
+        """The next packet; None at the end, and where the demuxer fails: what follows is not to be had then."""
+        from preflight.containers import DECODER_ERRORS
+
+        try:
+            packet = next(packets, None)
+        except DECODER_ERRORS:
+            # as much as stood before in as many bytes
+            unread_s = position_s * (self.source.size / self._read_bytes - 1) if self._read_bytes else 0.0
+            self._add_damage(position_s, position_s + unread_s, position_s, position_s)
+            return None
+        if packet is not None and packet.pos is not None:
+            self._read_bytes = max(self._read_bytes, packet.pos + packet.size)
+        return packet
+
     def _note_lost(self, packet: Packet[AudioStream], stream: AudioStream, position_s: float) -> None:
         base = packet.time_base or stream.time_base
         if packet.pts is None or base is None:
@@ -190,20 +208,6 @@ class Decoder:
         start = float((packet.pts - (stream.start_time or 0)) * base)
         end = start + float((packet.duration or 0) * base)
         self._add_damage(max(0.0, start), max(0.0, end), position_s, position_s)
-
-
-def _packets(
-    packets: Iterator[Packet[AudioStream]], errors: tuple[type[Exception], ...]
-) -> Iterator[Packet[AudioStream]]:
-    """The packets until the demuxer ends or fails: what follows a failure of the demuxer is not to be had."""
-    while True:
-        try:
-            packet = next(packets, None)
-        except errors:
-            return
-        if packet is None:
-            return
-        yield packet
 
 
 _STORED_AS = {"pcm_u8": "int16", "pcm_s16le": "int16", "pcm_s24le": "int32", "pcm_s32le": "int32"}

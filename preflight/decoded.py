@@ -33,7 +33,7 @@ class Ending:
         duration_s: Seconds decoded.
         damage: What could not be decoded.
         changes: Where rate or channels changed: (seconds, rate, channels).
-        stopped: Whether decoding was given up at `limits.MAX_DECODED_S`.
+        stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
     """
 
     duration_s: float

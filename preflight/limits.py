@@ -34,7 +34,9 @@ MAX_SAMPLE: Final = 2.0**31
 """Floating-point samples beyond the largest whole-number scale are no sound."""
 
 MAX_DECODED_S: Final = 6 * 3600.0
-"""Decoding stops here: it bounds the work that a small but endless file can ask for."""
+MAX_DECODED_SAMPLES: Final = 6 * 3600 * 48_000
+"""Of all channels together. Decoding stops at the first of the two: they bound the work that a small but endless file
+can ask for."""
 
 SILENCE_DBFS: Final = -90.0
 """A whole take that never rises above the last bit of 16-bit audio holds no sound."""

@@ -211,3 +211,16 @@ def test_encrypted_by_its_packets(tmp_path: Path) -> None:
     report = preflight.check(path)
     assert report.verdict == "rejected"
     assert {"unreadable", "damaged", "too-short"} & {finding.rule for finding in report.errors}
+
+
+def test_where_a_container_cannot_be_followed_any_further_is_damage(tmp_path: Path) -> None:
+    """Ogg declares no length: nothing else would tell that the rest is missing."""
+    data = (FIXTURES / "voice-message.ogg").read_bytes()
+    page = data.index(b"OggS", len(data) // 2)
+    path = tmp_path / "take.ogg"
+    path.write_bytes(data[:page] + bytes(range(256)) * 300 + data[page:])
+    report = preflight.check(path)
+    (damage,) = (finding for finding in report.findings if finding.rule == "damaged")
+    assert report.file.duration_s is not None
+    assert damage.spans[0][0] == pytest.approx(report.file.duration_s, abs=0.1)
+    assert report.file.duration_s < 11

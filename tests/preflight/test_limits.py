@@ -10,6 +10,9 @@ import pytest
 
 import preflight
 from preflight import limits
+from preflight.decode import Decoder
+from preflight.probe import probe
+from preflight.source import Source
 from preflight.wording import clock
 from tests.preflight import making
 from tests.preflight.making import FIXTURES, RATE, chunk, form_chunk, mp3, riff, talk, wav
@@ -136,3 +139,19 @@ def test_a_clock_never_rounds_up(seconds: float, text: str) -> None:
 
 def test_what_is_written_lies_inside_the_limits() -> None:
     assert limits.MIN_DURATION_S < limits.WRITE_ABOVE_S < limits.WRITE_BELOW_S < limits.MAX_DURATION_S
+
+
+@pytest.mark.parametrize("channels", [1, 8])
+def test_small_files_cannot_ask_for_work_without_end(
+    channels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence takes next to nothing in FLAC: six hours of eight channels at 192 kHz would be minutes of work."""
+    monkeypatch.setattr(limits, "MAX_DECODED_SAMPLES", 8 * RATE)
+    path = tmp_path / "silence.flac"
+    path.write_bytes(making.coded(np.zeros((20 * RATE, channels), np.float32), "flac", "flac"))
+    with Source.open(path) as source:
+        decoder = Decoder(source, probe(source))
+        frames = sum(len(block) for block in decoder.stored_blocks())
+    assert decoder.stopped
+    assert decoder.ending.stopped
+    assert frames * channels == pytest.approx(8 * RATE, rel=1)
