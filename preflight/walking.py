@@ -19,10 +19,15 @@ def recordings_in(folder: str) -> Iterator[str]:
     """Yield the recordings in `folder` and in the folders in it, in order of their names.
 
     A recording is what its name says: other files are passed over. So are hidden files and folders, and links to
-    folders, which may lead in a circle.
+    folders, which may lead in a circle. A folder that cannot be read, or is none, is yielded itself: its check says
+    why.
     """
-    for place, folders, files in os.walk(folder):
+    unread: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=lambda error: unread.append(error.filename)):
+        yield from unread
+        unread.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in _ENDINGS:
                 yield os.path.join(place, name)
+    yield from unread

@@ -60,9 +60,21 @@ def test_an_empty_folder_holds_none(folder: Folder) -> None:
     assert folder.found() == []
 
 
-def test_a_folder_that_is_missing_or_no_folder_holds_none(folder: Folder) -> None:
-    assert list(preflight.recordings_in(str(folder.path / "missing"))) == []
-    assert list(preflight.recordings_in(str(SHORT))) == []
+def test_what_is_missing_or_no_folder_is_left_as_it_is(folder: Folder) -> None:
+    for path in (str(folder.path / "missing"), str(SHORT)):
+        assert list(preflight.recordings_in(path)) == [path]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_told(folder: Folder) -> None:
+    folder.add("a.wav", "closed/b.wav", "open/c.wav")
+    closed = folder.path / "closed"
+    closed.chmod(0)
+    try:
+        assert folder.found() == [b"a.wav", b"closed", b"open/c.wav"]
+        assert "no permission" in preflight.check(closed).findings[0].message
+    finally:
+        closed.chmod(0o700)
 
 
 def test_hidden_files_and_folders_are_passed_over(folder: Folder) -> None:
