@@ -7,7 +7,6 @@ import sys
 
 from onetake import __version__
 
-_MALLOPT_TRIM_THRESHOLD, _MALLOPT_MMAP_THRESHOLD = -1, -3
 _PACKAGES = ("preflight", "uploader", "client", "onetake")
 
 
@@ -47,19 +46,6 @@ def _prepare_to_measure() -> None:
 
         if is_possible():
             prepare()
-        _keep_memory()
-
-
-def _keep_memory() -> None:
-    """Keep glibc from giving memory back and taking it again with every block: a fifth of the time of a check."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    allocator = ctypes.CDLL(None)
-    if hasattr(allocator, "mallopt"):  # other C libraries have none
-        allocator.mallopt(_MALLOPT_TRIM_THRESHOLD, 128 << 20)
-        allocator.mallopt(_MALLOPT_MMAP_THRESHOLD, 32 << 20)
 
 
 def main() -> None:

@@ -166,7 +166,7 @@ def _heard(source: Source, listen_s: float | None, on_progress: Progress | None,
     if whole and is_possible():
         facts, decoded = measured_apart(source, listen_s, fresh=fresh)
         return _Seen(None, facts, decoded)
-    with _pass(source, listen_s, fresh=fresh) as sound:
+    with _pass(source, fresh=fresh) as sound:
         from preflight.measuring import listen  # imported while the other process starts and decodes
 
         facts = sound.probe
@@ -174,11 +174,11 @@ def _heard(source: Source, listen_s: float | None, on_progress: Progress | None,
 
 
 @contextlib.contextmanager
-def _pass(source: Source, listen_s: float | None, *, fresh: bool) -> Iterator[Pass]:
+def _pass(source: Source, *, fresh: bool) -> Iterator[Pass]:
     from preflight.isolation.apart import is_possible, pass_apart
 
     if is_possible():
-        with pass_apart(source, listen_s, fresh=fresh) as sound:
+        with pass_apart(source, fresh=fresh) as sound:
             yield sound
     else:
         from preflight.passing import PassHere

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     Block = NDArray[np.float32]
     Stored = NDArray[np.int16 | np.int32 | np.float32]
 
-_BLOCK_SAMPLES = 131_072
-"""Of all channels together: what a block takes does not grow with them."""
 _NEAR_S = 0.1
 """Losses no further apart than this are one."""
 _CODEC_PADDING_FRAMES = 2 * 2048
@@ -61,7 +59,7 @@ class Decoder:
     @property
     def duration_s(self) -> float:
         """Seconds decoded so far."""
-        return self.frames / self.probe.sample_rate_hz
+        return self.frames / self.probe.sample_rate_hz if self.frames else 0.0
 
     @property
     def ending(self) -> Ending:
@@ -70,7 +68,7 @@ class Decoder:
 
     @property
     def _block_frames(self) -> int:
-        return max(1, _BLOCK_SAMPLES // self.probe.channels)
+        return max(1, limits.BLOCK_SAMPLES // self.probe.channels)
 
     def blocks(self) -> Iterator[Block]:
         """Yield float32 arrays of shape (frames, channels), full scale at ±1, all samples finite.

@@ -38,6 +38,9 @@ MAX_DECODED_SAMPLES: Final = 6 * 3600 * 48_000
 """Of all channels together. Decoding stops at the first of the two: they bound the work that a small but endless file
 can ask for."""
 
+BLOCK_SAMPLES: Final = 131_072
+"""Of all channels together, decoded at a time: what a block takes does not grow with them."""
+
 SILENCE_DBFS: Final = -90.0
 """A whole take that never rises above the last bit of 16-bit audio holds no sound."""
 

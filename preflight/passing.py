@@ -5,6 +5,7 @@ A pass is made here, or by a process of its own (`preflight.isolation`); those w
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from preflight.decode import Decoder
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from preflight.decode import Stored
     from preflight.decoded import Ending
-    from preflight.meters.bridge import VoiceHeard
+    from preflight.meters.speech import Ear
     from preflight.probe import Probe
     from preflight.source import Source
 
@@ -35,12 +36,8 @@ class Pass(Protocol):
         """How decoding went, when there are no more blocks."""
 
     @property
-    def hears_voice(self) -> bool:
-        """Whether `voice` comes with the pass, so that nobody else needs to listen for it."""
-
-    @property
-    def voice(self) -> VoiceHeard | None:
-        """What the voice was heard to be, when there are no more blocks; None when nothing was heard."""
+    def ear(self) -> Ear:
+        """Who listens for speech in what the meters make of the blocks."""
 
 
 class PassHere:
@@ -54,9 +51,6 @@ class PassHere:
         CannotOpen: Reading failed.
     """
 
-    hears_voice = False
-    voice = None
-
     def __init__(self, source: Source) -> None:
         self.probe = probe(source)
         self._decoder = Decoder(source, self.probe)
@@ -69,3 +63,10 @@ class PassHere:
     def ending(self) -> Ending:
         """How decoding went, when there are no more blocks."""
         return self._decoder.ending
+
+    @cached_property
+    def ear(self) -> Ear:
+        """A detector of its own."""
+        from preflight.meters.speech import SpeechMeter
+
+        return SpeechMeter(self.probe.sample_rate_hz)

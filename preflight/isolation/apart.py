@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from preflight.decode import Stored
     from preflight.decoded import Decoded, Ending
     from preflight.isolation.process import Process
-    from preflight.meters.bridge import VoiceHeard
+    from preflight.meters.grid import Samples
+    from preflight.meters.speech import SpeechHeard
     from preflight.probe import Probe
     from preflight.source import Source
 
@@ -28,22 +30,21 @@ T = TypeVar("T")
 
 def is_possible() -> bool:
     """Whether there is an interpreter to start: a program that holds one inside itself has none."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
+    return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 class PassApart:
-    """A pass whose sound comes from another process, which has been given the job.
+    """A pass whose sound comes from another process, which has been given the job, and listens for speech.
 
     Raises:
         NotARecording: At any point: nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: At any point: reading failed.
     """
 
-    hears_voice = True
-
     def __init__(self, process: Process) -> None:
         self._process = process
         self._ended: wire.Ended | None = None
+        self.ear = EarApart(process)
 
     @cached_property
     def probe(self) -> Probe:
@@ -59,44 +60,64 @@ class PassApart:
     @property
     def ending(self) -> Ending:
         """How decoding went, when there are no more blocks."""
-        return self._known_ended.ending
-
-    @property
-    def voice(self) -> VoiceHeard | None:
-        """What the voice was heard to be, when there are no more blocks."""
-        voice = self._known_ended.voice
-        return None if voice is None else voice.heard()
-
-    @property
-    def _known_ended(self) -> wire.Ended:
         if self._ended is None:
             raise RuntimeError("the pass was left before its end")
-        return self._ended
+        return self._ended.ending
+
+
+class EarApart:
+    """A speech detector in the process that decodes."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def add(self, samples: Samples) -> None:
+        """Take the next samples of the downmix; see `SpeechMeter`."""
+        self._process.send(wire.MIX, samples.astype("<f4", copy=False).data.cast("B"))
+
+    def heard(self) -> SpeechHeard:
+        """What was found, when all samples were given, and all blocks taken."""
+        return self._found.heard()
+
+    def end(self) -> None:
+        """Have the process come to the end of its job, if nobody asked what it heard."""
+        _ = self._found
+
+    @cached_property
+    def _found(self) -> wire.Speech:
+        self._process.send(wire.END)
+        return _as(wire.Speech, _received(self._process))
 
 
 @contextlib.contextmanager
-def pass_apart(source: Source, listen_s: float | None, *, fresh: bool) -> Iterator[PassApart]:
-    """Have a recording decoded, which begins at once, and listened to for the voice in it.
+def pass_apart(source: Source, *, fresh: bool) -> Iterator[PassApart]:
+    """Have a recording decoded, which begins at once.
+
+    Args:
+        source: The recording.
+        fresh: Whether a new process has to do it.
+    """
+    with borrowed(fresh=fresh) as process:
+        process.give(_job(source, "sound"))
+        sound = PassApart(process)
+        yield sound
+        sound.ear.end()
+
+
+def measured_apart(source: Source, listen_s: float | None, *, fresh: bool) -> tuple[Probe, Decoded | None]:
+    """Have a recording decoded and measured.
 
     Args:
         source: The recording.
         listen_s: How much is listened to; None for all.
         fresh: Whether a new process has to do it.
-    """
-    with borrowed(fresh=fresh) as process:
-        _send(process, source, "sound", listen_s)
-        yield PassApart(process)
-
-
-def measured_apart(source: Source, listen_s: float | None, *, fresh: bool) -> tuple[Probe, Decoded | None]:
-    """Have a recording decoded and measured; the arguments are those of `pass_apart`.
 
     Raises:
         NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: Reading failed.
     """
     with borrowed(fresh=fresh) as process:
-        _send(process, source, "whole", listen_s)
+        process.give(_job(source, "whole", listen_s))
         probe = PassApart(process).probe
         while isinstance(message := _received(process), wire.StillAtWork):
             pass
@@ -111,14 +132,12 @@ def headers_apart(source: Source, *, fresh: bool) -> Probe:
         CannotOpen: Reading failed.
     """
     with borrowed(fresh=fresh) as process:
-        _send(process, source, "headers")
+        process.give(_job(source, "headers"))
         return _as(wire.Headers, _received(process)).probe
 
 
-def _send(
-    process: Process, source: Source, wanted: Literal["headers", "sound", "whole"], listen_s: float | None = None
-) -> None:
-    process.send(wire.Job(source.ways_to_it(), *source.identity, wanted, listen_s))
+def _job(source: Source, wanted: Literal["headers", "sound", "whole"], listen_s: float | None = None) -> wire.Job:
+    return wire.Job(source.ways_to_it(), *source.identity, wanted, listen_s)
 
 
 _ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}

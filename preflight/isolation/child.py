@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from preflight.decoded import Ending
 from preflight.errors import CannotOpen, DecoderFailed, PreflightError
+from preflight.isolation.ring import SLOTS, Ring
 from preflight.isolation.wire import (
-    JOB_LENGTH,
+    END,
+    JOB,
+    MIX,
+    REQUEST,
+    USED,
     Ended,
     Facts,
     Failed,
@@ -26,8 +30,8 @@ from preflight.isolation.wire import (
     Job,
     Measured,
     Refused,
+    Speech,
     StillAtWork,
-    Voice,
     write_message,
     write_sound,
 )
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from preflight.decode import Stored
+    from preflight.decoded import Ending
+    from preflight.meters.speech import Ear
     from preflight.passing import PassHere
     from preflight.probe import Probe
     from preflight.source import Source
@@ -47,21 +53,46 @@ MEMORY_BYTES: Final = 384 << 20
 """Of its own; a decoder that asks for more is refused."""
 
 
-def main() -> None:
-    """Answer jobs until there are no more."""
+def main(memory: str) -> None:
+    """Answer jobs until there are no more.
+
+    Args:
+        memory: The descriptor of what is shared with the process that asks; empty where nothing is.
+    """
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the messages
+    ring = None
+    if memory:
+        ring = Ring(int(memory))
+        os.close(int(memory))
     _limit_memory()
-    if not _is_waited_for():
-        import_module("preflight.measuring")  # while the sender of the first job still imports its own
-    with contextlib.suppress(BrokenPipeError):  # nobody listens any more
-        for job in _jobs():
-            _answer(job, answers)
+    if not _has_request():  # the sender of the first job still imports its own
+        for name in ("preflight.passing", "preflight.meters.speech"):
+            import_module(name)
+    with contextlib.suppress(BrokenPipeError, EOFError):  # nobody is there any more
+        while True:
+            kind, content = _next_request()
+            if kind == JOB:  # anything else was meant for a recording that could not be read to its end
+                _answer(msgspec.msgpack.decode(content, type=Job), answers, ring)
 
 
-def _is_waited_for() -> bool:
-    """Whether there is a job already."""
-    return os.name == "posix" and bool(select.select([0], [], [], 0)[0])
+def _has_request() -> bool:
+    return bool(select.select([0], [], [], 0)[0])
+
+
+def _next_request() -> tuple[bytes, memoryview]:
+    kind, length = REQUEST.unpack(_read(REQUEST.size))
+    return kind, _read(length)
+
+
+def _read(count: int) -> memoryview:
+    room = memoryview(bytearray(count))
+    done = 0
+    while done < count:
+        if not (got := os.readv(0, [room[done:]])):
+            raise EOFError
+        done += got
+    return room
 
 
 def _limit_memory() -> None:
@@ -77,23 +108,17 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _jobs() -> Iterator[Job]:
-    with os.fdopen(0, "rb", closefd=False) as jobs:
-        while len(length := jobs.read(JOB_LENGTH.size)) == JOB_LENGTH.size:
-            yield msgspec.msgpack.decode(jobs.read(*JOB_LENGTH.unpack(length)), type=Job)
-
-
-def _answer(job: Job, answers: int) -> None:
+def _answer(job: Job, answers: int, ring: Ring | None) -> None:
     _allow_more_time()
     try:
         with _opened(job) as source:
-            _pass(source, job, answers)
+            _ANSWERED[job.wanted](source, job, answers, ring)
     except PreflightError as error:
         write_message(answers, Refused(error.kind, error.message, error.hint))
     except MemoryError:
         problem = DecoderFailed("decoding it takes more memory than any recording needs", "export it again")
         write_message(answers, Refused(problem.kind, problem.message, problem.hint))
-    except BrokenPipeError:
+    except (BrokenPipeError, EOFError):
         raise
     except Exception as error:  # noqa: BLE001 - told to the other process, where it is raised
         frames = traceback.extract_tb(error.__traceback__)
@@ -117,41 +142,85 @@ def _opened(job: Job) -> Source:
     raise CannotOpen("it was replaced while it was opened", "wait until it is no longer written to")
 
 
-def _pass(source: Source, job: Job, answers: int) -> None:
-    if job.wanted == "headers":
-        from preflight.probe import probe
+def _headers(source: Source, _job: Job, answers: int, _ring: Ring | None) -> None:
+    from preflight.probe import probe
 
-        write_message(answers, Headers(probe(source, quick=True)))
-        return
+    write_message(answers, Headers(probe(source, quick=True)))
+
+
+def _whole(source: Source, job: Job, answers: int, _ring: Ring | None) -> None:
+    from preflight.measuring import listen
     from preflight.passing import PassHere
 
-    sound = _Timed(PassHere(source), answers if job.wanted == "whole" else None)
+    sound = _Timed(PassHere(source), answers)
     write_message(answers, Facts(sound.probe))
-    if job.wanted == "whole":
-        from preflight.measuring import listen
+    write_message(answers, Measured(listen(sound, job.listen_s)[0]))
 
-        write_message(answers, Measured(listen(sound, job.listen_s)[0]))
-        return
-    if not sound.probe.has_sound:
-        write_message(answers, Ended(Ending(0.0), None))
-        return
-    from preflight.measuring import VoiceListener
 
-    listener = VoiceListener(sound.probe, job.listen_s)
+def _sound(source: Source, _job: Job, answers: int, ring: Ring | None) -> None:
+    from preflight.computing import keep_memory
+    from preflight.passing import PassHere
+
+    keep_memory()
+
+    sound = _Timed(PassHere(source))
+    write_message(answers, Facts(sound.probe))
+    listener = _Listener(sound)
+    if ring is not None:
+        ring.begin()
     for block in sound.blocks():
-        write_sound(answers, block)
-        listener.add(block)
-    voice = listener.result()
-    write_message(answers, Ended(sound.ending, Voice.of(voice) if voice else None))
+        while listener.held == SLOTS or _has_request():
+            listener.take()
+        write_sound(answers, ring, block)
+        listener.held += 1
+    write_message(answers, Ended(sound.ending))
+    while not listener.is_done:
+        listener.take()
+    write_message(answers, listener.speech())
+
+
+_ANSWERED: Final = {"headers": _headers, "whole": _whole, "sound": _sound}
+
+
+class _Listener:
+    """Takes what the other process says while sound is passed on to it: which blocks it used, and what to listen to.
+
+    Attributes:
+        held: Blocks that are not used yet.
+        is_done: Whether there is no more to listen to.
+    """
+
+    def __init__(self, sound: _Timed) -> None:
+        self._sound = sound
+        self._has_heard = False
+        self.held = 0
+        self.is_done = False
+
+    def take(self) -> None:
+        """Wait for the next message."""
+        kind, content = _next_request()
+        _allow_more_time()
+        if kind == USED:
+            self.held -= 1
+        elif kind == MIX:
+            import numpy as np
+
+            self._has_heard = True
+            self._sound.ear.add(np.frombuffer(content, "<f4").astype(np.float32, copy=False))
+        elif kind == END:
+            self.is_done = True
+        else:
+            raise RuntimeError(f"nobody expected {kind!r}")
+
+    def speech(self) -> Speech:
+        """What was heard."""
+        return Speech.of(self._sound.ear.heard()) if self._has_heard else Speech(b"", 0.0, 0.0)
 
 
 class _Timed:
     """A pass that may take its time, as long as sound comes; to one who waits for the end it gives signs of life."""
 
-    hears_voice = False
-    voice = None
-
-    def __init__(self, sound: PassHere, answers: int | None) -> None:
+    def __init__(self, sound: PassHere, answers: int | None = None) -> None:
         self._sound = sound
         self._answers = answers
 
@@ -171,6 +240,10 @@ class _Timed:
     @property
     def ending(self) -> Ending:
         return self._sound.ending
+
+    @property
+    def ear(self) -> Ear:
+        return self._sound.ear
 
 
 def _allow_more_time(seconds: float = CPU_S_WITHOUT_SOUND) -> None:

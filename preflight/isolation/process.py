@@ -15,6 +15,7 @@ import msgspec
 
 from preflight.errors import DecoderFailed
 from preflight.isolation import wire
+from preflight.isolation.ring import Ring, shared_memory
 
 if TYPE_CHECKING:
     from preflight.decode import Stored
@@ -23,57 +24,65 @@ _SILENT_S: Final = 60.0
 """A process that neither computes without end nor says anything waits for a disk that does not answer."""
 _PIPE_BYTES: Final = 1 << 20
 _SET_PIPE_SIZE: Final = 1031
-"""F_SETPIPE_SZ of Linux: sound passes in few large pieces."""
-_START: Final = "import sys; sys.path[:] = sys.argv[1:]; from preflight.isolation.child import main; main()"
-_ENVIRONMENT: Final = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-}
-"""One thread; and glibc would give memory back and take it again with every block."""
+"""F_SETPIPE_SZ of Linux: what waits for the speech detector keeps nobody else waiting."""
+_START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.isolation.child import main; main(sys.argv[1])"
 
 
 class Process:
     """A decoding process. One caller at a time; what it receives as sound is overwritten by the next message."""
 
     def __init__(self) -> None:
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-S", "-c", _START, *_path()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env={**os.environ, **_ENVIRONMENT},
-            process_group=0 if os.name == "posix" else None,  # Ctrl-C is for the caller
-        )
-        self._room = bytearray()
+        with shared_memory() as memory:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-s", "-S", "-c", _START, "" if memory is None else str(memory), *_path()],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                pass_fds=[] if memory is None else [memory],
+                process_group=0,  # Ctrl-C is for the caller
+            )
+            self._ring = None if memory is None else Ring(memory)
+        assert self._child.stdin is not None  # noqa: S101 - both are pipes
+        assert self._child.stdout is not None  # noqa: S101
+        self._requests, self._answers = self._child.stdin.fileno(), self._child.stdout.fileno()
         self._jobs = 0
+        self._holds_sound = False
         self.is_free = True
+        os.set_blocking(self._requests, False)
         if sys.platform == "linux":
             import fcntl
 
             with contextlib.suppress(OSError):  # over the user's share of pipe memory: smaller pieces then
-                fcntl.fcntl(self._answers, _SET_PIPE_SIZE, _PIPE_BYTES)
+                fcntl.fcntl(self._requests, _SET_PIPE_SIZE, _PIPE_BYTES)
 
-    @property
-    def _answers(self) -> int:
-        assert self._child.stdout is not None  # noqa: S101 - it is a pipe
-        return self._child.stdout.fileno()
-
-    def send(self, job: wire.Job) -> None:
+    def give(self, job: wire.Job) -> None:
         """Give it a job.
 
         Raises:
             DecoderFailed: It crashed.
         """
-        assert self._child.stdin is not None  # noqa: S101 - it is a pipe
         self.is_free = False
         self._jobs += 1
-        content = msgspec.msgpack.encode(job)
-        try:
-            self._child.stdin.write(wire.JOB_LENGTH.pack(len(content)) + content)
-        except BrokenPipeError:
-            raise self._end_explained() from None
+        self._holds_sound = False
+        if self._ring is not None:
+            self._ring.begin()
+        self.send(wire.JOB, msgspec.msgpack.encode(job))
+
+    def send(self, kind: bytes, content: bytes | memoryview = b"") -> None:
+        """Send a message of a kind that `wire` knows.
+
+        Raises:
+            DecoderFailed: The process crashed, or does not listen.
+        """
+        rest = memoryview(wire.REQUEST.pack(kind, len(content)) + content)
+        while rest:
+            self._wait(self._requests, select.POLLOUT)
+            try:
+                rest = rest[os.write(self._requests, rest) :]
+            except BrokenPipeError:
+                raise self._end_explained() from None
 
     def receive(self) -> wire.Message | Stored:
         """Wait for the next message or block of sound.
@@ -81,38 +90,45 @@ class Process:
         Raises:
             DecoderFailed: The process crashed, or was ended because it did not come to an end.
         """
-        kind, length, number, is_planar, channels = wire.HEADER.unpack(self._read(wire.HEADER.size))
-        if length > wire.MOST_BYTES:
-            raise self._crashed("nonsense")
-        content = self._read(length)
+        if self._holds_sound:
+            self._holds_sound = False
+            self.send(wire.USED)
+        kind, length, number, is_planar, channels = wire.ANSWER.unpack(self._read(wire.ANSWER.size))
         try:
+            if length > wire.MOST_BYTES:
+                raise ValueError("no message is so long")
             if kind == wire.SOUND:
+                self._holds_sound = True
+                content = self._read(length) if self._ring is None else self._ring.next_slot(length)
                 return wire.read_sound(content, number, channels, is_planar=bool(is_planar))
-            message = wire.read_message(content)
+            message = wire.read_message(self._read(length))
         except (msgspec.MsgspecError, ValueError, KeyError) as error:
             raise self._crashed("nonsense") from error
-        self.is_free = not isinstance(message, wire.Facts | wire.StillAtWork)
+        self.is_free = not isinstance(message, wire.Facts | wire.StillAtWork | wire.Ended)
         return message
 
     def _read(self, count: int) -> memoryview:
-        if len(self._room) < count:
-            self._room = bytearray(count)
-        room = memoryview(self._room)[:count]
+        room = memoryview(bytearray(count))
         done = 0
         while done < count:
-            if not _is_readable(self._answers):
-                self.end()
-                raise DecoderFailed("reading it stands still", "copy it to a sound disk")
+            self._wait(self._answers, select.POLLIN)
             got = os.readv(self._answers, [room[done:]])
             if not got:
                 raise self._end_explained()
             done += got
         return room
 
+    def _wait(self, pipe: int, event: int) -> None:
+        poll = select.poll()
+        poll.register(pipe, event)
+        if not poll.poll(_SILENT_S * 1000):
+            self.end()
+            raise DecoderFailed("reading it stands still", "copy it to a sound disk")
+
     def _end_explained(self) -> Exception:
         status = self._child.wait()
         self.end()
-        if status == -getattr(signal, "SIGPROF", 0):
+        if status == -signal.SIGPROF:
             return DecoderFailed("decoding it comes to no end", "export it again from the program that recorded it")
         if status > 0:
             return RuntimeError(f"the decoding process ended with status {status}")
@@ -141,14 +157,6 @@ class Process:
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()
-
-
-def _is_readable(descriptor: int) -> bool:
-    if not hasattr(select, "poll"):
-        return True
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(_SILENT_S * 1000))
 
 
 def _path() -> list[str]:

@@ -1,6 +1,7 @@
 """What is said over the pipes between the two processes.
 
-Each message begins with its kind and its length. Sound follows as it lies in memory; everything else is MessagePack.
+Each message begins with its kind and its length. Sound lies in memory that both share, or follows, as it lies in
+memory; so does the 16 kHz that the speech detector hears, which goes the other way. The rest is MessagePack.
 """
 
 from __future__ import annotations
@@ -16,19 +17,26 @@ from preflight.probe import Probe
 
 if TYPE_CHECKING:
     from preflight.decode import Stored
-    from preflight.meters.bridge import VoiceHeard
+    from preflight.isolation.ring import Ring
+    from preflight.meters.speech import SpeechHeard
 
-HEADER: Final = struct.Struct("<cIcBH")
-"""Kind and bytes that follow; of sound also the kind of number, whether channel follows channel, and their count."""
+REQUEST: Final = struct.Struct("<cI")
+"""Kind and bytes that follow."""
+JOB: Final = b"j"
+USED: Final = b"u"
+"""The oldest block of sound is no longer needed: at most `ring.SLOTS` are passed on before."""
+MIX: Final = b"m"
+END: Final = b"e"
+"""There is no more of the mix."""
+
+ANSWER: Final = struct.Struct("<cIcBH")
+"""Kind and bytes; of sound also the kind of number, whether channel follows channel, and their count."""
 SOUND: Final = b"s"
 TEXT: Final = b"t"
 MOST_BYTES: Final = 1 << 26
 """No message is larger: what claims to be comes from a process that is out of its mind."""
-_NUMBERS: Final = {"int16": b"h", "int32": b"i", "float32": b"f"}
-_NAMES: Final = {letter: name for name, letter in _NUMBERS.items()}
-
-
-JOB_LENGTH: Final = struct.Struct("<I")
+_NAMES: Final = {b"h": "int16", b"i": "int32", b"f": "float32"}
+_LETTERS: Final = {name: letter for letter, name in _NAMES.items()}
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -38,8 +46,8 @@ class Job(msgspec.Struct, frozen=True):
         paths: Where the recording can be opened, to be tried in turn.
         device: Of the file that is meant.
         inode: Of the file that is meant.
-        wanted: ``headers`` alone; ``sound``, which is sent; or ``whole``: it is measured there, too.
-        listen_s: How much of it the meters hear; None for all.
+        wanted: ``headers`` alone; ``sound``, which is passed on; or ``whole``: it is measured there, too.
+        listen_s: How much of it the meters hear there; None for all.
     """
 
     paths: tuple[bytes, ...]
@@ -61,34 +69,33 @@ class Facts(msgspec.Struct, frozen=True, tag=True):
     probe: Probe
 
 
-class Voice(msgspec.Struct, frozen=True):
-    """A `VoiceHeard`; the probabilities as little-endian float32."""
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """How decoding went: what follows the last block of a pass whose sound was passed on."""
+
+    ending: Ending
+
+
+class Speech(msgspec.Struct, frozen=True, tag=True):
+    """A `SpeechHeard`, the probabilities as little-endian float32: the last of a pass whose sound was passed on."""
 
     probabilities: bytes
     window_s: float
-    measurements: dict[str, float]
+    voice_like_s: float
 
     @classmethod
-    def of(cls, heard: VoiceHeard) -> Self:
+    def of(cls, heard: SpeechHeard) -> Self:
         """As it is sent."""
-        return cls(heard.track.probabilities.astype("<f4").tobytes(), heard.track.window_s, heard.measurements)
+        track = heard.track
+        return cls(track.probabilities.astype("<f4").tobytes(), track.window_s, heard.voice_like_s)
 
-    def heard(self) -> VoiceHeard:
+    def heard(self) -> SpeechHeard:
         """As it was."""
         import numpy as np
 
-        from preflight.meters.bridge import VoiceHeard
-        from preflight.meters.speech import SpeechTrack
+        from preflight.meters.speech import SpeechHeard, SpeechTrack
 
         probabilities = np.frombuffer(self.probabilities, "<f4").astype(np.float32, copy=False)
-        return VoiceHeard(SpeechTrack(probabilities, self.window_s), self.measurements)
-
-
-class Ended(msgspec.Struct, frozen=True, tag=True):
-    """How decoding went, and what the voice was heard to be: the last of a pass whose sound was sent."""
-
-    ending: Ending
-    voice: Voice | None
+        return SpeechHeard(SpeechTrack(probabilities, self.window_s), self.voice_like_s)
 
 
 class Measured(msgspec.Struct, frozen=True, tag=True):
@@ -115,25 +122,37 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     lines: tuple[str, ...]
 
 
-Message = Headers | Facts | Ended | Measured | StillAtWork | Refused | Failed
+Message = Headers | Facts | Ended | Speech | Measured | StillAtWork | Refused | Failed
 _DECODER: Final = msgspec.msgpack.Decoder(Message)
 
 
 def write_message(descriptor: int, message: Message) -> None:
     """Send `message`."""
     content = msgspec.msgpack.encode(message)
-    _write(descriptor, HEADER.pack(TEXT, len(content), b" ", 0, 0))
-    _write(descriptor, content)
+    _write(descriptor, ANSWER.pack(TEXT, len(content), b" ", 0, 0) + content)
 
 
-def write_sound(descriptor: int, block: Stored) -> None:
-    """Send a block of shape (frames, channels)."""
+def write_sound(descriptor: int, ring: Ring | None, block: Stored) -> None:
+    """Pass a block of shape (frames, channels) on, through the next slot of `ring`, or without one through the pipe."""
+    import numpy as np
+
     is_planar = not block.flags.c_contiguous
     samples = block.T if is_planar else block
-    if not samples.flags.c_contiguous:
-        samples = samples.copy()
-    _write(descriptor, HEADER.pack(SOUND, samples.nbytes, _NUMBERS[block.dtype.name], is_planar, block.shape[1]))
-    _write(descriptor, samples.data.cast("B"))
+    head = ANSWER.pack(SOUND, samples.nbytes, _LETTERS[block.dtype.name], is_planar, block.shape[1])
+    if ring is None:
+        _write(descriptor, head)
+        _write(descriptor, np.ascontiguousarray(samples).data.cast("B"))
+        return
+    np.frombuffer(ring.next_slot(samples.nbytes), samples.dtype).reshape(samples.shape)[:] = samples
+    _write(descriptor, head)
+
+
+def read_sound(content: memoryview, number: bytes, channels: int, *, is_planar: bool) -> Stored:
+    """The block in `content`, of shape (frames, channels); raises ValueError or KeyError for what is none."""
+    import numpy as np
+
+    samples = np.frombuffer(content, _NAMES[number])
+    return samples.reshape(channels, -1).T if is_planar else samples.reshape(-1, channels)
 
 
 def _write(descriptor: int, content: bytes | memoryview) -> None:
@@ -146,11 +165,3 @@ def read_message(content: memoryview) -> Message:
     """The message in `content`; raises `msgspec.MsgspecError` for what is none."""
     message: Message = _DECODER.decode(content)
     return message
-
-
-def read_sound(content: memoryview, number: bytes, channels: int, *, is_planar: bool) -> Stored:
-    """The block in `content`, of shape (frames, channels); raises ValueError or KeyError for what is none."""
-    import numpy as np
-
-    samples = np.frombuffer(content, _NAMES[number])
-    return samples.reshape(channels, -1).T if is_planar else samples.reshape(-1, channels)

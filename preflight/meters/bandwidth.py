@@ -11,7 +11,7 @@ from preflight.meters.decibels import levels_db
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.meters.grid import Chunk, Grid, Spectra
+    from preflight.meters.grid import Chunk, Grid
 
 _BAND_HZ: Final = 100.0
 _EVERY: Final = 2
@@ -49,10 +49,10 @@ class BandwidthMeter:
         self._counts = np.zeros(_CLASSES, np.int64)
         self._sums = np.zeros((_CLASSES, 3, self._bands))
 
-    def add(self, chunk: Chunk, mixed: Spectra) -> None:
-        """Take the next chunk and its `mixed_spectra`."""
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
         whole = chunk.filled // chunk.grid.row
-        rows = mixed[(-chunk.first_row) % _EVERY : whole : _EVERY]
+        rows = chunk.mixed_spectra[(-chunk.first_row) % _EVERY : whole : _EVERY]
         if not len(rows):
             return
         # a Hann window, as the sum of three bins; without it the low end would leak over the high end

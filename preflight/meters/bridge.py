@@ -1,10 +1,10 @@
-"""All meters on one pass over the sound, in two halves that can be in two processes."""
+"""All meters on one pass over the sound."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from preflight.decoded import Heard
 from preflight.meters import hum, speech
 from preflight.meters.bandwidth import BandwidthMeter
 from preflight.meters.channels import ChannelMeter
@@ -12,92 +12,65 @@ from preflight.meters.clipping import ClippingMeter
 from preflight.meters.downmix import Downmix
 from preflight.meters.dropouts import DropoutMeter
 from preflight.meters.loudness import LoudnessMeter
+from preflight.meters.noise import speech_levels
 from preflight.meters.true_peak import TruePeakMeter
 
 if TYPE_CHECKING:
     from preflight.meters.grid import Chunk, Grid
-    from preflight.meters.speech import SpeechTrack
-    from preflight.report import Span
+    from preflight.meters.levels import LevelMeter
 
 
-@dataclass(frozen=True)
-class VoiceHeard:
-    """What the meters found that listen to the mix of the channels.
-
-    Attributes:
-        track: Probability of speech over time.
-        measurements: By name.
-    """
-
-    track: SpeechTrack
-    measurements: dict[str, float]
-
-
-class VoiceBridge:
-    """The meters that listen to the mix of the channels: speech, hum, bandwidth.
+class Bridge:
+    """The meters that say how one or two channels sound.
 
     Args:
         grid: Of the recording.
-    """
-
-    def __init__(self, grid: Grid) -> None:
-        self._speech, self._hum, self._bandwidth = speech.SpeechMeter(grid), hum.HumMeter(grid), BandwidthMeter(grid)
-        self._for_speech = Downmix(grid, speech.SAMPLES_PER_FRAME)
-        self._for_hum = Downmix(grid, hum.SAMPLES_PER_FRAME)
-
-    def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
-        mixed = chunk.mixed_spectra()
-        self._bandwidth.add(chunk, mixed)
-        self._speech.add(self._for_speech.add(chunk, mixed))
-        self._hum.add(self._for_hum.add(chunk, mixed))
-
-    def result(self) -> VoiceHeard:
-        """What was found, when all chunks were given."""
-        self._speech.end()
-        self._hum.end()
-        meters = self._bandwidth, self._hum, self._speech
-        measurements = {name: value for meter in meters for name, value in meter.measurements().items()}
-        return VoiceHeard(self._speech.track(), measurements)
-
-
-@dataclass(frozen=True)
-class WaveHeard:
-    """What the meters found that listen to each channel.
-
-    Attributes:
-        measurements: By name.
-        clipped: Where samples are clipped.
-        dropouts: Where sound is missing or doubled.
-        clicks: Single samples that lie outside the wave.
-    """
-
-    measurements: dict[str, float]
-    clipped: tuple[Span, ...]
-    dropouts: tuple[Span, ...]
-    clicks: tuple[Span, ...]
-
-
-class WaveBridge:
-    """The meters that listen to each channel: loudness, true peak, clipping, dropouts, channels.
-
-    Args:
-        grid: Of the recording.
+        ear: Who listens for speech.
         coarse: Whether the samples have 8 bits or are companded.
     """
 
-    def __init__(self, grid: Grid, *, coarse: bool = False) -> None:
+    def __init__(self, grid: Grid, ear: speech.Ear, *, coarse: bool = False) -> None:
+        self._rate = grid.sample_rate_hz
+        self._samples = 0
+        self._ear, self._hum = ear, hum.HumMeter(grid)
+        self._for_ear, self._for_hum = (Downmix(grid, kind.SAMPLES_PER_FRAME) for kind in (speech, hum))
         self._clipping = ClippingMeter(grid, coarse=coarse)
         self._dropouts = DropoutMeter(grid, coarse=coarse)
-        others = LoudnessMeter(grid), TruePeakMeter(grid), ChannelMeter(grid)
+        others = LoudnessMeter(grid), TruePeakMeter(grid), ChannelMeter(grid), BandwidthMeter(grid)
         self._meters = (*others, self._clipping, self._dropouts)
+
+    @property
+    def seconds(self) -> float:
+        """How much they have heard."""
+        return self._samples / self._rate
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
+        self._samples += chunk.filled
+        self._ear.add(self._for_ear.add(chunk))  # first: it may have a core of its own
+        self._hum.add(self._for_hum.add(chunk))
         for meter in self._meters:
             meter.add(chunk)
 
-    def result(self) -> WaveHeard:
-        """What was found, when all chunks were given."""
-        measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
-        return WaveHeard(measurements, self._clipping.spans(), self._dropouts.spans(), self._dropouts.clicks())
+    def heard(self, levels: LevelMeter) -> Heard | None:
+        """What was found, when all chunks were given; None where there was none.
+
+        Args:
+            levels: Has heard the same.
+        """
+        if not self._samples:
+            return None
+        self._hum.end()
+        voice = self._ear.heard()
+        talk = speech_levels(levels, voice.track, self.seconds)
+        measurements = {
+            name: value for meter in (*self._meters, self._hum) for name, value in meter.measurements().items()
+        }
+        return Heard(
+            seconds=self.seconds,
+            measurements={**measurements, "voice_like_s": voice.voice_like_s, **talk.measurements},
+            speech=talk.speech,
+            clipped=self._clipping.spans(),
+            dropouts=self._dropouts.spans(),
+            clicks=self._dropouts.clicks(),
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from preflight.meters.grid import FRAMES_PER_ROW
 
 if TYPE_CHECKING:
-    from preflight.meters.grid import Chunk, Grid, Samples, Spectra
+    from preflight.meters.grid import Chunk, Grid, Samples
 
 _TAPER: Final = 0.1
 """The upper part of the band over which it fades: a sharp edge would ring on longer than a row's lead."""
@@ -35,14 +35,9 @@ class Downmix:
         self._response = np.asarray(self._length * (0.5 - 0.5 * np.cos(np.pi * fade)), np.complex64)
         self._is_first = True
 
-    def add(self, chunk: Chunk, mixed: Spectra) -> Samples:
-        """The next samples; they lag behind the chunk's by half a lead, until the last chunk.
-
-        Args:
-            chunk: The rows.
-            mixed: Their `mixed_spectra`.
-        """
-        rows = np.fft.irfft(mixed[:, : len(self._response)] * self._response, n=self._length)[
+    def add(self, chunk: Chunk) -> Samples:
+        """The next samples; they lag behind the chunk's by half a lead, until the last chunk."""
+        rows = np.fft.irfft(chunk.mixed_spectra[:, : len(self._response)] * self._response, n=self._length)[
             :, self._ahead : self._ahead + self._row
         ]
         samples = np.asarray(rows.reshape(-1), np.float32)

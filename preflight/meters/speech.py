@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from preflight.meters.grid import Grid
 from preflight.meters.silero import WINDOW, Detector
 from preflight.meters.spans import merged, true_runs
 from preflight.meters.voicing import VoicingMeter
@@ -14,7 +15,7 @@ from preflight.meters.voicing import VoicingMeter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.meters.grid import Grid, Samples
+    from preflight.meters.grid import Samples
     from preflight.report import Span
 
 SAMPLES_PER_FRAME: Final = 160
@@ -46,15 +47,38 @@ class SpeechTrack:
         return tuple(span for span in spans if span[1] - span[0] >= _SHORTEST_S)
 
 
+@dataclass(frozen=True)
+class SpeechHeard:
+    """What the detector found.
+
+    Attributes:
+        track: Probability of speech over time.
+        voice_like_s: Seconds that sound like a voice although the detector hears none.
+    """
+
+    track: SpeechTrack
+    voice_like_s: float
+
+
+class Ear(Protocol):
+    """Who listens for speech: a `SpeechMeter`, here or in another process."""
+
+    def add(self, samples: Samples) -> None:
+        """Take the next samples of the downmix at `SAMPLES_PER_FRAME`."""
+
+    def heard(self) -> SpeechHeard:
+        """What was found, when all samples were given."""
+
+
 class SpeechMeter:
     """Probability of speech every 32 ms, and what sounds like a voice where the detector hears none.
 
     Args:
-        grid: Of the recording.
+        sample_rate_hz: Of the recording, not of the downmix.
     """
 
-    def __init__(self, grid: Grid) -> None:
-        self._window_s = WINDOW / SAMPLES_PER_FRAME * grid.frame_s
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._window_s = WINDOW / SAMPLES_PER_FRAME * Grid.at(sample_rate_hz, 1).frame_s
         self._detector = Detector()
         self._rest = np.empty(0, np.float32)
         self._found: list[Samples] = []
@@ -68,26 +92,19 @@ class SpeechMeter:
         for start in range(0, whole, _BATCH * WINDOW):
             self._take(wave[start : start + _BATCH * WINDOW].reshape(_BATCH, WINDOW))
 
-    def end(self) -> None:
-        """Take what is left, filled up with zeros to a whole window."""
+    def heard(self) -> SpeechHeard:
+        """What was found, when all samples were given; the last window is filled up with zeros."""
         if len(self._rest):
             count = -(-len(self._rest) // WINDOW)
             self._take(np.pad(self._rest, (0, count * WINDOW - len(self._rest))).reshape(count, WINDOW))
             self._rest = self._rest[:0]
+        found = np.concatenate(self._found) if self._found else np.empty(0, np.float32)
+        return SpeechHeard(SpeechTrack(found, self._window_s), round(self._voicing.voiced_s(), 2))
 
     def _take(self, windows: Samples) -> None:
         found = self._detector.probabilities(windows)
         self._found.append(found)
         self._voicing.add(windows, found < _OFF)
-
-    def track(self) -> SpeechTrack:
-        """What was heard so far."""
-        found = np.concatenate(self._found) if self._found else np.empty(0, np.float32)
-        return SpeechTrack(found, self._window_s)
-
-    def measurements(self) -> dict[str, float]:
-        """``voice_like_s``: seconds that sound like a voice although the detector hears none."""
-        return {"voice_like_s": round(self._voicing.voiced_s(), 2)}
 
 
 def hysteresis(probabilities: Samples) -> NDArray[np.bool_]:

@@ -18,13 +18,13 @@ FAULTS = {
     "hang in C": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5); sum(itertools.repeat(0))",
     "memory": "bytearray(1 << 30)",
     "garbage": "os.write(answers, b'?' * 5000); time.sleep(9)",
-    "too long": "os.write(answers, wire.HEADER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
-    "broken text": "os.write(answers, wire.HEADER.pack(wire.TEXT, 3, b' ', 0, 0) + b'???'); time.sleep(9)",
-    "odd sound": "os.write(answers, wire.HEADER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
+    "too long": "os.write(answers, wire.ANSWER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
+    "broken text": "os.write(answers, wire.ANSWER.pack(wire.TEXT, 3, b' ', 0, 0) + b'???'); time.sleep(9)",
+    "odd sound": "os.write(answers, wire.ANSWER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
 }
 START = """
 import itertools, os, signal, sys, time
-sys.path[:] = sys.argv[1:]
+sys.path[:] = sys.argv[2:]
 from preflight.decode import Decoder
 from preflight.isolation import child, wire
 decode = Decoder.stored_blocks
@@ -37,7 +37,7 @@ def stored_blocks(decoder):
     yield first
     {fault}
 Decoder.stored_blocks = stored_blocks
-child.main()
+child.main(sys.argv[1])
 """
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from preflight.decoded import Ending
 from preflight.measuring import listen
+from preflight.meters.speech import SpeechMeter
 from preflight.probe import Probe
 from preflight.profile import DEFAULT
 from preflight.rules import Subject
@@ -28,14 +29,12 @@ BLOCK: Final = 48_000
 class SoundPass:
     """A pass over `sound`, (frames,) or (frames, channels), in blocks of `block` frames."""
 
-    hears_voice = False
-    voice = None
-
     def __init__(self, sound: Sound, rate: int, codec: str = "pcm_f32le", block: int = BLOCK) -> None:
         self._sound = np.atleast_2d(sound.T).T
         self._block = block
         self.probe = Probe("wav", codec, rate, self._sound.shape[1])
         self.ending = Ending(len(sound) / rate)
+        self.ear = SpeechMeter(rate)
 
     def blocks(self) -> Iterator[Sound]:
         for start in range(0, len(self._sound), self._block):

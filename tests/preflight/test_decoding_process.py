@@ -157,7 +157,7 @@ def test_a_relative_path_after_the_folder_was_changed(tmp_path: Path, monkeypatc
 
 HARMED = """
 import os, signal, sys
-sys.path[:] = sys.argv[1:]
+sys.path[:] = sys.argv[2:]
 from preflight.decode import Decoder
 from preflight.isolation import child
 decode, served = Decoder.stored_blocks, []
@@ -167,7 +167,7 @@ def stored_blocks(decoder):
     served.append(decoder)
     yield from decode(decoder)
 Decoder.stored_blocks = stored_blocks
-child.main()
+child.main(sys.argv[1])
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_the_blocks_and_the_process_make_no_difference(
 ) -> None:
     path = FIXTURES / name
     by_sound, apart = examine(path).subject, examine(path, whole=True).subject
-    monkeypatch.setattr("preflight.decode._BLOCK_SAMPLES", block_samples)
+    monkeypatch.setattr("preflight.limits.BLOCK_SAMPLES", block_samples)
     with Source.open(path) as source:
         here = PassHere(source)
         decoded, _ = listen(here, 300.0)
@@ -72,6 +73,16 @@ def test_where_no_process_can_be_started_the_report_is_the_same(name: str, monke
     end_all()
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert preflight.check(FIXTURES / name) == apart
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there is no shared memory here anyway")
+@pytest.mark.parametrize("name", ["good.wav", "stereo.m4a", "good.mp3"])
+def test_where_no_memory_can_be_shared_the_report_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = preflight.check(FIXTURES / name)
+    end_all()
+    monkeypatch.delattr(os, "memfd_create")
+    assert preflight.check(FIXTURES / name) == shared
+    end_all()
 
 
 def test_many_at_a_time_make_no_difference() -> None:
