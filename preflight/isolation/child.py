@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import sys
@@ -69,11 +70,15 @@ def main(memory: str) -> None:
     if not _has_request():  # the sender of the first job still imports its own
         for name in ("preflight.passing", "preflight.meters.speech"):
             import_module(name)
-    with contextlib.suppress(BrokenPipeError, EOFError):  # nobody is there any more
+    with contextlib.suppress(BrokenPipeError, _NobodyAsks):
         while True:
             kind, content = _next_request()
             if kind == JOB:  # anything else was meant for a recording that could not be read to its end
                 _answer(msgspec.msgpack.decode(content, type=Job), answers, ring)
+
+
+class _NobodyAsks(Exception):
+    """The process that asks is gone."""
 
 
 def _has_request() -> bool:
@@ -90,16 +95,12 @@ def _read(count: int) -> memoryview:
     done = 0
     while done < count:
         if not (got := os.readv(0, [room[done:]])):
-            raise EOFError
+            raise _NobodyAsks
         done += got
     return room
 
 
 def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits
-        return
     kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
     _, highest = resource.getrlimit(kind)
     limit = MEMORY_BYTES if highest == resource.RLIM_INFINITY else min(MEMORY_BYTES, highest)
@@ -118,7 +119,7 @@ def _answer(job: Job, answers: int, ring: Ring | None) -> None:
     except MemoryError:
         problem = DecoderFailed("decoding it takes more memory than any recording needs", "export it again")
         write_message(answers, Refused(problem.kind, problem.message, problem.hint))
-    except (BrokenPipeError, EOFError):
+    except (BrokenPipeError, _NobodyAsks):
         raise
     except Exception as error:  # noqa: BLE001 - told to the other process, where it is raised
         frames = traceback.extract_tb(error.__traceback__)
@@ -162,7 +163,6 @@ def _sound(source: Source, _job: Job, answers: int, ring: Ring | None) -> None:
     from preflight.passing import PassHere
 
     keep_memory()
-
     sound = _Timed(PassHere(source))
     write_message(answers, Facts(sound.probe))
     listener = _Listener(sound)
@@ -247,5 +247,4 @@ class _Timed:
 
 
 def _allow_more_time(seconds: float = CPU_S_WITHOUT_SOUND) -> None:
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
