@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import mmap
 import os
 from typing import TYPE_CHECKING, Final
@@ -50,7 +51,12 @@ def shared_memory() -> Iterator[int | None]:
     if not hasattr(os, "memfd_create"):
         yield None
         return
-    descriptor = os.memfd_create("preflight")
+    low = os.memfd_create("preflight")
+    try:
+        # not one that stands for a standard stream in the process it is passed to
+        descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(low)
     try:
         yield descriptor if _has_room(descriptor) else None
     finally:
