@@ -183,7 +183,7 @@ def test_mp3_joined_of_the_same_rate_is_whole(tmp_path: Path) -> None:
 
 def test_measured_in_known_sound(tmp_path: Path) -> None:
     path = tmp_path / "sine.wav"
-    sine = np.sin(np.arange(RATE * 12) * (2 * np.pi * 1000 / RATE)).astype(np.float32) / 2
+    sine = (np.sin(np.arange(RATE * 12) * (2 * np.pi * 1000 / RATE)) / 2).astype(np.float32)
     path.write_bytes(wav(sine, subtype="FLOAT"))
     measured = preflight.check(path).measurements
     assert measured["rms_dbfs"] == pytest.approx(-9.03, abs=0.01)
