@@ -116,6 +116,7 @@ _BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STOR
 _BY_KIND = {
     "bad-output": Status.USAGE,
     "bad-profile": Status.USAGE,
+    "bad-wish": Status.USAGE,
     "output-exists": Status.USAGE,
     "cannot-write": Status.USAGE,
     "bad-setting": Status.USAGE,

@@ -61,7 +61,8 @@ def _try_decoders() -> str:
 
     from preflight import check
     from preflight.repair.encoding import encode
-    from preflight.repair.planning import Container, Target
+    from preflight.repair.targets import Target
+    from preflight.repair.wishes import Container
 
     rate = 16_000
     tone = (0.1 * np.sin(np.arange(rate) * 0.1)).astype(np.float32)[:, np.newaxis]

@@ -76,7 +76,7 @@ def prepare(
     from preflight import CannotFix
     from preflight.checking import examine
 
-    examination = examine(path, role=role, prompt_text=prompt_text, profile=profile)
+    examination = examine(path, role=role, prompt_text=prompt_text, to_its_end=True, profile=profile)
     report = examination.report
     observer.step("check", f"{report.path}: {report.verdict}")
     for finding in report.findings:
@@ -95,10 +95,11 @@ def prepare(
         fixed = mend(path, target, examination)
     except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
-    observer.step("fix", "; ".join(fixed.steps))
+    changes = tuple(edit.what for edit in fixed.edits)
+    observer.step("fix", "; ".join(changes))
     if fixed.after is None or fixed.path is None:
         raise _refused(report)
-    return Sendable(fixed.after, fixed.path, fixed.steps)
+    return Sendable(fixed.after, fixed.path, changes)
 
 
 def _refused(report: Report) -> TakeRefused:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from preflight.errors import (
         BadOutput,
         BadProfile,
+        BadWish,
         CannotFix,
         CannotOpen,
         CannotWrite,
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
         PreflightError,
     )
     from preflight.profile import PROFILES, Profile, load_profile
-    from preflight.repair.fixing import Fixed, fix
+    from preflight.repair.edits import Edit
+    from preflight.repair.fixing import Fixed, fix, plan
+    from preflight.repair.wishes import Wishes
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
     from preflight.source import display_name
@@ -37,9 +40,11 @@ __all__ = [
     "RULES",
     "BadOutput",
     "BadProfile",
+    "BadWish",
     "CannotFix",
     "CannotOpen",
     "CannotWrite",
+    "Edit",
     "FileFacts",
     "Finding",
     "Fixed",
@@ -49,11 +54,13 @@ __all__ = [
     "Profile",
     "Report",
     "Rule",
+    "Wishes",
     "check",
     "check_many",
     "display_name",
     "fix",
     "load_profile",
+    "plan",
     "recordings_in",
 ]
 
@@ -62,6 +69,9 @@ _ROOMS = {
     "recordings_in": "walking",
     "check": "checking",
     "fix": "repair.fixing",
+    "plan": "repair.fixing",
+    "Wishes": "repair.wishes",
+    "Edit": "repair.edits",
     "Fixed": "repair.fixing",
     "Report": "report",
     "Finding": "report",

@@ -81,6 +81,7 @@ def examine(
     prompt_text: str | None = None,
     quick: bool = False,
     whole: bool = False,
+    to_its_end: bool = False,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Examination:
@@ -92,6 +93,7 @@ def examine(
         prompt_text: As in `check`.
         quick: As in `check`.
         whole: Have the other process measure, too. It takes longer for one file, and less for many at a time.
+        to_its_end: Have all of a recording heard that is too long, to choose what to keep of it.
         profile: As in `check`.
         on_progress: As in `check`; not called when `whole` or `quick`.
     """
@@ -101,7 +103,7 @@ def examine(
         name = display_name(path)
         return _examination(name, Subject("", 0, role, prompt_text, problem), None, None, profile, quick=quick)
     with source:
-        listen_s = _listening_time(role, profile)
+        listen_s = None if to_its_end else _listening_time(role, profile)
         seen = _headers(source) if quick else _sound(source, listen_s, on_progress, whole=whole)
         subject = Subject(source.suffix, source.size, role, prompt_text, seen.problem, seen.probe, seen.decoded)
         return _examination(source.name, subject, seen.levels, seen.sha256, profile, quick=quick)

@@ -190,13 +190,21 @@ class Decoder:
         try:
             packet = next(packets, None)
         except DECODER_ERRORS:
-            # as much as stood before in as many bytes
-            unread_s = position_s * (self.source.size / self._read_bytes - 1) if self._read_bytes else 0.0
-            self._add_damage(position_s, position_s + unread_s, position_s, position_s)
+            unread_s = self._unread_s(position_s)
+            if unread_s > 0:
+                self._add_damage(position_s, position_s + unread_s, position_s, position_s)
             return None
         if packet is not None and packet.pos is not None:
             self._read_bytes = max(self._read_bytes, packet.pos + packet.size)
         return packet
+
+    def _unread_s(self, position_s: float) -> float:
+        """What is missing behind `position_s`: what the header tells, or as much as stood before in as many bytes."""
+        told = self.probe.header_duration_s
+        if told is not None and position_s >= told - _NEAR_S:
+            return 0.0  # something else stands behind the sound
+        by_bytes = position_s * (self.source.size / self._read_bytes - 1) if self._read_bytes else 0.0
+        return by_bytes if told is None else told - position_s
 
     def _note_lost(self, packet: Packet[AudioStream], stream: AudioStream, position_s: float) -> None:
         base = packet.time_base or stream.time_base

@@ -72,6 +72,12 @@ class BadOutput(PreflightError):
     kind = "bad-output"
 
 
+class BadWish(PreflightError):
+    """What is asked of `fix` does not exist, or cannot be."""
+
+    kind = "bad-wish"
+
+
 class BadProfile(PreflightError):
     """A profile, or what is to change it, names something that does not exist."""
 

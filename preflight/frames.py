@@ -107,15 +107,15 @@ class Gathered:
         frame.pts = None
         self._fifo.write(frame)
         while self._fifo.samples >= self._block_frames:
-            yield _samples(self._fifo.read(self._block_frames))
+            yield samples_of(self._fifo.read(self._block_frames))
 
     def end(self) -> Iterator[Planes]:
         """Yield what is left."""
         if self._fifo is not None and self._fifo.samples:
-            yield _samples(self._fifo.read(self._fifo.samples))
+            yield samples_of(self._fifo.read(self._fifo.samples))
 
 
-def _samples(frame: AudioFrame | None) -> Planes:
+def samples_of(frame: AudioFrame | None) -> Planes:
     """The samples of a frame as float32 of shape (channels, frames), full scale at ±1."""
     if frame is None:
         raise RuntimeError("the samples that were counted are not there")

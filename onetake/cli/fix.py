@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,8 +10,12 @@ from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.cli.output import print_json
 from onetake.cli.streams import print_line
+from onetake.cli.wishing import wishes_from, wishing_options
 from onetake.errors import UsageError
 from onetake.render.text import describe_file, safe
+
+if TYPE_CHECKING:
+    from preflight import Fixed
 
 
 @click.command("fix", epilog="Example: onetake fix voice-message.ogg -o take.wav")
@@ -19,25 +23,28 @@ from onetake.render.text import describe_file, safe
 @click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
+@wishing_options
 @judging_options()
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
     """Write a version of a recording that is fit to be sent.
 
-    A recording that is ready is copied byte for byte. Sound is coded anew only where it must be, and the result is
-    checked before it gets its name.
+    A recording that is ready is copied byte for byte. Coded sound is copied, and cut between its packets, where that is
+    enough; it is coded anew only where it must be. The result is checked before it gets its name.
+
+    What changes how it sounds is only done when it is asked for by name, or with --unsafe.
     """
     import preflight
-    from preflight.repair.fixing import propose
 
     if out is None and not dry_run:
         raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
+    profile = profile_from(flags)
+    wishes = wishes_from(flags)
     try:
-        profile = profile_from(flags)
         if dry_run:
-            fixed = propose(file, out, profile=profile)
+            fixed = preflight.plan(file, out, wishes=wishes, profile=profile)
         else:
-            fixed = preflight.fix(file, out or "", force=force, profile=profile)
+            fixed = preflight.fix(file, out or "", wishes=wishes, force=force, profile=profile)
     except preflight.BadProfile:
         raise
     except preflight.PreflightError as error:
@@ -45,8 +52,16 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
         raise
     if as_json:
         print_json(fixed)
-        return
-    for step in fixed.steps or ("it is ready as it is: copy it byte for byte",):
-        print_line(safe(step))
+    else:
+        _tell(fixed)
+
+
+def _tell(fixed: Fixed) -> None:
+    import preflight
+
+    for edit in fixed.edits:
+        print_line(f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}")
+    if not fixed.edits:
+        print_line("it is ready as it is: copy it byte for byte")
     if fixed.path is not None and fixed.after is not None:
         print_line(f"{safe(preflight.display_name(fixed.path))}: {describe_file(fixed.after.file)}")

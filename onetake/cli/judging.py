@@ -48,13 +48,16 @@ def profile_from(flags: dict[str, Any]) -> Profile:
         raise BadProfile(f"there is no profile {name!r}", f"there are {', '.join(PROFILES)}, or name a TOML file")
     profile = PROFILES.get(name) or load_profile(name)
     levels = {}
-    for pair in _split(flags.pop("severity")):
+    for pair in names_in(flags.pop("severity")):
         rule, equals, level = pair.partition("=")
         if not equals:
             raise BadProfile(f"--severity {pair} names no severity", "write --severity RULE=warning")
         levels[rule] = level
-    return profile.changed(select=_split(flags.pop("select", ())), ignore=_split(flags.pop("ignore")), levels=levels)
+    return profile.changed(
+        select=names_in(flags.pop("select", ())), ignore=names_in(flags.pop("ignore")), levels=levels
+    )
 
 
-def _split(values: tuple[str, ...]) -> list[str]:
+def names_in(values: tuple[str, ...]) -> list[str]:
+    """The names in the values of a flag that can be repeated, or holds several with commas between."""
     return [part.strip() for value in values for part in value.split(",") if part.strip()]

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from preflight.decode import Block
-    from preflight.repair.planning import Container, Target
+    from preflight.repair.targets import Target
+    from preflight.repair.wishes import Container
 
 _DITHER_SEED = 1
 """Fixed, so that the same take always becomes the same file."""
+_LAME_SCALE = 0.95
+"""LAME makes everything so much quieter at a constant bit rate (its `abr_switch_map`)."""
 _CODECS: dict[str, Literal["aac", "libmp3lame"]] = {"m4a": "aac", "mp3": "libmp3lame"}
 
 
@@ -25,7 +28,7 @@ def encode(blocks: Iterator[Block], sample_rate_hz: int, file: IO[bytes], contai
     """Write `blocks` to `file`.
 
     Args:
-        blocks: Float32 arrays of shape (frames, channels), full scale at ±1.
+        blocks: Float32 arrays of shape (frames, channels of the target), full scale at ±1.
         sample_rate_hz: Of the blocks.
         file: Open for writing and seeking.
         container: What to write.
@@ -34,9 +37,6 @@ def encode(blocks: Iterator[Block], sample_rate_hz: int, file: IO[bytes], contai
     Raises:
         OSError: The disk is full or the file cannot be written.
     """
-    if target.fold is not None:
-        weights = np.asarray(target.fold, np.float32)
-        blocks = ((block @ weights)[:, np.newaxis] for block in blocks)
     if container == "wav":
         _write_wav(blocks, sample_rate_hz, file, target)
     else:
@@ -88,8 +88,9 @@ def _write_lossy(
     with open_output(file, container) as output:
         stream: AudioStream = output.add_stream(_CODECS[container], rate=target.sample_rate_hz, layout=layout)
         stream.bit_rate = target.bit_rate_bps
+        louder = 1 / _LAME_SCALE if container == "mp3" else 1.0
         for block in blocks:
-            planes = np.ascontiguousarray(np.clip(block.T, -1.0, 1.0), np.float32)
+            planes = np.ascontiguousarray(np.clip(block.T, -1.0, 1.0) * louder, np.float32)
             frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
             frame.sample_rate = sample_rate_hz
             frame.pts = None

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
+import dataclasses
 import os
 import shutil
-import tempfile
+from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
+import numpy as np
 
 from preflight import limits
 from preflight.checking import Examination, check, examine
-from preflight.errors import BadOutput, CannotFix, CannotWrite, OutputExists
+from preflight.errors import BadOutput, CannotFix
 from preflight.profile import DEFAULT, Profile
-from preflight.repair.planning import Container, Plan, convert_plan, plan
+from preflight.repair.edits import Edit
+from preflight.repair.planning import Plan, converted, decide
+from preflight.repair.wishes import SMALLEST, Wishes
+from preflight.repair.writing import CONTAINERS, is_folder, require_output, write_verified
 from preflight.report import Report, Role
 from preflight.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.decode import Block
+    from preflight.repair.wishes import Container
+    from preflight.report import Span
     from preflight.source import PathLike
 
-_CONTAINERS: dict[str, Container] = {".wav": "wav", ".mp3": "mp3", ".m4a": "m4a"}
-
-
-_COPY_MAY_DIFFER_S = 0.3
+_COPY_MAY_DIFFER_S: Final = 0.3
 """Containers tell more or less of what an encoder added at the ends: 2112 frames, and at the least 8 kHz."""
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True):
-    """What `fix` did.
+    """What `fix` did, or would do.
 
     Attributes:
         path: The file that was written; None when it was only planned.
         action: ``keep``, ``rename``, ``rewrap`` or ``convert``.
         lossless: Whether every sample that was kept is the one that was there.
-        steps: Each change, in words; empty when the bytes were copied.
+        edits: Each change; none when the bytes were copied.
         before: The report of the original.
         after: The report of the result; None when it was only planned.
     """
@@ -45,7 +50,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None
     action: str
     lossless: bool
-    steps: tuple[str, ...]
+    edits: tuple[Edit, ...]
     before: Report
     after: Report | None
 
@@ -56,13 +61,15 @@ def fix(
     *,
     role: Role = "recording",
     prompt_text: str | None = None,
+    wishes: Wishes = SMALLEST,
     force: bool = False,
     profile: Profile = DEFAULT,
 ) -> Fixed:
     """Write a version of a take that is ready to be sent.
 
-    A take that is ready is copied byte for byte. Sound is coded anew only where it must be, once, from the
-    original. The result is checked like any take before it appears under its name.
+    A take that is ready is copied byte for byte. Coded sound is copied, and cut between its packets, where that is
+    enough; it is coded anew only where it must be, once, from the original. The result is checked like any take
+    before it appears under its name.
 
     Args:
         path: The take.
@@ -70,6 +77,7 @@ def fix(
             and gets the right ending.
         role: What the take is for: a prompt clip is held against other limits, and never cut.
         prompt_text: The text spoken in a prompt clip.
+        wishes: What is wanted beyond that.
         force: Replace `out` when it exists.
         profile: Severities and thresholds of the rules; those of the contract stand.
 
@@ -81,83 +89,53 @@ def fix(
         CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name of `out`.
     """
     profile.require_contract()
-    _check_output(path, Path(os.fsdecode(out)), force=force)
-    return mend(path, out, examine(path, role=role, prompt_text=prompt_text, profile=profile), force=force)
+    require_output(path, Path(os.fsdecode(out)), force=force)
+    examination = examine(path, role=role, prompt_text=prompt_text, to_its_end=True, profile=profile)
+    return mend(path, out, examination, wishes, force=force)
 
 
-def mend(path: PathLike, out: PathLike, examination: Examination, *, force: bool = False) -> Fixed:
-    """Like `fix`, for a take that was examined already."""
+def mend(
+    path: PathLike, out: PathLike, examination: Examination, wishes: Wishes = SMALLEST, *, force: bool = False
+) -> Fixed:
+    """Like `fix`, for a take that was examined already, to its end."""
     wanted = Path(os.fsdecode(out))
-    _check_output(path, wanted, force=force)
-    to = None if _is_folder(wanted) else _CONTAINERS[wanted.suffix.lower()]
-    steps = plan(examination, to)
+    require_output(path, wanted, force=force)
+    steps = decide(examination, wishes, _ending(wanted))
     ending = limits.ACCEPTED[steps.container]
-    if _is_folder(wanted):
+    if is_folder(wanted):
         wanted = wanted / (Path(os.fsdecode(path)).stem + ending)
-        _check_output(path, wanted, force=force)
+        require_output(path, wanted, force=force)
     elif wanted.suffix.lower() != ending:
         raise BadOutput(
-            f"the take needs no new coding, so the result is {steps.container.upper()}, not {wanted.suffix}",
+            f"the result is {steps.container.upper()}, not {wanted.suffix}",
             f"name the output {wanted.with_suffix(ending).name!r}",
         )
-    return _write(path, wanted, examination, steps, force=force)
+    produce = partial(_produce, path, examination, wishes, steps)
+    steps, after = write_verified(wanted, steps.container, produce, force=force)
+    return _fixed(os.fspath(wanted), steps, examination, after)
 
 
-def propose(path: PathLike, out: PathLike | None = None, *, profile: Profile = DEFAULT) -> Fixed:
+def plan(
+    path: PathLike, out: PathLike | None = None, *, wishes: Wishes = SMALLEST, profile: Profile = DEFAULT
+) -> Fixed:
     """What `fix` would do, without writing anything; `out` need not be known yet.
 
     Raises:
         BadProfile: The profile overrules what the service itself asks for.
         CannotFix: The take cannot be made ready.
     """
-    to = _CONTAINERS.get(Path(os.fsdecode(out)).suffix.lower()) if out is not None else None
     profile.require_contract()
-    examination = examine(path, profile=profile)
-    return _fixed(None, plan(examination, to), examination, None)
+    examination = examine(path, to_its_end=True, profile=profile)
+    steps = decide(examination, wishes, None if out is None else _ending(Path(os.fsdecode(out))))
+    return _fixed(None, steps, examination, None)
 
 
-def _check_output(path: PathLike, wanted: Path, *, force: bool) -> None:
-    if _is_folder(wanted):
-        return
-    if wanted.suffix.lower() not in _CONTAINERS:
-        raise BadOutput("the output must end in .wav, .mp3 or .m4a", "name it so, or name a folder")
-    if "\0" in str(wanted):
-        raise BadOutput("the output's name holds a NUL character", "choose another name")
-    with contextlib.suppress(OSError):
-        if wanted.samefile(os.fsdecode(path)):
-            raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
-    if os.path.lexists(wanted) and not force:
-        raise OutputExists(f"{str(wanted)!r} exists already", "choose another name, or replace it with --force")
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False  # what is wrong with it shows when it is written
-
-
-def _write(path: PathLike, wanted: Path, examination: Examination, steps: Plan, *, force: bool) -> Fixed:
-    try:
-        handle, name = tempfile.mkstemp(suffix=limits.ACCEPTED[steps.container], prefix=".onetake-", dir=wanted.parent)
-    except OSError as error:
-        raise _cannot_write(error) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            steps, after = _produce(path, file, temporary, examination, steps)
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        _put_in_place(temporary, wanted, force=force)
-    except OSError as error:
-        raise _cannot_write(error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return _fixed(os.fspath(wanted), steps, examination, after)
+def _ending(wanted: Path) -> Container | None:
+    return None if is_folder(wanted) else CONTAINERS.get(wanted.suffix.lower())
 
 
 def _produce(
-    path: PathLike, file: IO[bytes], temporary: Path, examination: Examination, steps: Plan
+    path: PathLike, examination: Examination, wishes: Wishes, steps: Plan, file: IO[bytes], temporary: Path
 ) -> tuple[Plan, Report]:
     """Write and verify; where a copy of the coded sound does not verify, code it anew."""
     try:
@@ -166,7 +144,7 @@ def _produce(
     except CannotFix:
         if steps.action != "rewrap":
             raise
-    steps = convert_plan(examination, steps.container)
+    steps = converted(examination, dataclasses.replace(wishes, to=steps.container))
     file.seek(0)
     file.truncate()
     _apply(path, file, examination, steps)
@@ -178,7 +156,7 @@ def _apply(path: PathLike, file: IO[bytes], examination: Examination, steps: Pla
         if steps.action == "rewrap":
             from preflight.repair.rewrapping import rewrap
 
-            rewrap(source, file, steps.container)
+            rewrap(source, file, steps.container, steps.window)
         elif steps.action == "convert":
             _convert(source, file, examination, steps)
         else:
@@ -189,9 +167,27 @@ def _apply(path: PathLike, file: IO[bytes], examination: Examination, steps: Pla
 
 
 def _convert(source: Source, file: IO[bytes], examination: Examination, steps: Plan) -> None:
+    from preflight.repair.encoding import encode
+    from preflight.repair.sounding import sounding
+
+    facts = examination.subject.probe
+    if facts is None or steps.target is None:
+        raise CannotFix("its sound is not known", "check it first")
+    begin, end = steps.window or (0.0, float("inf"))
+    pauses = tuple(_moved(span, begin) for span in steps.sound.pauses if begin < span[0] and span[1] < end)
+    sound = dataclasses.replace(steps.sound, pauses=pauses)
+    blocks = sounding(partial(_kept, source, examination, steps), facts.sample_rate_hz, sound)
+    encode(blocks, facts.sample_rate_hz, file, steps.container, steps.target)
+
+
+def _moved(span: Span, begin: float) -> Span:
+    return span[0] - begin, span[1] - begin
+
+
+def _kept(source: Source, examination: Examination, steps: Plan) -> Iterator[Block]:
+    """The part that is kept, in as many channels as are written."""
     from preflight.decode import Decoder
     from preflight.repair.cutting import keep_window
-    from preflight.repair.encoding import encode
 
     facts, seconds = examination.subject.probe, examination.subject.duration_s
     if facts is None or seconds is None or steps.target is None:
@@ -199,7 +195,10 @@ def _convert(source: Source, file: IO[bytes], examination: Examination, steps: P
     blocks = Decoder(source, facts).blocks()
     if steps.window is not None:
         blocks = keep_window(blocks, facts.sample_rate_hz, steps.window, seconds)
-    encode(blocks, facts.sample_rate_hz, file, steps.container, steps.target)
+    if steps.target.fold is None:
+        return blocks
+    weights = np.asarray(steps.target.fold, np.float32)
+    return ((block @ weights)[:, np.newaxis] for block in blocks)
 
 
 def _verified(temporary: Path, examination: Examination, steps: Plan) -> Report:
@@ -211,7 +210,8 @@ def _verified(temporary: Path, examination: Examination, steps: Plan) -> Report:
         raise CannotFix(f"the result would not be accepted: {reasons}", "make or export another recording")
     if steps.action in ("keep", "rename") and after.file.sha256 != before.file.sha256:
         raise CannotFix("the take changed while it was copied", "wait until it is no longer written to")
-    if steps.action == "rewrap" and abs(_seconds(after) - _seconds(before)) > _COPY_MAY_DIFFER_S:
+    expected = _seconds(before) if steps.window is None else steps.window[1] - steps.window[0]
+    if steps.action == "rewrap" and abs(_seconds(after) - expected) > _COPY_MAY_DIFFER_S:
         raise CannotFix("its coded sound cannot be copied whole", "convert it")
     return after
 
@@ -220,48 +220,14 @@ def _seconds(report: Report) -> float:
     return report.file.duration_s or 0.0
 
 
-def _put_in_place(temporary: Path, wanted: Path, *, force: bool) -> None:
-    if force:
-        temporary.replace(wanted)
-    else:
-        try:
-            os.link(temporary, wanted)  # unlike a rename, a link never replaces a file
-        except FileExistsError:
-            raise OutputExists(f"{str(wanted)!r} exists already", "choose another name") from None
-        except OSError:
-            # a file system without links; the name was free when it was looked at
-            temporary.replace(wanted)
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(wanted.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def _cannot_write(error: OSError) -> CannotWrite:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return CannotWrite("the disk is full, or a size limit was reached", "free some space, or write elsewhere")
-    if error.errno == errno.ENOENT:
-        return CannotWrite("the folder to write to does not exist", "create it first")
-    reason = (error.strerror or str(error)).lower()
-    return CannotWrite(f"the output could not be written: {reason}", "check the folder and its permissions")
-
-
 def _fixed(path: str | None, steps: Plan, examination: Examination, after: Report | None) -> Fixed:
-    window_only = steps.target is not None and not steps.target.dither and not steps.target.fold
-    exact = steps.action != "convert" or (steps.container == "wav" and window_only)
+    target = steps.target
+    is_as_it_was = target is not None and not target.dither and not target.fold and not steps.sound.computes
     return Fixed(
         path=path,
         action=steps.action,
-        lossless=exact,
-        steps=steps.steps,
+        lossless=steps.action != "convert" or (steps.container == "wav" and is_as_it_was),
+        edits=steps.edits,
         before=examination.report,
         after=after,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,19 +48,30 @@ def last_cut_before(pauses: list[Span], end_s: float) -> float | None:
 
     Of the pauses in the last ten seconds the last that is nearly as long as the longest: there a sentence ends. Else
     the last one before.
+
+    Args:
+        pauses: In order.
+        end_s: When to stop at the latest.
     """
-    usable = [pause for pause in pauses if pause[0] + _KEEP_CLEAR_S <= end_s and pause[0] > 0]
+    count = bisect_right(pauses, end_s, key=lambda pause: pause[0] + _KEEP_CLEAR_S)
+    first = bisect_left(pauses, end_s - _SEARCH_BACK_S, hi=count, key=lambda pause: pause[1])
+    usable = [pause for pause in pauses[min(first, max(0, count - 1)) : count] if pause[0] > 0]
     if not usable:
         return None
-    late = [pause for pause in usable if pause[1] >= end_s - _SEARCH_BACK_S]
-    longest = max((pause[1] - pause[0] for pause in late), default=0.0)
-    start, end = [pause for pause in late or usable if pause[1] - pause[0] >= _NEARLY * longest][-1]
+    longest = max(pause[1] - pause[0] for pause in usable)
+    start, end = [pause for pause in usable if pause[1] - pause[0] >= _NEARLY * longest][-1]
     return min((start + end) / 2, end_s)
 
 
 def first_cut_after(pauses: list[Span], start_s: float) -> float | None:
-    """The earliest moment to begin, at or after `start_s`; None when no pause comes after it."""
-    for start, end in pauses:
-        if end - _KEEP_CLEAR_S >= start_s:
-            return max((start + end) / 2, start_s)
-    return None
+    """The earliest moment to begin, at or after `start_s`; None when no pause comes after it.
+
+    Args:
+        pauses: In order.
+        start_s: When to begin at the earliest.
+    """
+    number = bisect_left(pauses, start_s, key=lambda pause: pause[1] - _KEEP_CLEAR_S)
+    if number == len(pauses):
+        return None
+    start, end = pauses[number]
+    return max((start + end) / 2, start_s)

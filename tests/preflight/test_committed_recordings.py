@@ -127,7 +127,7 @@ def test_fixing_twice_is_fixing_once(name: str, tmp_path: Path) -> None:
 def test_what_is_ready_is_copied_byte_for_byte(name: str, tmp_path: Path) -> None:
     out = tmp_path / f"copy{Path(name).suffix}"
     fixed = preflight.fix(FIXTURES / name, out)
-    assert (fixed.action, fixed.lossless, fixed.steps) == ("keep", True, ())
+    assert (fixed.action, fixed.lossless, fixed.edits) == ("keep", True, ())
     assert out.read_bytes() == (FIXTURES / name).read_bytes()
 
 

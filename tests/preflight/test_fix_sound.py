@@ -45,7 +45,7 @@ def test_too_long_is_cut_inside_a_pause_and_otherwise_untouched(long_take: Path,
     assert np.array_equal(kept[:-FADE], given[: len(kept) - FADE])
     for near in (given[len(kept) - CLEAR : len(kept)], given[len(kept) :]):
         assert level_dbfs(near) < NOISE_DBFS + 3
-    assert "cut at a pause" in fixed.steps[0]
+    assert "cut at a pause" in fixed.edits[0].what
 
 
 def test_a_long_mp3_is_cut_the_same_way(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_channels_that_carry_sound_are_folded_at_full_strength(tmp_path: Path) -
     sound = talk(12)
     path.write_bytes(wav(np.stack([sound, sound, sound * 0, sound * 0], axis=1)))
     fixed = mended(path, out)
-    assert "fold 4 channels down to one" in fixed.steps
+    assert "fold 4 channels down to one" in [edit.what for edit in fixed.edits]
     assert not fixed.lossless
     again, _ = soundfile.read(out, dtype="float32")
     assert np.abs(again - sound).max() < 2**-14

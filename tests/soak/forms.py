@@ -39,9 +39,9 @@ _BY_FFMPEG: Final = (
 _SAME_EVERY_TIME: Final = {"fflags": "+bitexact"}
 
 
-def made() -> Mapping[str, bytes]:
-    """Three seconds of speech in each form, by name."""
-    talk = making.talk(_SECONDS)
+def made(seconds: float = _SECONDS) -> Mapping[str, bytes]:
+    """Some seconds of speech in each form, by name."""
+    talk = making.talk(seconds)
     forms = {
         f"{subtype.lower()}.{form.lower()}": making.wav(talk, subtype=subtype, form=form)
         for form, subtype in _BY_LIBSNDFILE

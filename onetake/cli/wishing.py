@@ -1,0 +1,67 @@
+"""Options that say what is wanted of a mended recording."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from onetake.cli.judging import names_in
+
+if TYPE_CHECKING:
+    from preflight import Wishes
+
+_EDITS: Final = "trim-silence, mono, shorten-pauses, remove-dc, notch-hum, high-pass"
+
+
+class _Moment(click.ParamType):  # type: ignore[type-arg]
+    """Seconds, or minutes and seconds, or hours too: 75, 1:15, 0:01:15.5."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", value):
+            self.fail(f"{value!r} is no time; write 75, 1:15 or 0:01:15.5", param, ctx)
+        seconds = 0.0
+        for part in value.split(":"):
+            seconds = 60 * seconds + float(part)
+        return seconds
+
+
+def wishing_options(function: Any) -> Any:
+    """Flags that `wishes_from` understands."""
+    moment = _Moment()
+    options = [
+        click.option("--to", type=click.Choice(["wav", "m4a", "mp3"]), help="The format to write."),
+        click.option(
+            "--keep",
+            type=click.Choice(["best", "start", "longest-run"]),
+            default="best",
+            help="Of what is too long: the most clean speech, its start, or the longest talk.",
+        ),
+        click.option("--from", "start_s", type=moment, metavar="TIME", help="Keep what comes from here, e.g. 1:15."),
+        click.option("--until", "end_s", type=moment, metavar="TIME", help="Keep what comes until here."),
+        click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="Bring it there, e.g. -20."),
+        click.option("--limit", is_flag=True, help="Limit peaks at -3 dBTP for that, else the gain stops there."),
+        click.option("--edit", multiple=True, metavar="NAME", help=f"{_EDITS} (repeatable, or a,b)."),
+        click.option("--unsafe", is_flag=True, help="Every edit that answers a finding."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def wishes_from(flags: dict[str, Any]) -> Wishes:
+    """What the flags ask for; they are taken out of `flags`.
+
+    Raises:
+        preflight.BadWish: It cannot be.
+    """
+    from preflight import Wishes
+
+    edits = frozenset(names_in(flags.pop("edit")))
+    names = ("to", "keep", "start_s", "end_s", "loudness_lufs", "limit", "unsafe")
+    return Wishes(edits=edits, **{name: flags.pop(name) for name in names})

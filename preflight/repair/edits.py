@@ -1,0 +1,143 @@
+"""Each change to a recording, as it is told before it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from preflight.repair.wishes import KINDS
+from preflight.wording import clock
+
+if TYPE_CHECKING:
+    from preflight.checking import Examination
+    from preflight.probe import Probe
+    from preflight.repair.targets import Target
+    from preflight.repair.wishes import Container
+    from preflight.report import Span
+
+HIGH_PASS_HZ: Final = 80.0
+"""Below the lowest speaking voice; speech recorders and mixers cut there."""
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """One change.
+
+    Attributes:
+        name: What it is, e.g. ``cut``, ``rewrap``, ``convert``, ``gain``.
+        rule: The finding that it answers; empty where it was asked for, or where another edit needs it.
+        what: The change, in words.
+        safe: Whether nothing audible is lost.
+        seconds: By how much the recording gets longer.
+        db: By how much it gets louder; None when that shows only when it is measured.
+    """
+
+    name: str
+    rule: str
+    what: str
+    safe: bool
+    seconds: float = 0.0
+    db: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class SoundEdits:
+    """What is computed on the way from decoder to encoder.
+
+    Attributes:
+        remove_dc: Whether the mean of each channel is taken away.
+        high_pass_hz: Below this, sound is taken out; None for nothing.
+        hum_hz: The mains whose lines are taken out; None for none.
+        pauses: What is cut out of long pauses, as spans of the decoded sound.
+        loudness_lufs: What it is brought to; None to leave it.
+        limit: Whether peaks may be limited for that.
+    """
+
+    remove_dc: bool = False
+    high_pass_hz: float | None = None
+    hum_hz: float | None = None
+    pauses: tuple[Span, ...] = ()
+    loudness_lufs: float | None = None
+    limit: bool = False
+
+    @property
+    def computes(self) -> bool:
+        """Whether samples get other values."""
+        return self.remove_dc or any(what is not None for what in (self.high_pass_hz, self.hum_hz, self.loudness_lufs))
+
+
+UNCHANGED: Final = SoundEdits()
+
+
+def cut_edits(
+    examination: Examination, window: Span | None, seconds: float, *, is_given: bool, is_trimmed: bool
+) -> list[Edit]:
+    """What `window` of `seconds` leaves out; `is_given` by hand, or `is_trimmed` of the silence at its ends."""
+    if window is None:
+        return []
+    errors = [finding.rule for finding in examination.report.errors]
+    why = next((rule for rule in ("too-long", "damaged") if rule in errors), "")
+    if not why and not is_given:
+        why = "edge-silence" if is_trimmed else "too-long"
+    where = "as you said" if is_given else "cut at a pause"
+    return [
+        Edit(
+            name="trim-silence" if why == "edge-silence" else "cut",
+            rule=why,
+            what=f"keep {clock(window[0])} to {clock(window[1])} of {clock(seconds)}, {where}",
+            safe=why == "edge-silence",
+            seconds=round(window[1] - window[0] - seconds, 3),
+        )
+    ]
+
+
+def edits_of_sound(examination: Examination, sound: SoundEdits) -> list[Edit]:
+    """What is computed."""
+    names = {
+        "remove-dc": sound.remove_dc,
+        "high-pass": sound.high_pass_hz is not None,
+        "notch-hum": sound.hum_hz is not None,
+        "shorten-pauses": bool(sound.pauses),
+    }
+    lost = -round(sum(end - start for start, end in sound.pauses), 3)
+    edits = [
+        Edit(
+            name=name,
+            rule=next(iter(KINDS[name].rules), ""),
+            what=KINDS[name].what,
+            safe=KINDS[name].is_safe,
+            seconds=lost if name == "shorten-pauses" else 0.0,
+        )
+        for name, is_made in names.items()
+        if is_made
+    ]
+    if sound.loudness_lufs is not None:
+        now = examination.report.measurements.get("integrated_loudness_lufs")
+        away = None if now is None else round(sound.loudness_lufs - now, 1)
+        how = "limit peaks at" if sound.limit else "as far as no peak gets beyond"
+        what = f"bring it to {sound.loudness_lufs:g} LUFS; {how} -3 dBTP"
+        edits.append(Edit(name="loudness", rule="", what=what, safe=False, db=away))
+    return edits
+
+
+def edits_of_coding(
+    facts: Probe, container: Container, target: Target, sound: SoundEdits, found: frozenset[str]
+) -> list[Edit]:
+    """How it is coded anew; `found` are the rules that found something."""
+    edits = []
+    if target.fold:
+        rules = ("too-many-channels", *KINDS["mono"].rules)
+        rule = next((rule for rule in rules if rule in found), "")
+        what = f"fold {facts.channels} channels down to one"
+        edits.append(Edit(name="fold-down", rule=rule, what=what, safe=rule == "false-stereo"))
+    if target.sample_rate_hz != facts.sample_rate_hz:
+        what = f"resample {facts.sample_rate_hz} Hz to {target.sample_rate_hz} Hz"
+        is_lossless = target.sample_rate_hz > facts.sample_rate_hz
+        edits.append(Edit(name="resample", rule="", what=what, safe=is_lossless))
+    coding = f"{target.bits}-bit PCM" if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, coded once"
+    rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
+    what = f"write {container.upper()} ({coding})"
+    is_exact = container == "wav" and not sound.computes
+    edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact))
+    return edits

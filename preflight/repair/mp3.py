@@ -1,0 +1,196 @@
+"""Cut an MP3 between its frames: what is kept keeps its bytes.
+
+A frame needs what stands before it: up to 511 bytes of earlier frames (the bit reservoir, ISO/IEC 11172-3, 2.4.3.4),
+and the frame before, with which its transform overlaps. So a few frames too many are kept in front, and the Info frame
+tells players to pass over their sound, as LAME tells them to pass over its own delay.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
+
+from preflight.errors import CannotFix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DECODER_DELAY: Final = 529
+"""Samples by which every decoder is late; what the Info frame tells is without them."""
+_MOST_DELAY: Final = 4095
+_BIT_RATES: Final = {
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+"""kbit/s of layer III by the index in the header, for MPEG-1 and for MPEG-2 and 2.5 (ISO/IEC 11172-3 and 13818-3)."""
+_RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+_OVERLAPPING: Final = 576 + 481
+"""Samples before a frame that have to be right for it to be right: one granule, and what the filter bank remembers."""
+_MOST_MOVED: Final = 4
+"""Frames, about 0.1 s: cuts are made in pauses."""
+_LAYER_III: Final = 1
+_MONO: Final = 3
+_WRITER: Final = b"Lavf"
+"""FFmpeg and most players heed the delay only behind the name of a writer that they know."""
+_TAG_BYTES: Final = 4 + 4 + 4 + 4 + 100 + 4 + 36
+"""Name, flags, frames, bytes, table, quality, and LAME's extension."""
+
+
+class Frame(NamedTuple):
+    """What the header of a frame says.
+
+    Attributes:
+        version: 3 for MPEG-1, 2 for MPEG-2, 0 for MPEG-2.5.
+        rate_hz: Samples a second.
+        samples: Of one channel in the frame.
+        side_bytes: Of its side information, which stands behind the header.
+        head_bytes: Header and checksum.
+        reaches_back: Bytes of earlier frames that it needs.
+        size: Bytes of the frame.
+    """
+
+    version: int
+    rate_hz: int
+    samples: int
+    side_bytes: int
+    head_bytes: int
+    reaches_back: int
+    size: int
+
+    @property
+    def main_bytes(self) -> int:
+        """What it adds to the reservoir at most."""
+        return self.size - self.head_bytes - self.side_bytes
+
+
+def read_frame(data: bytes) -> Frame:
+    """The header of the frame `data`.
+
+    Raises:
+        CannotFix: It is no frame of MPEG audio layer III.
+    """
+    if len(data) < 8 or data[0] != 0xFF or data[1] < 0xE0:
+        raise CannotFix("its coded sound cannot be cut", "convert it")
+    version, layer, rate_index = data[1] >> 3 & 3, data[1] >> 1 & 3, data[2] >> 2 & 3
+    if version not in _RATES_HZ or layer != _LAYER_III or rate_index == 3:
+        raise CannotFix("its coded sound cannot be cut", "convert it")
+    is_mono = data[3] >> 6 == _MONO
+    head = 4 if data[1] & 1 else 6
+    if version == 3:
+        samples, side, back = 1152, 17 if is_mono else 32, int.from_bytes(data[head : head + 2]) >> 7
+    else:
+        samples, side, back = 576, 9 if is_mono else 17, data[head]
+    return Frame(version, _RATES_HZ[version][rate_index], samples, side, head, back, len(data))
+
+
+def cut_mp3(packets: Iterable[bytes], file: IO[bytes], first: int, last: int) -> None:
+    """Write the frames that sound from sample `first` to `last`, counted in what the frames decode to.
+
+    Args:
+        packets: The frames of the recording, each whole.
+        file: Open for writing and seeking.
+        first: Where the sound is to begin, to the sample; a few frames later where frames reach back too far.
+        last: Where it is to end at the latest; it ends with a frame.
+
+    Raises:
+        CannotFix: The frames cannot be cut there.
+    """
+    sizes: list[int] = []
+    info = b""
+    for frame, delay in _wanted(packets, first, last):
+        if not sizes:
+            start, info = file.tell(), _info_frame(frame, delay)
+            file.write(info)
+        sizes.append(len(frame))
+        file.write(frame)
+    if not sizes:
+        raise CannotFix("nothing is left of it", "choose another part")
+    file.seek(start)
+    file.write(_filled(info, sizes))
+
+
+def _wanted(packets: Iterable[bytes], first: int, last: int) -> Iterator[tuple[bytes, int]]:
+    """The frames to keep, each with the samples to pass over at the beginning."""
+    before: deque[bytes] = deque(maxlen=12)
+    delay, position, moved = None, 0, 0
+    for packet in packets:
+        header = read_frame(packet)
+        if position + header.samples > last:
+            return
+        if delay is None:
+            before.append(packet)
+            if position + header.samples > first:
+                kept = _with_what_it_needs(before, first - position)
+                if not kept and moved < _MOST_MOVED:
+                    first, moved = position + header.samples, moved + 1
+                    position += header.samples
+                    continue
+                if not kept:
+                    raise CannotFix("its frames reach too far back to be cut here", "convert it")
+                delay = first - position + header.samples * (len(kept) - 1) - DECODER_DELAY
+                yield from ((frame, delay) for frame in kept)
+        else:
+            yield packet, delay
+        position += header.samples
+
+
+def _with_what_it_needs(frames: deque[bytes], offset: int) -> list[bytes]:
+    """The last of `frames`, of which the first `offset` samples are not wanted, with as few before it as will do.
+
+    None of them where they would have to be more than can be passed over.
+    """
+    all_frames = list(frames)
+    headers = [read_frame(frame) for frame in all_frames]
+    most = (_MOST_DELAY + DECODER_DELAY - offset) // headers[-1].samples
+    overlapping = -(-_OVERLAPPING // headers[-1].samples)
+    for count in range(1 + overlapping, min(most + 1, len(all_frames)) + 1):
+        kept = headers[-count:]
+        room = [sum(header.main_bytes for header in kept[:number]) for number in range(count)]
+        if all(kept[number].reaches_back <= room[number] for number in range(count - 1 - overlapping, count)):
+            return all_frames[-count:]
+    # at the beginning of the recording there is nothing before
+    return all_frames if len(all_frames) <= most + 1 else []
+
+
+def _info_frame(like: bytes, delay: int) -> bytes:
+    """A frame without sound that tells players what to pass over; frames, bytes and table are filled in later."""
+    header = read_frame(like)
+    mpeg1 = header.version == 3
+    sizes = [(144 if mpeg1 else 72) * kbps * 1000 // header.rate_hz for kbps in _BIT_RATES[3 if mpeg1 else 2]]
+    index = next(index for index, size in enumerate(sizes) if size >= 4 + header.side_bytes + _TAG_BYTES)
+    head = bytes((0xFF, like[1] | 1, index << 4 | like[2] & 0b1100, like[3]))
+    extension = _WRITER.ljust(9, b"\0") + bytes(12) + (max(0, delay) << 12).to_bytes(3) + bytes(12)
+    tag = b"Info" + struct.pack(">III", 0b1111, 0, 0) + bytes(100) + struct.pack(">I", 0) + extension
+    if delay < 0:  # decoders pass over nothing at all, and an extension would have them pass over their own delay
+        tag = tag[: -len(extension)]
+    return (head + bytes(header.side_bytes) + tag).ljust(sizes[index], b"\0")
+
+
+def _filled(info: bytes, sizes: list[int]) -> bytes:
+    header = read_frame(info)
+    at = 4 + header.side_bytes
+    total = len(info) + sum(sizes)
+    name = b"Info" if max(sizes) - min(sizes) <= 1 else b"Xing"
+    ends, reached = [], len(info)
+    for size in sizes:
+        ends.append(reached)
+        reached += size
+    table = bytes(min(255, ends[len(sizes) * part // 100] * 256 // total) for part in range(100))
+    filled = bytearray(info)
+    filled[at : at + 16 + 100] = name + struct.pack(">III", 0b1111, len(sizes), total) + table
+    extension = at + 16 + 100 + 4
+    if filled[extension : extension + 4] == _WRITER:
+        struct.pack_into(">I", filled, extension + 28, total)
+        struct.pack_into(">H", filled, extension + 34, _crc16(bytes(filled[: extension + 34])))
+    return bytes(filled)
+
+
+def _crc16(data: bytes) -> int:
+    """CRC-16 with the polynomial 0x8005, bits reflected, as LAME checks its Info frame."""
+    value = 0
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0xA001 if value & 1 else 0)
+    return value

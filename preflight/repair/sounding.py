@@ -1,0 +1,173 @@
+"""Compute what a user asked for on the way from decoder to encoder: offset, rumble, hum, pauses, loudness.
+
+The filters are FFmpeg's. Loudness takes two passes over the original: one to measure what the gain will be applied to,
+and one to apply it; what is written is coded once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from preflight.computing import one_thread
+from preflight.errors import CannotFix
+from preflight.meters.grid import Grid, Rows
+from preflight.meters.loudness import LoudnessMeter
+from preflight.meters.true_peak import TruePeakMeter
+from preflight.repair.filtering import filtered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from preflight.decode import Block
+    from preflight.repair.edits import SoundEdits
+    from preflight.report import Span
+
+    Blocks = Callable[[], Iterator[Block]]
+
+HIGHEST_DBTP: Final = -3.0
+"""ACX's limit for peaks; coders and players add some."""
+_HUM_LINES: Final = 6
+_HUM_WIDTH_HZ: Final = 10.0
+_NEAR_LU: Final = 0.05
+_MOST_TRIES: Final = 6
+_FADE_S: Final = 0.01
+
+
+@dataclass(frozen=True)
+class _Loud:
+    lufs: float | None
+    dbtp: float
+
+
+def sounding(blocks: Blocks, sample_rate_hz: int, sound: SoundEdits) -> Iterator[Block]:
+    """The blocks with what `sound` asks for.
+
+    Args:
+        blocks: Begins a new pass over the part that is kept; float32 arrays of shape (frames, channels).
+        sample_rate_hz: Frames a second.
+        sound: What is asked for; its pauses count from the beginning of that part.
+
+    Raises:
+        CannotFix: It has no loudness that could be changed.
+    """
+
+    def cleaned() -> Iterator[Block]:
+        offset = _means(blocks()) if sound.remove_dc else None
+        some = _without(blocks(), sample_rate_hz, sound.pauses)
+        if offset is not None:
+            some = (block - offset for block in some)
+        filters = [*_high_pass(sound), *_notches(sound, sample_rate_hz)]
+        return filtered(some, sample_rate_hz, filters) if filters else some
+
+    if sound.loudness_lufs is None:
+        return cleaned()
+    return _levelled(cleaned, sample_rate_hz, sound.loudness_lufs, limit=sound.limit)
+
+
+def _means(blocks: Iterator[Block]) -> Block:
+    total, count = np.zeros(1), 0
+    for block in blocks:
+        total = total + block.sum(axis=0, dtype=np.float64)
+        count += len(block)
+    return np.asarray(total / max(1, count), np.float32)
+
+
+def _high_pass(sound: SoundEdits) -> list[tuple[str, str]]:
+    return [] if sound.high_pass_hz is None else [("highpass", f"f={sound.high_pass_hz:g}:p=2")] * 2
+
+
+def _notches(sound: SoundEdits, sample_rate_hz: int) -> list[tuple[str, str]]:
+    if sound.hum_hz is None:
+        return []
+    lines = (number * sound.hum_hz for number in range(1, _HUM_LINES + 1))
+    return [("bandreject", f"f={line:g}:t=h:w={_HUM_WIDTH_HZ:g}") for line in lines if line < 0.45 * sample_rate_hz]
+
+
+def _levelled(blocks: Blocks, sample_rate_hz: int, lufs: float, *, limit: bool) -> Iterator[Block]:
+    now = _loudness(blocks(), sample_rate_hz)
+    if now.lufs is None:
+        raise CannotFix("it is too quiet or too short to have a loudness", "leave its loudness as it is")
+    gain_db = lufs - now.lufs
+    if now.dbtp + gain_db <= HIGHEST_DBTP:
+        return _amplified(blocks(), gain_db)
+    if not limit:
+        return _amplified(blocks(), HIGHEST_DBTP - now.dbtp)
+    ceiling_db = HIGHEST_DBTP
+    for _ in range(_MOST_TRIES):  # what is limited is quieter, so that it takes a little more gain
+        result = _loudness(_limited(blocks(), sample_rate_hz, gain_db, ceiling_db), sample_rate_hz)
+        short_lu = lufs - (now.lufs if result.lufs is None else result.lufs)
+        over_db = result.dbtp - HIGHEST_DBTP
+        if abs(short_lu) <= _NEAR_LU and over_db <= _NEAR_LU:
+            break
+        gain_db += short_lu
+        ceiling_db -= max(0.0, over_db)
+    return _limited(blocks(), sample_rate_hz, gain_db, ceiling_db)
+
+
+def _amplified(blocks: Iterator[Block], gain_db: float) -> Iterator[Block]:
+    factor = np.float32(10 ** (gain_db / 20))
+    return (block * factor for block in blocks)
+
+
+def _limited(blocks: Iterator[Block], sample_rate_hz: int, gain_db: float, ceiling_db: float) -> Iterator[Block]:
+    """With four times the samples, so that the peaks between them are limited, too."""
+    limiter = f"limit={10 ** (ceiling_db / 20):.6f}:level=false:attack=5:release=50:latency=true"
+    fine = 4 * sample_rate_hz
+    steps = [("aresample", str(fine)), ("alimiter", limiter), ("aresample", str(sample_rate_hz))]
+    return filtered(_amplified(blocks, gain_db), sample_rate_hz, steps)
+
+
+def _loudness(blocks: Iterator[Block], sample_rate_hz: int) -> _Loud:
+    meters, rows = None, None
+    with one_thread():
+        for block in blocks:
+            if meters is None or rows is None:
+                grid = Grid.at(sample_rate_hz, block.shape[1])
+                meters, rows = (LoudnessMeter(grid), TruePeakMeter(grid)), Rows(grid)
+            for chunk in rows.add(block):
+                for meter in meters:
+                    meter.add(chunk)
+        if meters is None or rows is None:
+            return _Loud(None, -120.0)
+        for chunk in rows.end():
+            for meter in meters:
+                meter.add(chunk)
+    loudness, peak = (meter.measurements() for meter in meters)
+    return _Loud(loudness.get("integrated_loudness_lufs"), peak["true_peak_dbtp"])
+
+
+def _without(blocks: Iterator[Block], sample_rate_hz: int, spans: tuple[Span, ...]) -> Iterator[Block]:
+    """The blocks without `spans`, in order; where two ends meet, one fades into the other."""
+    sound, position, fade = _Tape(blocks), 0, round(_FADE_S * sample_rate_hz)
+    for start, end in ((round(start * sample_rate_hz), round(end * sample_rate_hz)) for start, end in spans):
+        yield from sound.take(start - position)
+        before = np.concatenate([*sound.take(fade)])
+        for _ in sound.take(end - start - fade):
+            pass
+        after = np.concatenate([*sound.take(fade)])
+        ramp = np.linspace(0, 1, fade, dtype=np.float32)[:, np.newaxis]
+        yield np.asarray(before * (1 - ramp) + after * ramp, np.float32)
+        position = end + fade
+    yield from sound.take(None)
+
+
+class _Tape:
+    """Blocks as one tape, from which any length can be taken."""
+
+    def __init__(self, blocks: Iterator[Block]) -> None:
+        self._blocks = blocks
+        self._rest: Block | None = None
+
+    def take(self, count: int | None) -> Iterator[Block]:
+        """Yield the next `count` frames, None for all that are left."""
+        while count is None or count > 0:
+            block = next(self._blocks, None) if self._rest is None else self._rest
+            if block is None:
+                return
+            part = block[:count]
+            self._rest = block[len(part) :] if len(part) < len(block) else None
+            count = None if count is None else count - len(part)
+            yield part

@@ -1,0 +1,93 @@
+"""How sound is coded when it has to be coded anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from preflight import limits
+from preflight.errors import CannotFix
+from preflight.wording import megabytes
+
+if TYPE_CHECKING:
+    from preflight.meters.levels import LevelMeter
+    from preflight.probe import Probe
+    from preflight.repair.wishes import Container
+
+_WAV_HEADER_BYTES: Final = 1024
+_CONTAINER_SHARE: Final = 0.97
+"""Of the bytes that fit, this part is left for the coded sound; the rest is for the container."""
+_HIGHEST_BPS: Final = {"m4a": {1: 192_000, 2: 384_000}, "mp3": {1: 192_000, 2: 320_000}}
+_RATES_HZ: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+"""What both AAC and MP3 know."""
+_CHANNEL_RANGE_DB: Final = 40.0
+"""A channel this far below the loudest carries no voice of its own, only crosstalk or noise."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is written when the sound has to be coded anew.
+
+    Attributes:
+        sample_rate_hz: Samples a second and channel.
+        channels: 1 or 2.
+        bits: Bits of a sample, for WAV.
+        bit_rate_bps: Bits a second, for M4A and MP3.
+        dither: Whether word length falls, so that the error must be made noise.
+        fold: The weight of each source channel in the mono result; None when channels stay.
+    """
+
+    sample_rate_hz: int
+    channels: int
+    bits: int = 16
+    bit_rate_bps: int = 0
+    dither: bool = False
+    fold: tuple[float, ...] | None = None
+
+
+def target_for(
+    facts: Probe, seconds: float, to: Container | None, fold: tuple[float, ...] | None, *, is_changed: bool = False
+) -> tuple[Container, Target]:
+    """The container, and how to code: WAV if that fits into 20 MB, else M4A or MP3 at the highest bit rate that does.
+
+    Args:
+        facts: Of the recording.
+        seconds: What is kept of it.
+        to: The container that is wanted; None for WAV if it fits, else M4A.
+        fold: See `Target`.
+        is_changed: Whether samples are computed, so that they no longer have the word length of the recording.
+
+    Raises:
+        CannotFix: It does not fit into a WAV, and one is wanted.
+    """
+    channels = 1 if fold else facts.channels
+    # a lossy decoder answers in floating point, and so does what computes
+    source_bits = 32 if is_changed else facts.bits or 32
+    for bits in (24, 16) if facts.bits and facts.bits > 16 else (16,):
+        size = _WAV_HEADER_BYTES + seconds * facts.sample_rate_hz * channels * bits / 8
+        if to in (None, "wav") and size <= limits.SAFE_BYTES:
+            return "wav", Target(facts.sample_rate_hz, channels, bits, dither=bits < source_bits, fold=fold)
+    if to == "wav":
+        raise CannotFix(
+            f"as WAV it would have {megabytes(int(size))}; at most 20 MB are accepted", "write .m4a or .mp3"
+        )
+    container: Container = to or "m4a"
+    rates = [rate for rate in _RATES_HZ if rate >= facts.sample_rate_hz]
+    fitting = int(limits.SAFE_BYTES * _CONTAINER_SHARE * 8 / seconds)
+    bit_rate = min(_HIGHEST_BPS[container][channels], fitting)
+    return container, Target(rates[0] if rates else 48_000, channels, bit_rate_bps=bit_rate // 1000 * 1000, fold=fold)
+
+
+def fold_weights(levels: LevelMeter, *, is_opposite: bool = False) -> tuple[float, ...]:
+    """Equal weights for the channels that carry sound: silent ones must not make the voice weaker.
+
+    Args:
+        levels: Of the channels.
+        is_opposite: Whether the second of two is the first with opposite polarity.
+    """
+    power = levels.channel_levels_dbfs()
+    active = power >= power.max() - _CHANNEL_RANGE_DB
+    weights = active / active.sum()
+    if is_opposite and active.all():
+        weights[1:] *= -1
+    return tuple(weights.tolist())

@@ -1,0 +1,199 @@
+"""Which part of a recording to keep: between pauses, whole, and with as much clean speech as fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from preflight import limits
+from preflight.errors import CannotFix
+from preflight.meters.spans import merged
+from preflight.repair.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
+from preflight.wording import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from preflight.checking import Examination
+    from preflight.decoded import Heard
+    from preflight.repair.wishes import Wishes
+    from preflight.report import Span
+
+Keep = Literal["best", "start", "longest-run"]
+KEEPS: Final[tuple[Keep, ...]] = ("best", "start", "longest-run")
+
+_LONG_PAUSE_S: Final = 2.0
+"""A run ends at a pause of more than this."""
+_LEAST_TRIMMED_S: Final = 0.25
+_LEFT_AT_EDGES_S: Final = 0.5
+"""Room to breathe, and for what the detector is late by."""
+_NEARLY_AS_GOOD_S: Final = 10.0
+"""An earlier window is taken if it is not worse than the best by more: people begin at the beginning."""
+_COST_OF_A_FLAW: Final = 10.0
+"""Seconds of clean speech that one second of clipping, or one dropout, is worth."""
+
+
+@dataclass(frozen=True)
+class _Cuts:
+    """Where a recording can begin and end.
+
+    Attributes:
+        pauses: Where nobody speaks.
+        seconds: How long the recording is.
+    """
+
+    pauses: list[Span]
+    seconds: float
+
+    def between(self, begin: float, end: float) -> Span | None:
+        """The most from the first cut behind `begin` that ends by `end` and is not too long.
+
+        The ends of the recording are cuts, too.
+        """
+        start = 0.0 if begin <= 0 else first_cut_after(self.pauses, begin)
+        if start is None:
+            return None
+        last = min(end, start + limits.WRITE_BELOW_S)
+        stop = self.seconds if last >= self.seconds else last_cut_before(self.pauses, last)
+        return None if stop is None or stop <= start else (start, stop)
+
+
+def chosen_window(examination: Examination, seconds: float, longest: float, keep: Keep) -> Span | None:
+    """What to keep of the decoded sound; None for all of it.
+
+    Args:
+        examination: Of the recording, heard to its end.
+        seconds: How long it is.
+        longest: Seconds that the result may have.
+        keep: ``best`` for the most clean speech, ``start`` for the beginning, ``longest-run`` for the longest talk
+            without a pause of 2 s.
+
+    Raises:
+        CannotFix: Nothing long enough lies between two pauses.
+    """
+    decoded = examination.subject.decoded
+    has_error = any(finding.rule == "damaged" for finding in examination.report.errors)
+    stretches = decoded.whole_stretches if decoded and has_error else ((0.0, seconds),)
+    if stretches == ((0.0, seconds),) and seconds <= longest:
+        return None
+    cuts = _Cuts(pauses_of(examination), seconds)
+    windows = [window for stretch in stretches for window in _windows(stretch, cuts, keep)]
+    if not windows:
+        raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")
+    long_enough = [window for window in windows if window[1] - window[0] >= limits.WRITE_ABOVE_S]
+    if not long_enough:
+        raise CannotFix(
+            f"only {clock(max(end - start for start, end in windows))} between two pauses is whole and short enough; "
+            f"{clock(limits.MIN_DURATION_S)} are needed",
+            "make or export another recording",
+        )
+    worth = _worth(examination.subject.heard, keep)
+    most = max(worth(window) for window in long_enough)
+    return next(window for window in long_enough if worth(window) >= most - _NEARLY_AS_GOOD_S)
+
+
+def given_window(wishes: Wishes, seconds: float) -> Span:
+    """What is kept by hand.
+
+    Raises:
+        CannotFix: It is too short, too long, or not there.
+    """
+    begin = wishes.start_s or 0.0
+    end = min(seconds, seconds if wishes.end_s is None else wishes.end_s)
+    if end - begin < limits.MIN_DURATION_S:
+        raise CannotFix(
+            f"{clock(begin)} to {clock(max(begin, end))} of {clock(seconds)} is less than the "
+            f"{clock(limits.MIN_DURATION_S)} that are needed",
+            "keep more of it",
+        )
+    if end - begin > limits.MAX_DURATION_S:
+        raise CannotFix(f"{clock(begin)} to {clock(end)} is more than {clock(limits.MAX_DURATION_S)}", "keep less")
+    return begin, end
+
+
+def trimmed(examination: Examination, window: Span | None, seconds: float) -> Span | None:
+    """`window`, None for all of `seconds`, without the silence at its ends; some is left in front and behind."""
+    speech = examination.subject.heard.speech if examination.subject.heard else ()
+    begin, end = window or (0.0, seconds)
+    within = [span for span in speech if span[1] > begin and span[0] < end]
+    if not within:
+        return window
+    start, stop = within[0][0] - _LEFT_AT_EDGES_S, within[-1][1] + _LEFT_AT_EDGES_S
+    start = start if start >= begin + _LEAST_TRIMMED_S else begin
+    stop = stop if stop <= end - _LEAST_TRIMMED_S else end
+    return (start, stop) if stop - start >= limits.WRITE_ABOVE_S and (start, stop) != (0.0, seconds) else window
+
+
+def pauses_of(examination: Examination) -> list[Span]:
+    """Where nobody speaks: both the level and the speech detector say so."""
+    levels, heard = examination.levels, examination.subject.heard
+    if levels is None:
+        return []
+    pauses = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
+    return pauses if heard is None else without(pauses, heard.speech)
+
+
+def without(pauses: list[Span], speech: tuple[Span, ...]) -> list[Span]:
+    """What is left of `pauses` outside `speech`, where it is still long enough for a cut."""
+    left, at = [], 0
+    for start, end in pauses:
+        while at < len(speech) and speech[at][1] <= start:
+            at += 1
+        begin = start
+        for said_from, said_to in speech[at:]:
+            if said_from >= end:
+                break
+            left.append((begin, said_from))
+            begin = max(begin, said_to)
+        left.append((begin, end))
+    return [(start, end) for start, end in left if end - start >= MIN_PAUSE_S - 1e-9]
+
+
+def _windows(stretch: Span, cuts: _Cuts, keep: Keep) -> list[Span]:
+    begin, end = stretch
+    starts = [begin, *(start for start, stop in cuts.pauses if begin < start and stop < end)]
+    if keep == "start":
+        starts = starts[:1]
+    found = (cuts.between(start, end) for start in starts)
+    return [window for window in found if window is not None]
+
+
+def _worth(heard: Heard | None, keep: Keep) -> Callable[[Span], float]:
+    """What a window is judged by, in seconds: clean speech, or the longest run, or its length."""
+    if heard is None or keep == "start":
+        return lambda window: window[1] - window[0]
+    speech, clipped = _Lengths(heard.speech), _Lengths(heard.clipped)
+    flaws = _Lengths(tuple((start, start + 1) for start, _ in sorted((*heard.dropouts, *heard.clicks))))
+    starts, ends = np.array(heard.speech, np.float64).reshape(-1, 2).T
+    runs = merged(starts, ends, _LONG_PAUSE_S)
+
+    def longest_run(window: Span) -> float:
+        return max((min(window[1], end) - max(window[0], start) for start, end in runs), default=0.0)
+
+    def clean_speech(window: Span) -> float:
+        return speech.within(window) - _COST_OF_A_FLAW * (clipped.within(window) + flaws.within(window))
+
+    return longest_run if keep == "longest-run" else clean_speech
+
+
+class _Lengths:
+    """How much of a window some spans cover.
+
+    Args:
+        spans: In order.
+    """
+
+    def __init__(self, spans: tuple[Span, ...]) -> None:
+        self._starts, self._ends = np.array(spans, np.float64).reshape(-1, 2).T
+        self._before = np.concatenate(([0.0], np.cumsum(self._ends - self._starts)))
+
+    def within(self, window: Span) -> float:
+        """Seconds of the spans in `window`."""
+        return self._until(window[1]) - self._until(window[0])
+
+    def _until(self, moment: float) -> float:
+        whole = int(np.searchsorted(self._ends, moment, "right"))
+        begun = moment - self._starts[whole] if whole < len(self._starts) and self._starts[whole] < moment else 0.0
+        return float(self._before[whole] + begun)

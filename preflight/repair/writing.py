@@ -1,0 +1,116 @@
+"""Write a file under a name that is free and right: all of it, verified, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, TypeVar
+
+from preflight import limits
+from preflight.errors import BadOutput, CannotWrite, OutputExists
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from preflight.repair.wishes import Container
+    from preflight.source import PathLike
+
+T = TypeVar("T")
+
+CONTAINERS: Final[dict[str, Container]] = {".wav": "wav", ".mp3": "mp3", ".m4a": "m4a"}
+
+
+def require_output(path: PathLike, wanted: Path, *, force: bool) -> None:
+    """Make sure that something can be written to `wanted`, which is made of the recording `path`.
+
+    Raises:
+        BadOutput: It has another ending than the three that are accepted, or is the recording itself.
+        OutputExists: It is there, and not to be replaced.
+    """
+    if is_folder(wanted):
+        return
+    if wanted.suffix.lower() not in CONTAINERS:
+        raise BadOutput("the output must end in .wav, .mp3 or .m4a", "name it so, or name a folder")
+    if "\0" in str(wanted):
+        raise BadOutput("the output's name holds a NUL character", "choose another name")
+    with contextlib.suppress(OSError):
+        if wanted.samefile(os.fsdecode(path)):
+            raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
+    if os.path.lexists(wanted) and not force:
+        raise OutputExists(f"{str(wanted)!r} exists already", "choose another name, or replace it with --force")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of this name."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # what is wrong with it shows when it is written
+
+
+def write_verified(wanted: Path, container: Container, produce: Callable[[IO[bytes], Path], T], *, force: bool) -> T:
+    """Write a file beside `wanted`, and give it that name when it is done.
+
+    Args:
+        wanted: The name.
+        container: What is written.
+        produce: Writes to the open file, and verifies it by its path; what it returns is returned.
+        force: Whether a file of that name is replaced.
+
+    Raises:
+        CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name.
+        OutputExists: The name was taken meanwhile.
+    """
+    try:
+        handle, name = tempfile.mkstemp(suffix=limits.ACCEPTED[container], prefix=".onetake-", dir=wanted.parent)
+    except OSError as error:
+        raise _cannot_write(error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            result = produce(file, temporary)
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        _put_in_place(temporary, wanted, force=force)
+    except OSError as error:
+        raise _cannot_write(error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return result
+
+
+def _put_in_place(temporary: Path, wanted: Path, *, force: bool) -> None:
+    if force:
+        temporary.replace(wanted)
+    else:
+        try:
+            os.link(temporary, wanted)  # unlike a rename, a link never replaces a file
+        except FileExistsError:
+            raise OutputExists(f"{str(wanted)!r} exists already", "choose another name") from None
+        except OSError:
+            # a file system without links; the name was free when it was looked at
+            temporary.replace(wanted)
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(wanted.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _cannot_write(error: OSError) -> CannotWrite:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return CannotWrite("the disk is full, or a size limit was reached", "free some space, or write elsewhere")
+    if error.errno == errno.ENOENT:
+        return CannotWrite("the folder to write to does not exist", "create it first")
+    reason = (error.strerror or str(error)).lower()
+    return CannotWrite(f"the output could not be written: {reason}", "check the folder and its permissions")

@@ -1,0 +1,190 @@
+"""Mend hundreds of recordings, each form with each defect: `python -m tests.soak.mending`.
+
+Every recording that a check calls fixable has to become ready, keep what was not touched, and decode to the same length
+everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import av
+import numpy as np
+import soundfile
+
+import preflight
+from preflight.decode import Decoder
+from preflight.probe import probe
+from preflight.source import Source
+from tests.preflight import making
+from tests.soak.forms import made
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+SECONDS: Final = 26.0
+_LEAST_CORRELATION: Final = 0.999
+_LEAST_CORRELATION_CODED: Final = 0.98
+"""Of what was coded anew, by a lossy coding."""
+_LONGEST_FRAME: Final = 2048
+_ENDINGS: Final = {"caf": ".caf", "mp3": ".mp3", "wav": ".wav", "ipod": ".m4a"}
+
+
+class Case(NamedTuple):
+    """A recording to be mended."""
+
+    name: str
+    data: bytes
+    ending: str
+
+
+def _truncated(data: bytes) -> bytes:
+    return data[: int(len(data) * 0.7)]
+
+
+def _rotten(data: bytes) -> bytes:
+    return making.rotten(data, 0.85, 300)
+
+
+def _with_a_tail(data: bytes) -> bytes:
+    return data + bytes(range(256)) * 20
+
+
+DEFECTS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "as it is": bytes,
+    "cut off": _truncated,
+    "rotten": _rotten,
+    "with something behind it": _with_a_tail,
+}
+
+
+def cases() -> Iterator[Case]:
+    """Each form with each defect, and those that are too long, in channels too many, or named wrongly."""
+    forms = made(SECONDS)
+    for name, data in forms.items():
+        ending = "." + name.rpartition(".")[2]
+        for defect, broken in DEFECTS.items():
+            yield Case(f"{name}, {defect}", broken(data), _ENDINGS.get(ending[1:], ending))
+        yield Case(f"{name}, named wrongly", data, ".mp3" if ending != ".mp3" else ".wav")
+    long = making.at_rate(making.talk(330), 8000)
+    for seconds in (301, 330):
+        sound = long[: seconds * 8000]
+        yield Case(f"{seconds} s of MP3", making.mp3(sound, 8000, bit_rate=24_000), ".mp3")
+        yield Case(f"{seconds} s of MP3, VBR", making.mp3(sound, 8000, vbr=True), ".mp3")
+        yield Case(f"{seconds} s of MP3 without a header", making.mp3(sound, 8000, bit_rate=24_000, xing=False), ".mp3")
+        yield Case(f"{seconds} s of M4A", making.m4a(sound, 8000, bit_rate=24_000), ".m4a")
+        yield Case(f"{seconds} s of WAV", making.wav(sound, 8000), ".wav")
+        yield Case(f"{seconds} s of FLAC", making.wav(sound, 8000, form="FLAC"), ".flac")
+    for channels in (6, 8):
+        spread = np.stack([making.talk(14)] * 2 + [making.talk(14) * 0] * (channels - 2), axis=1)
+        yield Case(f"{channels} channels of WAV", making.wav(spread), ".wav")
+        yield Case(f"{channels} channels of AAC", making.coded(spread, "ipod", "aac", bit_rate=256_000), ".m4a")
+
+
+def mend(case: Case, folder: Path) -> str:
+    """Mend it, and return what was done; empty where there is nothing to mend, or nothing that could be.
+
+    Raises:
+        AssertionError: The result is not what it has to be.
+    """
+    path = folder / f"take{case.ending}"
+    path.write_bytes(case.data)
+    if preflight.check(path).verdict != "fixable":
+        return ""
+    out = folder / "out"
+    out.mkdir(exist_ok=True)
+    fixed = preflight.fix(path, out, force=True)
+    assert fixed.path is not None
+    require_kept(path, Path(fixed.path), fixed)
+    twice = preflight.fix(fixed.path, folder / f"twice{Path(fixed.path).suffix}", force=True)
+    assert twice.action == "keep", twice.edits
+    return fixed.action
+
+
+def require_kept(path: Path, mended: Path, fixed: preflight.Fixed) -> None:
+    """Make sure that `mended` is ready, of one length for every decoder, and in what it keeps like `path`."""
+    assert preflight.check(mended).verdict == "ready"
+    sound, rate = decoded(mended)
+    lengths = {"ours": len(sound), "PyAV": _length_by_pyav(mended)}
+    if mended.suffix != ".m4a":
+        lengths["libsndfile"] = soundfile.info(mended).frames
+    assert max(lengths.values()) - min(lengths.values()) <= _LONGEST_FRAME, lengths
+    if fixed.action in ("rename", "rewrap"):
+        kept = making.packets(mended)
+        before = [packet for packet in making.packets(path) if packet]
+        assert _follow_each_other(kept, before), "the packets are not those of the recording"
+    before_sound, before_rate = decoded(path)
+    if rate == before_rate:
+        least = _LEAST_CORRELATION if mended.suffix == ".wav" or fixed.lossless else _LEAST_CORRELATION_CODED
+        correlation = best_correlation(before_sound, sound)
+        assert correlation >= least, f"correlation {correlation:.5f}"
+
+
+def decoded(path: Path) -> tuple[NDArray[np.float32], int]:
+    """All of it, folded down to one channel."""
+    with Source.open(path) as source:
+        facts = probe(source)
+        blocks = [block.mean(axis=1) for block in Decoder(source, facts).blocks()]
+    return np.concatenate(blocks), facts.sample_rate_hz
+
+
+def _length_by_pyav(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(frame.samples for frame in container.decode(audio=0))
+
+
+def _follow_each_other(kept: list[bytes], before: list[bytes]) -> bool:
+    """Whether `kept` is a stretch of `before`; raw AAC has a header before each packet, which a container has not."""
+    bare = [packet[7:] if packet[:2] in (b"\xff\xf1", b"\xff\xf9") else packet for packet in before]
+    for packets in (before, bare):
+        starts = [number for number, packet in enumerate(packets) if packet == kept[0]]
+        if any(packets[start : start + len(kept)] == kept for start in starts):
+            return True
+    return False
+
+
+def best_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+    """Of `after` with the stretch of `before` that is most like it; fades at its ends do not count."""
+    edge = min(len(after) // 8, 4000)
+    long, inner = (np.clip(sound, -1, 1).astype(np.float64) for sound in (before, after[edge:-edge]))
+    size = 1 << (len(long) + len(inner)).bit_length()
+    spectrum: Any = np.fft.rfft(long, size) * np.conj(np.fft.rfft(inner, size))
+    lag = int(np.argmax(np.abs(np.fft.irfft(spectrum, size)[: max(1, len(long) - len(inner) + 1)])))
+    there = long[lag : lag + len(inner)]
+    inner = inner[: len(there)]
+    energy = float(np.sqrt(np.dot(there, there) * np.dot(inner, inner)))
+    return abs(float(np.dot(there, inner))) / max(1e-12, energy)
+
+
+def main() -> int:
+    """Mend all, print a summary, and return 1 if one was not mended as it has to be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.mending", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    wanted = parser.parse_args().only
+    counts: Counter[str] = Counter()
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases():
+            if wanted not in case.name:
+                continue
+            try:
+                counts[mend(case, Path(folder)) or "nothing to mend"] += 1
+            except Exception:  # noqa: BLE001 - which ones there are is what is looked for
+                counts["FAILED"] += 1
+                sys.stdout.write(f"FAILED: {case.name}\n{traceback.format_exc()}\n")
+    summary = ", ".join(f"{count} {what}" for what, count in counts.items())
+    sys.stdout.write(f"{counts.total()} cases in {time.monotonic() - begin:.0f} s: {summary}\n")
+    return 1 if counts["FAILED"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
