@@ -29,6 +29,7 @@ class Order:
         take: The recording.
         options: What is asked of the endpoint.
         prompt: The prompt clip, whose text stands in `options`.
+        auto_prompt: Which clip of the recording itself is the prompt clip, 1 for the best; None for none.
         demo: Where the trial recording goes.
         keep_upload: Leave the uploads in the storage.
         profile: How the rules judge the recordings.
@@ -40,6 +41,12 @@ class Order:
     demo: Path | None = None
     keep_upload: bool = False
     profile: Profile = DEFAULT
+    auto_prompt: int | None = None
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether a prompt clip goes along."""
+        return self.prompt is not None or self.auto_prompt is not None
 
 
 class Observer(Protocol):
@@ -100,9 +107,11 @@ def check_order(order: Order) -> None:
         preflight.BadProfile: What the service itself asks for is overruled.
     """
     order.profile.require_contract()
-    if order.prompt is not None and order.options.prompt_text is None:
-        raise UsageError("--prompt needs the text that is spoken in it", 'add --prompt-text "…"')
-    if order.prompt is None and order.options.prompt_text is not None:
+    if order.prompt is not None and order.auto_prompt is not None:
+        raise UsageError("--prompt and --auto-prompt are two prompt clips", "give one of them")
+    if order.has_prompt and order.options.prompt_text is None:
+        raise UsageError("a prompt clip needs the text that is spoken in it", 'add --prompt-text "…"')
+    if not order.has_prompt and order.options.prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     if order.demo is None:
         return

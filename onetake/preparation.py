@@ -53,10 +53,37 @@ def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]
 def prepare_order(order: Order, folder: Path, observer: Observer) -> tuple[Sendable, Sendable | None]:
     """The recording and the prompt clip, checked and mended; see `prepare`."""
     take = prepare(order.take, folder, observer, profile=order.profile)
-    if order.prompt is None:
+    if not order.has_prompt:
         return take, None
+    if order.prompt is None:
+        return take, _cut_prompt(order, folder, observer)
     text = order.options.prompt_text
     return take, prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
+
+
+def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
+    """The prompt clip that is a part of the recording itself."""
+    from preflight import CannotFix, Wishes, display_name, fix, prompt_clips
+    from preflight.checking import check
+
+    number = order.auto_prompt or 1
+    try:
+        clips = prompt_clips(order.take, count=number, profile=order.profile)
+        if len(clips) < number:
+            raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
+        clip = clips[number - 1]
+        wishes = Wishes(start_s=clip.start_s, end_s=clip.end_s)
+        text = order.options.prompt_text
+        target = Path(folder) / "prompt"
+        target.mkdir()
+        fixed = fix(order.take, target, role="prompt", prompt_text=text, wishes=wishes, profile=order.profile)
+    except CannotFix as error:
+        name = display_name(order.take)
+        raise TakeRefused(f"{name}: {error.message}", error.hint, check(order.take, quick=True)) from error
+    observer.step("prompt", f"{clip.start_s:.2f} s to {clip.end_s:.2f} s of the recording")
+    if fixed.after is None or fixed.path is None:
+        raise _refused(fixed.before)
+    return Sendable(fixed.after, fixed.path, tuple(edit.what for edit in fixed.edits))
 
 
 def prepare(

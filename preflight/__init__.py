@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         PreflightError,
     )
     from preflight.profile import PROFILES, Profile, load_profile
+    from preflight.prompt import PromptClip, prompt_clips
     from preflight.repair.edits import Edit
     from preflight.repair.fixing import Fixed, fix, plan
     from preflight.repair.wishes import Wishes
@@ -52,6 +53,7 @@ __all__ = [
     "OutputExists",
     "PreflightError",
     "Profile",
+    "PromptClip",
     "Report",
     "Rule",
     "Wishes",
@@ -61,6 +63,7 @@ __all__ = [
     "fix",
     "load_profile",
     "plan",
+    "prompt_clips",
     "recordings_in",
 ]
 
@@ -70,6 +73,8 @@ _ROOMS = {
     "check": "checking",
     "fix": "repair.fixing",
     "plan": "repair.fixing",
+    "PromptClip": "prompt",
+    "prompt_clips": "prompt",
     "Wishes": "repair.wishes",
     "Edit": "repair.edits",
     "Fixed": "repair.fixing",

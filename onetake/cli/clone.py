@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.command("clone", epilog="Example: onetake clone take.m4a --text 'Hello.' --model speech-2.8-hd --demo demo.mp3")
 @click.argument("file", type=click.Path(), metavar="FILE")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="A clip under 8 s that makes the voice closer.")
+@click.option("--auto-prompt", type=click.IntRange(1, 50), metavar="N", help="Use clip N of `onetake prompt FILE`.")
 @click.option("--prompt-text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
 @click.option("--text", metavar="TEXT", help="Trial listening: read this with the new voice (charged).")
 @click.option("--model", metavar="MODEL", help="The model that reads it, e.g. speech-2.8-hd.")
@@ -84,6 +85,7 @@ def _order(file: str, flags: dict[str, Any]) -> Order:
         Path(demo) if demo else None,
         flags.pop("keep_upload"),
         profile_from(flags),
+        flags.pop("auto_prompt"),
     )
 
 

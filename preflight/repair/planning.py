@@ -23,7 +23,7 @@ Action = Literal["keep", "rename", "rewrap", "convert"]
 _HOMES: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
 """The containers whose coded sound can be copied, by codec."""
 _MENDED_BY_COPY: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
-_MENDED_BY_CUT: Final = frozenset({"too-long", "too-large"})
+_MENDED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
 _PAUSE_LEFT_S: Final = 1.0
 _CHANGE_SOUND: Final = frozenset({"mono", "shorten-pauses", "remove-dc", "notch-hum", "high-pass"})
 
@@ -64,7 +64,7 @@ def decide(examination: Examination, wishes: Wishes, ending: Container | None = 
     problem = examination.subject.problem
     if problem is not None:
         raise CannotFix(problem.message, problem.hint or "open it in a player; if that fails too, export it again")
-    _refuse_what_cannot_be(examination.report)
+    _refuse_what_cannot_be(examination.report, wishes)
     facts = examination.subject.probe
     if facts is None or examination.levels is None:
         raise CannotFix("only its headers were read", "check it without --quick first")
@@ -91,8 +91,9 @@ def _loudness(wishes: Wishes, found: frozenset[str]) -> float | None:
     return wishes.loudness_lufs
 
 
-def _refuse_what_cannot_be(report: Report) -> None:
-    hopeless = [finding for finding in report.errors if not finding.fix]
+def _refuse_what_cannot_be(report: Report, wishes: Wishes) -> None:
+    answered = {"prompt-too-long"} if wishes.has_window else set()
+    hopeless = [finding for finding in report.errors if not finding.fix and finding.rule not in answered]
     if hopeless:
         raise CannotFix("; ".join(finding.message for finding in hopeless), "make or export another recording")
 
@@ -163,7 +164,7 @@ def _window(
     examination: Examination, wishes: Wishes, seconds: float, wanted: frozenset[str], *, is_lossy: bool
 ) -> Span | None:
     if wishes.has_window:
-        return given_window(wishes, seconds)
+        return given_window(wishes, seconds, examination.subject.role)
     longest = limits.MAX_DURATION_S - (limits.LOSSY_MARGIN_S if is_lossy else 0.0)
     window = chosen_window(examination, seconds, longest, wishes.keep)
     return trimmed(examination, window, seconds) if "trim-silence" in wanted else window

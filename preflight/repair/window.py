@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from preflight.checking import Examination
     from preflight.decoded import Heard
     from preflight.repair.wishes import Wishes
-    from preflight.report import Span
+    from preflight.report import Role, Span
 
 Keep = Literal["best", "start", "longest-run"]
 KEEPS: Final[tuple[Keep, ...]] = ("best", "start", "longest-run")
 
 _LONG_PAUSE_S: Final = 2.0
 """A run ends at a pause of more than this."""
+_PROMPT_LENGTHS_S: Final = (0.5, limits.PROMPT_BELOW_S - limits.LOSSY_MARGIN_S)
 _LEAST_TRIMMED_S: Final = 0.25
 _LEFT_AT_EDGES_S: Final = 0.5
 """Room to breathe, and for what the detector is late by."""
@@ -94,22 +95,20 @@ def chosen_window(examination: Examination, seconds: float, longest: float, keep
     return next(window for window in long_enough if worth(window) >= most - _NEARLY_AS_GOOD_S)
 
 
-def given_window(wishes: Wishes, seconds: float) -> Span:
+def given_window(wishes: Wishes, seconds: float, role: Role) -> Span:
     """What is kept by hand.
 
     Raises:
-        CannotFix: It is too short, too long, or not there.
+        CannotFix: It is too short or too long for its role, or not there.
     """
     begin = wishes.start_s or 0.0
     end = min(seconds, seconds if wishes.end_s is None else wishes.end_s)
-    if end - begin < limits.MIN_DURATION_S:
-        raise CannotFix(
-            f"{clock(begin)} to {clock(max(begin, end))} of {clock(seconds)} is less than the "
-            f"{clock(limits.MIN_DURATION_S)} that are needed",
-            "keep more of it",
-        )
-    if end - begin > limits.MAX_DURATION_S:
-        raise CannotFix(f"{clock(begin)} to {clock(end)} is more than {clock(limits.MAX_DURATION_S)}", "keep less")
+    shortest, longest = (limits.MIN_DURATION_S, limits.MAX_DURATION_S) if role == "recording" else _PROMPT_LENGTHS_S
+    part = f"{clock(begin)} to {clock(max(begin, end))} of {clock(seconds)}"
+    if end - begin < shortest:
+        raise CannotFix(f"{part} is less than the {clock(shortest)} that are needed", "keep more of it")
+    if end - begin > longest:
+        raise CannotFix(f"{part} is more than {clock(longest)}", "keep less of it")
     return begin, end
 
 

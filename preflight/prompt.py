@@ -1,0 +1,228 @@
+"""Find the prompt clip: one clean utterance of a recording, short enough for `clone_prompt`."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+from preflight.checking import examine
+from preflight.errors import CannotFix
+from preflight.profile import DEFAULT, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.checking import Examination
+    from preflight.decode import Block
+    from preflight.decoded import Decoded
+    from preflight.meters.levels import LevelMeter
+    from preflight.probe import Probe
+    from preflight.report import Span
+    from preflight.source import PathLike, Source
+
+SHORTEST_S: Final = 3.0
+LONGEST_S: Final = 7.5
+"""What a coder adds at the ends must not carry it to 8 s."""
+_MARGIN_S: Final = 0.25
+"""Of silence in front and behind, where the pause has it: half of a pause at most."""
+_LEAST_PAUSE_S: Final = 0.16
+"""Both the clip before a cut and the one behind it keep 80 ms clear of what the speech detector hears."""
+_LEAST_AT_ENDS_S: Final = 0.08
+_MOST_MEASURED: Final = 24
+_BEST_SNR_DB: Final = 45.0
+"""More is not heard."""
+_QUIETEST_PERCENT: Final = 3
+_LOUD_PERCENT: Final = 75
+_BEST_LUFS: Final = -20.0
+_FREE_LU: Final = 6.0
+_COSTS: Final = {"clipped_percent": 10.0, "dropouts": 15.0, "clicks": 15.0, "longest_pause_s": 3.0}
+"""In dB of SNR for each unit; measured or guessed by ear, they only order the clips."""
+_IDEAL_S: Final = (4.5, 7.0)
+_COST_PER_S_AWAY: Final = 3.0
+
+
+class PromptClip(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a recording that would do as a prompt clip.
+
+    Attributes:
+        start_s: Where it begins.
+        end_s: Where it ends; both lie in pauses.
+        score: What it is ranked by, in dB: SNR, less what is wrong with it.
+        snr_db: Of the speech in it over what is quiet in it, before it, behind it or between its words.
+        loudness_lufs: Its integrated loudness.
+        true_peak_dbtp: Its true peak.
+        clipped_percent: How many of its samples are clipped.
+        speech_s: How much of it is speech.
+    """
+
+    start_s: float
+    end_s: float
+    score: float
+    snr_db: float
+    loudness_lufs: float
+    true_peak_dbtp: float
+    clipped_percent: float
+    speech_s: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.end_s - self.start_s
+
+
+def prompt_clips(path: PathLike, *, count: int = 5, profile: Profile = DEFAULT) -> tuple[PromptClip, ...]:
+    """The best stretches for a prompt clip, the best one first; no two overlap by more than half.
+
+    Each begins and ends in a pause, where the speech detector is silent for at least 80 ms, and lasts 3 to 7.5 s.
+
+    Args:
+        path: The recording.
+        count: How many to return at most.
+        profile: By which the recording is examined.
+
+    Raises:
+        CannotFix: It cannot be read, or no utterance in it is short enough.
+    """
+    examination = examine(path, to_its_end=True, profile=profile)
+    if examination.subject.problem is not None:
+        raise CannotFix(examination.subject.problem.message, examination.subject.problem.hint)
+    candidates = _candidates(examination)
+    if not candidates:
+        raise CannotFix(
+            f"nobody says something of {SHORTEST_S:g} to {LONGEST_S:g} s between two pauses in it",
+            "record one sentence on its own, with a second of silence before and behind",
+        )
+    ranked = sorted(_measured(path, examination, candidates), key=lambda clip: -clip.score)
+    chosen: list[PromptClip] = []
+    for clip in ranked:
+        if len(chosen) < count and all(_overlap(clip, other) <= 0.5 for other in chosen):
+            chosen.append(clip)
+    return tuple(chosen)
+
+
+def _overlap(one: PromptClip, other: PromptClip) -> float:
+    common = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
+    return max(0.0, common) / min(one.seconds, other.seconds)
+
+
+def _candidates(examination: Examination) -> list[Span]:
+    """Stretches from one pause to another, those with the most speech for their length first."""
+    heard, seconds = examination.subject.heard, examination.subject.duration_s
+    if heard is None or seconds is None:
+        return []
+    pauses = _pauses(heard.speech, seconds)
+    found = []
+    for number, (start, end) in enumerate(pauses):
+        begin = end - min(_MARGIN_S, end if start == 0 else (end - start) / 2)
+        for next_start, next_end in pauses[number + 1 :]:
+            stop = next_start + min(_MARGIN_S, (next_end - next_start) / (1 if next_end == seconds else 2))
+            if stop - begin > LONGEST_S:
+                break
+            said = sum(max(0.0, min(stop, to) - max(begin, at)) for at, to in heard.speech)
+            if stop - begin >= SHORTEST_S and said > 0.5 * (stop - begin):
+                found.append((said, (begin, stop)))
+    found.sort(key=lambda pair: (-round(pair[0], 1), pair[1]))
+    return _spread([span for _, span in found])
+
+
+def _pauses(speech: tuple[Span, ...], seconds: float) -> list[Span]:
+    """Where the detector hears nobody, the ends of the recording among them."""
+    gaps = [(before[1], after[0]) for before, after in pairwise(speech)]
+    inner = [(start, end) for start, end in gaps if end - start >= _LEAST_PAUSE_S]
+    ends = [(0.0, speech[0][0]), (speech[-1][1], seconds)] if speech else []
+    first, last = ([end] if end[1] - end[0] >= _LEAST_AT_ENDS_S else [] for end in ends) if ends else ([], [])
+    return [*first, *inner, *last]
+
+
+def _spread(spans: list[Span]) -> list[Span]:
+    """As many as are measured, from everywhere in the recording: what has most speech may be spoiled."""
+    begun: dict[float, int] = {}
+    kept = []
+    for span in spans:
+        begun[span[0]] = begun.get(span[0], 0) + 1
+        if begun[span[0]] <= 2:
+            kept.append(span)
+    return kept[:_MOST_MEASURED]
+
+
+def _measured(path: PathLike, examination: Examination, spans: list[Span]) -> Iterator[PromptClip]:
+    """Each of `spans`, measured alone: the ceiling of clipping and the floor of noise are its own."""
+    from preflight.measuring import listen
+    from preflight.source import Source
+
+    facts = examination.subject.probe
+    if facts is None:
+        return
+    with Source.open(path) as source:
+        for span, sound in _cut_out(source, facts, spans):
+            decoded, levels = listen(_Excerpt(facts, sound))
+            if decoded is not None and levels is not None and decoded.heard is not None and decoded.heard.speech:
+                yield _clip(span, decoded, _contrast_db(levels, decoded.heard.speech))
+
+
+def _cut_out(source: Source, facts: Probe, spans: list[Span]) -> Iterator[tuple[Span, Block]]:
+    """The sound of each of `spans`, in one pass; the last ones of what is needed are held, no more."""
+    from preflight.decode import Decoder
+
+    rate = facts.sample_rate_hz
+    waiting = sorted(spans)
+    held: list[Block] = []
+    begin = position = 0
+    for block in Decoder(source, facts).blocks():
+        held.append(block)
+        position += len(block)
+        while waiting and position >= round(waiting[0][1] * rate):
+            span = waiting.pop(0)
+            whole = np.concatenate(held)
+            yield span, whole[round(span[0] * rate) - begin : round(span[1] * rate) - begin]
+        first = round(waiting[0][0] * rate) if waiting else position
+        while held and begin + len(held[0]) <= first:
+            begin += len(held.pop(0))
+        if not waiting:
+            return
+
+
+class _Excerpt:
+    """A pass over sound that is held."""
+
+    def __init__(self, facts: Probe, sound: Block) -> None:
+        from preflight.decoded import Ending
+        from preflight.meters.speech import SpeechMeter
+
+        self.probe = facts
+        self.ending = Ending(len(sound) / facts.sample_rate_hz)
+        self.ear = SpeechMeter(facts.sample_rate_hz)
+        self._sound = sound
+
+    def blocks(self) -> Iterator[Block]:
+        return iter((self._sound,))
+
+
+def _contrast_db(levels: LevelMeter, speech: tuple[Span, ...]) -> float:
+    """Of the loud frames over the quietest between the words: noise that comes and goes with a voice fills them."""
+    first, last = (round(moment / levels.frame_s) for moment in (speech[0][0], speech[-1][1]))
+    low, high = np.percentile(levels.frame_levels_dbfs()[first:last], (_QUIETEST_PERCENT, _LOUD_PERCENT))
+    return float(high - low)
+
+
+def _clip(span: Span, decoded: Decoded, contrast_db: float) -> PromptClip:
+    found = decoded.measurements
+    snr = min(found.get("snr_db", 0.0), contrast_db)
+    loudness = found.get("integrated_loudness_lufs", -70.0)
+    seconds = span[1] - span[0]
+    cost = sum(weight * found.get(name, 0.0) for name, weight in _COSTS.items())
+    cost += max(0.0, abs(loudness - _BEST_LUFS) - _FREE_LU)
+    cost += _COST_PER_S_AWAY * max(0.0, _IDEAL_S[0] - seconds, seconds - _IDEAL_S[1])
+    return PromptClip(
+        start_s=round(span[0], 3),
+        end_s=round(span[1], 3),
+        score=round(min(snr, _BEST_SNR_DB) - cost, 2),
+        snr_db=round(snr, 2),
+        loudness_lufs=loudness,
+        true_peak_dbtp=found["true_peak_dbtp"],
+        clipped_percent=found.get("clipped_percent", 0.0),
+        speech_s=found.get("speech_s", 0.0),
+    )
