@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from preflight.prompt import PromptClip, prompt_clips
     from preflight.repair.edits import Edit
     from preflight.repair.fixing import Fixed, fix, plan
+    from preflight.repair.joining import Joined, join
     from preflight.repair.wishes import Wishes
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
@@ -49,6 +50,7 @@ __all__ = [
     "FileFacts",
     "Finding",
     "Fixed",
+    "Joined",
     "NotARecording",
     "OutputExists",
     "PreflightError",
@@ -61,6 +63,7 @@ __all__ = [
     "check_many",
     "display_name",
     "fix",
+    "join",
     "load_profile",
     "plan",
     "prompt_clips",
@@ -73,6 +76,8 @@ _ROOMS = {
     "check": "checking",
     "fix": "repair.fixing",
     "plan": "repair.fixing",
+    "join": "repair.joining",
+    "Joined": "repair.joining",
     "PromptClip": "prompt",
     "prompt_clips": "prompt",
     "Wishes": "repair.wishes",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "check": "tell whether recordings are fit to be sent",
     "fix": "write a version of a recording that is fit",
+    "join": "make one recording of several short takes",
     "prompt": "find the best clip for --prompt",
     "upload": "put a recording into storage and print its URL",
     "clone": "clone the voice of a recording",

@@ -18,19 +18,20 @@ _FADE_MS = 10
 _FULL_SCALE = 2**31
 
 
-def keep_window(blocks: Iterator[Block], sample_rate_hz: int, window: Span, duration_s: float) -> Iterator[Block]:
-    """Yield the blocks of `window`, faded at those ends that are cuts.
+def keep_window(
+    blocks: Iterator[Block], sample_rate_hz: int, window: Span, *, fades: tuple[bool, bool]
+) -> Iterator[Block]:
+    """Yield the blocks of `window`.
 
     Args:
         blocks: Float32 arrays of shape (frames, channels).
         sample_rate_hz: Frames a second.
         window: (start, end) in seconds.
-        duration_s: Of the whole recording: its own beginning and end are not faded.
+        fades: Whether its beginning and its end are faded.
     """
     first, last = (round(moment * sample_rate_hz) for moment in window)
     fade = round(sample_rate_hz * _FADE_MS / 1000)
-    head_end = first + fade if first > 0 else first
-    tail_start = last - fade if window[1] < duration_s else last
+    head_end, tail_start = first + fade * fades[0], last - fade * fades[1]
     head: list[Block] = []
     tail: list[Block] = []
     position = 0

@@ -194,7 +194,9 @@ def _kept(source: Source, examination: Examination, steps: Plan) -> Iterator[Blo
         raise CannotFix("its sound is not known", "check it first")
     blocks = Decoder(source, facts).blocks()
     if steps.window is not None:
-        blocks = keep_window(blocks, facts.sample_rate_hz, steps.window, seconds)
+        # its own beginning and end are not faded
+        is_cut = steps.window[0] > 0, steps.window[1] < seconds
+        blocks = keep_window(blocks, facts.sample_rate_hz, steps.window, fades=is_cut)
     if steps.target.fold is None:
         return blocks
     weights = np.asarray(steps.target.fold, np.float32)

@@ -112,17 +112,32 @@ def given_window(wishes: Wishes, seconds: float, role: Role) -> Span:
     return begin, end
 
 
-def trimmed(examination: Examination, window: Span | None, seconds: float) -> Span | None:
-    """`window`, None for all of `seconds`, without the silence at its ends; some is left in front and behind."""
+def trimmed(
+    examination: Examination,
+    window: Span | None,
+    seconds: float,
+    *,
+    margin_s: float = _LEFT_AT_EDGES_S,
+    shortest_s: float = limits.WRITE_ABOVE_S,
+) -> Span | None:
+    """`window`, None for all of `seconds`, without the silence at its ends.
+
+    Args:
+        examination: Of the recording.
+        window: What is kept of it.
+        seconds: How long it is.
+        margin_s: What silence is left in front and behind.
+        shortest_s: What would be shorter is left as it is.
+    """
     speech = examination.subject.heard.speech if examination.subject.heard else ()
     begin, end = window or (0.0, seconds)
     within = [span for span in speech if span[1] > begin and span[0] < end]
     if not within:
         return window
-    start, stop = within[0][0] - _LEFT_AT_EDGES_S, within[-1][1] + _LEFT_AT_EDGES_S
+    start, stop = within[0][0] - margin_s, within[-1][1] + margin_s
     start = start if start >= begin + _LEAST_TRIMMED_S else begin
     stop = stop if stop <= end - _LEAST_TRIMMED_S else end
-    return (start, stop) if stop - start >= limits.WRITE_ABOVE_S and (start, stop) != (0.0, seconds) else window
+    return (start, stop) if stop - start >= shortest_s and (start, stop) != (0.0, seconds) else window
 
 
 def pauses_of(examination: Examination) -> list[Span]:
