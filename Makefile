@@ -24,6 +24,7 @@ bench: $(VENV)/installed-dev
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak.fuzz --cases 20000
+	$(BIN)/python -m tests.soak.mending
 
 clean:
 	rm -rf $(VENV) dist

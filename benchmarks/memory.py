@@ -47,17 +47,18 @@ def tables(folder: Path) -> list[Table]:
     for form in _FORMS:
         paths = {minutes: folder / f"{minutes}.{form}" for minutes in (_SHORT_MIN, _LONG_MIN)}
         for minutes, path in paths.items():
-            _write(minute, minutes, path)
+            if form == "m4a":
+                takes.repeated(takes.stored(minute, "m4a"), minutes, path)
+            else:
+                write_wav(minute, minutes, path)
         rows += [_row(form, profile, paths) for profile in _PROFILES]
         for path in paths.values():
             path.unlink()
     return [Table("Memory", "MB", rows, _NOTE)]
 
 
-def _write(minute: takes.Sound, minutes: int, path: Path) -> None:
-    if path.suffix == ".m4a":
-        takes.repeated(takes.stored(minute, "m4a"), minutes, path)
-        return
+def write_wav(minute: takes.Sound, minutes: int, path: Path) -> None:
+    """Write so many times the same minute, one at a time."""
     whole = np.rint(np.clip(minute, -1, 1) * 32767).astype(np.int16)
     with soundfile.SoundFile(path, "w", takes.RATE, 2, "PCM_16") as file:
         for _ in range(minutes):
@@ -66,7 +67,7 @@ def _write(minute: takes.Sound, minutes: int, path: Path) -> None:
 
 def _row(form: str, profile: str, paths: dict[int, Path]) -> Row:
     flags, promises = _PROFILES[profile]
-    short, long = (_peaks_mb(onetake("check", paths[minutes], *flags)) for minutes in sorted(paths))
+    short, long = (peaks_mb(onetake("check", paths[minutes], *flags)) for minutes in sorted(paths))
     what = f"{form.upper()} of two hours, {profile}: {_parts(long)}"
     return Row(what, sum(long), f"ten minutes: {_parts(short)}", sum(short), promises)
 
@@ -75,7 +76,7 @@ def _parts(peaks: Sequence[float]) -> str:
     return " + ".join(f"{peak:.0f}" for peak in peaks)
 
 
-def _peaks_mb(command: Sequence[str]) -> list[float]:
+def peaks_mb(command: Sequence[str]) -> list[float]:
     """The peak of each process, the command's first."""
     peaks: dict[int, float] = {}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -32,6 +32,7 @@ TOPICS: Final = {
     "speed": "the full check of five minutes, beside ffmpeg, pure decoding and pydub",
     "many": "a folder of recordings, with one worker and with two",
     "memory": "peak memory of ten minutes and of two hours (Linux)",
+    "mending": "what is too long is cut, beside ffmpeg and pydub",
     "defects": "defects found and false alarms",
 }
 """Each is a module here with one function: `tables(folder: Path) -> list[Table]`."""
