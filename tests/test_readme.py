@@ -49,6 +49,9 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.C
 
 @pytest.mark.parametrize("command", [line for line in console_commands() if not line.startswith("make")])
 def test_command(command: str, newcomer: tuple[Path, dict[str, str]]) -> None:
+    for earlier in console_commands():
+        if " -o " in earlier and earlier != command and earlier.rpartition(" -o ")[2] in command.split():
+            assert run(earlier, *newcomer).returncode == 0  # it writes what this one reads
     done = run(command, *newcomer)
     expected = 1 if "voice-message.ogg" in command and "check" in command else 0
     if "--quick" in command:
