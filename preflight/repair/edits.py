@@ -70,26 +70,11 @@ class SoundEdits:
 UNCHANGED: Final = SoundEdits()
 
 
-def cut_edits(
-    examination: Examination, window: Span | None, seconds: float, *, is_given: bool, is_trimmed: bool
-) -> list[Edit]:
-    """What `window` of `seconds` leaves out; `is_given` by hand, or `is_trimmed` of the silence at its ends."""
-    if window is None:
-        return []
-    errors = [finding.rule for finding in examination.report.errors]
-    why = next((rule for rule in ("too-long", "damaged") if rule in errors), "")
-    if not why and not is_given:
-        why = "edge-silence" if is_trimmed else "too-long"
-    where = "as you said" if is_given else "cut at a pause"
-    return [
-        Edit(
-            name="trim-silence" if why == "edge-silence" else "cut",
-            rule=why,
-            what=f"keep {clock(window[0])} to {clock(window[1])} of {clock(seconds)}, {where}",
-            safe=why == "edge-silence",
-            seconds=round(window[1] - window[0] - seconds, 3),
-        )
-    ]
+def cut_edit(window: Span, seconds: float, rule: str, where: str, *, is_safe: bool = False) -> Edit:
+    """What `window` of `seconds` leaves out."""
+    what = f"keep {clock(window[0])} to {clock(window[1])} of {clock(seconds)}, {where}"
+    name = "trim-silence" if rule == "edge-silence" else "cut"
+    return Edit(name=name, rule=rule, what=what, safe=is_safe, seconds=round(window[1] - window[0] - seconds, 3))
 
 
 def edits_of_sound(examination: Examination, sound: SoundEdits) -> list[Edit]:

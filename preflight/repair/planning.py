@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from preflight import limits
 from preflight.errors import CannotFix
-from preflight.repair.edits import HIGH_PASS_HZ, UNCHANGED, Edit, SoundEdits, cut_edits, edits_of_coding, edits_of_sound
+from preflight.repair.edits import HIGH_PASS_HZ, UNCHANGED, Edit, SoundEdits, cut_edit, edits_of_coding, edits_of_sound
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import chosen_window, given_window, pauses_of, trimmed
 from preflight.repair.wishes import USUAL_LUFS, Container, Wishes
@@ -50,6 +50,60 @@ class Plan:
     edits: tuple[Edit, ...] = ()
 
 
+class _Case:
+    """A take, and what is wished of it.
+
+    Args:
+        examination: What is known of the take.
+        wishes: What is wished.
+
+    Raises:
+        CannotFix: Its sound is not known.
+    """
+
+    def __init__(self, examination: Examination, wishes: Wishes) -> None:
+        subject, levels = examination.subject, examination.levels
+        if subject.probe is None or subject.decoded is None or subject.duration_s is None or levels is None:
+            raise CannotFix("only its headers were read", "check it without --quick first")
+        self.examination, self.wishes = examination, wishes
+        self.facts, self.decoded, self.levels = subject.probe, subject.decoded, levels
+        self.seconds = subject.duration_s
+        self.errors = {finding.rule for finding in examination.report.errors}
+        self.found = frozenset(finding.rule for finding in examination.report.findings)
+        self.is_as_wished = wishes.to in (None, self.facts.container) and not wishes.has_window
+        is_written = bool(self.errors - {"extension-mismatch"}) or not self.is_as_wished
+        wanted = wishes.wanted(self.found, is_written=is_written)
+        if trimmed(examination, None, self.seconds) is None:
+            wanted -= {"trim-silence"}
+        self.wanted = wanted
+        self.loudness_lufs = wishes.loudness_lufs
+        if wishes.loudness_lufs is None and wishes.unsafe and self.found & {"too-quiet", "too-loud"}:
+            self.loudness_lufs = USUAL_LUFS
+
+    @property
+    def changes_sound(self) -> bool:
+        """Whether samples have to be computed."""
+        return self.loudness_lufs is not None or bool(self.wanted & _CHANGE_SOUND)
+
+    def window(self, longest: float = limits.MAX_DURATION_S) -> Span | None:
+        """What is kept, None for all of it."""
+        if self.wishes.has_window:
+            return given_window(self.wishes, self.seconds, self.examination.subject.role)
+        window = chosen_window(self.examination, self.seconds, longest, self.wishes.keep)
+        return trimmed(self.examination, window, self.seconds) if "trim-silence" in self.wanted else window
+
+    def told(self, window: Span | None) -> list[Edit]:
+        """What `window` leaves out, as an edit."""
+        if window is None:
+            return []
+        if self.wishes.has_window:
+            return [cut_edit(window, self.seconds, "", "as you said")]
+        rules = [rule for rule in ("too-long", "damaged") if rule in self.errors]
+        if not rules and "trim-silence" in self.wanted:
+            return [cut_edit(window, self.seconds, "edge-silence", "without the silence at the ends", is_safe=True)]
+        return [cut_edit(window, self.seconds, rules[0] if rules else "too-long", "cut at pauses")]
+
+
 def decide(examination: Examination, wishes: Wishes, ending: Container | None = None) -> Plan:
     """The smallest change that makes a take ready, and what is wished beyond that.
 
@@ -65,30 +119,11 @@ def decide(examination: Examination, wishes: Wishes, ending: Container | None = 
     if problem is not None:
         raise CannotFix(problem.message, problem.hint or "open it in a player; if that fails too, export it again")
     _refuse_what_cannot_be(examination.report, wishes)
-    facts = examination.subject.probe
-    if facts is None or examination.levels is None:
-        raise CannotFix("only its headers were read", "check it without --quick first")
-    errors = {finding.rule for finding in examination.report.errors}
-    found = frozenset(finding.rule for finding in examination.report.findings)
-    is_as_wished = wishes.to in (None, facts.container) and not wishes.has_window
-    wanted = wishes.wanted(found, is_written=bool(errors - {"extension-mismatch"}) or not is_as_wished)
-    if wanted == {"trim-silence"} and trimmed(examination, None, examination.subject.duration_s or 0.0) is None:
-        wanted = frozenset()
-    loudness = _loudness(wishes, found)
-    if errors <= {"extension-mismatch"} and is_as_wished and not wanted and loudness is None:
-        return _as_it_is(facts, renamed=bool(errors))
+    case = _Case(examination, wishes)
+    if case.errors <= {"extension-mismatch"} and case.is_as_wished and not case.wanted and not case.changes_sound:
+        return _as_it_is(case.facts, renamed=bool(case.errors))
     wishes = replace(wishes, to=wishes.to or ending)
-    if not wanted & _CHANGE_SOUND and loudness is None:
-        copied = _copied(examination, wishes, errors, wanted)
-        if copied is not None:
-            return copied
-    return converted(examination, wishes)
-
-
-def _loudness(wishes: Wishes, found: frozenset[str]) -> float | None:
-    if wishes.loudness_lufs is None and wishes.unsafe and found & {"too-quiet", "too-loud"}:
-        return USUAL_LUFS
-    return wishes.loudness_lufs
+    return _copied(examination, wishes) or converted(examination, wishes)
 
 
 def _refuse_what_cannot_be(report: Report, wishes: Wishes) -> None:
@@ -99,8 +134,6 @@ def _refuse_what_cannot_be(report: Report, wishes: Wishes) -> None:
 
 
 def _as_it_is(facts: Probe, *, renamed: bool) -> Plan:
-    if facts.container not in limits.ACCEPTED:
-        raise CannotFix(f"{facts.container} is not accepted", "convert it")
     container = cast("Container", facts.container)
     if not renamed:
         return Plan("keep", container)
@@ -108,26 +141,24 @@ def _as_it_is(facts: Probe, *, renamed: bool) -> Plan:
     return Plan("rename", container, edits=(Edit(name="rename", rule="extension-mismatch", what=what, safe=True),))
 
 
-def _copied(examination: Examination, wishes: Wishes, errors: set[str], wanted: frozenset[str]) -> Plan | None:
+def _copied(examination: Examination, wishes: Wishes) -> Plan | None:
     """Copy the coded sound, or a part of it, where that mends everything."""
-    facts, decoded = examination.subject.probe, examination.subject.decoded
-    seconds = examination.subject.duration_s
-    if facts is None or decoded is None or seconds is None or decoded.changes or facts.codec not in _HOMES:
+    case = _Case(examination, wishes)
+    if case.changes_sound or case.decoded.changes or case.facts.codec not in _HOMES:
         return None
-    container = _HOMES[facts.codec]
-    if wishes.to not in (None, container) or not errors <= _MENDED_BY_COPY | _MENDED_BY_CUT:
+    container = _HOMES[case.facts.codec]
+    if wishes.to not in (None, container) or not case.errors <= _MENDED_BY_COPY | _MENDED_BY_CUT:
         return None
-    window = _window(examination, wishes, seconds, wanted, is_lossy=False)
-    edits = _told_cut(examination, wishes, window, seconds, wanted)
-    if decoded.damage and window is None:
-        window = max(decoded.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
-        what = "leave out what cannot be decoded at the very edge"
-        edits = [Edit(name="cut", rule="damaged", what=what, safe=True, seconds=window[1] - window[0] - seconds)]
-    kept_s = window[1] - window[0] if window else seconds
-    if examination.report.file.bytes * kept_s / seconds > limits.SAFE_BYTES:
+    window = case.window()
+    edits = case.told(window)
+    if case.decoded.damage and window is None:
+        window = max(case.decoded.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
+        edits = [cut_edit(window, case.seconds, "damaged", "without what cannot be decoded at the edge", is_safe=True)]
+    kept_s = window[1] - window[0] if window else case.seconds
+    if examination.report.file.bytes * kept_s / case.seconds > limits.SAFE_BYTES:
         return None
-    why = next(iter(sorted(errors & _MENDED_BY_COPY)), "")
-    what = f"copy the {facts.codec.upper()} sound as it is into a new {container.upper()}"
+    why = next(iter(sorted(case.errors & _MENDED_BY_COPY)), "")
+    what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}"
     edits.append(Edit(name="rewrap", rule=why, what=what, safe=True))
     return Plan("rewrap", container, window, edits=tuple(edits))
 
@@ -138,46 +169,32 @@ def converted(examination: Examination, wishes: Wishes) -> Plan:
     Raises:
         CannotFix: Nothing long enough is left, or it does not fit in the container asked for.
     """
-    facts, levels = examination.subject.probe, examination.levels
-    seconds = examination.subject.duration_s
-    if facts is None or levels is None or seconds is None:
-        raise CannotFix("its sound is not known", "check it first")
-    found = frozenset(finding.rule for finding in examination.report.findings)
-    wanted = wishes.wanted(found, is_written=True)
-    sound = _sound_edits(examination, wishes, found, wanted)
+    case = _Case(examination, wishes)
+    sound = _sound_edits(case)
     fold = None
-    if facts.channels > limits.MAX_CHANNELS or (facts.channels == limits.MAX_CHANNELS and "mono" in wanted):
-        fold = fold_weights(levels, is_opposite="out-of-phase" in found)
-    window = _window(examination, wishes, seconds, wanted, is_lossy=False)
-    kept_s = window[1] - window[0] if window else seconds
-    container, target = target_for(facts, kept_s, wishes.to, fold, is_changed=sound.computes)
+    channels = case.facts.channels
+    if channels > limits.MAX_CHANNELS or (channels == limits.MAX_CHANNELS and "mono" in case.wanted):
+        fold = fold_weights(case.levels, is_opposite="out-of-phase" in case.found)
+    window = case.window()
+    kept_s = window[1] - window[0] if window else case.seconds
+    container, target = target_for(case.facts, kept_s, wishes.to, fold, is_changed=sound.computes)
     if container != "wav" and window is None:
         # what a lossy coding adds at the ends must not carry it over the limit
-        window = _window(examination, wishes, seconds, wanted, is_lossy=True)
-    edits = _told_cut(examination, wishes, window, seconds, wanted)
-    edits += edits_of_sound(examination, sound)
-    edits += edits_of_coding(facts, container, target, sound, found)
+        window = case.window(limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S)
+    edits = [*case.told(window), *edits_of_sound(examination, sound)]
+    edits += edits_of_coding(case.facts, container, target, sound, case.found)
     return Plan("convert", container, window, target, sound, tuple(edits))
 
 
-def _window(
-    examination: Examination, wishes: Wishes, seconds: float, wanted: frozenset[str], *, is_lossy: bool
-) -> Span | None:
-    if wishes.has_window:
-        return given_window(wishes, seconds, examination.subject.role)
-    longest = limits.MAX_DURATION_S - (limits.LOSSY_MARGIN_S if is_lossy else 0.0)
-    window = chosen_window(examination, seconds, longest, wishes.keep)
-    return trimmed(examination, window, seconds) if "trim-silence" in wanted else window
-
-
-def _sound_edits(examination: Examination, wishes: Wishes, found: frozenset[str], wanted: frozenset[str]) -> SoundEdits:
+def _sound_edits(case: _Case) -> SoundEdits:
+    hum_hz = case.examination.report.measurements.get("hum_hz", 50.0)
     return SoundEdits(
-        remove_dc="remove-dc" in wanted,
-        high_pass_hz=HIGH_PASS_HZ if "high-pass" in wanted else None,
-        hum_hz=examination.report.measurements.get("hum_hz", 50.0) if "notch-hum" in wanted else None,
-        pauses=_long_pauses(examination) if "shorten-pauses" in wanted else (),
-        loudness_lufs=_loudness(wishes, found),
-        limit=wishes.limit,
+        remove_dc="remove-dc" in case.wanted,
+        high_pass_hz=HIGH_PASS_HZ if "high-pass" in case.wanted else None,
+        hum_hz=hum_hz if "notch-hum" in case.wanted else None,
+        pauses=_long_pauses(case.examination) if "shorten-pauses" in case.wanted else (),
+        loudness_lufs=case.loudness_lufs,
+        limit=case.wishes.limit,
     )
 
 
@@ -186,10 +203,3 @@ def _long_pauses(examination: Examination) -> tuple[Span, ...]:
     half = _PAUSE_LEFT_S / 2
     inner = [(start, end) for start, end in pauses_of(examination) if start > 0 and end - start > _PAUSE_LEFT_S]
     return tuple((start + half, end - half) for start, end in inner)
-
-
-def _told_cut(
-    examination: Examination, wishes: Wishes, window: Span | None, seconds: float, wanted: frozenset[str]
-) -> list[Edit]:
-    is_trimmed = "trim-silence" in wanted
-    return cut_edits(examination, window, seconds, is_given=wishes.has_window, is_trimmed=is_trimmed)

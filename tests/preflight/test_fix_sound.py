@@ -45,7 +45,7 @@ def test_too_long_is_cut_inside_a_pause_and_otherwise_untouched(long_take: Path,
     assert np.array_equal(kept[:-FADE], given[: len(kept) - FADE])
     for near in (given[len(kept) - CLEAR : len(kept)], given[len(kept) :]):
         assert level_dbfs(near) < NOISE_DBFS + 3
-    assert "cut at a pause" in fixed.edits[0].what
+    assert "cut at pauses" in fixed.edits[0].what
 
 
 def test_a_long_mp3_is_cut_the_same_way(tmp_path: Path) -> None:
