@@ -27,6 +27,8 @@ _BIT_RATES: Final = {
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _OVERLAPPING: Final = 576 + 481
 """Samples before a frame that have to be right for it to be right: one granule, and what the filter bank remembers."""
+_MOST_BEFORE: Final = 12
+"""Frames; no more than nine can be passed over."""
 _MOST_MOVED: Final = 4
 """Frames, about 0.1 s: cuts are made in pauses."""
 _LAYER_III: Final = 1
@@ -112,27 +114,26 @@ def cut_mp3(packets: Iterable[bytes], file: IO[bytes], first: int, last: int) ->
 
 def _wanted(packets: Iterable[bytes], first: int, last: int) -> Iterator[tuple[bytes, int]]:
     """The frames to keep, each with the samples to pass over at the beginning."""
-    before: deque[bytes] = deque(maxlen=12)
+    before: deque[bytes] = deque(maxlen=_MOST_BEFORE)
     delay, position, moved = None, 0, 0
     for packet in packets:
         header = read_frame(packet)
-        if position + header.samples > last:
+        begin, position = position, position + header.samples
+        if position > last:
             return
-        if delay is None:
-            before.append(packet)
-            if position + header.samples > first:
-                kept = _with_what_it_needs(before, first - position)
-                if not kept and moved < _MOST_MOVED:
-                    first, moved = position + header.samples, moved + 1
-                    position += header.samples
-                    continue
-                if not kept:
-                    raise CannotFix("its frames reach too far back to be cut here", "convert it")
-                delay = first - position + header.samples * (len(kept) - 1) - DECODER_DELAY
-                yield from ((frame, delay) for frame in kept)
-        else:
+        if delay is not None:
             yield packet, delay
-        position += header.samples
+            continue
+        before.append(packet)
+        if position <= first:
+            continue
+        if kept := _with_what_it_needs(before, first - begin):
+            delay = first - begin + header.samples * (len(kept) - 1) - DECODER_DELAY
+            yield from ((frame, delay) for frame in kept)
+        elif moved < _MOST_MOVED:
+            first, moved = position, moved + 1
+        else:
+            raise CannotFix("its frames reach too far back to be cut here", "convert it")
 
 
 def _with_what_it_needs(frames: deque[bytes], offset: int) -> list[bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 
     from preflight.checking import Examination
     from preflight.decoded import Heard
-    from preflight.repair.wishes import Wishes
+    from preflight.repair.wishes import Keep, Wishes
     from preflight.report import Role, Span
-
-Keep = Literal["best", "start", "longest-run"]
-KEEPS: Final[tuple[Keep, ...]] = ("best", "start", "longest-run")
 
 _LONG_PAUSE_S: Final = 2.0
 """A run ends at a pause of more than this."""

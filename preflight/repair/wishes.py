@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from preflight.errors import BadWish
 
-if TYPE_CHECKING:
-    from preflight.repair.window import Keep
-
 Container = Literal["wav", "mp3", "m4a"]
+Keep = Literal["best", "start", "longest-run"]
 
 USUAL_LUFS: Final = -20.0
 """Where `unsafe` brings what is too quiet or too loud: the middle of what the rules take for normal."""
