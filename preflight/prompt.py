@@ -11,6 +11,7 @@ import numpy as np
 from preflight.checking import examine
 from preflight.errors import CannotFix
 from preflight.profile import DEFAULT, Profile
+from preflight.repair.window import Lengths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,9 +112,9 @@ def _overlap(one: PromptClip, other: PromptClip) -> float:
 def _candidates(examination: Examination) -> list[Span]:
     """Stretches from one pause to another, those with the most speech for their length first."""
     heard, seconds = examination.subject.heard, examination.subject.duration_s
-    if heard is None or seconds is None:
+    if heard is None or seconds is None or not heard.speech:
         return []
-    pauses = _pauses(heard.speech, seconds)
+    pauses, speech = _pauses(heard.speech, seconds), Lengths(heard.speech)
     found = []
     for number, (start, end) in enumerate(pauses):
         begin = end - min(_MARGIN_S, end if start == 0 else (end - start) / 2)
@@ -121,7 +122,7 @@ def _candidates(examination: Examination) -> list[Span]:
             stop = next_start + min(_MARGIN_S, (next_end - next_start) / (1 if next_end == seconds else 2))
             if stop - begin > LONGEST_S:
                 break
-            said = sum(max(0.0, min(stop, to) - max(begin, at)) for at, to in heard.speech)
+            said = speech.within((begin, stop))
             if stop - begin >= SHORTEST_S and said > 0.5 * (stop - begin):
                 found.append((said, (begin, stop)))
     found.sort(key=lambda pair: (-round(pair[0], 1), pair[1]))
@@ -132,13 +133,13 @@ def _pauses(speech: tuple[Span, ...], seconds: float) -> list[Span]:
     """Where the detector hears nobody, the ends of the recording among them."""
     gaps = [(before[1], after[0]) for before, after in pairwise(speech)]
     inner = [(start, end) for start, end in gaps if end - start >= _LEAST_PAUSE_S]
-    ends = [(0.0, speech[0][0]), (speech[-1][1], seconds)] if speech else []
-    first, last = ([end] if end[1] - end[0] >= _LEAST_AT_ENDS_S else [] for end in ends) if ends else ([], [])
+    first = [(0.0, speech[0][0])] if speech[0][0] >= _LEAST_AT_ENDS_S else []
+    last = [(speech[-1][1], seconds)] if seconds - speech[-1][1] >= _LEAST_AT_ENDS_S else []
     return [*first, *inner, *last]
 
 
 def _spread(spans: list[Span]) -> list[Span]:
-    """As many as are measured, from everywhere in the recording: what has most speech may be spoiled."""
+    """As many as are measured, no more than two that begin alike: what has most speech may be spoiled."""
     begun: dict[float, int] = {}
     kept = []
     for span in spans:

@@ -175,8 +175,8 @@ def _worth(heard: Heard | None, keep: Keep) -> Callable[[Span], float]:
     """What a window is judged by, in seconds: clean speech, or the longest run, or its length."""
     if heard is None or keep == "start":
         return lambda window: window[1] - window[0]
-    speech, clipped = _Lengths(heard.speech), _Lengths(heard.clipped)
-    flaws = _Lengths(tuple((start, start + 1) for start, _ in sorted((*heard.dropouts, *heard.clicks))))
+    speech, clipped = Lengths(heard.speech), Lengths(heard.clipped)
+    flaws = Lengths(tuple((start, start + 1) for start, _ in sorted((*heard.dropouts, *heard.clicks))))
     starts, ends = np.array(heard.speech, np.float64).reshape(-1, 2).T
     runs = merged(starts, ends, _LONG_PAUSE_S)
 
@@ -189,7 +189,7 @@ def _worth(heard: Heard | None, keep: Keep) -> Callable[[Span], float]:
     return longest_run if keep == "longest-run" else clean_speech
 
 
-class _Lengths:
+class Lengths:
     """How much of a window some spans cover.
 
     Args:
