@@ -90,13 +90,12 @@ def prompt_clips(path: PathLike, *, count: int = 5, profile: Profile = DEFAULT) 
     examination = examine(path, to_its_end=True, profile=profile)
     if examination.subject.problem is not None:
         raise CannotFix(examination.subject.problem.message, examination.subject.problem.hint)
-    candidates = _candidates(examination)
-    if not candidates:
+    ranked = sorted(_measured(path, examination, _candidates(examination)), key=lambda clip: -clip.score)
+    if not ranked:
         raise CannotFix(
             f"nobody says something of {SHORTEST_S:g} to {LONGEST_S:g} s between two pauses in it",
             "record one sentence on its own, with a second of silence before and behind",
         )
-    ranked = sorted(_measured(path, examination, candidates), key=lambda clip: -clip.score)
     chosen: list[PromptClip] = []
     for clip in ranked:
         if len(chosen) < count and all(_overlap(clip, other) <= 0.5 for other in chosen):
@@ -155,7 +154,7 @@ def _measured(path: PathLike, examination: Examination, spans: list[Span]) -> It
     from preflight.source import Source
 
     facts = examination.subject.probe
-    if facts is None:
+    if facts is None or not spans:
         return
     with Source.open(path) as source:
         for span, sound in _cut_out(source, facts, spans):

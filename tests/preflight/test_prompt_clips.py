@@ -12,7 +12,7 @@ import soundfile
 import preflight
 from preflight import Wishes
 from preflight.checking import examine
-from tests.preflight.making import FIXTURES, RATE, quiet, story, wav
+from tests.preflight.making import FIXTURES, RATE, chunk, form_chunk, quiet, riff, story, wav
 
 OTHERS = Path(__file__).resolve().parents[3] / "shared" / "audio"
 REAL = (
@@ -114,9 +114,18 @@ def test_what_is_no_prompt_clip_cannot_be_cut(start: float, end: float, tmp_path
     assert not (tmp_path / "clip.wav").exists()
 
 
-@pytest.mark.parametrize("name", ["text.mp3", "silent.m4a", "good.wav", "missing.wav", "surround.m4a"])
+@pytest.mark.parametrize(
+    "name", ["text.mp3", "silent.m4a", "good.wav", "missing.wav", "surround.m4a", "header-only.wav"]
+)
 def test_where_there_is_none_it_says_so(name: str) -> None:
     with pytest.raises(preflight.CannotFix) as caught:
         preflight.prompt_clips(FIXTURES / name)
     assert caught.value.message
     assert caught.value.hint
+
+
+def test_where_the_headers_describe_no_sound(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(riff(form_chunk(channels=0), chunk(b"data", bytes(3000))))
+    with pytest.raises(preflight.CannotFix):
+        preflight.prompt_clips(path)
