@@ -7,11 +7,13 @@ everywhere.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,14 +22,16 @@ import numpy as np
 import soundfile
 
 import preflight
+from preflight import Wishes
 from preflight.decode import Decoder
 from preflight.probe import probe
 from preflight.source import Source
+from tests.fuzz.recordings import broken, committed
 from tests.preflight import making
 from tests.soak.forms import made
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -37,6 +41,17 @@ _LEAST_CORRELATION_CODED: Final = 0.98
 """Of what was coded anew, by a lossy coding."""
 _LONGEST_FRAME: Final = 2048
 _ENDINGS: Final = {"caf": ".caf", "mp3": ".mp3", "wav": ".wav", "ipod": ".m4a"}
+
+
+WISHES: Final = (
+    Wishes(),
+    Wishes(unsafe=True),
+    Wishes(start_s=1.0, end_s=12.0),
+    Wishes(to="mp3"),
+    Wishes(loudness_lufs=-20.0, limit=True),
+    Wishes(edits=frozenset({"mono", "shorten-pauses", "high-pass", "trim-silence"})),
+)
+_TOLERANT: Final = preflight.PROFILES["default"].changed(ignore=["no-speech"])
 
 
 class Case(NamedTuple):
@@ -72,8 +87,8 @@ def cases() -> Iterator[Case]:
     forms = made(SECONDS)
     for name, data in forms.items():
         ending = "." + name.rpartition(".")[2]
-        for defect, broken in DEFECTS.items():
-            yield Case(f"{name}, {defect}", broken(data), _ENDINGS.get(ending[1:], ending))
+        for defect, spoiled in DEFECTS.items():
+            yield Case(f"{name}, {defect}", spoiled(data), _ENDINGS.get(ending[1:], ending))
         yield Case(f"{name}, named wrongly", data, ".mp3" if ending != ".mp3" else ".wav")
     long = making.at_rate(making.talk(330), 8000)
     for seconds in (301, 330):
@@ -165,22 +180,48 @@ def best_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) ->
     return abs(float(np.dot(there, inner))) / max(1e-12, energy)
 
 
+def mend_broken(seed: int, files: Mapping[str, bytes], folder: Path) -> str:
+    """Mend a broken recording in one way or another, and look for prompt clips in it; return what came of it.
+
+    Raises:
+        Exception: Anything but the errors that tell a user what to do.
+    """
+    case = broken(seed, files)
+    path, out = folder / f"broken{case.ending}", folder / "out"
+    path.write_bytes(case.data)
+    out.mkdir(exist_ok=True)
+    with contextlib.suppress(preflight.PreflightError):
+        preflight.prompt_clips(path)
+    try:
+        fixed = preflight.fix(path, out, wishes=WISHES[seed % len(WISHES)], force=True, profile=_TOLERANT)
+    except preflight.PreflightError as error:
+        if not error.message or "\n" in error.message:
+            raise AssertionError(repr(error.message)) from error
+        return type(error).__name__
+    assert fixed.after is not None
+    assert fixed.after.verdict == "ready"
+    return fixed.action
+
+
 def main() -> int:
     """Mend all, print a summary, and return 1 if one was not mended as it has to be."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.mending", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="cases whose name holds this")
-    wanted = parser.parse_args().only
+    parser.add_argument("--broken", type=int, default=2000, help="broken recordings after that")
+    options = parser.parse_args()
     counts: Counter[str] = Counter()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for case in cases():
-            if wanted not in case.name:
-                continue
+        place = Path(folder)
+        whole = ((case.name, partial(mend, case, place)) for case in cases() if options.only in case.name)
+        files = {**committed(), **made(13)}
+        hurt = ((f"seed {seed}", partial(mend_broken, seed, files, place)) for seed in range(options.broken))
+        for name, work in (*whole, *hurt):
             try:
-                counts[mend(case, Path(folder)) or "nothing to mend"] += 1
+                counts[work() or "nothing to mend"] += 1
             except Exception:  # noqa: BLE001 - which ones there are is what is looked for
                 counts["FAILED"] += 1
-                sys.stdout.write(f"FAILED: {case.name}\n{traceback.format_exc()}\n")
+                sys.stdout.write(f"FAILED: {name}\n{traceback.format_exc()}\n")
     summary = ", ".join(f"{count} {what}" for what, count in counts.items())
     sys.stdout.write(f"{counts.total()} cases in {time.monotonic() - begin:.0f} s: {summary}\n")
     return 1 if counts["FAILED"] else 0
