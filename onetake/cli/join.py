@@ -10,6 +10,7 @@ from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.cli.output import print_json
 from onetake.cli.streams import print_line
+from onetake.errors import UsageError
 from onetake.render.text import describe_file, safe
 from preflight.wording import clock
 
@@ -27,6 +28,8 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
     """
     import preflight
 
+    if len(files) < 2:
+        raise UsageError("there is nothing to join", "name two takes or more")
     joined = preflight.join(files, out, force=force, profile=profile_from(flags))
     if as_json:
         print_json({"schema_version": 1, "joined": joined})

@@ -23,7 +23,7 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", value):
+        if not re.fullmatch(r"(\d{1,6}:){0,2}\d{1,6}(\.\d{1,9})?", value):
             self.fail(f"{value!r} is no time; write 75, 1:15 or 0:01:15.5", param, ctx)
         seconds = 0.0
         for part in value.split(":"):

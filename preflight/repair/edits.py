@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from preflight.repair.wishes import Container
     from preflight.report import Span
 
+HIGHEST_DBTP: Final = -3.0
+"""What a gain leaves of peaks: ACX's limit; coders and players add some."""
 HIGH_PASS_HZ: Final = 80.0
 """Below the lowest speaking voice; speech recorders and mixers cut there."""
 
@@ -98,12 +100,26 @@ def edits_of_sound(examination: Examination, sound: SoundEdits) -> list[Edit]:
         if is_made
     ]
     if sound.loudness_lufs is not None:
-        now = examination.report.measurements.get("integrated_loudness_lufs")
-        away = None if now is None else round(sound.loudness_lufs - now, 1)
-        how = "limit peaks at" if sound.limit else "as far as no peak gets beyond"
-        what = f"bring it to {sound.loudness_lufs:g} LUFS; {how} -3 dBTP"
-        edits.append(Edit(name="loudness", rule="", what=what, safe=False, db=away))
+        edits.append(_edit_of_loudness(examination, sound.loudness_lufs, limit=sound.limit))
     return edits
+
+
+def _edit_of_loudness(examination: Examination, lufs: float, *, limit: bool) -> Edit:
+    """What a loudness takes, by what is measured of the whole recording, before anything else is done to it."""
+    measured = examination.report.measurements
+    now, peak = measured.get("integrated_loudness_lufs"), measured.get("true_peak_dbtp")
+    what, away = f"bring it to {lufs:g} LUFS", None
+    if now is not None and peak is not None:
+        away = round(lufs - now, 1)
+        most = round(HIGHEST_DBTP - peak, 1)
+        if limit:
+            what += f", and limit peaks at {HIGHEST_DBTP:g} dBTP"
+        elif away > most:
+            away, what = (
+                most,
+                f"bring it to {now + most:.1f} LUFS: for {lufs:g} a peak would lie above -3 dBTP (--limit)",
+            )
+    return Edit(name="loudness", rule="", what=what, safe=False, db=away)
 
 
 def edits_of_coding(

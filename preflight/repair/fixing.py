@@ -127,7 +127,19 @@ def plan(
     profile.require_contract()
     examination = examine(path, to_its_end=True, profile=profile)
     steps = decide(examination, wishes, None if out is None else _ending(Path(os.fsdecode(out))))
-    return _fixed(None, steps, examination, None)
+    return _fixed(None, _tried(path, examination, wishes, steps), examination, None)
+
+
+def _tried(path: PathLike, examination: Examination, wishes: Wishes, steps: Plan) -> Plan:
+    """What is left of a plan to copy a part of coded sound: whether that is possible only the packets say."""
+    if steps.action != "rewrap" or steps.window is None:
+        return steps
+    try:
+        with Path(os.devnull).open("w+b") as file:
+            _apply(path, file, examination, steps)
+    except CannotFix:
+        return converted(examination, dataclasses.replace(wishes, to=steps.container))
+    return steps
 
 
 def _ending(wanted: Path) -> Container | None:

@@ -104,10 +104,11 @@ def join(paths: Sequence[PathLike], out: PathLike, *, force: bool = False, profi
     if len(paths) < 2:
         raise CannotFix("there is nothing to join", "name two takes or more")
     takes = [(path, _examined(path, profile)) for path in paths]
-    parts = _arranged(takes)
+    form = _form(takes)
+    parts = _arranged(takes, _gains(takes, form))
     seconds = parts[-1].at_s + parts[-1].end_s - parts[-1].start_s
     _require_length(seconds)
-    container, target = target_for(_form(takes), seconds, CONTAINERS[wanted.suffix.lower()], None, is_changed=True)
+    container, target = target_for(form, seconds, CONTAINERS[wanted.suffix.lower()], None, is_changed=True)
     produce = partial(_produce, takes, parts, container, target, profile)
     after = write_verified(wanted, container, produce, force=force)
     return Joined(path=os.fspath(wanted), parts=parts, after=after)
@@ -131,16 +132,10 @@ def _examined(path: PathLike, profile: Profile) -> Examination:
     wrong = [finding for finding in examination.report.errors if finding.rule not in _MENDED]
     if wrong:
         raise CannotFix(f"{name}: {wrong[0].message}", "leave it out, or record it again")
-    if "integrated_loudness_lufs" not in examination.report.measurements and _channels(examination) <= 2:
-        raise CannotFix(f"{name}: it is too quiet or too short to have a loudness", "leave it out")
     return examination
 
 
-def _channels(examination: Examination) -> int:
-    return examination.subject.probe.channels if examination.subject.probe else 0
-
-
-def _arranged(takes: list[tuple[PathLike, Examination]]) -> tuple[Part, ...]:
+def _arranged(takes: list[tuple[PathLike, Examination]], gains: list[float]) -> tuple[Part, ...]:
     """What is kept of each, and where it stands: between the speech of two there is a breath."""
     windows = [_window(examination) for _, examination in takes]
     gaps = [_gap(*pair) for pair in zip(takes[:-1], takes[1:], windows[:-1], windows[1:], strict=True)]
@@ -148,7 +143,7 @@ def _arranged(takes: list[tuple[PathLike, Examination]]) -> tuple[Part, ...]:
     places = [0.0, *accumulate(length + gap for length, gap in zip(lengths[:-1], gaps, strict=True))]
     return tuple(
         Part(path=display_name(path), start_s=start, end_s=end, at_s=place, gain_db=gain)
-        for (path, _), (start, end), place, gain in zip(takes, windows, places, _gains(takes), strict=True)
+        for (path, _), (start, end), place, gain in zip(takes, windows, places, gains, strict=True)
     )
 
 
@@ -167,14 +162,26 @@ def _gap(before: tuple[PathLike, Examination], after: tuple[PathLike, Examinatio
     return max(0.0, BREATH_S - behind - ahead)
 
 
-def _gains(takes: list[tuple[PathLike, Examination]]) -> list[float]:
+def _gains(takes: list[tuple[PathLike, Examination]], form: Probe) -> list[float]:
     """To the loudness of the one in the middle, or as much less as keeps all peaks below the highest."""
-    found = [examination.report.measurements for _, examination in takes]
-    loudness = [measured.get("integrated_loudness_lufs", measured["rms_dbfs"]) for measured in found]
-    peaks = [measured.get("true_peak_dbtp", measured["sample_peak_dbfs"]) for measured in found]
-    reachable = [lufs + _HIGHEST_DBTP - peak for lufs, peak in zip(loudness, peaks, strict=True)]
-    target = min(float(np.median(loudness)), *reachable)
-    return [round(target - lufs, 2) for lufs in loudness]
+    loud = [_loudness(path, examination, form) for path, examination in takes]
+    reachable = [lufs + _HIGHEST_DBTP - peak for lufs, peak in loud]
+    target = min(float(np.median([lufs for lufs, _ in loud])), *reachable)
+    return [round(target - lufs, 2) for lufs, _ in loud]
+
+
+def _loudness(path: PathLike, examination: Examination, form: Probe) -> tuple[float, float]:
+    """Integrated loudness and true peak in the channels in which the take will be written."""
+    from preflight.repair.sounding import loudness_of
+
+    window = _window(examination)
+    with Source.open(path) as source:
+        facts = examination.subject.probe or form
+        found = loudness_of(_mixed(source, examination, window, form.channels), facts.sample_rate_hz)
+    if found.lufs is None:
+        name = display_name(path)
+        raise CannotFix(f"{name}: it is too quiet or too short to have a loudness", "leave it out")
+    return found.lufs, found.dbtp
 
 
 def _form(takes: list[tuple[PathLike, Examination]]) -> Probe:
@@ -228,18 +235,28 @@ def _room_dbfs(examination: Examination, part: Part) -> float:
 
 
 def _part(source: Source, examination: Examination, part: Part, target: Target) -> Iterator[Block]:
+    from preflight.repair.filtering import filtered
+
+    rate = examination.subject.probe.sample_rate_hz if examination.subject.probe else target.sample_rate_hz
+    factor = np.float32(10 ** (part.gain_db / 20))
+    mixed = _mixed(source, examination, (part.start_s, part.end_s), target.channels)
+    louder = (np.asarray(block * factor, np.float32) for block in mixed)
+    if rate == target.sample_rate_hz:
+        return louder
+    return filtered(louder, rate, [("aresample", str(target.sample_rate_hz))])
+
+
+def _mixed(source: Source, examination: Examination, window: Span, channels: int) -> Iterator[Block]:
+    """What is kept of a take, faded at its ends, in so many channels."""
     from preflight.decode import Decoder
     from preflight.repair.cutting import keep_window
-    from preflight.repair.filtering import filtered
 
     facts, levels = examination.subject.probe, examination.levels
     if facts is None or levels is None:
-        raise CannotFix(f"{part.path}: its sound is not known", "check it first")
-    weights = np.eye(facts.channels) if target.channels == facts.channels else np.array([fold_weights(levels)]).T
-    weights = (weights * 10 ** (part.gain_db / 20)).astype(np.float32)
-    rate = facts.sample_rate_hz
-    blocks = keep_window(Decoder(source, facts).blocks(), rate, (part.start_s, part.end_s), fades=(True, True))
-    mixed = (np.asarray(block @ weights, np.float32) for block in blocks)
-    if rate == target.sample_rate_hz:
-        return mixed
-    return filtered(mixed, rate, [("aresample", str(target.sample_rate_hz))])
+        raise CannotFix(f"{examination.report.path}: its sound is not known", "check it first")
+    weights = np.eye(facts.channels, dtype=np.float32)
+    if channels != facts.channels:
+        is_opposite = any(finding.rule == "out-of-phase" for finding in examination.report.findings)
+        weights = np.array([fold_weights(levels, is_opposite=is_opposite)], np.float32).T
+    blocks = keep_window(Decoder(source, facts).blocks(), facts.sample_rate_hz, window, fades=(True, True))
+    return (np.asarray(block @ weights, np.float32) for block in blocks)

@@ -27,7 +27,7 @@ _BIT_RATES: Final = {
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _OVERLAPPING: Final = 576 + 481
 """Samples before a frame that have to be right for it to be right: one granule, and what the filter bank remembers."""
-_MOST_BEFORE: Final = 12
+_MOST_BEFORE: Final = 16
 """Frames; no more than nine can be passed over."""
 _MOST_MOVED: Final = 4
 """Frames, about 0.1 s: cuts are made in pauses."""
@@ -92,8 +92,8 @@ def cut_mp3(packets: Iterable[bytes], file: IO[bytes], first: int, last: int) ->
     Args:
         packets: The frames of the recording, each whole.
         file: Open for writing and seeking.
-        first: Where the sound is to begin, to the sample; a few frames later where frames reach back too far.
-        last: Where it is to end at the latest; it ends with a frame.
+        first: Where the sound is to begin, to the sample; a few frames earlier where frames reach back too far.
+        last: Where it is to end; it ends with that frame.
 
     Raises:
         CannotFix: The frames cannot be cut there.
@@ -115,43 +115,57 @@ def cut_mp3(packets: Iterable[bytes], file: IO[bytes], first: int, last: int) ->
 def _wanted(packets: Iterable[bytes], first: int, last: int) -> Iterator[tuple[bytes, int]]:
     """The frames to keep, each with the samples to pass over at the beginning."""
     before: deque[bytes] = deque(maxlen=_MOST_BEFORE)
-    delay, position, moved = None, 0, 0
+    delay, position = None, 0
     for packet in packets:
-        header = read_frame(packet)
-        begin, position = position, position + header.samples
-        if position > last:
+        samples = read_frame(packet).samples
+        begin, position = position, position + samples
+        if begin >= last:
             return
         if delay is not None:
             yield packet, delay
             continue
         before.append(packet)
-        if position <= first:
-            continue
-        if kept := _with_what_it_needs(before, first - begin):
-            delay = first - begin + header.samples * (len(kept) - 1) - DECODER_DELAY
+        if position > first:
+            kept, delay = _beginning(list(before), first - begin)
             yield from ((frame, delay) for frame in kept)
-        elif moved < _MOST_MOVED:
-            first, moved = position, moved + 1
-        else:
-            raise CannotFix("its frames reach too far back to be cut here", "convert it")
 
 
-def _with_what_it_needs(frames: deque[bytes], offset: int) -> list[bytes]:
+def _beginning(frames: list[bytes], offset: int) -> tuple[list[bytes], int]:
+    """The last of `frames`, of which the first `offset` samples are not wanted, with what it needs before it.
+
+    Where frames reach back too far, the sound begins a few frames earlier.
+
+    Returns:
+        The frames, and the samples to pass over.
+
+    Raises:
+        CannotFix: They reach too far back there, too.
+    """
+    for earlier in range(min(_MOST_MOVED + 1, len(frames))):
+        upto = len(frames) - earlier
+        unwanted = 0 if earlier else offset
+        kept = _with_what_it_needs(frames[:upto], unwanted)
+        if kept:
+            samples = read_frame(kept[-1]).samples
+            return [*kept, *frames[upto:]], unwanted + samples * (len(kept) - 1) - DECODER_DELAY
+    raise CannotFix("its frames reach too far back to be cut here", "convert it")
+
+
+def _with_what_it_needs(frames: list[bytes], offset: int) -> list[bytes]:
     """The last of `frames`, of which the first `offset` samples are not wanted, with as few before it as will do.
 
     None of them where they would have to be more than can be passed over.
     """
-    all_frames = list(frames)
-    headers = [read_frame(frame) for frame in all_frames]
+    headers = [read_frame(frame) for frame in frames]
     most = (_MOST_DELAY + DECODER_DELAY - offset) // headers[-1].samples
     overlapping = -(-_OVERLAPPING // headers[-1].samples)
-    for count in range(1 + overlapping, min(most + 1, len(all_frames)) + 1):
+    for count in range(1 + overlapping, min(most + 1, len(frames)) + 1):
         kept = headers[-count:]
         room = [sum(header.main_bytes for header in kept[:number]) for number in range(count)]
         if all(kept[number].reaches_back <= room[number] for number in range(count - 1 - overlapping, count)):
-            return all_frames[-count:]
+            return frames[-count:]
     # at the beginning of the recording there is nothing before
-    return all_frames if len(all_frames) <= most + 1 else []
+    return frames if len(frames) <= most + 1 else []
 
 
 def _info_frame(like: bytes, delay: int) -> bytes:

@@ -24,7 +24,10 @@ _HOMES: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
 """The containers whose coded sound can be copied, by codec."""
 _MENDED_BY_COPY: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
 _MENDED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
+_LOSSY_LIMIT_S: Final = limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S
+"""What a lossy coding adds at the ends must not carry it over the limit."""
 _PAUSE_LEFT_S: Final = 1.0
+_LEAST_CUT_S: Final = 0.2
 _CHANGE_SOUND: Final = frozenset({"mono", "shorten-pauses", "remove-dc", "notch-hum", "high-pass"})
 
 
@@ -75,6 +78,10 @@ class _Case:
         wanted = wishes.wanted(self.found, is_written=is_written)
         if trimmed(examination, None, self.seconds) is None:
             wanted -= {"trim-silence"}
+        if self.facts.channels == 1:
+            wanted -= {"mono"}
+        if not _long_pauses(examination, None):
+            wanted -= {"shorten-pauses"}
         self.wanted = wanted
         self.loudness_lufs = wishes.loudness_lufs
         if wishes.loudness_lufs is None and wishes.unsafe and self.found & {"too-quiet", "too-loud"}:
@@ -88,7 +95,7 @@ class _Case:
     def window(self, longest: float = limits.MAX_DURATION_S) -> Span | None:
         """What is kept, None for all of it."""
         if self.wishes.has_window:
-            return given_window(self.wishes, self.seconds, self.examination.subject.role)
+            return given_window(self.wishes, self.seconds, self.examination.subject.role, longest)
         window = chosen_window(self.examination, self.seconds, longest, self.wishes.keep)
         return trimmed(self.examination, window, self.seconds) if "trim-silence" in self.wanted else window
 
@@ -149,7 +156,7 @@ def _copied(examination: Examination, wishes: Wishes) -> Plan | None:
     container = _HOMES[case.facts.codec]
     if wishes.to not in (None, container) or not case.errors <= _MENDED_BY_COPY | _MENDED_BY_CUT:
         return None
-    window = case.window()
+    window = case.window(_LOSSY_LIMIT_S)
     edits = case.told(window)
     if case.decoded.damage and window is None:
         window = max(case.decoded.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
@@ -170,36 +177,37 @@ def converted(examination: Examination, wishes: Wishes) -> Plan:
         CannotFix: Nothing long enough is left, or it does not fit in the container asked for.
     """
     case = _Case(examination, wishes)
-    sound = _sound_edits(case)
+    window = case.window()
+    sound = _sound_edits(case, window)
     fold = None
     channels = case.facts.channels
     if channels > limits.MAX_CHANNELS or (channels == limits.MAX_CHANNELS and "mono" in case.wanted):
         fold = fold_weights(case.levels, is_opposite="out-of-phase" in case.found)
-    window = case.window()
     kept_s = window[1] - window[0] if window else case.seconds
     container, target = target_for(case.facts, kept_s, wishes.to, fold, is_changed=sound.computes)
-    if container != "wav" and window is None:
-        # what a lossy coding adds at the ends must not carry it over the limit
-        window = case.window(limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S)
+    if container != "wav":
+        window = case.window(_LOSSY_LIMIT_S)
     edits = [*case.told(window), *edits_of_sound(examination, sound)]
     edits += edits_of_coding(case.facts, container, target, sound, case.found)
     return Plan("convert", container, window, target, sound, tuple(edits))
 
 
-def _sound_edits(case: _Case) -> SoundEdits:
+def _sound_edits(case: _Case, window: Span | None) -> SoundEdits:
     hum_hz = case.examination.report.measurements.get("hum_hz", 50.0)
     return SoundEdits(
         remove_dc="remove-dc" in case.wanted,
         high_pass_hz=HIGH_PASS_HZ if "high-pass" in case.wanted else None,
         hum_hz=hum_hz if "notch-hum" in case.wanted else None,
-        pauses=_long_pauses(case.examination) if "shorten-pauses" in case.wanted else (),
+        pauses=_long_pauses(case.examination, window) if "shorten-pauses" in case.wanted else (),
         loudness_lufs=case.loudness_lufs,
         limit=case.wishes.limit,
     )
 
 
-def _long_pauses(examination: Examination) -> tuple[Span, ...]:
-    """What to cut out of pauses of more than a second, in their middle."""
+def _long_pauses(examination: Examination, window: Span | None) -> tuple[Span, ...]:
+    """What to cut out of pauses of more than a second in `window`, in their middle."""
+    begin, end = window or (0.0, examination.subject.duration_s or 0.0)
+    within = ((max(start, begin), min(stop, end)) for start, stop in pauses_of(examination))
     half = _PAUSE_LEFT_S / 2
-    inner = [(start, end) for start, end in pauses_of(examination) if start > 0 and end - start > _PAUSE_LEFT_S]
-    return tuple((start + half, end - half) for start, end in inner)
+    inner = [(start, stop) for start, stop in within if start > begin and stop < end]
+    return tuple((start + half, stop - half) for start, stop in inner if stop - start > _PAUSE_LEFT_S + _LEAST_CUT_S)

@@ -32,8 +32,8 @@ def rewrap(source: Source, file: IO[bytes], container: Container, window: Span |
         source: The open recording.
         file: Open for writing and seeking.
         container: ``m4a`` for AAC, ``mp3`` for MP3.
-        window: What is kept, as (start, end) in seconds of the decoded sound; None for all. The end is moved back to
-            that of a packet, and so is the beginning in M4A.
+        window: What is kept, as (start, end) in seconds of the decoded sound; None for all. The packets at its ends
+            are kept whole; in MP3 the sound begins to the sample all the same.
 
     Raises:
         CannotFix: The packets cannot be put into the container.
@@ -96,7 +96,7 @@ def _kept(
     delay = None
     for packet in packets:
         begin = (packet.pts or 0) - offset
-        if begin + (packet.duration or 0) > end:
+        if begin >= end:
             return
         if delay is not None:
             yield packet, delay

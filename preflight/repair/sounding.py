@@ -16,6 +16,7 @@ from preflight.errors import CannotFix
 from preflight.meters.grid import Grid, Rows
 from preflight.meters.loudness import LoudnessMeter
 from preflight.meters.true_peak import TruePeakMeter
+from preflight.repair.edits import HIGHEST_DBTP
 from preflight.repair.filtering import filtered
 
 if TYPE_CHECKING:
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
 
     Blocks = Callable[[], Iterator[Block]]
 
-HIGHEST_DBTP: Final = -3.0
-"""ACX's limit for peaks; coders and players add some."""
 _HUM_LINES: Final = 6
 _HUM_WIDTH_HZ: Final = 10.0
 _NEAR_LU: Final = 0.05
-_MOST_TRIES: Final = 6
+_MOST_TRIES: Final = 12
+_MOST_STEP_DB: Final = 6.0
+_LEAST_SLOPE: Final = 0.1
 _FADE_S: Final = 0.01
 
 
 @dataclass(frozen=True)
-class _Loud:
+class Loud:
+    """Integrated loudness, None where it is too quiet or too short, and true peak."""
+
     lufs: float | None
     dbtp: float
 
@@ -87,7 +90,7 @@ def _notches(sound: SoundEdits, sample_rate_hz: int) -> list[tuple[str, str]]:
 
 
 def _levelled(blocks: Blocks, sample_rate_hz: int, lufs: float, *, limit: bool) -> Iterator[Block]:
-    now = _loudness(blocks(), sample_rate_hz)
+    now = loudness_of(blocks(), sample_rate_hz)
     if now.lufs is None:
         raise CannotFix("it is too quiet or too short to have a loudness", "leave its loudness as it is")
     gain_db = lufs - now.lufs
@@ -95,16 +98,30 @@ def _levelled(blocks: Blocks, sample_rate_hz: int, lufs: float, *, limit: bool) 
         return _amplified(blocks(), gain_db)
     if not limit:
         return _amplified(blocks(), HIGHEST_DBTP - now.dbtp)
-    ceiling_db = HIGHEST_DBTP
-    for _ in range(_MOST_TRIES):  # what is limited is quieter, so that it takes a little more gain
-        result = _loudness(_limited(blocks(), sample_rate_hz, gain_db, ceiling_db), sample_rate_hz)
-        short_lu = lufs - (now.lufs if result.lufs is None else result.lufs)
+    settings = _limiting(blocks, sample_rate_hz, lufs, gain_db)
+    return _limited(blocks(), sample_rate_hz, *settings)
+
+
+def _limiting(blocks: Blocks, sample_rate_hz: int, lufs: float, gain_db: float) -> tuple[float, float]:
+    """Gain and ceiling with which it comes to `lufs`: what is limited is quieter, and takes more than `gain_db`.
+
+    Raises:
+        CannotFix: However much it is limited, it does not get so loud.
+    """
+    ceiling_db, slope, before = HIGHEST_DBTP, 1.0, (0.0, 0.0)
+    reached = lufs
+    for number in range(_MOST_TRIES):
+        result = loudness_of(_limited(blocks(), sample_rate_hz, gain_db, ceiling_db), sample_rate_hz)
+        reached = -120.0 if result.lufs is None else result.lufs
         over_db = result.dbtp - HIGHEST_DBTP
-        if abs(short_lu) <= _NEAR_LU and over_db <= _NEAR_LU:
-            break
-        gain_db += short_lu
-        ceiling_db -= max(0.0, over_db)
-    return _limited(blocks(), sample_rate_hz, gain_db, ceiling_db)
+        if abs(lufs - reached) <= _NEAR_LU and abs(over_db) <= _NEAR_LU:
+            return gain_db, ceiling_db
+        if number and gain_db != before[0]:  # the secant: beyond some point a decibel more adds only a part of one
+            slope = min(1.0, max(_LEAST_SLOPE, (reached - before[1]) / (gain_db - before[0])))
+        before = gain_db, reached
+        gain_db += max(-_MOST_STEP_DB, min(_MOST_STEP_DB, (lufs - reached) / slope))
+        ceiling_db -= over_db
+    raise CannotFix(f"limited as it has to be, it comes to {reached:.1f} LUFS, not {lufs:g}", "ask for less")
 
 
 def _amplified(blocks: Iterator[Block], gain_db: float) -> Iterator[Block]:
@@ -120,7 +137,8 @@ def _limited(blocks: Iterator[Block], sample_rate_hz: int, gain_db: float, ceili
     return filtered(_amplified(blocks, gain_db), sample_rate_hz, steps)
 
 
-def _loudness(blocks: Iterator[Block], sample_rate_hz: int) -> _Loud:
+def loudness_of(blocks: Iterator[Block], sample_rate_hz: int) -> Loud:
+    """How loud the blocks are: float32 of shape (frames, channels)."""
     meters, rows = None, None
     with one_thread():
         for block in blocks:
@@ -131,12 +149,12 @@ def _loudness(blocks: Iterator[Block], sample_rate_hz: int) -> _Loud:
                 for meter in meters:
                     meter.add(chunk)
         if meters is None or rows is None:
-            return _Loud(None, -120.0)
+            return Loud(None, -120.0)
         for chunk in rows.end():
             for meter in meters:
                 meter.add(chunk)
     loudness, peak = (meter.measurements() for meter in meters)
-    return _Loud(loudness.get("integrated_loudness_lufs"), peak["true_peak_dbtp"])
+    return Loud(loudness.get("integrated_loudness_lufs"), peak["true_peak_dbtp"])
 
 
 def _without(blocks: Iterator[Block], sample_rate_hz: int, spans: tuple[Span, ...]) -> Iterator[Block]:

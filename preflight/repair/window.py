@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LONG_PAUSE_S: Final = 2.0
 """A run ends at a pause of more than this."""
 _PROMPT_LENGTHS_S: Final = (0.5, limits.PROMPT_BELOW_S - limits.LOSSY_MARGIN_S)
+_NEAR_S: Final = 0.05
 _LEAST_TRIMMED_S: Final = 0.25
 _LEFT_AT_EDGES_S: Final = 0.5
 """Room to breathe, and for what the detector is late by."""
@@ -92,8 +93,8 @@ def chosen_window(examination: Examination, seconds: float, longest: float, keep
     return next(window for window in long_enough if worth(window) >= most - _NEARLY_AS_GOOD_S)
 
 
-def given_window(wishes: Wishes, seconds: float, role: Role) -> Span:
-    """What is kept by hand.
+def given_window(wishes: Wishes, seconds: float, role: Role, limit_s: float) -> Span:
+    """What is kept by hand; its end is moved so little that it fits into `limit_s`.
 
     Raises:
         CannotFix: It is too short or too long for its role, or not there.
@@ -106,7 +107,7 @@ def given_window(wishes: Wishes, seconds: float, role: Role) -> Span:
         raise CannotFix(f"{part} is less than the {clock(shortest)} that are needed", "keep more of it")
     if end - begin > longest:
         raise CannotFix(f"{part} is more than {clock(longest)}", "keep less of it")
-    return begin, end
+    return begin, min(end, begin + limit_s)
 
 
 def trimmed(
@@ -117,7 +118,7 @@ def trimmed(
     margin_s: float = _LEFT_AT_EDGES_S,
     shortest_s: float = limits.WRITE_ABOVE_S,
 ) -> Span | None:
-    """`window`, None for all of `seconds`, without the silence at its ends.
+    """`window`, None for all of `seconds`, without the silence at its ends: what is quiet, and no speech.
 
     Args:
         examination: Of the recording.
@@ -126,12 +127,11 @@ def trimmed(
         margin_s: What silence is left in front and behind.
         shortest_s: What would be shorter is left as it is.
     """
-    speech = examination.subject.heard.speech if examination.subject.heard else ()
     begin, end = window or (0.0, seconds)
-    within = [span for span in speech if span[1] > begin and span[0] < end]
-    if not within:
-        return window
-    start, stop = within[0][0] - margin_s, within[-1][1] + margin_s
+    first = next((pause for pause in pauses_of(examination) if pause[0] <= begin + _NEAR_S < pause[1]), None)
+    last = next((pause for pause in pauses_of(examination) if pause[0] < end - _NEAR_S <= pause[1]), None)
+    start = first[1] - margin_s if first else begin
+    stop = last[0] + margin_s if last else end
     start = start if start >= begin + _LEAST_TRIMMED_S else begin
     stop = stop if stop <= end - _LEAST_TRIMMED_S else end
     return (start, stop) if stop - start >= shortest_s and (start, stop) != (0.0, seconds) else window

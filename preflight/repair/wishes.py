@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from preflight.errors import BadWish
 
@@ -13,6 +13,8 @@ Keep = Literal["best", "start", "longest-run"]
 USUAL_LUFS: Final = -20.0
 """Where `unsafe` brings what is too quiet or too loud: the middle of what the rules take for normal."""
 _LUFS: Final = (-40.0, -9.0)
+_LATEST_S: Final = 1e6
+"""Later than in any recording."""
 
 
 class Kind(NamedTuple):
@@ -68,12 +70,17 @@ class Wishes:
     unsafe: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "edits", frozenset(self.edits))
         unknown = sorted(self.edits - KINDS.keys())
+        if self.to not in (None, *get_args(Container)):
+            raise BadWish(f"{self.to!r} cannot be written", f"there are {', '.join(get_args(Container))}")
+        if self.keep not in get_args(Keep):
+            raise BadWish(f"there is no way to keep {self.keep!r}", f"there are {', '.join(get_args(Keep))}")
         if unknown:
             raise BadWish(f"there is no edit {unknown[0]!r}", f"there are {', '.join(KINDS)}")
         start = self.start_s or 0.0
-        if start < 0 or (self.end_s is not None and self.end_s <= start):
-            raise BadWish("the part to keep ends before it begins", "give a later end")
+        if not 0 <= start < _LATEST_S or (self.end_s is not None and not start < self.end_s < _LATEST_S):
+            raise BadWish("the part to keep ends before it begins, or lies nowhere", "give a later end")
         if self.loudness_lufs is not None and not _LUFS[0] <= self.loudness_lufs <= _LUFS[1]:
             raise BadWish(f"{self.loudness_lufs:g} LUFS is no loudness for speech", "give one from -40 to -9")
         if self.limit and self.loudness_lufs is None:

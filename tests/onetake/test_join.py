@@ -24,7 +24,7 @@ def test_it_says_what_stands_where(say: Say, tmp_path: Path) -> None:
 
 def test_what_cannot_be_joined_is_told(say: Say, tmp_path: Path) -> None:
     alone = say("join", TAKES[0], "-o", str(tmp_path / "out.wav"))
-    assert (alone.status, "two takes or more" in alone.err) == (1, True)
+    assert (alone.status, "two takes or more" in alone.err) == (2, True)
     assert say("join", *TAKES).status == 2
     assert say("join", *TAKES, "-o", str(tmp_path / "out.ogg")).status == 2
     assert not list(tmp_path.glob("out*"))

@@ -182,7 +182,8 @@ def _window(path: Path, keep: Any) -> tuple[float, float]:
     "wishes",
     [
         {"edits": frozenset({"denoise"})}, {"start_s": 5.0, "end_s": 5.0}, {"start_s": -1.0}, {"loudness_lufs": 3.0},
-        {"loudness_lufs": float("nan")}, {"limit": True},
+        {"loudness_lufs": float("nan")}, {"limit": True}, {"to": "ogg"}, {"keep": "end"}, {"start_s": float("nan")},
+        {"start_s": float("inf")}, {"end_s": float("inf")},
     ],
 )  # fmt: skip
 def test_what_cannot_be_wished(wishes: Any) -> None:
