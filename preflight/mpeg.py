@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _HAS_FRAMES = 1
+_WRITERS = (b"LAME", b"Lavf", b"Lavc")
+"""Behind other names FFmpeg does not heed the delays either."""
 _SEARCH = 65536
 
 
@@ -35,13 +37,25 @@ def _seconds(data: bytes, at: int, version: int, rate: int) -> float | None:
     is_mpeg1, is_mono = version == 3, data[at + 3] >> 6 == 3
     side_info = (17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17)
     xing, vbri = at + 4 + side_info, at + 36
+    passed_over = 0
     if data[xing : xing + 4] in (b"Xing", b"Info") and data[xing + 7] & _HAS_FRAMES:
         frames = struct.unpack(">I", data[xing + 8 : xing + 12])[0]
+        passed_over = _passed_over(data, xing)
     elif data[vbri : vbri + 4] == b"VBRI":
         frames = struct.unpack(">I", data[vbri + 14 : vbri + 18])[0]
     else:
         return None
-    return float(frames * (1152 if is_mpeg1 else 576) / rate)
+    return max(0.0, float(frames * (1152 if is_mpeg1 else 576) - passed_over) / rate)
+
+
+def _passed_over(data: bytes, xing: int) -> int:
+    """Samples at the beginning and the end that are the encoder's, as LAME writes them down."""
+    fields = sum(size for bit, size in ((1, 4), (2, 4), (4, 100), (8, 4)) if data[xing + 7] & bit)
+    extension = xing + 8 + fields
+    if data[extension : extension + 4] not in _WRITERS:
+        return 0
+    delays = int.from_bytes(data[extension + 21 : extension + 24])
+    return (delays >> 12) + (delays & 0xFFF)
 
 
 def _after_id3v2(source: Source) -> int:

@@ -93,41 +93,42 @@ def cut_mp3(packets: Iterable[bytes], file: IO[bytes], first: int, last: int) ->
         packets: The frames of the recording, each whole.
         file: Open for writing and seeking.
         first: Where the sound is to begin, to the sample; a few frames earlier where frames reach back too far.
-        last: Where it is to end; it ends with that frame.
+        last: Where it is to end, to the sample.
 
     Raises:
         CannotFix: The frames cannot be cut there.
     """
     sizes: list[int] = []
-    info = b""
-    for frame, delay in _wanted(packets, first, last):
+    start, info, end = file.tell(), b"", 0
+    for frame, delay, sound_end in _wanted(packets, first, last):
         if not sizes:
-            start, info = file.tell(), _info_frame(frame, delay)
+            info, end = _info_frame(frame, delay), sound_end
             file.write(info)
         sizes.append(len(frame))
         file.write(frame)
     if not sizes:
         raise CannotFix("nothing is left of it", "choose another part")
     file.seek(start)
-    file.write(_filled(info, sizes))
+    file.write(_filled(info, sizes, end))
 
 
-def _wanted(packets: Iterable[bytes], first: int, last: int) -> Iterator[tuple[bytes, int]]:
-    """The frames to keep, each with the samples to pass over at the beginning."""
+def _wanted(packets: Iterable[bytes], first: int, last: int) -> Iterator[tuple[bytes, int, int]]:
+    """The frames to keep; with each the samples to pass over at the beginning, and where the sound ends, from there."""
     before: deque[bytes] = deque(maxlen=_MOST_BEFORE)
-    delay, position = None, 0
+    delay, position, end = None, 0, 0
     for packet in packets:
         samples = read_frame(packet).samples
         begin, position = position, position + samples
         if begin >= last:
             return
         if delay is not None:
-            yield packet, delay
+            yield packet, delay, end
             continue
         before.append(packet)
         if position > first:
             kept, delay = _beginning(list(before), first - begin)
-            yield from ((frame, delay) for frame in kept)
+            end = last - position + samples * len(kept)
+            yield from ((frame, delay, end) for frame in kept)
 
 
 def _beginning(frames: list[bytes], offset: int) -> tuple[list[bytes], int]:
@@ -182,7 +183,8 @@ def _info_frame(like: bytes, delay: int) -> bytes:
     return (head + bytes(header.side_bytes) + tag).ljust(sizes[index], b"\0")
 
 
-def _filled(info: bytes, sizes: list[int]) -> bytes:
+def _filled(info: bytes, sizes: list[int], end: int) -> bytes:
+    """The Info frame before frames of `sizes`, whose sound ends at sample `end` of what they decode to."""
     header = read_frame(info)
     at = 4 + header.side_bytes
     total = len(info) + sum(sizes)
@@ -196,6 +198,9 @@ def _filled(info: bytes, sizes: list[int]) -> bytes:
     filled[at : at + 16 + 100] = name + struct.pack(">III", 0b1111, len(sizes), total) + table
     extension = at + 16 + 100 + 4
     if filled[extension : extension + 4] == _WRITER:
+        padding = max(0, len(sizes) * header.samples - end + DECODER_DELAY)
+        filled[extension + 22] |= padding >> 8
+        filled[extension + 23] = padding & 0xFF
         struct.pack_into(">I", filled, extension + 28, total)
         struct.pack_into(">H", filled, extension + 34, _crc16(bytes(filled[: extension + 34])))
     return bytes(filled)

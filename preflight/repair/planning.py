@@ -95,7 +95,8 @@ class _Case:
     def window(self, longest: float = limits.MAX_DURATION_S) -> Span | None:
         """What is kept, None for all of it."""
         if self.wishes.has_window:
-            return given_window(self.wishes, self.seconds, self.examination.subject.role, longest)
+            most = longest if longest == limits.MAX_DURATION_S else limits.WRITE_BELOW_S
+            return given_window(self.wishes, self.seconds, self.examination.subject.role, most)
         window = chosen_window(self.examination, self.seconds, longest, self.wishes.keep)
         return trimmed(self.examination, window, self.seconds) if "trim-silence" in self.wanted else window
 

@@ -33,7 +33,7 @@ def rewrap(source: Source, file: IO[bytes], container: Container, window: Span |
         file: Open for writing and seeking.
         container: ``m4a`` for AAC, ``mp3`` for MP3.
         window: What is kept, as (start, end) in seconds of the decoded sound; None for all. The packets at its ends
-            are kept whole; in MP3 the sound begins to the sample all the same.
+            are kept whole; in MP3 the sound begins and ends to the sample all the same.
 
     Raises:
         CannotFix: The packets cannot be put into the container.

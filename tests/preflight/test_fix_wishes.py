@@ -11,7 +11,7 @@ import soundfile
 
 import preflight
 from preflight import Wishes
-from tests.preflight.making import FIXTURES, PAUSE_S, RATE, quiet, story, talk, wav
+from tests.preflight.making import FIXTURES, PAUSE_S, RATE, at_rate, quiet, story, talk, wav
 
 SPEECH = talk(24)
 
@@ -190,3 +190,52 @@ def test_what_cannot_be_wished(wishes: Any) -> None:
     with pytest.raises(preflight.BadWish) as caught:
         Wishes(**wishes)
     assert caught.value.hint
+
+
+def test_sound_at_the_ends_is_no_silence(tmp_path: Path) -> None:
+    """What is cut away as safe is quiet by its level, too: music and faint speech are neither."""
+    tone = (0.1 * np.sin(np.arange(8 * RATE) * 0.1)).astype(np.float32)
+    for ends in (tone, 0.02 * story()):
+        path = tmp_path / "take.flac"
+        path.write_bytes(wav(np.concatenate([quiet(4), SPEECH, quiet(1), ends]), form="FLAC"))
+        (edit, *_) = preflight.plan(path).edits
+        assert edit.name == "trim-silence"
+        assert edit.seconds == pytest.approx(-3.5, abs=0.3)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 1), (44_100, 2), (48_000, 2)])
+def test_mp3_is_as_loud_as_its_source(rate: int, channels: int, tmp_path: Path) -> None:
+    sound = np.repeat(SPEECH, 3) if rate > RATE else SPEECH
+    fixed = edited(np.stack([sound] * channels, axis=1), tmp_path, rate, ".mp3", to="mp3")
+    assert measured(fixed)["rms_dbfs"] == pytest.approx(fixed.before.measurements["rms_dbfs"], abs=0.05)
+
+
+def test_a_loudness_out_of_reach_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(wav(SPEECH))
+    with pytest.raises(preflight.CannotFix, match="it comes to"):
+        preflight.fix(path, tmp_path / "out.wav", wishes=Wishes(loudness_lufs=-9.0, limit=True))
+    assert not (tmp_path / "out.wav").exists()
+    (edit, *_) = preflight.plan(path, wishes=Wishes(loudness_lufs=-10.0)).edits
+    fixed = preflight.fix(path, tmp_path / "out.wav", wishes=Wishes(loudness_lufs=-10.0))
+    gained = measured(fixed)["integrated_loudness_lufs"] - fixed.before.measurements["integrated_loudness_lufs"]
+    assert edit.db == pytest.approx(gained, abs=0.2)
+    assert f"{measured(fixed)['integrated_loudness_lufs']:.0f}" in edit.what
+
+
+@pytest.mark.parametrize("ending", [".m4a", ".mp3", ".wav"])
+def test_five_minutes_by_hand_are_accepted(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(wav(at_rate(talk(310), 8000), 8000))
+    fixed = preflight.fix(path, tmp_path / f"out{ending}", wishes=Wishes(start_s=5.0, end_s=305.0))
+    assert fixed.after is not None
+    assert fixed.after.file.duration_s == pytest.approx(300, abs=0.6)
+
+
+def test_only_pauses_in_what_is_kept_are_shortened(tmp_path: Path) -> None:
+    sound = np.concatenate([story(), story(), quiet(5), story()])
+    fixed = edited(sound, tmp_path, start_s=0.0, end_s=20.0, edits=frozenset({"shorten-pauses"}))
+    assert fixed.after is not None
+    told = sum(edit.seconds for edit in fixed.edits)
+    assert fixed.after.file.duration_s == pytest.approx(len(sound) / RATE + told, abs=0.01)
+    assert edited(SPEECH, tmp_path, edits=frozenset({"mono", "shorten-pauses"})).action == "keep"

@@ -96,3 +96,22 @@ def test_no_take_is_overwritten(takes: list[Path], tmp_path: Path) -> None:
         preflight.join(takes, tmp_path / "out.wav")
     assert takes[1].read_bytes() == before
     assert (tmp_path / "out.wav").read_text() == "mine"
+
+
+def test_a_take_is_heard_whatever_its_channels(tmp_path: Path) -> None:
+    """Opposite polarity would cancel; and two channels are louder than the one they become."""
+    one = 0.4 * story()
+    takes = [
+        write(tmp_path / "mono.wav", wav(one)),
+        write(tmp_path / "both.wav", wav(np.stack([one, one], axis=1))),
+        write(tmp_path / "opposite.wav", wav(np.stack([one, -one], axis=1))),
+        write(tmp_path / "dead.wav", wav(np.stack([one, 0 * one], axis=1))),
+    ]
+    joined = preflight.join(takes, tmp_path / "out.wav")
+    assert joined.after.file.channels == 1
+    sound, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    levels = [
+        20 * np.log10(np.std(sound[round(part.at_s * rate) : round((part.at_s + part.end_s - part.start_s) * rate)]))
+        for part in joined.parts
+    ]
+    assert max(levels) - min(levels) < 0.3
