@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import select
 import socket
 import struct
 import threading
@@ -100,7 +101,8 @@ def pages(status: int, *headers: str) -> Behaviour:
 
 
 def closes_before_reading(line: socket.socket, server: ScriptedServer) -> None:
-    """Reset the connection as soon as it stands."""
+    """Reset the connection when the request begins to come: before that nothing would be lost."""
+    select.select([line], [], [], 5)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
