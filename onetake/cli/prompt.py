@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.cli.output import print_json
 from onetake.cli.streams import print_aside, print_line
@@ -14,7 +15,7 @@ from onetake.render.text import describe_file, safe
 from preflight.wording import clock
 
 if TYPE_CHECKING:
-    from preflight import PromptClip
+    from preflight import Fixed, Profile, PromptClip
 
 
 @click.command("prompt", epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav")
@@ -24,9 +25,18 @@ if TYPE_CHECKING:
 @click.option("--text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
 @click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@judging_options()
 @json_option
 def command(
-    file: str, count: int, pick: int | None, text: str | None, out: str | None, *, force: bool, as_json: bool
+    file: str,
+    count: int,
+    pick: int | None,
+    text: str | None,
+    out: str | None,
+    *,
+    force: bool,
+    as_json: bool,
+    **flags: Any,
 ) -> Any:
     """Find the best stretches of a recording for a prompt clip: one clean sentence of less than 8 seconds.
 
@@ -38,15 +48,22 @@ def command(
         raise UsageError("--pick and -o belong together", "say which clip to write, and where")
     if pick is not None and text is None:
         raise UsageError("a prompt clip needs the text that is spoken in it", 'add --text "…"')
+    profile = profile_from(flags)
     try:
-        clips = preflight.prompt_clips(file, count=max(count, pick or 1))
+        clips = preflight.prompt_clips(file, count=max(count, pick or 1), profile=profile)
         if pick is None:
             _show(file, clips, as_json=as_json)
-        else:
-            _write(file, clips, pick, text or "", out or "", force=force, as_json=as_json)
+            return
+        fixed = _written(file, clips, pick, text or "", out or "", force=force, profile=profile)
+    except preflight.BadProfile:
+        raise
     except preflight.PreflightError as error:
         error.message = f"{preflight.display_name(file)}: {error.message}"
         raise
+    if as_json:
+        print_json({"schema_version": 1, "clip": clips[pick - 1], "fixed": fixed})
+    elif fixed.path is not None and fixed.after is not None:
+        print_line(f"{safe(preflight.display_name(fixed.path))}: {describe_file(fixed.after.file)}")
 
 
 def _show(file: str, clips: tuple[PromptClip, ...], *, as_json: bool) -> None:
@@ -64,9 +81,9 @@ def _show(file: str, clips: tuple[PromptClip, ...], *, as_json: bool) -> None:
     print_aside('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')
 
 
-def _write(
-    file: str, clips: tuple[PromptClip, ...], pick: int, text: str, out: str, *, force: bool, as_json: bool
-) -> None:
+def _written(
+    file: str, clips: tuple[PromptClip, ...], pick: int, text: str, out: str, *, force: bool, profile: Profile
+) -> Fixed:
     import preflight
     from client import CloneOptions
 
@@ -75,8 +92,4 @@ def _write(
         raise UsageError(f"there is no clip {pick}", f"there are {len(clips)}")
     clip = clips[pick - 1]
     wishes = preflight.Wishes(start_s=clip.start_s, end_s=clip.end_s)
-    fixed = preflight.fix(file, out, role="prompt", prompt_text=text, wishes=wishes, force=force)
-    if as_json:
-        print_json({"schema_version": 1, "clip": clip, "fixed": fixed})
-    elif fixed.path is not None and fixed.after is not None:
-        print_line(f"{safe(preflight.display_name(fixed.path))}: {describe_file(fixed.after.file)}")
+    return preflight.fix(file, out, role="prompt", prompt_text=text, wishes=wishes, force=force, profile=profile)
