@@ -33,6 +33,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
         safe: Whether nothing audible is lost.
         seconds: By how much the recording gets longer.
         db: By how much it gets louder; None when that shows only when it is measured.
+        bytes: By how much the file grows, about.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     safe: bool
     seconds: float = 0.0
     db: float | None = 0.0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ def _edit_of_loudness(examination: Examination, lufs: float, *, limit: bool) -> 
 
 
 def edits_of_coding(
-    facts: Probe, container: Container, target: Target, sound: SoundEdits, found: frozenset[str]
+    facts: Probe, container: Container, target: Target, sound: SoundEdits, found: frozenset[str], *, grows: int
 ) -> list[Edit]:
-    """How it is coded anew; `found` are the rules that found something."""
+    """How it is coded anew; `found` are the rules that found something, and the file `grows` by so many bytes."""
     edits = []
     if target.fold:
         rules = ("too-many-channels", *KINDS["mono"].rules)
@@ -140,5 +142,5 @@ def edits_of_coding(
     rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
     what = f"write {container.upper()} ({coding})"
     is_exact = container == "wav" and not sound.computes
-    edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact))
+    edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact, bytes=grows))
     return edits

@@ -163,11 +163,13 @@ def _copied(examination: Examination, wishes: Wishes) -> Plan | None:
         window = max(case.decoded.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
         edits = [cut_edit(window, case.seconds, "damaged", "without what cannot be decoded at the edge", is_safe=True)]
     kept_s = window[1] - window[0] if window else case.seconds
-    if examination.report.file.bytes * kept_s / case.seconds > limits.SAFE_BYTES:
+    kept_bytes = round(examination.report.file.bytes * kept_s / case.seconds)
+    if kept_bytes > limits.SAFE_BYTES:
         return None
     why = next(iter(sorted(case.errors & _MENDED_BY_COPY)), "")
     what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}"
-    edits.append(Edit(name="rewrap", rule=why, what=what, safe=True))
+    grows = kept_bytes - examination.report.file.bytes
+    edits.append(Edit(name="rewrap", rule=why, what=what, safe=True, bytes=grows))
     return Plan("rewrap", container, window, edits=tuple(edits))
 
 
@@ -189,7 +191,9 @@ def converted(examination: Examination, wishes: Wishes) -> Plan:
     if container != "wav":
         window = case.window(_LOSSY_LIMIT_S)
     edits = [*case.told(window), *edits_of_sound(examination, sound)]
-    edits += edits_of_coding(case.facts, container, target, sound, case.found)
+    lasts_s = (window[1] - window[0] if window else case.seconds) - sum(end - start for start, end in sound.pauses)
+    grows = round(target.bytes_per_s(container) * lasts_s) - examination.report.file.bytes
+    edits += edits_of_coding(case.facts, container, target, sound, case.found, grows=grows)
     return Plan("convert", container, window, target, sound, tuple(edits))
 
 

@@ -44,6 +44,10 @@ class Target:
     dither: bool = False
     fold: tuple[float, ...] | None = None
 
+    def bytes_per_s(self, container: Container) -> float:
+        """Bytes that a second takes."""
+        return (self.bit_rate_bps if container != "wav" else self.sample_rate_hz * self.channels * self.bits) / 8
+
 
 def target_for(
     facts: Probe, seconds: float, to: Container | None, fold: tuple[float, ...] | None, *, is_changed: bool = False
