@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from onetake.cli.judging import names_in
+from preflight.repair.wishes import KINDS, Container, Keep
 
 if TYPE_CHECKING:
     from preflight import Wishes
-
-_EDITS: Final = "trim-silence, mono, shorten-pauses, remove-dc, notch-hum, high-pass"
 
 
 class _Moment(click.ParamType):  # type: ignore[type-arg]
@@ -35,10 +34,10 @@ def wishing_options(function: Any) -> Any:
     """Flags that `wishes_from` understands."""
     moment = _Moment()
     options = [
-        click.option("--to", type=click.Choice(["wav", "m4a", "mp3"]), help="The format to write."),
+        click.option("--to", type=click.Choice(get_args(Container)), help="The format to write."),
         click.option(
             "--keep",
-            type=click.Choice(["best", "start", "longest-run"]),
+            type=click.Choice(get_args(Keep)),
             default="best",
             help="Of what is too long: the most clean speech, its start, or the longest talk.",
         ),
@@ -46,7 +45,7 @@ def wishing_options(function: Any) -> Any:
         click.option("--until", "end_s", type=moment, metavar="TIME", help="Keep what comes until here."),
         click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="Bring it there, e.g. -20."),
         click.option("--limit", is_flag=True, help="Limit peaks at -3 dBTP for that, else the gain stops there."),
-        click.option("--edit", multiple=True, metavar="NAME", help=f"{_EDITS} (repeatable, or a,b)."),
+        click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(KINDS)} (repeatable, or a,b)."),
         click.option("--unsafe", is_flag=True, help="Every edit that answers a finding."),
     ]
     for option in reversed(options):

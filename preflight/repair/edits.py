@@ -27,7 +27,7 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """One change.
 
     Attributes:
-        name: What it is, e.g. ``cut``, ``rewrap``, ``convert``, ``gain``.
+        name: What it is, e.g. ``cut``, ``rewrap``, ``convert``, ``loudness``.
         rule: The finding that it answers; empty where it was asked for, or where another edit needs it.
         what: The change, in words.
         safe: Whether nothing audible is lost.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from preflight.decode import Block
     from preflight.repair.wishes import Container
-    from preflight.report import Span
     from preflight.source import PathLike
 
 _COPY_MAY_DIFFER_S: Final = 0.3
@@ -138,7 +137,7 @@ def _tried(path: PathLike, examination: Examination, wishes: Wishes, steps: Plan
         with Path(os.devnull).open("w+b") as file:
             _apply(path, file, examination, steps)
     except CannotFix:
-        return converted(examination, dataclasses.replace(wishes, to=steps.container))
+        return converted(examination, wishes, steps.container)
     return steps
 
 
@@ -156,7 +155,7 @@ def _produce(
     except CannotFix:
         if steps.action != "rewrap":
             raise
-    steps = converted(examination, dataclasses.replace(wishes, to=steps.container))
+    steps = converted(examination, wishes, steps.container)
     file.seek(0)
     file.truncate()
     _apply(path, file, examination, steps)
@@ -185,15 +184,11 @@ def _convert(source: Source, file: IO[bytes], examination: Examination, steps: P
     facts = examination.subject.probe
     if facts is None or steps.target is None:
         raise CannotFix("its sound is not known", "check it first")
-    begin, end = steps.window or (0.0, float("inf"))
-    pauses = tuple(_moved(span, begin) for span in steps.sound.pauses if begin < span[0] and span[1] < end)
+    begin = steps.window[0] if steps.window else 0.0
+    pauses = tuple((start - begin, end - begin) for start, end in steps.sound.pauses)
     sound = dataclasses.replace(steps.sound, pauses=pauses)
     blocks = sounding(partial(_kept, source, examination, steps), facts.sample_rate_hz, sound)
     encode(blocks, facts.sample_rate_hz, file, steps.container, steps.target)
-
-
-def _moved(span: Span, begin: float) -> Span:
-    return span[0] - begin, span[1] - begin
 
 
 def _kept(source: Source, examination: Examination, steps: Plan) -> Iterator[Block]:

@@ -17,7 +17,7 @@ from preflight.errors import BadOutput, CannotFix
 from preflight.probe import Probe
 from preflight.profile import DEFAULT, Profile
 from preflight.repair.targets import fold_weights, target_for
-from preflight.repair.window import trimmed
+from preflight.repair.window import pauses_of, trimmed
 from preflight.repair.writing import CONTAINERS, is_folder, require_output, write_verified
 from preflight.report import Report
 from preflight.source import Source, display_name
@@ -149,7 +149,7 @@ def _arranged(takes: list[tuple[PathLike, Examination]], gains: list[float]) -> 
 
 def _window(examination: Examination) -> Span:
     seconds = examination.subject.duration_s or 0.0
-    return trimmed(examination, None, seconds, margin_s=BREATH_S / 2, shortest_s=0.0) or (0.0, seconds)
+    return trimmed(pauses_of(examination), None, seconds, margin_s=BREATH_S / 2, shortest_s=0.0) or (0.0, seconds)
 
 
 def _gap(before: tuple[PathLike, Examination], after: tuple[PathLike, Examination], left: Span, right: Span) -> float:

@@ -10,7 +10,7 @@ from preflight.errors import CannotFix
 from preflight.repair.edits import HIGH_PASS_HZ, UNCHANGED, Edit, SoundEdits, cut_edit, edits_of_coding, edits_of_sound
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import chosen_window, given_window, pauses_of, trimmed
-from preflight.repair.wishes import USUAL_LUFS, Container, Wishes
+from preflight.repair.wishes import KINDS, USUAL_LUFS, Container, Wishes
 
 if TYPE_CHECKING:
     from preflight.checking import Examination
@@ -28,7 +28,7 @@ _LOSSY_LIMIT_S: Final = limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S
 """What a lossy coding adds at the ends must not carry it over the limit."""
 _PAUSE_LEFT_S: Final = 1.0
 _LEAST_CUT_S: Final = 0.2
-_CHANGE_SOUND: Final = frozenset({"mono", "shorten-pauses", "remove-dc", "notch-hum", "high-pass"})
+_CHANGE_SOUND: Final = KINDS.keys() - {"trim-silence"}
 
 
 @dataclass(frozen=True)
@@ -59,28 +59,31 @@ class _Case:
     Args:
         examination: What is known of the take.
         wishes: What is wished.
+        ending: The container to write where something has to be written anyway.
 
     Raises:
         CannotFix: Its sound is not known.
     """
 
-    def __init__(self, examination: Examination, wishes: Wishes) -> None:
+    def __init__(self, examination: Examination, wishes: Wishes, ending: Container | None = None) -> None:
         subject, levels = examination.subject, examination.levels
         if subject.probe is None or subject.decoded is None or subject.duration_s is None or levels is None:
             raise CannotFix("only its headers were read", "check it without --quick first")
         self.examination, self.wishes = examination, wishes
         self.facts, self.decoded, self.levels = subject.probe, subject.decoded, levels
         self.seconds = subject.duration_s
+        self.pauses = pauses_of(examination)
+        self.to = wishes.to or ending
         self.errors = {finding.rule for finding in examination.report.errors}
         self.found = frozenset(finding.rule for finding in examination.report.findings)
         self.is_as_wished = wishes.to in (None, self.facts.container) and not wishes.has_window
         is_written = bool(self.errors - {"extension-mismatch"}) or not self.is_as_wished
         wanted = wishes.wanted(self.found, is_written=is_written)
-        if trimmed(examination, None, self.seconds) is None:
+        if trimmed(self.pauses, None, self.seconds) is None:
             wanted -= {"trim-silence"}
         if self.facts.channels == 1:
             wanted -= {"mono"}
-        if not _long_pauses(examination, None):
+        if not _long_pauses(self, None):
             wanted -= {"shorten-pauses"}
         self.wanted = wanted
         self.loudness_lufs = wishes.loudness_lufs
@@ -97,8 +100,8 @@ class _Case:
         if self.wishes.has_window:
             most = longest if longest == limits.MAX_DURATION_S else limits.WRITE_BELOW_S
             return given_window(self.wishes, self.seconds, self.examination.subject.role, most)
-        window = chosen_window(self.examination, self.seconds, longest, self.wishes.keep)
-        return trimmed(self.examination, window, self.seconds) if "trim-silence" in self.wanted else window
+        window = chosen_window(self.examination, self.pauses, self.seconds, longest, self.wishes.keep)
+        return trimmed(self.pauses, window, self.seconds) if "trim-silence" in self.wanted else window
 
     def told(self, window: Span | None) -> list[Edit]:
         """What `window` leaves out, as an edit."""
@@ -127,11 +130,19 @@ def decide(examination: Examination, wishes: Wishes, ending: Container | None = 
     if problem is not None:
         raise CannotFix(problem.message, problem.hint or "open it in a player; if that fails too, export it again")
     _refuse_what_cannot_be(examination.report, wishes)
-    case = _Case(examination, wishes)
+    case = _Case(examination, wishes, ending)
     if case.errors <= {"extension-mismatch"} and case.is_as_wished and not case.wanted and not case.changes_sound:
         return _as_it_is(case.facts, renamed=bool(case.errors))
-    wishes = replace(wishes, to=wishes.to or ending)
-    return _copied(examination, wishes) or converted(examination, wishes)
+    return _copied(case) or _converted(case)
+
+
+def converted(examination: Examination, wishes: Wishes, container: Container) -> Plan:
+    """The plan to code it anew where it cannot be copied, for `decide` may have said otherwise.
+
+    Raises:
+        CannotFix: Nothing long enough is left, or it does not fit in the container.
+    """
+    return _converted(_Case(examination, wishes, container))
 
 
 def _refuse_what_cannot_be(report: Report, wishes: Wishes) -> None:
@@ -149,13 +160,12 @@ def _as_it_is(facts: Probe, *, renamed: bool) -> Plan:
     return Plan("rename", container, edits=(Edit(name="rename", rule="extension-mismatch", what=what, safe=True),))
 
 
-def _copied(examination: Examination, wishes: Wishes) -> Plan | None:
+def _copied(case: _Case) -> Plan | None:
     """Copy the coded sound, or a part of it, where that mends everything."""
-    case = _Case(examination, wishes)
     if case.changes_sound or case.decoded.changes or case.facts.codec not in _HOMES:
         return None
     container = _HOMES[case.facts.codec]
-    if wishes.to not in (None, container) or not case.errors <= _MENDED_BY_COPY | _MENDED_BY_CUT:
+    if case.to not in (None, container) or not case.errors <= _MENDED_BY_COPY | _MENDED_BY_CUT:
         return None
     window = case.window(_LOSSY_LIMIT_S)
     edits = case.told(window)
@@ -163,56 +173,51 @@ def _copied(examination: Examination, wishes: Wishes) -> Plan | None:
         window = max(case.decoded.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
         edits = [cut_edit(window, case.seconds, "damaged", "without what cannot be decoded at the edge", is_safe=True)]
     kept_s = window[1] - window[0] if window else case.seconds
-    kept_bytes = round(examination.report.file.bytes * kept_s / case.seconds)
+    bytes_now = case.examination.report.file.bytes
+    kept_bytes = round(bytes_now * kept_s / case.seconds)
     if kept_bytes > limits.SAFE_BYTES:
         return None
     why = next(iter(sorted(case.errors & _MENDED_BY_COPY)), "")
     what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}"
-    grows = kept_bytes - examination.report.file.bytes
-    edits.append(Edit(name="rewrap", rule=why, what=what, safe=True, bytes=grows))
+    edits.append(Edit(name="rewrap", rule=why, what=what, safe=True, bytes=kept_bytes - bytes_now))
     return Plan("rewrap", container, window, edits=tuple(edits))
 
 
-def converted(examination: Examination, wishes: Wishes) -> Plan:
-    """Decode once, cut, fold and compute where needed, code once.
-
-    Raises:
-        CannotFix: Nothing long enough is left, or it does not fit in the container asked for.
-    """
-    case = _Case(examination, wishes)
-    window = case.window()
-    sound = _sound_edits(case, window)
+def _converted(case: _Case) -> Plan:
+    """Decode once, cut, fold and compute where needed, code once."""
+    window, sound = case.window(), _sound_edits(case)
     fold = None
     channels = case.facts.channels
     if channels > limits.MAX_CHANNELS or (channels == limits.MAX_CHANNELS and "mono" in case.wanted):
         fold = fold_weights(case.levels, is_opposite="out-of-phase" in case.found)
     kept_s = window[1] - window[0] if window else case.seconds
-    container, target = target_for(case.facts, kept_s, wishes.to, fold, is_changed=sound.computes)
+    container, target = target_for(case.facts, kept_s, case.to, fold, is_changed=sound.computes)
     if container != "wav":
         window = case.window(_LOSSY_LIMIT_S)
-    edits = [*case.told(window), *edits_of_sound(examination, sound)]
+    if "shorten-pauses" in case.wanted:
+        sound = replace(sound, pauses=_long_pauses(case, window))
+    edits = [*case.told(window), *edits_of_sound(case.examination, sound)]
     lasts_s = (window[1] - window[0] if window else case.seconds) - sum(end - start for start, end in sound.pauses)
-    grows = round(target.bytes_per_s(container) * lasts_s) - examination.report.file.bytes
+    grows = round(target.bytes_per_s(container) * lasts_s) - case.examination.report.file.bytes
     edits += edits_of_coding(case.facts, container, target, sound, case.found, grows=grows)
     return Plan("convert", container, window, target, sound, tuple(edits))
 
 
-def _sound_edits(case: _Case, window: Span | None) -> SoundEdits:
+def _sound_edits(case: _Case) -> SoundEdits:
     hum_hz = case.examination.report.measurements.get("hum_hz", 50.0)
     return SoundEdits(
         remove_dc="remove-dc" in case.wanted,
         high_pass_hz=HIGH_PASS_HZ if "high-pass" in case.wanted else None,
         hum_hz=hum_hz if "notch-hum" in case.wanted else None,
-        pauses=_long_pauses(case.examination, window) if "shorten-pauses" in case.wanted else (),
         loudness_lufs=case.loudness_lufs,
         limit=case.wishes.limit,
     )
 
 
-def _long_pauses(examination: Examination, window: Span | None) -> tuple[Span, ...]:
+def _long_pauses(case: _Case, window: Span | None) -> tuple[Span, ...]:
     """What to cut out of pauses of more than a second in `window`, in their middle."""
-    begin, end = window or (0.0, examination.subject.duration_s or 0.0)
-    within = ((max(start, begin), min(stop, end)) for start, stop in pauses_of(examination))
+    begin, end = window or (0.0, case.seconds)
+    within = ((max(start, begin), min(stop, end)) for start, stop in case.pauses)
     half = _PAUSE_LEFT_S / 2
     inner = [(start, stop) for start, stop in within if start > begin and stop < end]
     return tuple((start + half, stop - half) for start, stop in inner if stop - start > _PAUSE_LEFT_S + _LEAST_CUT_S)

@@ -60,9 +60,9 @@ def sounding(blocks: Blocks, sample_rate_hz: int, sound: SoundEdits) -> Iterator
     Raises:
         CannotFix: It has no loudness that could be changed.
     """
+    offset = _means(blocks()) if sound.remove_dc else None
 
     def cleaned() -> Iterator[Block]:
-        offset = _means(blocks()) if sound.remove_dc else None
         some = _without(blocks(), sample_rate_hz, sound.pauses)
         if offset is not None:
             some = (block - offset for block in some)

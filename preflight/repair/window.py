@@ -59,11 +59,14 @@ class _Cuts:
         return None if stop is None or stop <= start else (start, stop)
 
 
-def chosen_window(examination: Examination, seconds: float, longest: float, keep: Keep) -> Span | None:
+def chosen_window(
+    examination: Examination, pauses: list[Span], seconds: float, longest: float, keep: Keep
+) -> Span | None:
     """What to keep of the decoded sound; None for all of it.
 
     Args:
         examination: Of the recording, heard to its end.
+        pauses: See `pauses_of`.
         seconds: How long it is.
         longest: Seconds that the result may have.
         keep: ``best`` for the most clean speech, ``start`` for the beginning, ``longest-run`` for the longest talk
@@ -77,7 +80,7 @@ def chosen_window(examination: Examination, seconds: float, longest: float, keep
     stretches = decoded.whole_stretches if decoded and has_error else ((0.0, seconds),)
     if stretches == ((0.0, seconds),) and seconds <= longest:
         return None
-    cuts = _Cuts(pauses_of(examination), seconds)
+    cuts = _Cuts(pauses, seconds)
     windows = [window for stretch in stretches for window in _windows(stretch, cuts, keep)]
     if not windows:
         raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")
@@ -111,7 +114,7 @@ def given_window(wishes: Wishes, seconds: float, role: Role, limit_s: float) -> 
 
 
 def trimmed(
-    examination: Examination,
+    pauses: list[Span],
     window: Span | None,
     seconds: float,
     *,
@@ -121,15 +124,15 @@ def trimmed(
     """`window`, None for all of `seconds`, without the silence at its ends: what is quiet, and no speech.
 
     Args:
-        examination: Of the recording.
+        pauses: Of the recording, see `pauses_of`.
         window: What is kept of it.
         seconds: How long it is.
         margin_s: What silence is left in front and behind.
         shortest_s: What would be shorter is left as it is.
     """
     begin, end = window or (0.0, seconds)
-    first = next((pause for pause in pauses_of(examination) if pause[0] <= begin + _NEAR_S < pause[1]), None)
-    last = next((pause for pause in pauses_of(examination) if pause[0] < end - _NEAR_S <= pause[1]), None)
+    first = next((pause for pause in pauses if pause[0] <= begin + _NEAR_S < pause[1]), None)
+    last = next((pause for pause in pauses if pause[0] < end - _NEAR_S <= pause[1]), None)
     start = first[1] - margin_s if first else begin
     stop = last[0] + margin_s if last else end
     start = start if start >= begin + _LEAST_TRIMMED_S else begin
