@@ -63,20 +63,13 @@ def prepare_order(order: Order, folder: Path, observer: Observer) -> tuple[Senda
 
 def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
     """The prompt clip that is a part of the recording itself."""
-    from preflight import CannotFix, Wishes, display_name, fix, prompt_clips
-    from preflight.checking import check
+    from preflight import CannotFix, check, cut_prompt, display_name
 
-    number = order.auto_prompt or 1
+    target = Path(folder) / "prompt"
+    target.mkdir()
+    number, text = order.auto_prompt or 1, order.options.prompt_text or ""
     try:
-        clips = prompt_clips(order.take, count=number, profile=order.profile)
-        if len(clips) < number:
-            raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
-        clip = clips[number - 1]
-        wishes = Wishes(start_s=clip.start_s, end_s=clip.end_s)
-        text = order.options.prompt_text
-        target = Path(folder) / "prompt"
-        target.mkdir()
-        fixed = fix(order.take, target, role="prompt", prompt_text=text, wishes=wishes, profile=order.profile)
+        clip, fixed = cut_prompt(order.take, target, number=number, prompt_text=text, profile=order.profile)
     except CannotFix as error:
         name = display_name(order.take)
         raise TakeRefused(f"{name}: {error.message}", error.hint, check(order.take, quick=True)) from error

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         PreflightError,
     )
     from preflight.profile import PROFILES, Profile, load_profile
-    from preflight.prompt import PromptClip, prompt_clips
+    from preflight.prompt import PromptClip, cut_prompt, prompt_clips
     from preflight.repair.edits import Edit
     from preflight.repair.fixing import Fixed, fix, plan
     from preflight.repair.joining import Joined, join
@@ -61,6 +61,7 @@ __all__ = [
     "Wishes",
     "check",
     "check_many",
+    "cut_prompt",
     "display_name",
     "fix",
     "join",
@@ -80,6 +81,7 @@ _ROOMS = {
     "Joined": "repair.joining",
     "PromptClip": "prompt",
     "prompt_clips": "prompt",
+    "cut_prompt": "prompt",
     "Wishes": "repair.wishes",
     "Edit": "repair.edits",
     "Fixed": "repair.fixing",

@@ -109,6 +109,16 @@ def examine(
         return _examination(source.name, subject, seen.levels, seen.sha256, profile, quick=quick)
 
 
+def for_role(examination: Examination, role: Role, prompt_text: str | None) -> Examination:
+    """The same take held against the limits of another role: nothing is decoded again."""
+    report = examination.report
+    subject = replace(examination.subject, role=role, prompt_text=prompt_text)
+    is_quick = report.method == "headers"
+    return _examination(
+        report.path, subject, examination.levels, report.file.sha256, examination.profile, quick=is_quick
+    )
+
+
 def _listening_time(role: Role, profile: Profile) -> float | None:
     """How much is worth listening to: of what is too long in any case, no more than could be kept."""
     rule = "too-long" if role == "recording" else "prompt-too-long"

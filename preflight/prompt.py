@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
 
-from preflight.checking import examine
+from preflight.checking import examine, for_role
 from preflight.errors import CannotFix
 from preflight.profile import DEFAULT, Profile
 from preflight.repair.window import Lengths
+from preflight.repair.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from preflight.decoded import Decoded
     from preflight.meters.levels import LevelMeter
     from preflight.probe import Probe
+    from preflight.repair.fixing import Fixed
     from preflight.report import Span
     from preflight.source import PathLike, Source
 
@@ -87,7 +91,48 @@ def prompt_clips(path: PathLike, *, count: int = 5, profile: Profile = DEFAULT) 
     Raises:
         CannotFix: It cannot be read, or no utterance in it is short enough.
     """
+    return _best(path, examine(path, to_its_end=True, profile=profile), count)
+
+
+def cut_prompt(
+    path: PathLike,
+    out: PathLike,
+    *,
+    number: int = 1,
+    prompt_text: str,
+    force: bool = False,
+    profile: Profile = DEFAULT,
+) -> tuple[PromptClip, Fixed]:
+    """Write one of the clips that `prompt_clips` finds; the recording is decoded once for both.
+
+    Args:
+        path: The recording.
+        out: The file or folder to write to, as in `fix`.
+        number: Which clip; 1 is the best.
+        prompt_text: The text that is spoken in it.
+        force: Replace `out` when it exists.
+        profile: By which the recording is examined and the clip is judged.
+
+    Raises:
+        BadProfile: The profile overrules what the service itself asks for.
+        CannotFix: There is no such clip, or it cannot be made ready.
+        BadOutput, OutputExists, CannotWrite: As `fix` does.
+    """
+    from preflight.repair.fixing import mend
+    from preflight.repair.writing import require_output
+
+    profile.require_contract()
+    require_output(path, Path(os.fsdecode(out)), force=force)
     examination = examine(path, to_its_end=True, profile=profile)
+    clips = _best(path, examination, number)
+    if number > len(clips):
+        raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
+    clip = clips[number - 1]
+    wishes = Wishes(start_s=clip.start_s, end_s=clip.end_s)
+    return clip, mend(path, out, for_role(examination, "prompt", prompt_text), wishes, force=force)
+
+
+def _best(path: PathLike, examination: Examination, count: int) -> tuple[PromptClip, ...]:
     if examination.subject.problem is not None:
         raise CannotFix(examination.subject.problem.message, examination.subject.problem.hint)
     ranked = sorted(_measured(path, examination, _candidates(examination)), key=lambda clip: -clip.score)

@@ -26,7 +26,7 @@ LONGEST_FILE = 350
 PUBLIC = {
     "preflight": """BadOutput BadProfile BadWish CannotFix CannotOpen CannotWrite Edit FileFacts Finding Fixed
         Joined NotARecording OutputExists PROFILES PreflightError Profile PromptClip RULES Report Rule Wishes check
-        check_many display_name fix join load_profile plan prompt_clips recordings_in""",
+        check_many cut_prompt display_name fix join load_profile plan prompt_clips recordings_in""",
     "uploader": """BadBucketName ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectMissing PROVIDERS Provider RoundTrip
         SettingsError Storage StorageError StorageFailed StorageSettings TlsFailed Unreachable Upload UrlNotPublic

@@ -8,11 +8,11 @@ import click
 
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
-from onetake.cli.output import print_json
+from onetake.cli.output import named_problems, print_json, print_written
 from onetake.cli.streams import print_line
 from onetake.cli.wishing import wishes_from, wishing_options
 from onetake.errors import UsageError
-from onetake.render.text import describe_file, safe
+from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from preflight import Fixed
@@ -40,16 +40,11 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
         raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
     profile = profile_from(flags)
     wishes = wishes_from(flags)
-    try:
+    with named_problems(file):
         if dry_run:
             fixed = preflight.plan(file, out, wishes=wishes, profile=profile)
         else:
             fixed = preflight.fix(file, out or "", wishes=wishes, force=force, profile=profile)
-    except preflight.BadProfile:
-        raise
-    except preflight.PreflightError as error:
-        error.message = f"{preflight.display_name(file)}: {error.message}"
-        raise
     if as_json:
         print_json(fixed)
     else:
@@ -57,11 +52,8 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
 
 
 def _tell(fixed: Fixed) -> None:
-    import preflight
-
     for edit in fixed.edits:
         print_line(f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}")
     if not fixed.edits:
         print_line("it is ready as it is: copy it byte for byte")
-    if fixed.path is not None and fixed.after is not None:
-        print_line(f"{safe(preflight.display_name(fixed.path))}: {describe_file(fixed.after.file)}")
+    print_written(fixed)

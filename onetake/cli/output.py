@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from onetake.cli.streams import print_aside, print_line
-from onetake.render.text import safe
+from onetake.render.text import describe_file, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight import Fixed
 
 
 def print_json(document: object, *, in_one_line: bool = False) -> None:
@@ -29,6 +35,28 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_encodable(name): _encodable(content) for name, content in value.items()}
     return [_encodable(content) for content in value] if isinstance(value, list | tuple) else value
+
+
+@contextlib.contextmanager
+def named_problems(file: str) -> Iterator[None]:
+    """Put the name of the file before what is wrong with it."""
+    from preflight import BadProfile, PreflightError, display_name
+
+    try:
+        yield
+    except BadProfile:
+        raise
+    except PreflightError as error:
+        error.message = f"{display_name(file)}: {error.message}"
+        raise
+
+
+def print_written(fixed: Fixed) -> None:
+    """Say what was written, if anything was."""
+    from preflight import display_name
+
+    if fixed.path is not None and fixed.after is not None:
+        print_line(f"{safe(display_name(fixed.path))}: {describe_file(fixed.after.file)}")
 
 
 class Steps:

@@ -8,14 +8,13 @@ import click
 
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
-from onetake.cli.output import print_json
+from onetake.cli.output import named_problems, print_json, print_written
 from onetake.cli.streams import print_aside, print_line
 from onetake.errors import UsageError
-from onetake.render.text import describe_file, safe
 from preflight.wording import clock
 
 if TYPE_CHECKING:
-    from preflight import Fixed, Profile, PromptClip
+    from preflight import PromptClip
 
 
 @click.command("prompt", epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav")
@@ -49,21 +48,20 @@ def command(
     if pick is not None and text is None:
         raise UsageError("a prompt clip needs the text that is spoken in it", 'add --text "…"')
     profile = profile_from(flags)
-    try:
-        clips = preflight.prompt_clips(file, count=max(count, pick or 1), profile=profile)
-        if pick is None:
-            _show(file, clips, as_json=as_json)
-            return
-        fixed = _written(file, clips, pick, text or "", out or "", force=force, profile=profile)
-    except preflight.BadProfile:
-        raise
-    except preflight.PreflightError as error:
-        error.message = f"{preflight.display_name(file)}: {error.message}"
-        raise
+    if pick is None or out is None or text is None:
+        with named_problems(file):
+            clips = preflight.prompt_clips(file, count=count, profile=profile)
+        _show(file, clips, as_json=as_json)
+        return
+    from client import CloneOptions
+
+    CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
+    with named_problems(file):
+        clip, fixed = preflight.cut_prompt(file, out, number=pick, prompt_text=text, force=force, profile=profile)
     if as_json:
-        print_json({"schema_version": 1, "clip": clips[pick - 1], "fixed": fixed})
-    elif fixed.path is not None and fixed.after is not None:
-        print_line(f"{safe(preflight.display_name(fixed.path))}: {describe_file(fixed.after.file)}")
+        print_json({"schema_version": 1, "clip": clip, "fixed": fixed})
+    else:
+        print_written(fixed)
 
 
 def _show(file: str, clips: tuple[PromptClip, ...], *, as_json: bool) -> None:
@@ -79,17 +77,3 @@ def _show(file: str, clips: tuple[PromptClip, ...], *, as_json: bool) -> None:
             f"SNR {clip.snr_db:.0f} dB, {clip.loudness_lufs:.1f} LUFS{flaw}"
         )
     print_aside('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')
-
-
-def _written(
-    file: str, clips: tuple[PromptClip, ...], pick: int, text: str, out: str, *, force: bool, profile: Profile
-) -> Fixed:
-    import preflight
-    from client import CloneOptions
-
-    CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
-    if pick > len(clips):
-        raise UsageError(f"there is no clip {pick}", f"there are {len(clips)}")
-    clip = clips[pick - 1]
-    wishes = preflight.Wishes(start_s=clip.start_s, end_s=clip.end_s)
-    return preflight.fix(file, out, role="prompt", prompt_text=text, wishes=wishes, force=force, profile=profile)

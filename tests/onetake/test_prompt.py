@@ -39,7 +39,6 @@ def test_it_shows_clips_and_writes_the_one_that_is_picked(say: Say, take: Path, 
     [
         (("--pick", "1"), "belong together"), (("-o", "x.wav"), "belong together"),
         (("--pick", "1", "-o", "x.wav"), "needs the text"),
-        (("--pick", "9", "-o", "x.wav", "--text", "Words."), "there is no clip 9"),
         (("--pick", "1", "-o", "x.wav", "--text", "no punctuation"), "punctuation"),
         (("--pick", "1", "-o", "x.ogg", "--text", "Words."), ".wav, .mp3 or .m4a"),
     ],
@@ -48,6 +47,12 @@ def test_what_does_not_fit_together(say: Say, take: Path, arguments: tuple[str, 
     ran = say("prompt", str(take), *arguments)
     assert ran.status == 2
     assert words in ran.err
+    assert not Path("x.wav").exists()
+
+
+def test_a_clip_that_is_not_there(say: Say, take: Path) -> None:
+    ran = say("prompt", str(take), "--pick", "9", "-o", "x.wav", "--text", "Words.")
+    assert (ran.status, "no prompt clip 9" in ran.err) == (1, True)
     assert not Path("x.wav").exists()
 
 
