@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from client.api import CloneClient
-    from client.clone_types import ClonedVoice, CloneOptions
+    from client.clone_types import VOICE_LIFETIME, ClonedVoice, CloneOptions
     from client.errors import (
         AudioRefused,
         BalanceTooLow,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLONE_MODELS",
     "SPEECH_MODELS",
+    "VOICE_LIFETIME",
     "AudioRefused",
     "BalanceTooLow",
     "CloneClient",
@@ -62,6 +63,7 @@ __all__ = [
 _ROOMS = {
     "CLONE_MODELS": "models",
     "SPEECH_MODELS": "models",
+    "VOICE_LIFETIME": "clone_types",
     "CloneClient": "api",
     "CloneOptions": "clone_types",
     "ClonedVoice": "clone_types",

@@ -92,10 +92,17 @@ def error_in(answer: Answer) -> ServiceError | None:
             return _unfinished(answer)
         if complaint is None or not complaint.explicit:
             return None
-    elif not 300 <= answer.status < 500 and (complaint is None or answer.missing or answer.status in _PROXY_STATUSES):
+    elif not 300 <= answer.status < 500 and not _is_the_services_own(answer, complaint):
         return _lost(answer, complaint)
     complaint = complaint or _Complaint()
     return _refusal(answer, _meaning(answer.status, complaint), complaint)
+
+
+def _is_the_services_own(answer: Answer, complaint: _Complaint | None) -> bool:
+    """Whether a failure is told by the service itself, in its own words, and not by a proxy in front of it."""
+    if complaint is None or answer.missing or answer.status in _PROXY_STATUSES:
+        return False
+    return complaint.code is not None or complaint.reason is not None
 
 
 def _unfinished(answer: Answer) -> OutcomeUnknown:

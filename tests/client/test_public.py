@@ -33,6 +33,7 @@ def test_exactly_these_names_are_public() -> None:
             "Speech",
             "SpeechRequest",
             "TextRefused",
+            "VOICE_LIFETIME",
             "VoiceNotFound",
         ]
     )
