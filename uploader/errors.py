@@ -40,6 +40,7 @@ class StorageError(Exception):
         hint: What to do next, in one line; may be empty.
         service_code: The service's own code or HTTP status, where it gave one.
         patience_s: For how many seconds after the first try a repeat may still help; 0 when it cannot.
+        left_behind: Whether an upload that failed may have left something under its key.
     """
 
     kind: ClassVar[str] = "storage-error"
@@ -58,6 +59,7 @@ class StorageError(Exception):
         self.hint = self.usual_hint if hint is None else hint
         self.service_code = service_code
         self.patience_s = patience_s
+        self.left_behind = False
 
     def __str__(self) -> str:
         return self.message

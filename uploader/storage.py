@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, cast
@@ -75,6 +76,11 @@ class Storage:
             "url_expires_s": self._settings.url_expires_s,
         }
 
+    @property
+    def place(self) -> str:
+        """Endpoint and bucket, to tell where a key belongs."""
+        return f"{self._target.endpoint or self._target.provider.name}/{self._target.bucket}"
+
     def require_public(self) -> None:
         """Refuse, before anything is sent, an endpoint that nobody outside could reach.
 
@@ -93,6 +99,7 @@ class Storage:
         content_type: str,
         suffix: str,
         sha256: str | None = None,
+        announce: Callable[[str], None] | None = None,
         progress: Progress | None = None,
     ) -> Upload:
         """Store a file under a fresh unguessable key, and verify what is stored.
@@ -106,6 +113,8 @@ class Storage:
             content_type: The media type to serve it with, such as `audio/mp4`.
             suffix: The key's ending, such as `.m4a`.
             sha256: Hex digest that the file must still have.
+            announce: Called with the object's key before anything is sent, so that it can be written down; what it
+                raises ends the upload.
             progress: Called with bytes sent and bytes in all; must not raise.
 
         Raises:
@@ -119,6 +128,8 @@ class Storage:
             content = Content(stream, shown(path), progress)
             if sha256 is not None and content.fingerprint.sha256 != sha256.lower():
                 raise FileChanged(f"{shown(path)} is no longer the file that was looked at")
+            if announce is not None:
+                announce(key)
             return self._store(key, content, content_type)
 
     def presign(self, upload: Upload) -> Link:
@@ -153,8 +164,10 @@ class Storage:
         patience = Patience(min(self._budget_s, SOME_S))
         patience.call(lambda: fetch_as_stranger(link.url, upload, trust_own_authorities=not public_only))
 
-    def delete(self, upload: Upload) -> None:
+    def delete(self, upload: Upload | str) -> None:
         """Delete the object, every version of it, and make sure that it is gone. Deleting twice is harmless.
+
+        It is given as what `upload` returned, or by its key alone.
 
         In a bucket that keeps versions the key must be allowed to list and delete them; without the right to
         list, versions that repeated tries left behind cannot be known.
@@ -162,7 +175,8 @@ class Storage:
         Raises:
             StorageError: It could not be deleted, or is still there.
         """
-        erase(self._connection, upload.key, upload.version_id, Patience(self._budget_s))
+        key, version_id = (upload, None) if isinstance(upload, str) else (upload.key, upload.version_id)
+        erase(self._connection, key, version_id, Patience(self._budget_s))
 
     def round_trip(self) -> RoundTrip:
         """Put 256 random bytes, fetch them as a stranger, delete them.
@@ -185,10 +199,9 @@ class Storage:
         try:
             stored = patience.call(lambda: self._put(key, content, content_type))
             self._require_size(key, content.fingerprint.bytes, patience)
-        except BaseException:
+        except BaseException as error:
             if content.left_this_machine:
-                with suppress(StorageError):
-                    erase(self._connection, key, None, Patience(0))
+                self._take_back(key, error)
             raise
         date = stored["ResponseMetadata"]["HTTPHeaders"].get("date")
         print_ = content.fingerprint
@@ -202,6 +215,14 @@ class Storage:
             first_bytes=print_.first_bytes,
             clock_skew_s=clock_skew_s(date),
         )
+
+    def _take_back(self, key: str, error: BaseException) -> None:
+        """Delete what a failed upload may have stored; where that fails too, `error` tells."""
+        try:
+            erase(self._connection, key, None, Patience(0))
+        except StorageError:
+            if isinstance(error, StorageError):
+                error.left_behind = True
 
     def _require_bucket(self, patience: Patience) -> None:
         """Ask for the bucket once: SeaweedFS makes a missing one on the first put of an administrator."""
