@@ -4,7 +4,11 @@
     ├── UsageError        arguments that do not fit together
     ├── SettingError      a setting is missing, unknown or contradicts another
     ├── TakeRefused       a recording cannot be sent, and why
-    ├── JournalFailed     what was paid for could not be written down
+    ├── ConsentMissing    nobody said that the speaker agreed
+    ├── LedgerFailed      the ledger cannot be used
+    │   └── VoiceNotWritten   a voice that was paid for could not be written down
+    ├── NotSettled        whether the recording was cloned before is not known
+    ├── UnderWayElsewhere the recording is being cloned at this moment
     └── OutputLost        standard output cannot be written
         └── NobodyReads   it was closed by whoever read it, which is no failure
 
@@ -52,6 +56,9 @@ class OnetakeError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint))
+
 
 class UsageError(OnetakeError):
     """Arguments that do not fit together."""
@@ -79,11 +86,52 @@ class TakeRefused(OnetakeError):
         super().__init__(message, hint)
         self.report = report
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint, self.report))
 
-class JournalFailed(OnetakeError):
-    """What is to be paid for, or was, could not be written down."""
 
-    kind = "journal-failed"
+class ConsentMissing(OnetakeError):
+    """A voice of a real service needs a statement that its speaker agreed."""
+
+    kind = "consent-missing"
+
+
+class LedgerFailed(OnetakeError):
+    """The ledger cannot be read or written; what is to be paid for must not be sent then."""
+
+    kind = "ledger-failed"
+
+
+class VoiceNotWritten(LedgerFailed):
+    """A voice that was paid for could not be written down: the ledger does not know how the call ended."""
+
+    kind = "voice-not-written"
+    status = Status.UNKNOWN
+
+
+class NotSettled(OnetakeError):
+    """An earlier paid call for the same recording ended in a way that nobody knows."""
+
+    kind = "not-settled"
+    status = Status.UNKNOWN
+
+
+class UnderWayElsewhere(OnetakeError):
+    """The same recording is being cloned at this moment.
+
+    Attributes:
+        attempt: The one that is under way.
+    """
+
+    kind = "under-way-elsewhere"
+
+    def __init__(self, path: str, attempt: str) -> None:
+        super().__init__(f"{path} is being cloned by another run", "wait for that one, then run this again")
+        self.path = path
+        self.attempt = attempt
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.path, self.attempt))
 
 
 class OutputLost(OnetakeError):

@@ -1,0 +1,8 @@
+"""The ledger: what was paid for, which voices live until when, and which uploads are still to be deleted."""
+
+from __future__ import annotations
+
+from onetake.ledger.book import FILE_NAME, Ledger
+from onetake.ledger.records import Attempt, Claimed, Known, LeftUpload, UnderWay, Unsettled, VoiceRecord
+
+__all__ = ["FILE_NAME", "Attempt", "Claimed", "Known", "Ledger", "LeftUpload", "UnderWay", "Unsettled", "VoiceRecord"]

@@ -1,0 +1,199 @@
+"""Attempts: written down before the paid call is made, and its answer before anything else is done."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from onetake.ledger.records import Attempt, Claimed, Known, Standing, UnderWay, Unsettled
+from onetake.ledger.voices import OF_VOICES, add_voice, voice_of
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from onetake.ledger.database import Database
+    from onetake.ledger.runs import Runs
+
+_OF_ATTEMPTS = """SELECT attempts.id, takes.path AS take, takes.sha256, base_url, state, claimed_at, uploaded_at,
+    called_at, ended_at, kind, message FROM attempts JOIN takes ON takes.id = attempts.take"""
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be cloned, as far as it decides whether that was done before.
+
+    Attributes:
+        sha256: Of the recording as it lies on disk.
+        request: Digest of all else that shapes the voice.
+        bytes: The recording's size.
+        path: Where it is, for people.
+    """
+
+    sha256: str
+    request: str
+    bytes: int
+    path: str
+
+
+class Attempts:
+    """The book of attempts.
+
+    Args:
+        database: The file.
+        runs: Who else writes in it.
+    """
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+
+    def seen_sizes(self) -> set[int]:
+        """Sizes of the recordings that are known, in bytes: another size needs no digest to be told new."""
+        return {row["bytes"] for row in self._database.rows("SELECT DISTINCT bytes FROM takes")}
+
+    def standing(self, subject: Subject) -> Known | Unsettled | None:
+        """What is known of a recording and request; None when nothing keeps it from being cloned."""
+        with self._database.transaction() as connection:
+            take = _take(connection, subject)
+            return _settled(connection, take) if take is not None else None
+
+    def claim(
+        self,
+        subject: Subject,
+        *,
+        base_url: str,
+        options: dict[str, Any],
+        changes: tuple[str, ...] = (),
+        consent: str | None = None,
+        name: str | None = None,
+        again: bool = False,
+    ) -> Standing:
+        """Begin an attempt, unless the recording's voice is known, nobody knows, or another attempt is under way.
+
+        Args:
+            subject: What is to be cloned.
+            base_url: The service.
+            options: What is asked of it.
+            changes: What was done to the recording.
+            consent: Who agreed, and when.
+            name: What the voice is to be called.
+            again: Begin it also where the voice is known, or nobody knows.
+
+        Raises:
+            LedgerFailed: It could not be written down, so nothing may be sent.
+        """
+        with self._database.transaction() as connection:
+            take = _take(connection, subject)
+            if take is not None:
+                self._bury(connection, "attempts.take = ?", take)
+                if not again and (settled := _settled(connection, take)) is not None:
+                    return settled
+                active = "SELECT id FROM attempts WHERE take = ? AND state IN ('claimed', 'called')"
+                if (row := connection.execute(active, (take,)).fetchone()) is not None:
+                    return UnderWay(row["id"])
+            else:
+                values = (subject.sha256, subject.request, subject.bytes, subject.path)
+                insert = "INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)"
+                take = connection.execute(insert, values).lastrowid
+            connection.execute("UPDATE takes SET path = ? WHERE id = ?", (subject.path, take))
+            attempt = secrets.token_hex(8)
+            connection.execute(
+                """INSERT INTO attempts (id, take, run, state, base_url, options, changes, consent, name, claimed_at)
+                VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?)""",
+                (attempt, take, self._runs.own, base_url, _json(options), _json(changes), consent, name, _now()),
+            )
+        return Claimed(attempt)
+
+    def called(self, attempt: str, uploaded_at: datetime) -> None:
+        """Write down that the paid call is about to be sent; raises `LedgerFailed`, and then it must not be."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE attempts SET state = 'called', uploaded_at = ?, called_at = ? WHERE id = ?",
+                (uploaded_at.isoformat(), _now(), attempt),
+            )
+
+    def gave_voice(self, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime) -> str:
+        """Write down the voice that a call gave, and return its name.
+
+        Raises:
+            LedgerFailed: It could not be: the attempt stays one whose end is unknown.
+        """
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE attempts SET state = 'voice', ended_at = ? WHERE id = ?", (_now(), attempt))
+            return add_voice(connection, attempt, voice_id, created_at, expires_at)
+
+    def ended(self, attempt: str, state: str, kind: str, message: str = "") -> None:
+        """Write down that an attempt ended without a voice: ``refused``, ``unknown`` or ``given-up``."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE attempts SET state = ?, ended_at = ?, kind = ?, message = ? WHERE id = ?",
+                (state, _now(), kind, message, attempt),
+            )
+
+    def give_up(self) -> list[Attempt]:
+        """End all attempts of this run that are under way, and return those whose end is then unknown."""
+        mine = "run = ? AND state = 'called'"
+        under_way = [row["id"] for row in self._database.rows(f"SELECT id FROM attempts WHERE {mine}", self._runs.own)]
+        with self._database.transaction() as connection:
+            _end(connection, "run = ?", self._runs.own, "interrupted")
+        return [attempt for attempt in self.unknown() if attempt.id in under_way]
+
+    def unknown(self) -> list[Attempt]:
+        """The attempts of which nobody knows whether they gave a voice, oldest first."""
+        rows = self._database.rows(f"{_OF_ATTEMPTS} WHERE state = 'unknown' ORDER BY claimed_at")
+        return [msgspec.convert(dict(row), Attempt) for row in rows]
+
+    def under_way(self, attempt: str) -> bool:
+        """Whether somebody is still at it."""
+        rows = self._database.rows("SELECT run, state FROM attempts WHERE id = ?", attempt)
+        return bool(rows) and rows[0]["state"] in {"claimed", "called"} and self._runs.lives(rows[0]["run"])
+
+    def settle_those_of_the_dead(self) -> None:
+        """End the attempts of runs that ended without doing so: what was called is unknown, the rest given up."""
+        active = "SELECT DISTINCT run FROM attempts WHERE state IN ('claimed', 'called')"
+        if any(not self._runs.lives(row["run"]) for row in self._database.rows(active)):
+            with self._database.transaction() as connection:
+                self._bury(connection, "1", None)
+
+    def _bury(self, connection: sqlite3.Connection, where: str, value: object) -> None:
+        values = () if value is None else (value,)
+        active = f"SELECT DISTINCT run FROM attempts WHERE state IN ('claimed', 'called') AND {where}"
+        for row in connection.execute(active, values).fetchall():
+            if not self._runs.lives(row["run"]):
+                _end(connection, "run = ?", row["run"], "process-ended")
+
+
+def _end(connection: sqlite3.Connection, where: str, value: str, kind: str) -> None:
+    for before, after in (("called", "unknown"), ("claimed", "given-up")):
+        connection.execute(
+            f"UPDATE attempts SET state = ?, ended_at = ?, kind = ? WHERE state = ? AND {where}",
+            (after, _now(), kind, before, value),
+        )
+
+
+def _take(connection: sqlite3.Connection, subject: Subject) -> int | None:
+    found = connection.execute(
+        "SELECT id FROM takes WHERE sha256 = ? AND request = ?", (subject.sha256, subject.request)
+    ).fetchone()
+    return None if found is None else int(found["id"])
+
+
+def _settled(connection: sqlite3.Connection, take: int) -> Known | Unsettled | None:
+    """The newest voice of a take that lives, else an attempt that may have given one."""
+    now = datetime.now(UTC)
+    voices = connection.execute(f"{OF_VOICES} WHERE takes.id = ? ORDER BY created_at DESC", (take,)).fetchall()
+    if living := [voice for voice in map(voice_of, voices) if voice.lives(now)]:
+        return Known(living[0])
+    unknown = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' ORDER BY claimed_at DESC LIMIT 1"
+    row = connection.execute(unknown, (take,)).fetchone()
+    return None if row is None else Unsettled(msgspec.convert(dict(row), Attempt))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,67 @@
+"""The tables, as steps from an empty file to what this version reads; each step is one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+
+def _takes_attempts_voices_uploads(connection: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE takes (
+            id INTEGER PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            request TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            path TEXT NOT NULL,
+            UNIQUE (sha256, request)
+        ) STRICT""",
+        "CREATE INDEX takes_by_bytes ON takes (bytes)",
+        """CREATE TABLE attempts (
+            id TEXT PRIMARY KEY,
+            take INTEGER NOT NULL REFERENCES takes,
+            run TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('claimed', 'called', 'voice', 'refused', 'unknown', 'given-up')),
+            base_url TEXT NOT NULL,
+            options TEXT NOT NULL,
+            changes TEXT NOT NULL,
+            consent TEXT,
+            name TEXT,
+            claimed_at TEXT NOT NULL,
+            uploaded_at TEXT,
+            called_at TEXT,
+            ended_at TEXT,
+            kind TEXT,
+            message TEXT
+        ) STRICT""",
+        "CREATE UNIQUE INDEX one_attempt_at_a_time ON attempts (take) WHERE state IN ('claimed', 'called')",
+        "CREATE INDEX attempts_by_take ON attempts (take)",
+        """CREATE TABLE voices (
+            base_url TEXT NOT NULL,
+            voice_id TEXT NOT NULL,
+            name TEXT NOT NULL UNIQUE,
+            attempt TEXT REFERENCES attempts,
+            consent TEXT,
+            created_at TEXT NOT NULL,
+            expires_at TEXT NOT NULL,
+            kept_at TEXT,
+            gone_at TEXT,
+            PRIMARY KEY (base_url, voice_id)
+        ) STRICT""",
+        "CREATE INDEX voices_by_attempt ON voices (attempt)",
+        """CREATE TABLE uploads (
+            storage TEXT NOT NULL,
+            key TEXT NOT NULL,
+            run TEXT NOT NULL,
+            reserved_at TEXT NOT NULL,
+            PRIMARY KEY (storage, key)
+        ) STRICT""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_takes_attempts_voices_uploads,)
+"""The file's ``user_version`` says how many of them it has seen."""

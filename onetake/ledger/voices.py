@@ -1,0 +1,158 @@
+"""Voices: what was made, by which name, until when it lives, and who agreed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from client import VOICE_LIFETIME
+from onetake.errors import UsageError
+from onetake.ledger.records import VoiceRecord
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from onetake.ledger.database import Database
+
+OF_VOICES: Final = """SELECT voice_id, voices.name, voices.base_url, created_at, expires_at, kept_at, gone_at,
+    voices.consent, coalesce(takes.path, '') AS take, takes.sha256, coalesce(attempts.changes, '[]') AS changes,
+    voices.attempt
+    FROM voices LEFT JOIN attempts ON attempts.id = voices.attempt LEFT JOIN takes ON takes.id = attempts.take"""
+_LONGEST_NAME: Final = 100
+
+
+class Voices:
+    """The book of voices.
+
+    Args:
+        database: The file.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[VoiceRecord]:
+        """Every voice: those that may still be lost first, soonest first, then the kept ones, then what is gone."""
+        now = datetime.now(UTC)
+        voices = [voice_of(row) for row in self._database.rows(f"{OF_VOICES} ORDER BY expires_at, voice_id")]
+        return sorted(voices, key=lambda voice: (not voice.lives(now), voice.kept_at is not None))
+
+    def find(self, wanted: str) -> VoiceRecord:
+        """The voice with that name or ``voice_id``.
+
+        Raises:
+            UsageError: There is none, or more than one.
+        """
+        found = [voice for voice in self.all() if wanted in {voice.name, voice.voice_id}]
+        by_name = [voice for voice in found if voice.name == wanted]
+        if len(found) == 1 or len(by_name) == 1:
+            return (by_name or found)[0]
+        if found:
+            raise UsageError(f"{wanted!r} is a voice of several services", "call it by its name; see `onetake voices`")
+        raise UsageError(f"the ledger knows no voice {wanted!r}", "`onetake voices` lists those that it knows")
+
+    def kept(self, voice: VoiceRecord) -> None:
+        """A speech call used it: it stays for good. Raises `LedgerFailed`."""
+        self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice)
+
+    def gone(self, voice: VoiceRecord) -> None:
+        """The service said that it does not exist. Raises `LedgerFailed`."""
+        self._mark("gone_at = ?", voice)
+
+    def rename(self, voice: VoiceRecord, name: str) -> None:
+        """Call it `name`.
+
+        Raises:
+            UsageError: Another voice is called so, or no voice can be.
+        """
+        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise UsageError(f"{name!r} cannot be a voice's name", f"use 1 to {_LONGEST_NAME} printable characters")
+        with self._database.transaction() as connection:
+            taken = connection.execute("SELECT voice_id FROM voices WHERE name = ?", (name,)).fetchone()
+            if taken is not None and taken["voice_id"] != voice.voice_id:
+                raise UsageError(f"another voice is called {name!r}", "choose another name")
+            self._change(connection, "name = ?", name, voice)
+
+    def forget(self, voice: VoiceRecord) -> None:
+        """Strike it out here; the service is told nothing. Its recording counts as never cloned."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM voices WHERE base_url = ? AND voice_id = ?", (voice.base_url, voice.voice_id)
+            )
+
+    def settle(self, attempt: str, voice_id: str | None) -> VoiceRecord | None:
+        """Say how an attempt ended of which nobody knew it.
+
+        Args:
+            attempt: Its name.
+            voice_id: The voice that it gave; None if it gave none.
+
+        Raises:
+            UsageError: It is not one whose end is unknown.
+        """
+        with self._database.transaction() as connection:
+            row = connection.execute("SELECT state, called_at FROM attempts WHERE id = ?", (attempt,)).fetchone()
+            if row is None or row["state"] != "unknown":
+                raise UsageError(
+                    f"{attempt!r} is no attempt whose end is unknown", "`onetake voices --unknown` lists those"
+                )
+            state = "refused" if voice_id is None else "voice"
+            connection.execute("UPDATE attempts SET state = ?, kind = 'settled' WHERE id = ?", (state, attempt))
+            if voice_id is None:
+                return None
+            # when the call was sent, since the answer's time is not known: it expires then at the earliest
+            created = datetime.fromisoformat(row["called_at"])
+            add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME)
+        return self.find(voice_id)
+
+    def _mark(self, change: str, voice: VoiceRecord) -> None:
+        with self._database.transaction() as connection:
+            self._change(connection, change, datetime.now(UTC).isoformat(), voice)
+
+    @staticmethod
+    def _change(connection: sqlite3.Connection, change: str, value: str, voice: VoiceRecord) -> None:
+        connection.execute(
+            f"UPDATE voices SET {change} WHERE base_url = ? AND voice_id = ?", (value, voice.base_url, voice.voice_id)
+        )
+
+
+def voice_of(row: sqlite3.Row) -> VoiceRecord:
+    """Read a row of `OF_VOICES`."""
+    return msgspec.convert({**dict(row), "changes": msgspec.json.decode(row["changes"])}, VoiceRecord)
+
+
+def add_voice(
+    connection: sqlite3.Connection, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime
+) -> str:
+    """Write down the voice that an attempt gave, under a name that is free, and return the name."""
+    row = connection.execute(
+        """SELECT base_url, consent, name, path FROM attempts JOIN takes ON takes.id = attempts.take
+        WHERE attempts.id = ?""",
+        (attempt,),
+    ).fetchone()
+    base_url = row["base_url"]
+    name = _free_name(connection, row["name"] or _stem(row["path"]) or voice_id)
+    connection.execute(
+        """INSERT INTO voices (base_url, voice_id, name, attempt, consent, created_at, expires_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (base_url, voice_id) DO UPDATE SET attempt = excluded.attempt, gone_at = NULL""",
+        (base_url, voice_id, name, attempt, row["consent"], created_at.isoformat(), expires_at.isoformat()),
+    )
+    return name
+
+
+def _stem(path: str) -> str:
+    stem = PurePath(path).stem[:_LONGEST_NAME]
+    return stem if stem.isprintable() else ""
+
+
+def _free_name(connection: sqlite3.Connection, wanted: str) -> str:
+    for number in count(1):
+        name = wanted if number == 1 else f"{wanted}-{number}"
+        if connection.execute("SELECT 1 FROM voices WHERE name = ?", (name,)).fetchone() is None:
+            return name
+    raise AssertionError("unreachable: names do not run out")
