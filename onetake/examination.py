@@ -35,15 +35,15 @@ class Part(msgspec.Struct, frozen=True):
 
 
 def examine_parts(settings: Settings, home: Path) -> Iterator[Part]:
-    """Try decoders, journal, key and storage; nothing is sent to the clone service.
+    """Try decoders, ledger, key and storage; nothing is sent to the clone service.
 
     Args:
         settings: What to try.
-        home: Where the journal is kept.
+        home: Where the ledger is kept.
     """
     trials: tuple[tuple[str, Callable[[], str]], ...] = (
         ("decoders", _try_decoders),
-        ("journal", lambda: _try_journal(home)),
+        ("ledger", lambda: _try_ledger(home)),
         ("key", lambda: _try_key(settings)),
         ("storage", lambda: _try_storage(settings)),
     )
@@ -78,12 +78,12 @@ def _try_decoders() -> str:
     return "wav, m4a and mp3 are written and read back"
 
 
-def _try_journal(home: Path) -> str:
-    from onetake.journal import Journal
+def _try_ledger(home: Path) -> str:
+    from onetake.ledger import Ledger
 
-    journal = Journal(home)
-    journal.require_writable()
-    return f"{journal.path} can be written"
+    with Ledger(home) as ledger:
+        ledger.require_writable()
+        return f"{ledger.path} can be written"
 
 
 def _try_key(settings: Settings) -> str:

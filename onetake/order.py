@@ -30,6 +30,9 @@ class Order:
         options: What is asked of the endpoint.
         prompt: The prompt clip, whose text stands in `options`.
         auto_prompt: Which clip of the recording itself is the prompt clip, 1 for the best; None for none.
+        consent: Who agreed that the voice is cloned, and when.
+        name: What the voice is to be called; by default like the recording.
+        again: Clone it also where that was, or may have been, done and paid for before.
         demo: Where the trial recording goes.
         keep_upload: Leave the uploads in the storage.
         profile: How the rules judge the recordings.
@@ -42,6 +45,9 @@ class Order:
     keep_upload: bool = False
     profile: Profile = DEFAULT
     auto_prompt: int | None = None
+    consent: str | None = None
+    name: str | None = None
+    again: bool = False
 
     @property
     def has_prompt(self) -> bool:
@@ -76,13 +82,15 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class Cloned(msgspec.Struct, frozen=True, kw_only=True):
-    """A new voice.
+    """A voice.
 
     Attributes:
         voice_id: Its name for speech calls.
-        expires_at: When it is deleted unless a speech call uses it, UTC.
+        name: What the ledger calls it; None if it could not be written down.
+        known: Whether it was made and paid for by an earlier call.
+        expires_at: When it is deleted unless a speech call uses it, UTC; None for one that stays.
         demo: The trial recording that was written, if one was asked for.
-        take: The report of the recording that was sent.
+        take: The report of the recording that was sent; None if nothing was.
         changes: What was done to the recording before it was sent.
         uploads: What was stored on the way.
         warnings: What went wrong without losing the voice.
@@ -90,12 +98,14 @@ class Cloned(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     voice_id: str
-    expires_at: datetime
-    demo: str | None
-    take: Report
-    changes: tuple[str, ...]
-    uploads: tuple[Sent, ...]
-    warnings: tuple[str, ...]
+    name: str | None
+    known: bool = False
+    expires_at: datetime | None
+    demo: str | None = None
+    take: Report | None = None
+    changes: tuple[str, ...] = ()
+    uploads: tuple[Sent, ...] = ()
+    warnings: tuple[str, ...] = ()
     interrupted: bool = False
 
 
@@ -126,3 +136,14 @@ def check_order(order: Order) -> None:
         with contextlib.suppress(OSError):
             if recording is not None and order.demo.samefile(os.fsdecode(recording)):
                 raise UsageError(f"--demo {shown} is a recording that is to be sent", "choose another name")
+
+
+def demo_in(folder: Path, take: PathLike) -> Path:
+    """Where the trial recording of one of many goes: into `folder`, under the recording's own name.
+
+    Raises:
+        UsageError: It is no folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"--demo {display_name(folder)!r} is no folder", "name one: there are many recordings")
+    return folder / f"{Path(os.fsdecode(take)).stem}.mp3"

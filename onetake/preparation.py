@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from preflight.profile import DEFAULT, Profile
 if TYPE_CHECKING:
     from onetake.order import Observer, Order
     from preflight import Report
+    from preflight.checking import Examination
+    from preflight.repair.fixing import Fixed
     from preflight.report import Role
     from preflight.source import PathLike
 
@@ -23,12 +25,27 @@ class Sendable:
     Attributes:
         report: Of the file that is sent.
         path: Of the file that is sent: the original, or a mended copy.
+        source_sha256: Of the recording as it lay on disk.
         changes: What was done to it, in words; empty for the original.
     """
 
     report: Report
     path: PathLike
+    source_sha256: str
     changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What can be sent for an order.
+
+    Attributes:
+        take: The recording.
+        prompt: The prompt clip, if there is one.
+    """
+
+    take: Sendable
+    prompt: Sendable | None = None
 
 
 def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]:
@@ -39,7 +56,8 @@ def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]
     """
     from client import CloneClient
 
-    take, prompt = prepare_order(order, folder, observer)
+    prepared = prepare_order(order, folder, observer)
+    take, prompt = prepared.take, prepared.prompt
     place = "https://presigned.example/{}.{}"
     audio_url = place.format("recording", take.report.file.container)
     prompt_url = place.format("prompt", prompt.report.file.container) if prompt else None
@@ -50,15 +68,16 @@ def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]
     }
 
 
-def prepare_order(order: Order, folder: Path, observer: Observer) -> tuple[Sendable, Sendable | None]:
+def prepare_order(order: Order, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:
     """The recording and the prompt clip, checked and mended; see `prepare`."""
-    take = prepare(order.take, folder, observer, profile=order.profile)
+    take = prepare(order.take, folder, observer, profile=order.profile, one_of_many=one_of_many)
     if not order.has_prompt:
-        return take, None
+        return Prepared(take)
     if order.prompt is None:
-        return take, _cut_prompt(order, folder, observer)
+        return Prepared(take, _cut_prompt(order, folder, observer))
     text = order.options.prompt_text
-    return take, prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
+    prompt = prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
+    return Prepared(take, prompt)
 
 
 def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
@@ -74,9 +93,7 @@ def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
         name = display_name(order.take)
         raise TakeRefused(f"{name}: {error.message}", error.hint, check(order.take, quick=True)) from error
     observer.step("prompt", f"{clip.start_s:.2f} s to {clip.end_s:.2f} s of the recording")
-    if fixed.after is None or fixed.path is None:
-        raise _refused(fixed.before)
-    return Sendable(fixed.after, fixed.path, tuple(edit.what for edit in fixed.edits))
+    return _mended(fixed)
 
 
 def prepare(
@@ -87,8 +104,18 @@ def prepare(
     role: Role = "recording",
     prompt_text: str | None = None,
     profile: Profile = DEFAULT,
+    one_of_many: bool = False,
 ) -> Sendable:
     """Check a recording, and put a mended copy into `folder` if it needs one.
+
+    Args:
+        path: The recording.
+        folder: For the copy.
+        observer: Is told what was found.
+        role: As in `preflight.check`.
+        prompt_text: As in `preflight.check`.
+        profile: As in `preflight.check`.
+        one_of_many: Whether others are prepared at the same time: the cores then belong to all of them.
 
     Raises:
         TakeRefused: It is not fit and cannot be made so.
@@ -96,7 +123,10 @@ def prepare(
     from preflight import CannotFix
     from preflight.checking import examine
 
-    examination = examine(path, role=role, prompt_text=prompt_text, to_its_end=True, profile=profile)
+    def look(*, whole: bool) -> Examination:
+        return examine(path, role=role, prompt_text=prompt_text, whole=whole, to_its_end=True, profile=profile)
+
+    examination = look(whole=one_of_many)
     report = examination.report
     observer.step("check", f"{report.path}: {report.verdict}")
     for finding in report.findings:
@@ -104,7 +134,7 @@ def prepare(
             observer.warn(f"{report.path}: {finding.message}")
     errors = {finding.rule for finding in report.errors}
     if errors <= {"extension-mismatch"}:
-        return Sendable(report, path)  # an upload gets the right ending anyway
+        return Sendable(report, path, report.file.sha256 or "")  # an upload gets the right ending anyway
     if report.verdict == "rejected":
         raise _refused(report)
     from preflight.repair.fixing import mend
@@ -112,16 +142,54 @@ def prepare(
     target = Path(folder) / role
     target.mkdir()
     try:
-        fixed = mend(path, target, examination)
+        # mending needs what only a look from this process holds
+        fixed = mend(path, target, look(whole=False) if one_of_many else examination)
     except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
-    changes = tuple(edit.what for edit in fixed.edits)
-    observer.step("fix", "; ".join(changes))
+    observer.step("fix", "; ".join(edit.what for edit in fixed.edits))
+    return _mended(fixed)
+
+
+def _mended(fixed: Fixed) -> Sendable:
     if fixed.after is None or fixed.path is None:
-        raise _refused(report)
-    return Sendable(fixed.after, fixed.path, changes)
+        raise _refused(fixed.before)
+    changes = tuple(edit.what for edit in fixed.edits)
+    return Sendable(fixed.after, fixed.path, fixed.before.file.sha256 or "", changes)
 
 
 def _refused(report: Report) -> TakeRefused:
     reasons = "; ".join(finding.message for finding in report.errors if not finding.fix)
     return TakeRefused(f"{report.path}: {reasons}", "record or export it again, then check it", report)
+
+
+@dataclass
+class Notes:
+    """An observer that only remembers, where the work is done apart.
+
+    Attributes:
+        warnings: What went wrong.
+    """
+
+    warnings: list[str] = field(default_factory=list)
+
+    def step(self, name: str, detail: str) -> None:
+        """Nobody looks."""
+
+    def warn(self, message: str) -> None:
+        """Remember it."""
+        self.warnings.append(message)
+
+
+def prepare_apart(order: Order, folder: Path) -> tuple[Prepared, tuple[str, ...]]:
+    """`prepare_order` with the warnings beside its result: what an executor runs, wherever it finds the paths.
+
+    Args:
+        order: What is to be cloned.
+        folder: For mended copies; made when it is missing.
+
+    Raises:
+        TakeRefused: A recording cannot be sent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = Notes()
+    return prepare_order(order, folder, notes, one_of_many=True), tuple(notes.warnings)

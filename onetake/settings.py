@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from client import CloneClient, ServiceError
+    from onetake.pace import Pace
     from uploader import Storage
 
 
@@ -52,11 +54,20 @@ SETTINGS: Final = (
     Setting("prefix", ("ONETAKE_PREFIX",), "put before every object's name", "onetake/"),
     Setting("addressing", ("ONETAKE_ADDRESSING",), "path or virtual"),
     Setting("url_expires_s", ("ONETAKE_URL_EXPIRES_S",), "lifetime of presigned URLs in seconds", 3600, whole=True),
+    Setting("consent", ("ONETAKE_CONSENT",), "who agreed that the voice is cloned, and when"),
+    Setting("calls_at_once", ("ONETAKE_CALLS_AT_ONCE",), "paid calls under way at a time", 4, whole=True),
+    Setting("calls_per_minute", ("ONETAKE_CALLS_PER_MINUTE",), "paid calls in a minute; 0 for no limit", whole=True),
+    Setting("price", ("ONETAKE_PRICE",), "what a clone costs, to estimate"),
     Setting("aws_profile", ("ONETAKE_AWS_PROFILE",), "profile of the AWS configuration files"),
     Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "storage key", secret=True),
     Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),
     Setting("session_token", ("ONETAKE_SESSION_TOKEN", "AWS_SESSION_TOKEN"), "of temporary keys", secret=True),
 )
+
+
+_CALLS_PER_MINUTE: Final = 60
+"""The maker's limit for clones; the gateways publish none."""
+_MOST_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,10 @@ class Settings:
         cleared = dict.fromkeys(("aws_profile", "session_token", "region", "addressing"), Value(None, "default"))
         return Settings({**self._values, **cleared, **{name: Value(text, origin) for name, text in values.items()}})
 
+    def remember(self, name: str, value: str) -> None:
+        """Take an answer that was given at the terminal."""
+        self._values[name] = Value(value, "terminal")
+
     @property
     def is_local(self) -> bool:
         """Whether the clone service runs on this machine, as the sandbox does."""
@@ -112,6 +127,40 @@ class Settings:
         if key is None:
             raise SettingError("api_key is not set", "set ONETAKE_API_KEY, or rehearse with --sandbox")
         return CloneClient(key, self.text("base_url") or "", on_retry=on_retry)
+
+    def pace(self) -> Pace:
+        """How many paid calls may be under way, and how soon one follows another.
+
+        Raises:
+            SettingError: A number cannot be one of calls.
+        """
+        from onetake.pace import Pace
+
+        at_once, per_minute = self._values["calls_at_once"], self._values["calls_per_minute"]
+        usual = 0 if self.is_local else _CALLS_PER_MINUTE
+        often = usual if per_minute.value is None else int(per_minute.value)
+        if not 1 <= int(at_once.value or 0) <= _MOST_AT_ONCE:
+            raise SettingError(f"calls_at_once from {at_once.origin} is not 1 to {_MOST_AT_ONCE}", "choose another")
+        if often < 0:
+            raise SettingError(f"calls_per_minute from {per_minute.origin} is below 0", "choose another")
+        return Pace(int(at_once.value or 0), often or None)
+
+    def price(self) -> Decimal | None:
+        """What a clone costs, in whatever money; None when nobody said so.
+
+        Raises:
+            SettingError: It is no amount.
+        """
+        text = self.text("price")
+        if text is None:
+            return None
+        try:
+            price = Decimal(text)
+        except InvalidOperation:
+            price = Decimal(-1)
+        if not (price.is_finite() and price > 0):
+            raise SettingError(f"price from {self._values['price'].origin} is no amount", "write it like 9.90")
+        return price
 
     def storage(self) -> Storage:
         """The storage that recordings go to.

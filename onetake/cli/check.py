@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,10 @@ from onetake.cli.progress import counted, timed
 from onetake.cli.streams import print_line
 from onetake.errors import Status, UsageError
 from onetake.render.text import report_lines
+from onetake.takes import takes_in
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
     from preflight import Profile, Report
 
@@ -56,7 +56,7 @@ def command(
     profile = profile_from(flags)
     reports = []
     is_quiet = form == "json" or not sys.stdout.isatty()
-    with contextlib.closing(_reports(list(_named(files)), profile, jobs, quick=quick, is_quiet=is_quiet)) as found:
+    with contextlib.closing(_reports(list(takes_in(files)), profile, jobs, quick=quick, is_quiet=is_quiet)) as found:
         for report in found:
             reports.append(report)
             _show(report, form)
@@ -80,20 +80,6 @@ def _show(report: Report, form: str) -> None:
     elif form == "text":
         for line in report_lines(report):
             print_line(line)
-
-
-def _named(files: tuple[str, ...]) -> Iterator[str]:
-    """Each of `files`, and instead of a folder the recordings in it; a folder without any is left as it is."""
-    from preflight import recordings_in
-
-    for file in files:
-        found = False
-        if os.path.isdir(file):
-            for recording in recordings_in(file):
-                found = True
-                yield recording
-        if not found:
-            yield file
 
 
 def _reports(

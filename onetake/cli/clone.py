@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,61 +11,142 @@ import click
 
 from onetake.cli import exit_with
 from onetake.cli.judging import judging_options, profile_from
-from onetake.cli.options import SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
+from onetake.cli.many import Limits, clone_many
+from onetake.cli.options import PACE, SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
 from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_line
-from onetake.errors import OutputLost, SettingError, Status
+from onetake.cli.streams import can_ask, print_line
+from onetake.errors import OutputLost, SettingError, Status, UsageError
+from onetake.render.outcomes import until
 from onetake.render.text import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onetake.ledger import Ledger
     from onetake.order import Cloned, Order
+    from onetake.pipeline import Pipeline
     from onetake.settings import Settings
 
 
 @click.command("clone", epilog="Example: onetake clone take.m4a --text 'Hello.' --model speech-2.8-hd --demo demo.mp3")
-@click.argument("file", type=click.Path(), metavar="FILE")
-@click.option("--prompt", type=click.Path(), metavar="CLIP", help="A clip under 8 s that makes the voice closer.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE|FOLDER|MANIFEST...")
+@click.option("--prompt", type=click.Path(), metavar="CLIP", help="A clip under 8 s, for a closer voice.")
 @click.option("--auto-prompt", type=click.IntRange(1, 50), metavar="N", help="Use clip N of `onetake prompt FILE`.")
-@click.option("--prompt-text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
-@click.option("--text", metavar="TEXT", help="Trial listening: read this with the new voice (charged).")
+@click.option("--prompt-text", metavar="TEXT", help="What is said in it, with punctuation.")
+@click.option("--text", metavar="TEXT", help="Have the voice read this (charged).")
 @click.option("--model", metavar="MODEL", help="The model that reads it, e.g. speech-2.8-hd.")
 @click.option("--allow-unknown-model", is_flag=True, help="Send a model name that is not listed.")
-@click.option("--demo", type=click.Path(), metavar="OUT", help="Where to write the trial recording.")
-@click.option("--accuracy", type=float, metavar="0..1", help="Threshold of the service's text verification.")
+@click.option("--demo", type=click.Path(), metavar="OUT", help="Where that goes; a folder for many.")
+@click.option("--accuracy", type=float, metavar="0..1", help="Threshold of the text verification.")
 @click.option("--noise-reduction", is_flag=True, help="Have the service reduce noise.")
 @click.option("--volume-normalization", is_flag=True, help="Have the service normalise loudness.")
+@click.option("--name", metavar="NAME", help="Of the voice; by default the file's.")
+@click.option("--again", is_flag=True, help="Clone again what was cloned before.")
+@click.option("--max-clones", type=click.IntRange(1), metavar="N", help="Pay for no more than N.")
+@click.option("--max-cost", metavar="AMOUNT", help="Pay for no more than this; needs --price.")
+@click.option("--yes", is_flag=True, help="Do not ask before many are cloned.")
 @click.option("--keep-upload", is_flag=True, help="Leave the recording in the storage.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @judging_options()
-@setting_options(*STORAGE, *SERVICE)
+@setting_options("consent", "price")
+@setting_options(*STORAGE, *SERVICE, *PACE, hidden=True)
 @sandbox_option
+@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl", "csv"]), help="How to answer.")
 @json_option
-def command(file: str, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: Any) -> Any:
+def command(
+    files: tuple[str, ...], form: str | None, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: Any
+) -> Any:
     """Clone the voice of a recording: check, mend if needed, upload, verify, clone, clean up.
 
-    A clone costs money. Nothing is sent that the service would refuse.
+    A clone costs money. Nothing is sent that the service would refuse, and a recording that was cloned before is not
+    cloned again. Of a folder, or a manifest (CSV or JSON Lines), every recording is cloned; the same command goes on
+    where it was stopped. Settings are flags here as in `onetake config --help`.
     """
-    order = _order(file, flags)
+    form = form or ("json" if as_json else "text")
+    limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
+    orders, is_many = _orders(files, flags)
+    if not is_many and form in {"jsonl", "csv"}:
+        is_many = True
     if dry_run:
-        return _show_plan(order, flags, sandbox=sandbox, as_json=as_json)
-    from onetake.journal import Journal
-    from onetake.order import check_order
-    from onetake.pipeline import Pipeline
-
-    check_order(order)
-    steps = Steps(quiet=as_json)
-    with services(flags, sandbox=sandbox) as (settings, home):
-        on_retry = lambda wait_s, error: steps.warn(f"{error.message}; again in {wait_s:.0f} s")  # noqa: E731
-        cloned = Pipeline(settings.storage(), settings.client(on_retry), Journal(home), steps).clone(order)
+        return _show_plans(orders, flags, sandbox=sandbox, form=form, is_many=is_many)
+    steps = Steps(quiet=form != "text")
+    with services(flags, sandbox=sandbox) as (settings, home), _opened(home) as ledger:
+        pipeline = _pipeline(settings, ledger, steps)
+        orders = [replace(order, consent=order.consent or _consent(settings)) for order in orders]
+        if is_many:
+            return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
+        cloned = pipeline.clone(orders[0], steps)
     try:
-        _show(cloned, as_json=as_json)
+        _show(cloned, as_json=form == "json")
     except OutputLost:
         steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
         raise
+    if cloned.name is None:
+        return exit_with(Status.UNKNOWN)
     return exit_with(Status.INTERRUPTED if cloned.interrupted else Status.DONE)
 
 
-def _order(file: str, flags: dict[str, Any]) -> Order:
+def _opened(home: Path) -> Ledger:
+    from onetake.ledger import Ledger
+
+    return Ledger(home)
+
+
+def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
+    from onetake.pipeline import Pipeline
+
+    pace = settings.pace()
+
+    def on_retry(wait_s: float, error: Any) -> None:
+        if error.kind == "rate-limited":
+            pace.hold(wait_s)
+        steps.warn(f"{error.message}; again in {wait_s:.0f} s")
+
+    client = settings.client(on_retry)
+    return Pipeline(settings.storage(), client, ledger, pace, needs_consent=not settings.is_local)
+
+
+def _consent(settings: Settings) -> str | None:
+    """Who agreed; asked for once where somebody can answer."""
+    consent = settings.text("consent")
+    if consent is None and not settings.is_local and can_ask():
+        consent = click.prompt("Who agreed that this voice is cloned, and when", err=True)
+        settings.remember("consent", consent)
+    return consent
+
+
+def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order], bool]:
+    """The orders that the command line names, and whether they are many."""
+    from onetake.manifest import is_manifest, orders_in
+    from onetake.order import check_order
+    from onetake.takes import takes_in
+
+    usual = _usual_order(flags)
+    is_many = len(files) > 1 or any(is_manifest(file) or Path(file).is_dir() for file in files)
+    if not is_many:
+        order = replace(usual, take=files[0])
+        check_order(order)
+        return [order], False
+    if usual.name is not None:
+        raise UsageError("--name is for one recording", "give a manifest with the column name")
+    orders: list[Order] = []
+    for file in files:
+        orders += orders_in(file, usual) if is_manifest(file) else _plain(takes_in([file]), usual)
+    return orders, True
+
+
+def _plain(takes: Iterator[str], usual: Order) -> Iterator[Order]:
+    from onetake.order import check_order, demo_in
+
+    for take in takes:
+        order = replace(usual, take=take)
+        if usual.demo is not None:
+            order = replace(order, demo=demo_in(usual.demo, take))
+        check_order(order)
+        yield order
+
+
+def _usual_order(flags: dict[str, Any]) -> Order:
     from client import CloneOptions
     from onetake.order import Order
 
@@ -79,13 +161,15 @@ def _order(file: str, flags: dict[str, Any]) -> Order:
     )
     demo = flags.pop("demo")
     return Order(
-        file,
-        options,
-        flags.pop("prompt"),
-        Path(demo) if demo else None,
-        flags.pop("keep_upload"),
-        profile_from(flags),
-        flags.pop("auto_prompt"),
+        take="",
+        options=options,
+        prompt=flags.pop("prompt"),
+        demo=Path(demo) if demo else None,
+        keep_upload=flags.pop("keep_upload"),
+        profile=profile_from(flags),
+        auto_prompt=flags.pop("auto_prompt"),
+        name=flags.pop("name"),
+        again=flags.pop("again"),
     )
 
 
@@ -93,29 +177,31 @@ def _show(cloned: Cloned, *, as_json: bool) -> None:
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(cloned, name) for name in cloned.__struct_fields__}})
         return
-    print_line(f"voice_id  {safe(cloned.voice_id)}")
-    print_line(
-        f"expires   {cloned.expires_at.astimezone():%Y-%m-%d %H:%M %Z}, unless a speech call uses it before then"
-    )
+    print_line(f"voice_id  {safe(cloned.voice_id)}{'  (known: nothing was sent)' if cloned.known else ''}")
+    if cloned.name is not None:
+        print_line(f"name      {safe(cloned.name)}")
+    if cloned.expires_at is None:
+        print_line("expires   never: a speech call has used it")
+    else:
+        print_line(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
     if cloned.demo:
         print_line(f"demo      {safe(cloned.demo)}")
 
 
-def _show_plan(order: Order, flags: dict[str, Any], *, sandbox: bool, as_json: bool) -> None:
-    from onetake.order import check_order
+def _show_plans(orders: list[Order], flags: dict[str, Any], *, sandbox: bool, form: str, is_many: bool) -> None:
     from onetake.preparation import plan_order
     from onetake.settings import load
 
-    check_order(order)
-    steps = Steps(quiet=as_json)
-    with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
-        plan = plan_order(order, Path(folder), steps)
+    steps = Steps(quiet=form != "text")
     where: Any = "sandbox" if sandbox else _destination(load(flags))
-    if as_json:
-        print_json({"schema_version": 1, "dry_run": True, **plan, "storage": where})
-        return
-    print_line(f"would upload to {safe(str(where))} and send")
-    print_json(plan["request"])
+    for order in orders:
+        with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
+            plan = plan_order(order, Path(folder), steps)
+        if form != "text":
+            print_json({"schema_version": 1, "dry_run": True, **plan, "storage": where}, in_one_line=is_many)
+        else:
+            print_line(f"would upload to {safe(str(where))} and send")
+            print_json(plan["request"])
 
 
 def _destination(settings: Settings) -> dict[str, Any]:

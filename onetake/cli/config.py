@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from onetake.cli.options import SERVICE, STORAGE, json_option, setting_options
+from onetake.cli.options import PACE, SERVICE, STORAGE, json_option, setting_options
 from onetake.cli.output import print_json
 from onetake.cli.streams import print_line
 from onetake.render.text import safe
@@ -12,7 +12,7 @@ from onetake.settings import SETTINGS, Value, config_path, home_path, load
 
 
 @click.command("config", epilog="Example: ONETAKE_BUCKET=takes onetake config")
-@setting_options(*STORAGE, *SERVICE)
+@setting_options(*STORAGE, *SERVICE, *PACE, "consent", "price")
 @json_option
 def command(*, as_json: bool, **flags: str) -> None:
     """Show every setting, its value and where it comes from; secrets are masked."""
@@ -25,7 +25,7 @@ def command(*, as_json: bool, **flags: str) -> None:
     for setting in SETTINGS:
         value, origin = shown[setting.name]["value"], shown[setting.name]["origin"]
         print_line(f"{setting.name:<18} {safe(str('-' if value is None else value)):<32} {safe(str(origin))}")
-    print_line(f"file: {safe(str(config_path()))}; journal: {safe(str(home_path()))}")
+    print_line(f"file: {safe(str(config_path()))}; ledger: {safe(str(home_path()))}")
 
 
 def _shown(value: Value, *, secret: bool) -> dict[str, str | int | None]:

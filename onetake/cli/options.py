@@ -20,16 +20,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with embedded storage and a stand-in service.")
 
 
-def setting_options(*names: str) -> Callable[[Decorated], Decorated]:
-    """A flag for each of the settings `names`; secrets have none, since others can see a command line."""
+def setting_options(*names: str, hidden: bool = False) -> Callable[[Decorated], Decorated]:
+    """A flag for each of the settings `names`; secrets have none, since others can see a command line.
+
+    Args:
+        names: Of the settings.
+        hidden: Whether `--help` leaves them out, where there are so many that nobody would find the others.
+    """
 
     def decorate(function: Decorated) -> Decorated:
         for setting in reversed(SETTINGS):
             if setting.name in names and not setting.secret:
                 flag = f"--{setting.name.replace('_', '-')}"
-                function = click.option(flag, setting.name, help=f"{setting.what[0].upper()}{setting.what[1:]}.")(
-                    function
-                )
+                what = f"{setting.what[0].upper()}{setting.what[1:]}."
+                function = click.option(flag, setting.name, help=what, hidden=hidden)(function)
         return function
 
     return decorate
@@ -37,6 +41,7 @@ def setting_options(*names: str) -> Callable[[Decorated], Decorated]:
 
 STORAGE = ("provider", "bucket", "s3_endpoint", "region", "prefix", "addressing", "url_expires_s", "aws_profile")
 SERVICE = ("base_url",)
+PACE = ("calls_at_once", "calls_per_minute")
 
 
 @contextlib.contextmanager

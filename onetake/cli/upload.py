@@ -12,11 +12,15 @@ from onetake.cli.options import STORAGE, json_option, sandbox_option, services, 
 from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
 from onetake.errors import failure_of
-from onetake.pipeline import upload_take
+from onetake.ledger import Ledger
+from onetake.passage import shown_to_stranger, store
 from onetake.preparation import prepare
 
 if TYPE_CHECKING:
-    from uploader import Upload
+    from datetime import datetime
+
+    from onetake.preparation import Sendable
+    from uploader import Storage, Upload
 
 
 @click.command("upload", epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
@@ -31,22 +35,14 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
     """
     steps = Steps(quiet=as_json)
     with (
-        services(flags, sandbox=sandbox) as (settings, _),
+        services(flags, sandbox=sandbox) as (settings, home),
         tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder,
     ):
         storage = settings.storage()
         storage.require_public()
         take = prepare(file, Path(folder), steps)
-        stored: list[Upload] = []
-        try:
-            upload, url, expires_at = upload_take(storage, take, stored.append)
-        except BaseException:
-            for left in stored:
-                try:
-                    storage.delete(left)
-                except Exception as error:  # noqa: BLE001 - it must not hide what went wrong first
-                    steps.warn(f"{left.key} could not be deleted: {failure_of(error).message}")
-            raise
+        with Ledger(home) as ledger:
+            upload, url, expires_at = _stored(storage, ledger, take, steps)
         steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, verified as a stranger would")
     # after the sandbox has ended, so that nothing can fail any more once the one document is printed
     if as_json:
@@ -56,3 +52,27 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
         print_line(url)
     if sandbox:
         steps.warn("the sandbox is gone, and the URL with it; `onetake sandbox` runs one that stays")
+
+
+def _stored(storage: Storage, ledger: Ledger, take: Sendable, steps: Steps) -> tuple[Upload, str, datetime]:
+    """Store it to stay; what fails, or is killed, on the way leaves nothing that is not deleted later."""
+    keys: list[str] = []
+
+    def announce(key: str) -> None:
+        ledger.uploads.reserve(storage.place, key)
+        keys.append(key)
+
+    try:
+        upload = store(storage, take, announce)
+        url, expires_at = shown_to_stranger(storage, upload)
+    except BaseException as error:
+        for key in keys:
+            try:
+                if getattr(error, "left_behind", True):
+                    storage.delete(key)
+                ledger.uploads.strike(storage.place, key)
+            except Exception as failure:  # noqa: BLE001 - it must not hide what went wrong first
+                steps.warn(f"{key} may still be stored, the next run deletes it: {failure_of(failure).message}")
+        raise
+    ledger.uploads.strike(storage.place, upload.key)
+    return upload, url, expires_at

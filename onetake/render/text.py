@@ -38,6 +38,11 @@ def coloured(word: str, stream: TextIO | None = None) -> str:
     return click.style(word, fg=_COLOURS[word], bold=True) if wants_colour(stream or sys.stdout) else word
 
 
+def styled(text: str, colour: str | None) -> str:
+    """`text` in a colour, where standard output wants colour."""
+    return click.style(text, fg=colour) if colour and wants_colour(sys.stdout) else text
+
+
 def describe_file(file: FileFacts) -> str:
     """The facts of a file in one line."""
     if not file.container:

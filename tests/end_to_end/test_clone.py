@@ -12,7 +12,7 @@ import soundfile
 
 import preflight
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, KEY, PROMPT_TEXT, Services, journal_lines, onetake
+from tests.onetake.services import FIXTURES, KEY, PROMPT_TEXT, Services, ledger_dump, onetake, paid_calls
 
 GOOD = str(FIXTURES / "good.m4a")
 TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd", "--demo")
@@ -35,17 +35,16 @@ def test_everything_at_once(say: Say, home: Path, services: Services) -> None:
     ran = say("clone", GOOD, "--prompt", str(FIXTURES / "prompt.m4a"), "--prompt-text", PROMPT_TEXT, *TRIAL, "demo.mp3")
     assert ran.status == 0
     said = dict(line.split(None, 1) for line in ran.out.splitlines())
-    assert set(said) == {"voice_id", "expires", "demo"}
+    assert set(said) == {"voice_id", "name", "expires", "demo"}
     assert [step for step in ("check", "upload", "verify", "clone", "demo", "clean") if f" {step}" not in ran.err] == []
     voices = {voice["voice_id"]: voice for voice in services.endpoint.account()["voices"]}
     assert said["voice_id"] in voices
     assert preflight.check("demo.mp3").file.duration_s
     assert services.objects() == {}
-    attempt, voice = (json.loads(line) for line in journal_lines(home))
-    assert (attempt["event"], voice["event"]) == ("attempt", "voice")
-    assert (voice["attempt"], voice["voice_id"]) == (attempt["attempt"], said["voice_id"])
-    assert (home / "onetake" / "clones.jsonl").stat().st_mode & 0o777 == 0o600
-    everything = ran.out + ran.err + "".join(journal_lines(home))
+    (call,) = paid_calls(home)
+    assert (call["state"], call["voice_id"]) == ("voice", said["voice_id"])
+    assert (home / "onetake" / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
+    everything = ran.out + ran.err + ledger_dump(home)
     for secret in (KEY, services.storage.secret_access_key, services.storage.access_key_id, "X-Amz-"):
         assert secret not in everything
 
@@ -106,7 +105,7 @@ def test_a_bad_prompt_clip_stops_everything(say: Say, services: Services, home: 
         assert document(say, GOOD, *arguments, status=1)["error"]["kind"] == "take-refused"
     assert services.endpoint.account()["requests"] == charged
     assert services.objects() == {}
-    assert journal_lines(home) == []
+    assert paid_calls(home) == []
 
 
 def test_the_upload_alone(say: Say, services: Services) -> None:
@@ -137,7 +136,7 @@ def test_a_dry_run_sends_nothing_at_all(say: Say, services: Services, home: Path
     assert "X-Amz" not in json.dumps(said)
     assert services.endpoint.account() == before
     assert services.objects() == {}
-    assert journal_lines(home) == []
+    assert paid_calls(home) == []
     assert not Path("d.mp3").exists()
     assert say("clone", GOOD, "--dry-run", *nowhere).out.startswith("would upload to ")
 
@@ -154,4 +153,4 @@ def test_the_command_of_the_issue(home: Path, monkeypatch: pytest.MonkeyPatch) -
     assert [upload["content_type"] for upload in said["uploads"]] == ["audio/mpeg", "audio/wav"]
     assert all(upload["deleted"] for upload in said["uploads"])
     assert preflight.check("demo.mp3").file.container == "mp3"
-    assert journal_lines(home) == []  # a rehearsal is not written down among what was paid for
+    assert paid_calls(home) == []  # a rehearsal is not written down among what was paid for

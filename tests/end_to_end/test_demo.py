@@ -10,7 +10,7 @@ import pytest
 
 from tests.client.scripted_server import Behaviour, ScriptedServer, answers, closes_after_reading, http, pages, says
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, journal_lines
+from tests.onetake.services import FIXTURES, Services, ledger_dump
 
 GOOD = str(FIXTURES / "good.wav")
 TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd")
@@ -79,7 +79,7 @@ def test_a_demo_that_does_not_come_costs_a_warning(
     assert said["warnings"][0] in ran.err
     assert list(Path.cwd().iterdir()) == []
     assert services.objects() == {}
-    assert "feedface" not in ran.out + ran.err + "".join(journal_lines(home))
+    assert "feedface" not in ran.out + ran.err + ledger_dump(home)
 
 
 def test_a_link_that_is_none_costs_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:

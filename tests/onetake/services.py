@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -130,6 +132,21 @@ def onetake(
     return ran
 
 
-def journal_lines(home: Path) -> list[str]:
-    path = home / "onetake" / "clones.jsonl"
-    return path.read_text().splitlines() if path.exists() else []
+def paid_calls(home: Path) -> list[dict[str, Any]]:
+    """The attempts whose paid call was, or was about to be, sent, each with its voice, as the ledger holds them."""
+    path = home / "onetake" / "ledger.sqlite3"
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = connection.execute(
+            "SELECT attempts.*, voice_id, expires_at FROM attempts LEFT JOIN voices ON voices.attempt = attempts.id "
+            "WHERE called_at IS NOT NULL ORDER BY claimed_at"
+        )
+        return [dict(row) for row in rows]
+
+
+def ledger_dump(home: Path) -> str:
+    """Everything that the ledger holds."""
+    with contextlib.closing(sqlite3.connect(home / "onetake" / "ledger.sqlite3")) as connection:
+        return "\n".join(connection.iterdump())

@@ -26,7 +26,7 @@ def test_all_is_well(say: Say, services: Services, monkeypatch: pytest.MonkeyPat
     with ScriptedServer(answers(200, {})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
-        assert parts(say) == (0, {"decoders": 0, "journal": 0, "key": 0, "storage": 0})
+        assert parts(say) == (0, {"decoders": 0, "ledger": 0, "key": 0, "storage": 0})
         assert endpoint.connections == 0
     assert services.objects() == {}
     ran = say("doctor")
@@ -47,7 +47,7 @@ def test_all_is_well(say: Say, services: Services, monkeypatch: pytest.MonkeyPat
             "storage",
         ),
         ({"ONETAKE_BASE_URL": "https://service.example"}, 3, "storage"),  # which could not fetch from a loopback host
-        ({"ONETAKE_HOME": "/dev/null/home"}, 2, "journal"),
+        ({"ONETAKE_HOME": "/dev/null/home"}, 2, "ledger"),
     ],
 )
 def test_what_fails_is_named(
@@ -83,4 +83,4 @@ def test_a_clock_that_is_a_little_off(say: Say, services: Services, monkeypatch:
 
 
 def test_the_sandbox_is_well(say: Say, home: Path) -> None:
-    assert parts(say, "--sandbox") == (0, {"decoders": 0, "journal": 0, "key": 0, "storage": 0})
+    assert parts(say, "--sandbox") == (0, {"decoders": 0, "ledger": 0, "key": 0, "storage": 0})

@@ -21,7 +21,7 @@ from tests.client.scripted_server import (
     says,
 )
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, KEY, Services, journal_lines
+from tests.onetake.services import FIXTURES, KEY, Services, ledger_dump, paid_calls
 
 TAKE = str(FIXTURES / "good.m4a")
 VOICE = answers(200, {"voice_id": "voice_paid"})
@@ -30,7 +30,7 @@ CloneFrom = Callable[..., tuple[int, dict[str, Any], list[dict[str, Any]], int]]
 
 @pytest.fixture
 def clone_from(say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch) -> CloneFrom:
-    """Clone against an endpoint that behaves so; tells status, document, journal and connections."""
+    """Clone against an endpoint that behaves so; tells status, document, paid calls and connections."""
 
     def clone(*behaviours: Behaviour) -> tuple[int, dict[str, Any], list[dict[str, Any]], int]:
         with ScriptedServer(*behaviours) as server:
@@ -40,10 +40,9 @@ def clone_from(say: Say, home: Path, services: Services, monkeypatch: pytest.Mon
             connections = server.connections
         document = json.loads(ran.out)
         assert services.objects() == {}
-        lines = journal_lines(home)
         for secret in (KEY, services.storage.secret_access_key, services.storage.access_key_id, "X-Amz-"):
-            assert secret not in ran.out + ran.err + "".join(lines)
-        return ran.status, document, [json.loads(line) for line in lines], connections
+            assert secret not in ran.out + ran.err + ledger_dump(home)
+        return ran.status, document, paid_calls(home), connections
 
     return clone
 
@@ -67,13 +66,11 @@ def clone_from(say: Say, home: Path, services: Services, monkeypatch: pytest.Mon
 def test_a_refusal_is_told_and_written_down(
     clone_from: CloneFrom, behaviour: Behaviour, status: int, kind: str
 ) -> None:
-    ended, document, journal, connections = clone_from(behaviour)
+    ended, document, calls, connections = clone_from(behaviour)
     assert (ended, document["error"]["kind"]) == (status, kind)
     assert document["error"]["hint"]
     assert connections == 1  # never a second call: it might be charged twice
-    assert [entry["event"] for entry in journal] == ["attempt", "refused"]
-    assert journal[1]["attempt"] == journal[0]["attempt"]
-    assert journal[1]["kind"] == kind
+    assert [(call["state"], call["kind"]) for call in calls] == [("refused", kind)]
 
 
 @pytest.mark.parametrize(
@@ -95,10 +92,11 @@ def test_a_refusal_is_told_and_written_down(
 def test_an_answer_that_says_nothing_leaves_the_outcome_unknown(
     clone_from: CloneFrom, behaviour: Behaviour, kind: str
 ) -> None:
-    ended, document, journal, connections = clone_from(behaviour)
+    ended, document, calls, connections = clone_from(behaviour)
     assert (ended, document["error"]["kind"]) == (5, kind)
     assert connections == 1
-    assert [entry["event"] for entry in journal] == ["attempt", "unknown"]
+    assert [(call["state"], call["kind"]) for call in calls] == [("unknown", kind)]
+    assert calls[0]["id"] in document["error"]["hint"]
 
 
 def test_a_web_page_with_an_error_status_leaves_the_outcome_unknown(clone_from: CloneFrom) -> None:
@@ -109,18 +107,18 @@ def test_a_web_page_with_an_error_status_leaves_the_outcome_unknown(clone_from: 
 
 
 def test_a_connection_that_is_closed_at_once_is_no_bug(clone_from: CloneFrom) -> None:
-    ended, document, journal, _ = clone_from(closes_before_reading, VOICE)
+    ended, document, calls, _ = clone_from(closes_before_reading, VOICE)
     # depending on the moment the request was surely not sent, and is repeated, or may have been
     assert ended in {0, 5}
-    assert journal[-1]["event"] == ("voice" if ended == 0 else "unknown")
+    assert calls[-1]["state"] == ("voice" if ended == 0 else "unknown")
     assert ("voice_id" in document) == (ended == 0)
 
 
 @pytest.mark.parametrize("headers", [("Retry-After: 1",), ()])
 def test_a_rate_limit_is_waited_for(clone_from: CloneFrom, headers: tuple[str, ...]) -> None:
-    ended, document, journal, connections = clone_from(answers(429, {"message": "slow"}, *headers), VOICE)
+    ended, document, calls, connections = clone_from(answers(429, {"message": "slow"}, *headers), VOICE)
     assert (ended, document["voice_id"], connections) == (0, "voice_paid", 2)
-    assert [entry["event"] for entry in journal] == ["attempt", "voice"]
+    assert [(call["state"], call["voice_id"]) for call in calls] == [("voice", "voice_paid")]
 
 
 def test_an_endpoint_that_is_not_there_is_told_before_long(

@@ -16,7 +16,7 @@ import pytest
 
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.client.scripted_server import ScriptedServer, answers, stalls
-from tests.onetake.services import FIXTURES, KEY, Services, journal_lines
+from tests.onetake.services import FIXTURES, KEY, Services, paid_calls
 from tests.uploader.scripted_server import Answer, Request
 from tests.uploader.scripted_server import ScriptedServer as ScriptedStorage
 
@@ -142,7 +142,7 @@ def slow(services: Services) -> Iterator[dict[str, str]]:
 
 
 def is_called(home: Path) -> Callable[[], bool]:
-    return lambda: len(journal_lines(home)) == 1
+    return lambda: len(paid_calls(home)) == 1
 
 
 def test_the_first_ctrl_c_waits_for_the_voice(home: Path, services: Services, slow: dict[str, str]) -> None:
@@ -167,7 +167,7 @@ def test_the_first_ctrl_c_waits_for_the_voice(home: Path, services: Services, sl
     assert document["interrupted"]
     assert document["voice_id"]
     assert "waiting for its answer" in err
-    assert json.loads(journal_lines(home)[1])["voice_id"] == document["voice_id"]
+    assert paid_calls(home)[0]["voice_id"] == document["voice_id"]
     assert services.objects() == {}
     assert left_behind() == []
 
@@ -181,9 +181,9 @@ def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, s
     running.process.send_signal(signal.SIGINT)
     status, out, _ = running.end()
     assert (status, json.loads(out)["error"]["kind"]) == (5, "outcome-unknown")
-    entries = [json.loads(line) for line in journal_lines(home)]
-    assert [entry["event"] for entry in entries] == ["attempt", "unknown"]
-    assert entries[0]["attempt"] in json.loads(out)["error"]["hint"]
+    (call,) = paid_calls(home)
+    assert (call["state"], call["kind"]) == ("unknown", "interrupted")
+    assert call["id"] in json.loads(out)["error"]["hint"]
     assert services.objects() == {}
     assert left_behind() == []
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, KEY, READER, Services, journal_lines
+from tests.onetake.services import FIXTURES, KEY, READER, Services, paid_calls
 from tests.uploader.scripted_server import ScriptedServer as ScriptedStorage
 from tests.uploader.scripted_server import refusal
 
@@ -37,7 +37,7 @@ def clone_with(
         assert error["message"] in ran.err
         assert "\n" not in error["message"]
         assert endpoint.connections == 0
-        assert journal_lines(home) == []
+        assert paid_calls(home) == []
         assert services.objects() == {}
         for secret in (KEY, READER.secret_access_key, services.storage.secret_access_key, "X-Amz-Signature"):
             assert secret not in ran.out + ran.err
@@ -114,6 +114,6 @@ def test_the_real_service_is_told_of_no_inside_address(
 ) -> None:
     for name, value in services.settings(ONETAKE_BASE_URL="https://service.example").items():
         monkeypatch.setenv(name, value)
-    ran = say("clone", TAKE, "--json")
+    ran = say("clone", TAKE, "--json", "--consent", "the tester, today")
     assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (3, "url-not-public")
     assert services.objects() == {}

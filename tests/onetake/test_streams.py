@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, journal_lines, onetake
+from tests.onetake.services import FIXTURES, Services, onetake, paid_calls
 
 GOOD, SHORT = str(FIXTURES / "good.wav"), str(FIXTURES / "too-short.wav")
 full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -128,7 +128,7 @@ def test_a_voice_survives_every_stream(
         monkeypatch.setenv(name, value)
     status, err = piped(f"onetake clone {GOOD} --json {where}")
     assert status == (2 if "/dev/full" in where and "2>" not in where else 0)
-    voice = json.loads(journal_lines(home)[1])["voice_id"]
+    voice = paid_calls(home)[0]["voice_id"]
     assert voice in err or where in {"2>/dev/full", ">&-"}
     assert services.objects() == {}
 

@@ -1,0 +1,90 @@
+"""`onetake keep`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onetake.cli import exit_with
+from onetake.cli.options import SERVICE, json_option, setting_options
+from onetake.cli.output import Steps, print_json
+from onetake.cli.streams import can_ask, print_aside, print_line
+from onetake.cli.voices import SPAN, opened_ledger
+from onetake.errors import Failure, Status, UsageError, failure_of
+from onetake.render.text import safe
+from onetake.settings import load
+
+if TYPE_CHECKING:
+    from onetake.ledger import Ledger, VoiceRecord
+
+
+@click.command("keep", epilog="Example: onetake keep --expiring 48h --yes")
+@click.argument("voices", nargs=-1, metavar="VOICE...")
+@click.option("--expiring", type=SPAN, metavar="TIME", help="Those that expire within 48h, 2d, …")
+@click.option("--all", "every", is_flag=True, help="Every voice that is not kept yet.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@setting_options(*SERVICE)
+@json_option
+def command(
+    voices: tuple[str, ...], expiring: timedelta | None, *, every: bool, yes: bool, as_json: bool, **flags: Any
+) -> Any:
+    """Keep voices for good, by the cheapest speech call: three characters each.
+
+    Some services charge a voice's one-off fee at its first speech call: it may fall due now.
+    """
+    if sum((bool(voices), expiring is not None, every)) != 1:
+        raise UsageError("which voices to keep is not said", "name them, or give --expiring TIME or --all")
+    settings = load(flags)
+    client = settings.client()
+    steps = Steps(quiet=as_json)
+    with opened_ledger() as ledger:
+        chosen = _chosen(ledger, voices, expiring, client.base_url)
+        if chosen and not (yes or settings.is_local):
+            print_aside(f"{len(chosen)} voices are kept; a service may charge each one's fee at this, its first call")
+            if can_ask():
+                click.confirm("Go on?", abort=True, err=True)
+        ended = {voice.name: _kept(client, ledger, voice, steps, as_json=as_json) for voice in chosen}
+    if as_json:
+        print_json({"schema_version": 1, "voices": [_fields(voice, ended[voice.name]) for voice in chosen]})
+    elif not chosen:
+        print_line("there is no voice to keep")
+    return exit_with(max((failure.status for failure in ended.values() if failure), default=Status.DONE))
+
+
+def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, base_url: str) -> list[VoiceRecord]:
+    """Those that are named; else those of this service that live, are not kept, and expire soon enough."""
+    if names:
+        return list({voice.voice_id: voice for voice in map(ledger.voices.find, names)}.values())
+    now = datetime.now(UTC)
+    return [
+        voice
+        for voice in ledger.voices.all()
+        if voice.base_url == base_url
+        and voice.lives(now)
+        and voice.kept_at is None
+        and (expiring is None or voice.expires_at - now <= expiring)
+    ]
+
+
+def _kept(client: Any, ledger: Ledger, voice: VoiceRecord, steps: Steps, *, as_json: bool) -> Failure | None:
+    """None, or why it was not kept: one that is gone must not keep the others from being kept."""
+    from onetake.speaking import keep
+
+    try:
+        keep(client, ledger, voice, steps)
+    except Exception as error:
+        failure = failure_of(error)
+        if failure.status == Status.BUG:
+            raise
+        steps.warn(f"{voice.name} was not kept: {failure.message}{f' ({failure.hint})' if failure.hint else ''}")
+        return failure
+    if not as_json:
+        print_line(f"kept  {safe(voice.name)}  {safe(voice.voice_id)}")
+    return None
+
+
+def _fields(voice: VoiceRecord, failure: Failure | None) -> dict[str, Any]:
+    error = failure and {"kind": failure.kind, "message": failure.message, "hint": failure.hint}
+    return {"voice_id": voice.voice_id, "name": voice.name, "kept": failure is None, "error": error}

@@ -1,0 +1,88 @@
+"""`onetake say`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onetake.cli.options import SERVICE, json_option, setting_options
+from onetake.cli.output import Steps, print_json
+from onetake.cli.streams import print_line
+from onetake.cli.voices import opened_ledger
+from onetake.errors import UsageError
+from onetake.render.text import safe
+from onetake.settings import load
+
+if TYPE_CHECKING:
+    from client import SpeechRequest
+    from onetake.ledger import VoiceRecord
+
+_FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
+
+
+@click.command("say", epilog="Example: onetake say anna 'It rained all night.' -o rain.mp3")
+@click.argument("voice")
+@click.argument("text")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="To .mp3, .wav, .flac, .pcm."
+)
+@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="speech-2.8-turbo by default.")
+@click.option("--link", is_flag=True, help="Have the service send a link instead of the audio itself.")
+@click.option("--speed", type=float, help="Relative to normal.")
+@click.option("--volume", type=float, help="Relative to normal.")
+@click.option("--pitch", type=int, help="Steps up or down.")
+@click.option("--emotion", metavar="WORD", help="The service's word for a mood.")
+@click.option("--language", metavar="WORD", help="The service's word for a language.")
+@click.option("--sample-rate", type=int, metavar="HZ", help="Of the file.")
+@click.option("--bitrate", type=int, metavar="BPS", help="Of an MP3.")
+@setting_options(*SERVICE)
+@json_option
+def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **flags: Any) -> None:
+    """Read a text with a voice of the ledger; that also keeps the voice for good. Charged by the character."""
+    from onetake.speaking import say
+
+    _require_place(out, force=force)
+    with opened_ledger() as ledger:
+        found = ledger.voices.find(voice)
+        request = _request(found, text, out, flags)
+        spoken = say(load(flags).client(), ledger, found, request, out, Steps(quiet=as_json))
+    if as_json:
+        print_json({"schema_version": 1, **{name: getattr(spoken, name) for name in spoken.__struct_fields__}})
+    else:
+        print_line(f"{safe(spoken.out)}: {spoken.bytes} bytes; {safe(spoken.name)} is kept")
+
+
+def _require_place(out: Path, *, force: bool) -> None:
+    """Refuse, before anything is paid, what cannot be written."""
+    from preflight.source import display_name
+
+    shown = repr(display_name(out))
+    if out.suffix.lower() not in _FORMATS:
+        raise UsageError(f"{shown} has no ending that says how to write it", f"use one of {', '.join(_FORMATS)}")
+    if out.exists() and not (force and out.is_file()):
+        raise UsageError(f"{shown} exists", "choose another name, or replace it with --force")
+    if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
+        raise UsageError(f"{shown} cannot be written", "name a file in a folder that you may write to")
+
+
+def _request(voice: VoiceRecord, text: str, out: Path, flags: dict[str, Any]) -> SpeechRequest:
+    from client import SpeechRequest
+
+    return SpeechRequest(
+        voice_id=voice.voice_id,
+        text=text,
+        model=flags["model"],
+        speed=flags["speed"],
+        vol=flags["volume"],
+        pitch=flags["pitch"],
+        emotion=flags["emotion"],
+        format=_FORMATS[out.suffix.lower()],
+        sample_rate=flags["sample_rate"],
+        bitrate=flags["bitrate"],
+        language_boost=flags["language"],
+        output_format="url" if flags["link"] else "hex",
+    )

@@ -1,0 +1,149 @@
+"""`onetake voices`: what was paid for, and until when it lives."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onetake.cli import exit_with
+from onetake.cli.options import json_option
+from onetake.cli.output import print_json
+from onetake.cli.streams import print_line
+from onetake.errors import Status, UsageError
+from onetake.render.text import safe
+from onetake.render.voices import attempt_fields, attempt_lines, voice_fields, voice_line, voices_csv
+from onetake.settings import home_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onetake.ledger import Ledger
+
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+
+
+class _Span(click.ParamType[timedelta]):
+    """A length of time such as 48h, 90m or 2d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        if (found := re.fullmatch(r"(\d{1,6})([mhd])", str(value))) is None:
+            self.fail(f"{value!r} is no length of time: write it like 48h, 90m or 2d", param, ctx)
+        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+SPAN = _Span()
+
+
+@contextmanager
+def opened_ledger() -> Iterator[Ledger]:
+    """The user's ledger, for the block."""
+    from onetake.ledger import Ledger
+
+    with Ledger(home_path()) as ledger:
+        yield ledger
+
+
+@click.group("voices", invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
+@click.option("--warn", type=SPAN, metavar="TIME", help="Status 1 when a voice expires within 48h, 2d, …")
+@click.option("--unknown", is_flag=True, help="Show calls of which nobody knows whether they gave a voice.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, warn: timedelta | None, *, unknown: bool, as_json: bool) -> Any:
+    """List the voices that were cloned, those that expire soonest first.
+
+    A voice expires 168 hours after it was made, unless it is kept: see `onetake keep`.
+    """
+    if ctx.invoked_subcommand is not None:
+        return None
+    with opened_ledger() as ledger:
+        return _show_unknown(ledger, as_json=as_json) if unknown else _show(ledger, warn, as_json=as_json)
+
+
+def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
+    now = datetime.now(UTC)
+    voices = ledger.voices.all()
+    unknown = ledger.attempts.unknown()
+    if as_json:
+        fields = [voice_fields(voice, now) for voice in voices]
+        print_json({"schema_version": 1, "voices": fields, "unknown": len(unknown)})
+    else:
+        for voice in voices:
+            print_line(voice_line(voice, now))
+        if not voices:
+            print_line("no voice was cloned yet")
+        if unknown:
+            print_line(f"{len(unknown)} paid calls whose outcome is unknown: onetake voices --unknown")
+    may_go = [voice for voice in voices if voice.lives(now) and voice.kept_at is None]
+    is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in may_go)
+    return exit_with(Status.NOT_FIT if is_urgent else Status.DONE)
+
+
+def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
+    unknown = ledger.attempts.unknown()
+    if as_json:
+        print_json({"schema_version": 1, "unknown": [attempt_fields(attempt) for attempt in unknown]})
+    elif not unknown:
+        print_line("the outcome of every paid call is known")
+    for attempt in [] if as_json else unknown:
+        for line in attempt_lines(attempt):
+            print_line(line)
+    return exit_with(Status.UNKNOWN if unknown else Status.DONE)
+
+
+@command.command("settle", epilog="Example: onetake voices settle 5f0c… --failed")
+@click.argument("attempt", metavar="ID")
+@click.option("--voice", metavar="VOICE_ID", help="The voice that the call gave.")
+@click.option("--failed", is_flag=True, help="It gave none: the recording may be cloned again.")
+def settle(attempt: str, voice: str | None, *, failed: bool) -> None:
+    """Say how a paid call ended of which nobody knew it; your account with the service tells."""
+    if (voice is not None) == failed:
+        raise UsageError("how it ended is not said", "give --voice VOICE_ID, or --failed")
+    with opened_ledger() as ledger:
+        settled = ledger.voices.settle(attempt, voice)
+    print_line("noted: it gave no voice" if settled is None else voice_line(settled, datetime.now(UTC)))
+
+
+@command.command("export", epilog="Example: onetake voices export > voices.csv")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", help="csv by default.")
+def export(form: str) -> None:
+    """Print every voice with all that is known of it, consent included."""
+    now = datetime.now(UTC)
+    with opened_ledger() as ledger:
+        voices = [voice_fields(voice, now) for voice in ledger.voices.all()]
+    if form == "json":
+        print_json({"schema_version": 1, "voices": voices})
+    else:
+        for line in voices_csv(voices):
+            print_line(line)
+
+
+@command.command("rename", epilog="Example: onetake voices rename take anna")
+@click.argument("voice")
+@click.argument("name")
+def rename(voice: str, name: str) -> None:
+    """Call a voice by another name, here only."""
+    with opened_ledger() as ledger:
+        found = ledger.voices.find(voice)
+        ledger.voices.rename(found, name)
+    print_line(f"{safe(found.voice_id)} is called {safe(name)}")
+
+
+@command.command("forget", epilog="Example: onetake voices forget anna")
+@click.argument("voice")
+def forget(voice: str) -> None:
+    """Strike a voice out of the ledger; the service is told nothing.
+
+    Its recording then counts as never cloned.
+    """
+    with opened_ledger() as ledger:
+        found = ledger.voices.find(voice)
+        ledger.voices.forget(found)
+    print_line(f"forgotten: {safe(found.name)} ({safe(found.voice_id)})")

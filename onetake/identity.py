@@ -1,0 +1,52 @@
+"""Whether two orders would give the same voice: the same recording with all that shapes the voice.
+
+What is only listened to (the text of the trial and its model) does not shape it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from onetake.ledger.attempts import Subject
+from preflight.source import display_name
+
+if TYPE_CHECKING:
+    from onetake.order import Order
+    from preflight.source import PathLike
+
+_SHAPING = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")
+
+
+def subject_of(order: Order, base_url: str, sha256: str) -> Subject:
+    """What the ledger knows an order by.
+
+    Args:
+        order: What is to be cloned.
+        base_url: The service.
+        sha256: Of the recording as it lies on disk.
+
+    Raises:
+        OSError: The prompt clip or the recording cannot be read.
+    """
+    shape: dict[str, Any] = {name: getattr(order.options, name) for name in _SHAPING}
+    shape["base_url"] = base_url
+    shape["prompt"] = digest(order.prompt) if order.prompt is not None else order.auto_prompt
+    request = hashlib.sha256(msgspec.json.encode(shape, order="deterministic")).hexdigest()
+    path = as_path(order.take)
+    return Subject(sha256=sha256, request=request, bytes=path.stat().st_size, path=display_name(path.absolute()))
+
+
+def digest(path: PathLike) -> str:
+    """SHA-256 of a file, in hex; raises OSError."""
+    with as_path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def as_path(path: PathLike) -> Path:
+    """Any name, also one that is no UTF-8."""
+    return Path(os.fsdecode(path))

@@ -1,0 +1,142 @@
+"""Manifests: a CSV or JSON Lines file with a row for each recording, checked whole before anything is sent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from onetake.errors import OnetakeError, UsageError
+from onetake.order import check_order
+from preflight.source import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onetake.order import Order
+
+ENDINGS: Final = (".csv", ".jsonl")
+_LARGEST_BYTES: Final = 50_000_000
+_OPTIONS: Final = {
+    **{name: name for name in ("text", "model", "accuracy", "prompt_text")},
+    **{name: f"need_{name}" for name in ("noise_reduction", "volume_normalization")},
+}
+"""Columns, and what the clone request calls them."""
+
+
+class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a row may say; what it leaves out is as the command line says.
+
+    Attributes:
+        take: The recording; a relative path starts at the manifest's folder.
+        name: What the voice is to be called.
+        prompt: The prompt clip.
+        auto_prompt: Which clip of the recording itself is the prompt clip.
+        prompt_text: What is said in it.
+        text: Trial listening.
+        model: The model that reads it.
+        demo: Where the trial recording goes.
+        accuracy: Threshold of the text verification.
+        noise_reduction: Have the service reduce noise.
+        volume_normalization: Have the service normalise loudness.
+        consent: Who agreed, and when.
+    """
+
+    take: str
+    name: str | None = None
+    prompt: str | None = None
+    auto_prompt: int | None = None
+    prompt_text: str | None = None
+    text: str | None = None
+    model: str | None = None
+    demo: str | None = None
+    accuracy: float | None = None
+    noise_reduction: bool | None = None
+    volume_normalization: bool | None = None
+    consent: str | None = None
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a name is that of a manifest."""
+    return path.lower().endswith(ENDINGS)
+
+
+def orders_in(manifest: str, usual: Order) -> list[Order]:
+    """The orders of a manifest, in its order.
+
+    Args:
+        manifest: The file: CSV with a header, or an object a line.
+        usual: What holds where a row says nothing.
+
+    Raises:
+        UsageError: It cannot be read, or a row is wrong; the message names the line.
+    """
+    shown = display_name(manifest)
+    try:
+        if Path(manifest).stat().st_size > _LARGEST_BYTES:
+            raise UsageError(f"{shown} is too large for a manifest", "name recordings, or split it")
+        text = Path(manifest).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{shown} cannot be read: {(error.strerror or '').lower()}", "check its name") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{shown} is not UTF-8 text", "save it as UTF-8") from None
+    rows = _csv_rows(text) if manifest.lower().endswith(".csv") else _json_rows(text)
+    orders = []
+    try:
+        for number, fields in rows:
+            try:
+                orders.append(_order(fields, usual, Path(manifest).parent))
+            except (msgspec.ValidationError, OnetakeError, ValueError) as error:
+                message = str(getattr(error, "message", error))
+                hint = getattr(error, "hint", "") or f"the columns are {', '.join(Row.__struct_fields__)}"
+                raise UsageError(f"{shown}, line {number}: {message}", hint) from error
+    except (csv.Error, msgspec.DecodeError) as error:
+        hint = "write a CSV with a header, or a JSON object a line"
+        raise UsageError(f"{shown} is no manifest: {error}", hint) from error
+    if not orders:
+        raise UsageError(f"{shown} names no recording", "write a row for each, with the column take")
+    return orders
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    for fields in reader:
+        if None in fields or None in fields.values():
+            raise csv.Error(f"line {reader.line_num} has not as many fields as the header")
+        yield reader.line_num, {name.strip(): value for name, value in fields.items() if value.strip()}
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield number, msgspec.json.decode(line)
+            except msgspec.DecodeError as error:
+                raise msgspec.DecodeError(f"line {number}: {error}") from None
+
+
+def _order(fields: object, usual: Order, folder: Path) -> Order:
+    row = msgspec.convert(fields, Row, strict=False)
+    said = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
+    options = {option: said[name] for name, option in _OPTIONS.items() if name in said}
+    changes: dict[str, Any] = {name: said[name] for name in ("name", "consent") if name in said}
+    changes |= {"options": type(usual.options)(**{**msgspec.structs.asdict(usual.options), **options})}
+    if "prompt" in said or "auto_prompt" in said:
+        changes |= {"prompt": _path(folder, row.prompt), "auto_prompt": row.auto_prompt}
+    if row.demo is not None:
+        changes["demo"] = folder / row.demo
+    order = replace(usual, take=str(folder / row.take), **changes)
+    for what, path in (("recording", order.take), ("prompt clip", order.prompt)):
+        if path is not None and not Path(os.fsdecode(path)).is_file():
+            raise UsageError(f"there is no {what} {display_name(path)}", "paths start at the manifest's folder")
+    check_order(order)
+    return order
+
+
+def _path(folder: Path, name: str | None) -> str | None:
+    return None if name is None else str(folder / name)

@@ -1,0 +1,289 @@
+"""One recording's way from this disk to a voice, once it is checked, mended and claimed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from onetake.errors import LedgerFailed, failure_of
+from onetake.interrupts import finishing
+from onetake.order import Cloned, Sent
+from preflight.source import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from client import ClonedVoice
+    from onetake.order import Observer, Order
+    from onetake.pipeline import Pipeline
+    from onetake.preparation import Prepared, Sendable
+    from uploader import Storage, Upload
+
+CONTENT_TYPES = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "wav": "audio/wav"}
+
+
+class Passage:
+    """Uploads, pays, fetches the demo, cleans up, and writes each of these down before it does the next.
+
+    Args:
+        parts: Storage, client, ledger and pace.
+        order: What is to be cloned.
+        prepared: What is sent for it.
+        attempt: Under which it was claimed.
+        observer: Is told how far it came.
+        stopping: Whether to stop before the paid call.
+    """
+
+    def __init__(
+        self,
+        parts: Pipeline,
+        order: Order,
+        prepared: Prepared,
+        attempt: str,
+        observer: Observer,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._parts = parts
+        self._order = order
+        self._prepared = prepared
+        self._attempt = attempt
+        self._observer = observer
+        self._stopping = stopping
+        self._warnings: list[str] = []
+        self._reserved: list[str] = []
+        self._uploads: list[Upload] = []
+        self._called = False
+        self._voice: ClonedVoice | None = None
+        self._name: str | None = None
+        self._interrupted = False
+
+    def go(self) -> Cloned:
+        """Clone the voice. The only step that costs money comes when all before it was verified.
+
+        Raises:
+            KeyboardInterrupt: Somebody asked to stop before anything was paid.
+            uploader.StorageError: The storage failed; nothing was paid.
+            client.ServiceError: The service refused or failed; with `client.OutcomeUnknown` it may have charged.
+            LedgerFailed: The call could not be written down beforehand; nothing was paid.
+        """
+        demo = None
+        try:
+            voice = self._pay()
+            demo = self._fetch_demo(voice)
+        except KeyboardInterrupt:
+            if self._voice is None:
+                raise
+            voice, self._interrupted = self._voice, True
+            self._warn("interrupted before everything was done; the voice is safe")
+        finally:
+            if not self._called:
+                self._note_end("given-up", "not-sent")
+            sent = self._clean_up()
+        return Cloned(
+            voice_id=voice.voice_id,
+            name=self._name,
+            expires_at=voice.expires_at,
+            demo=demo,
+            take=self._prepared.take.report,
+            changes=self._prepared.take.changes,
+            uploads=sent,
+            warnings=tuple(self._warnings),
+            interrupted=self._interrupted,
+        )
+
+    def _pay(self) -> ClonedVoice:
+        sendables = [self._prepared.take, *([self._prepared.prompt] if self._prepared.prompt else [])]
+        stored = [self._upload(sendable) for sendable in sendables]
+        uploaded_at = datetime.now(UTC)
+        with self._parts.pace.turn(self._stopping):
+            # only now, so that waiting for a turn does not eat into the links' time
+            links = [shown_to_stranger(self._parts.storage, upload) for upload in stored]
+            self._observer.step("verify", f"a stranger can fetch it until {links[0][1].astimezone():%H:%M}")
+            return self._call(uploaded_at, *(url for url, _ in links))
+
+    def _upload(self, sendable: Sendable) -> Upload:
+        if self._stopping():
+            raise KeyboardInterrupt
+        storage, uploads = self._parts.storage, self._parts.ledger.uploads
+
+        def announce(key: str) -> None:
+            uploads.reserve(storage.place, key)
+            self._reserved.append(key)
+
+        try:
+            upload = store(storage, sendable, announce)
+        except Exception as error:
+            if self._reserved and not getattr(error, "left_behind", True):
+                uploads.strike(storage.place, self._reserved.pop())
+            raise
+        self._uploads.append(upload)
+        self._observer.step("upload", f"{upload.bytes / 1e6:.1f} MB stored and verified as {upload.content_type}")
+        return upload
+
+    def _call(self, uploaded_at: datetime, audio_url: str, prompt_url: str | None = None) -> ClonedVoice:
+        from client import OutcomeUnknown
+
+        note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
+        with finishing(lambda: self._warn(note)) as patience:
+            self._parts.ledger.attempts.called(self._attempt, uploaded_at)
+            self._called = True
+            try:
+                self._voice = self._parts.client.clone(audio_url, self._order.options, prompt_url)
+            except KeyboardInterrupt:
+                lost = OutcomeUnknown(
+                    "interrupted before the answer came: whether the voice was made is not known", hint=self._settle
+                )
+                self._note_end("unknown", "interrupted")
+                raise lost from None
+            except Exception as error:
+                failure = failure_of(error)
+                state = "unknown" if isinstance(error, OutcomeUnknown) else "refused"
+                self._note_end(state, failure.kind, failure.message)
+                if isinstance(error, OutcomeUnknown):
+                    error.hint = self._settle
+                raise
+            self._note_voice(self._voice)
+        self._interrupted = patience.asked_to_stop
+        self._observer.step("clone", self._voice.voice_id)
+        return self._voice
+
+    @property
+    def _settle(self) -> str:
+        return (
+            "look into your account with the service, then settle it: "
+            f"onetake voices settle {self._attempt} --voice VOICE_ID (or --failed)"
+        )
+
+    def _note_voice(self, voice: ClonedVoice) -> None:
+        """A failing ledger must not hide the voice that it was to hold."""
+        try:
+            self._name = self._parts.ledger.attempts.gave_voice(
+                self._attempt, voice.voice_id, voice.answered_at, voice.expires_at
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the voice goes first
+            self._warn(
+                f"WRITE THIS DOWN: voice_id {voice.voice_id} is paid for and could not be noted "
+                f"({failure_of(error).message}); once that is mended: "
+                f"onetake voices settle {self._attempt} --voice {voice.voice_id}"
+            )
+
+    def _note_end(self, state: str, kind: str, message: str = "") -> None:
+        """A failing ledger must not hide why the attempt ended; unnoted, it counts as unknown if it was called."""
+        try:
+            self._parts.ledger.attempts.ended(self._attempt, state, kind, message)
+        except LedgerFailed as error:
+            self._warn(f"attempt {self._attempt} could not be noted as {state}: {error.message}")
+
+    def _fetch_demo(self, voice: ClonedVoice) -> str | None:
+        if self._order.demo is None:
+            return None
+        if self._interrupted:
+            self._warn("interrupted: the trial recording was not fetched")
+            return None
+        if voice.demo_audio_url is None:
+            self._warn("the service sent no trial recording")
+            return None
+        try:
+            with replacing(self._order.demo) as (file, temporary):
+                self._parts.client.download(voice.demo_audio_url, file)
+                file.flush()
+                require_sound(temporary)
+        except Exception as error:  # noqa: BLE001 - the voice is paid for: nothing here may lose it
+            self._warn(f"the trial recording could not be fetched: {failure_of(error).message}")
+            return None
+        self._observer.step("demo", display_name(self._order.demo))
+        return display_name(self._order.demo)
+
+    def _clean_up(self) -> tuple[Sent, ...]:
+        keep = self._order.keep_upload and self._voice is not None
+        note = "the uploads are being deleted (Ctrl-C again gives that up)"
+        with finishing(lambda: self._warn(note)) as patience:
+            gone = {key: not keep and self._delete(key) for key in self._reserved}
+            for key in self._reserved if keep else [key for key, is_gone in gone.items() if is_gone]:
+                self._strike(key)
+        self._interrupted = self._interrupted or patience.asked_to_stop
+        if gone and (keep or all(gone.values())):
+            self._observer.step("clean up", "uploads kept" if keep else "uploads deleted")
+        return tuple(
+            Sent(upload.key, upload.content_type, upload.bytes, deleted=gone[upload.key]) for upload in self._uploads
+        )
+
+    def _delete(self, key: str) -> bool:
+        upload = next((upload for upload in self._uploads if upload.key == key), key)
+        try:
+            self._parts.storage.delete(upload)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a voice may be paid for: it must not be lost
+            self._warn(f"{key} may still be stored, the next run deletes it: {failure_of(error).message}")
+            return False
+        return True
+
+    def _strike(self, key: str) -> None:
+        try:
+            self._parts.ledger.uploads.strike(self._parts.storage.place, key)
+        except LedgerFailed as error:
+            self._warn(f"{key} could not be struck out: {error.message}")
+
+    def _warn(self, message: str) -> None:
+        self._warnings.append(message)
+        self._observer.warn(message)
+
+
+def store(storage: Storage, sendable: Sendable, announce: Callable[[str], None]) -> Upload:
+    """Upload what was checked; a file that changed since is not sent.
+
+    Args:
+        storage: Where it goes.
+        sendable: What was checked.
+        announce: Called with the key before anything is sent.
+
+    Raises:
+        uploader.StorageError: The storage failed.
+    """
+    from preflight.limits import ACCEPTED
+
+    container = sendable.report.file.container
+    return storage.upload(
+        sendable.path,
+        content_type=CONTENT_TYPES[container],
+        suffix=ACCEPTED[container],
+        sha256=sendable.report.file.sha256,
+        announce=announce,
+    )
+
+
+def shown_to_stranger(storage: Storage, upload: Upload) -> tuple[str, datetime]:
+    """A presigned URL that was fetched as a stranger would, and when it expires; raises `uploader.StorageError`."""
+    link = storage.presign(upload)
+    storage.verify_link(link, upload)
+    return link.url, link.expires_at
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A temporary file, open and by name, that takes the name `path` if the block ends well and is gone if not."""
+    handle, name = tempfile.mkstemp(prefix=".onetake-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file, Path(name)
+        shutil.copymode(path, name) if path.exists() else Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def require_sound(path: Path) -> None:
+    """Refuse what is no recording.
+
+    Raises:
+        client.NonsenseAnswer: It is none.
+    """
+    import preflight
+    from client import NonsenseAnswer
+
+    if not preflight.check(path).file.duration_s:
+        raise NonsenseAnswer("what came is not a recording", hint="ask for it again")

@@ -1,0 +1,69 @@
+"""What came of many recordings, for people and for machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from onetake.render.text import safe, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from onetake.series import Outcome
+
+COLUMNS: Final = ("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint")
+_COLOURS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """One line for people: how it ended, which recording, and the voice or the reason."""
+    told = f"{styled(f'{outcome.ending:<11}', _COLOURS.get(outcome.ending))} {safe(outcome.path)}"
+    if outcome.cloned is not None:
+        cloned = outcome.cloned
+        stays = "kept" if cloned.expires_at is None else f"until {until(cloned.expires_at)}"
+        return f"{told}  {safe(cloned.voice_id)}  {stays}"
+    if outcome.failure is not None:
+        hint = f" ({safe(outcome.failure.hint)})" if outcome.failure.hint else ""
+        return f"{told}  {safe(outcome.failure.message)}{hint}"
+    return told
+
+
+def until(moment: datetime) -> str:
+    """A moment in local time, to the minute."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def outcome_fields(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as a JSON object."""
+    cloned = msgspec.to_builtins(outcome.cloned) if outcome.cloned else {}
+    failure = outcome.failure
+    error = {"kind": failure.kind, "message": failure.message, "hint": failure.hint} if failure else None
+    return {"path": outcome.path, "ending": outcome.ending, **cloned, "error": error, "warnings": outcome.warnings}
+
+
+def csv_line(outcome: Outcome | None) -> str:
+    """An outcome as a line of CSV (RFC 4180); the header for None."""
+    if outcome is None:
+        return csv_row(COLUMNS)
+    fields = outcome_fields(outcome)
+    error = fields["error"] or {}
+    fields |= {"error": error.get("kind"), "message": error.get("message"), "hint": error.get("hint")}
+    return csv_row(fields.get(name) for name in COLUMNS)
+
+
+def csv_row(values: Iterable[object]) -> str:
+    """Values as one line, without its end; nothing for None."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow("" if value is None else value for value in values)
+    return buffer.getvalue()
+
+
+def summary(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    """How many ended in which way."""
+    return dict(Counter(outcome.ending for outcome in outcomes))

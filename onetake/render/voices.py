@@ -1,0 +1,78 @@
+"""Voices and unknown outcomes, for people and for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from onetake.render.outcomes import csv_row, until
+from onetake.render.text import safe, styled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from onetake.ledger import Attempt, VoiceRecord
+
+_SOON_S: Final = 48 * 3600
+
+
+def voice_line(voice: VoiceRecord, now: datetime) -> str:
+    """One line: name, id, how long it lives, and who agreed."""
+    consent = f"  consent: {safe(voice.consent)}" if voice.consent else ""
+    return f"{safe(voice.name):<20} {safe(voice.voice_id)}  {_life(voice, now)}{consent}"
+
+
+def voice_fields(voice: VoiceRecord, now: datetime) -> dict[str, Any]:
+    """A voice as a JSON object, with the seconds it has left; None for one that stays."""
+    left = (voice.expires_at - now).total_seconds() if voice.kept_at is None else None
+    fields: dict[str, Any] = msgspec.to_builtins(voice)
+    return {**fields, "lives": voice.lives(now), "seconds_left": None if left is None else round(max(0.0, left))}
+
+
+COLUMNS: Final = (
+    *("name", "voice_id", "base_url", "lives", "seconds_left", "created_at", "expires_at", "kept_at", "gone_at"),
+    *("consent", "take", "sha256", "changes", "attempt"),
+)
+
+
+def voices_csv(voices: list[dict[str, Any]]) -> Iterator[str]:
+    """`voice_fields` of every voice as lines of CSV (RFC 4180), the header first."""
+    yield csv_row(COLUMNS)
+    for voice in voices:
+        fields = {**voice, "changes": "; ".join(voice["changes"])}
+        yield csv_row(fields[name] for name in COLUMNS)
+
+
+def attempt_lines(attempt: Attempt) -> Iterator[str]:
+    """What is known of a call whose outcome is not, and how to settle it."""
+    moment = attempt.called_at or attempt.claimed_at
+    yield f"{attempt.id}  {until(moment)}  {safe(attempt.take)}  ({safe(attempt.kind or 'unknown')})"
+    if attempt.message:
+        yield f"  {safe(attempt.message)}"
+    yield f"  settle it: onetake voices settle {attempt.id} --voice VOICE_ID (or --failed)"
+
+
+def attempt_fields(attempt: Attempt) -> dict[str, Any]:
+    """An attempt as a JSON object."""
+    fields: dict[str, Any] = msgspec.to_builtins(attempt)
+    return fields
+
+
+def _life(voice: VoiceRecord, now: datetime) -> str:
+    if voice.gone_at is not None:
+        return styled("gone: the service does not know it any more", "red")
+    if voice.kept_at is not None:
+        return styled("kept", "green")
+    left = voice.expires_at - now
+    if left.total_seconds() <= 0:
+        return styled(f"expired {until(voice.expires_at)}", "red")
+    told = f"{_span(left)} left, until {until(voice.expires_at)}"
+    return styled(told, "yellow") if left.total_seconds() < _SOON_S else told
+
+
+def _span(left: timedelta) -> str:
+    hours, minutes = divmod(int(left.total_seconds()) // 60, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if days else f"{hours} h {minutes:02} min"
