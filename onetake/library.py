@@ -1,0 +1,76 @@
+"""Cloning from Python, with the settings and the ledger of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onetake.order import Cloned, Order
+from onetake.preparation import Notes
+
+if TYPE_CHECKING:
+    from client import CloneOptions
+    from onetake.order import Observer
+    from preflight.source import PathLike
+
+
+def clone(  # noqa: PLR0913 - the command has a flag for each
+    take: PathLike,
+    *,
+    consent: str | None,
+    options: CloneOptions | None = None,
+    prompt: PathLike | None = None,
+    auto_prompt: int | None = None,
+    demo: Path | str | None = None,
+    name: str | None = None,
+    again: bool = False,
+    settings: Mapping[str, str | int] | None = None,
+    observer: Observer | None = None,
+) -> Cloned:
+    """Clone the voice of a recording, or return the voice that was cloned of it before.
+
+    It is checked and mended as `onetake clone` does it; nothing is printed. One call at a time for a whole folder is
+    slow: that is what the command is for.
+
+    Args:
+        take: The recording.
+        consent: Who agreed that the voice is cloned, and when; None only for a service on this machine.
+        options: What is asked of the endpoint.
+        prompt: The prompt clip, whose text stands in `options`.
+        auto_prompt: Instead of it: which clip of the recording itself, 1 for the best.
+        demo: Where the trial recording goes.
+        name: What the voice is to be called; by default like the file.
+        again: Pay for another voice though one is known, or may have been paid for.
+        settings: By their names, before what the environment and the settings file say.
+        observer: Is told each step and each warning.
+
+    Returns:
+        The voice. Its `warnings` tell what went wrong without losing it; its `name` is None where it could not be
+        written down, and then it has to be noted at once.
+
+    Raises:
+        onetake.errors.OnetakeError: The arguments, the settings, the recording, the ledger or the consent.
+        uploader.StorageError: The storage failed; nothing was paid.
+        client.OutcomeUnknown: It may have been paid for: the ledger lists the attempt.
+        client.ServiceError: The service refused or failed.
+    """
+    from client import CloneOptions
+    from onetake.ledger import Ledger
+    from onetake.pipeline import Pipeline
+    from onetake.settings import home_path, load
+
+    found = load(settings or {})
+    order = Order(
+        take=take,
+        options=options or CloneOptions(),
+        prompt=prompt,
+        demo=Path(demo) if demo is not None else None,
+        auto_prompt=auto_prompt,
+        consent=consent,
+        name=name,
+        again=again,
+    )
+    with Ledger(home_path()) as ledger:
+        pipeline = Pipeline(found.storage(), found.client(), ledger, found.pace(), needs_consent=not found.is_local)
+        return pipeline.clone(order, observer or Notes())

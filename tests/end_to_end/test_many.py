@@ -1,0 +1,275 @@
+"""Many recordings: each is cloned once, whatever is between, and one bad one stops no other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import signal
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onetake.cli.output import Steps
+from onetake.ledger import Ledger
+from onetake.order import Order
+from onetake.pace import Pace
+from onetake.pipeline import Pipeline
+from onetake.sandbox.endpoint import StandInEndpoint
+from onetake.series import Series
+from onetake.settings import load
+from tests.client.scripted_server import ScriptedServer, answers
+from tests.onetake.conftest import Say
+from tests.onetake.services import FIXTURES, KEY, PROMPT_TEXT, Services, paid_calls
+from tests.onetake.test_interrupts import Running, left_behind, wait_for
+from tests.soak.faults import count, run_through
+from tests.soak.kills import Disturbance, disturb, make_takes, rig, settle_and_count
+
+
+@pytest.fixture(autouse=True)
+def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in services.settings().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def takes(home: Path) -> Path:
+    """Four recordings: two that are alike, one that has to be mended, and one that is none."""
+    folder = Path("takes")
+    folder.mkdir()
+    for name, take in (("good.wav", "a.wav"), ("good.wav", "again.wav"), ("voice-message.ogg", "b.ogg")):
+        shutil.copy(FIXTURES / name, folder / take)
+    (folder / "c.mp3").write_text("no recording")
+    return folder
+
+
+def charged(services: Services) -> int:
+    return int(services.endpoint.account()["clones_charged"])
+
+
+def lines(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def by_name(outcomes: list[dict[str, Any]]) -> dict[str, str]:
+    return {Path(outcome["path"]).name: outcome["ending"] for outcome in outcomes}
+
+
+def test_a_folder_is_cloned_once(say: Say, home: Path, services: Services, takes: Path) -> None:
+    before = charged(services)
+    ran = say("clone", str(takes), "--format", "jsonl", "--price", "9.9")
+    assert ran.status == 1
+    ended = by_name(lines(ran.out))
+    assert (ended["b.ogg"], ended["c.mp3"]) == ("cloned", "refused")
+    assert sorted((ended["a.wav"], ended["again.wav"])) == ["cloned", "known"]
+    assert "at most 39.6" in ran.err
+    assert "2 cloned" in ran.err
+    assert charged(services) == before + 2
+    assert services.objects() == {}
+    assert left_behind() == []
+    again = say("clone", str(takes), "--format", "json")
+    document = json.loads(again.out)
+    assert document["summary"] == {"known": 3, "refused": 1}
+    assert {take["voice_id"] for take in document["takes"] if take["ending"] == "known"} == {
+        call["voice_id"] for call in paid_calls(home)
+    }
+    assert charged(services) == before + 2
+
+
+def test_text_and_csv(say: Say, takes: Path) -> None:
+    ran = say("clone", str(takes), "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert len(rows) == 4
+    assert {row["ending"] for row in rows} == {"cloned", "known", "refused"}
+    assert all(row["voice_id"].startswith("voice_") == (row["ending"] != "refused") for row in rows)
+    assert {row["error"] for row in rows} == {"", "take-refused"}
+    text = say("clone", str(takes)).out.splitlines()
+    assert len(text) == 4
+    assert sum(line.startswith("known") for line in text) == 3
+
+
+def test_one_recording_is_known_again_and_can_be_paid_for_again(say: Say, services: Services) -> None:
+    before = charged(services)
+    take = str(FIXTURES / "good.m4a")
+    first = json.loads(say("clone", take, "--json").out)
+    known = json.loads(say("clone", take, "--json", "--text", "Hi.", "--model", "speech-2.8-hd").out)
+    assert (known["voice_id"], known["known"], known["uploads"]) == (first["voice_id"], True, [])
+    assert "onetake say" in known["warnings"][0]
+    assert charged(services) == before + 1
+    other = json.loads(say("clone", take, "--json", "--noise-reduction").out)
+    assert not other["known"]
+    assert json.loads(say("clone", take, "--json", "--again").out)["voice_id"] not in {
+        first["voice_id"], other["voice_id"]
+    }  # fmt: skip
+    assert charged(services) == before + 3
+
+
+def test_a_manifest_says_what_each_row_wants(say: Say, services: Services) -> None:
+    manifest = Path("rows.csv")
+    manifest.write_text(
+        "take,name,prompt,prompt_text,text,model,demo,noise_reduction\n"
+        f"{FIXTURES / 'good.wav'},anna,{FIXTURES / 'prompt.wav'},{PROMPT_TEXT},Hello.,speech-2.8-hd,anna.mp3,true\n"
+        f"{FIXTURES / 'good.mp3'},ben,,,,,,\n",
+        encoding="utf-8-sig",
+    )
+    ran = say("clone", str(manifest), "--format", "jsonl")
+    assert ran.status == 0, ran.err
+    outcomes = {outcome["name"]: outcome for outcome in lines(ran.out)}
+    assert set(outcomes) == {"anna", "ben"}
+    assert outcomes["anna"]["demo"] == "anna.mp3"
+    assert Path("anna.mp3").stat().st_size > 1000
+    assert len(outcomes["anna"]["uploads"]) == 2
+    Path("rows.jsonl").write_text(json.dumps({"take": str(FIXTURES / "good.wav"), "accuracy": 0.5}) + "\n\n")
+    assert say("clone", "rows.jsonl", "--format", "jsonl").status == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("m.csv", "take,nonsense\ngood.wav,1\n", "line 2: Object contains unknown field `nonsense`"),
+        ("m.csv", "take\nmissing.wav\n", "line 2: there is no recording missing.wav"),
+        ("m.csv", "take,text\ngood.wav,Hello.\n", "line 2: model: is required with text"),
+        ("m.csv", "take,prompt_text\ngood.wav,Hello.\n", "line 2: --prompt-text needs the clip"),
+        ("m.csv", "take,auto_prompt\ngood.wav,many\n", "line 2: Expected `int | null`"),
+        ("m.csv", "take\ngood.wav,too,many\n", "has not as many fields"),
+        ("m.csv", 'take\n"good.wav\n', "is no manifest"),
+        ("m.csv", "take\n", "names no recording"),
+        ("m.csv", "", "names no recording"),
+        ("m.jsonl", '{"take": "good.wav"}\n{"take": 1}\n', "line 2: Expected `str`"),
+        ("m.jsonl", '{"take": "good.wav"}\n[1]\n', "line 2: Expected `object`"),
+        ("m.jsonl", '{"take": "good.wav"\n', "is no manifest: line 1"),
+        ("m.jsonl", b"\xff\xfe", "is not UTF-8"),
+        ("missing.csv", None, "cannot be read"),
+    ],
+)
+def test_a_manifest_is_checked_whole_before_anything_is_sent(
+    say: Say, home: Path, services: Services, name: str, content: str | bytes | None, told: str
+) -> None:
+    shutil.copy(FIXTURES / "good.wav", "good.wav")
+    if content is not None:
+        Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = services.endpoint.account()["requests"]
+    ran = say("clone", name)
+    assert ran.status == 2
+    assert told in ran.err
+    assert services.endpoint.account()["requests"] == before
+    assert paid_calls(home) == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [(("--max-clones", "1"), 0), (("--max-cost", "19.9", "--price", "9.95"), 0)]
+)
+def test_no_more_is_paid_than_was_allowed(
+    say: Say, home: Path, services: Services, limit: tuple[str, ...], status: int
+) -> None:
+    make_takes(Path("many"), 5)
+    ran = say("clone", "many", "--format", "jsonl", *limit)
+    ended = [outcome["ending"] for outcome in lines(ran.out)]
+    allowed = 1 if "--max-clones" in limit else 2
+    assert (ended.count("cloned"), ended.count("not-started")) == (allowed, 5 - allowed)
+    assert ran.status == status
+    assert len(paid_calls(home)) == allowed
+    assert say("clone", "many", "--max-cost", "5").status == 2
+
+
+def test_what_fails_for_all_stops_the_run(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_takes(Path("many"), 12)
+    with ScriptedServer(answers(402, {"code": 402, "reason": "NOT_ENOUGH_BALANCE"})) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        ran = say("clone", "many", "--format", "jsonl", "--calls-at-once", "1")
+        assert endpoint.connections < 5
+    ended = [outcome["ending"] for outcome in lines(ran.out)]
+    assert ran.status == 4
+    assert set(ended) == {"failed", "not-started"}
+    assert len(ended) == 12
+    assert {call["state"] for call in paid_calls(home)} == {"refused"}
+
+
+def test_consent_is_asked_of_the_real_service_only(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_takes(Path("many"), 2)
+    assert say("clone", "many").status == 0
+    monkeypatch.setenv("ONETAKE_BASE_URL", "https://service.example")
+    for arguments in (("many", "--format", "json"), (str(FIXTURES / "good.wav"), "--json")):
+        ran = say("clone", *arguments)
+        assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (2, "consent-missing")
+        assert "--consent" in ran.err
+    assert len(paid_calls(home)) == 2
+
+
+def test_consent_is_kept_with_the_voice(say: Say) -> None:
+    assert say("clone", str(FIXTURES / "good.wav"), "--consent", "Ann Example, 2026-11-01").status == 0
+    (voice,) = json.loads(say("voices", "--json").out)["voices"]
+    assert voice["consent"] == "Ann Example, 2026-11-01"
+    assert "consent: Ann Example" in say("voices").out
+
+
+def test_any_executor_prepares(home: Path, services: Services) -> None:
+    """What is submitted can be sent to another process, with its results and its errors."""
+    make_takes(Path("many"), 3)
+    Path("many/bad.wav").write_text("no recording")
+    shutil.copy(FIXTURES / "voice-message.ogg", "many/mend.ogg")
+    settings = load({})
+    from client import CloneOptions
+
+    with Ledger(home / "onetake") as ledger, ProcessPoolExecutor(2) as pool:
+        pipeline = Pipeline(settings.storage(), settings.client(), ledger, Pace(4), needs_consent=False)
+        orders = [Order(str(path), CloneOptions()) for path in sorted(Path("many").iterdir())]
+        series = Series(pipeline, orders, Steps(quiet=True), executor=pool, workers=2)
+        assert list(series.survey()) == []
+        ended = {Path(outcome.path).name: outcome.ending for outcome in series.run()}
+    assert ended.pop("bad.wav") == "refused"
+    assert set(ended.values()) == {"cloned"}
+    assert services.objects() == {}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times: int) -> None:
+    make_takes(Path("many"), 16)
+    with StandInEndpoint(KEY, answer_delay_s=0.7) as endpoint:
+        env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
+        running = Running("clone", "many", "--format", "jsonl", env=env)
+        wait_for(lambda: len(paid_calls(home)) >= 3)
+        for _ in range(times):
+            running.process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        status, out, err = running.end()
+        ended = by_name(lines(out))
+        calls = paid_calls(home)
+        voices = {voice["voice_id"] for voice in endpoint.account()["voices"]}
+        assert "nothing more is begun" in err
+        if times == 1:
+            assert status == 130
+            assert {call["state"] for call in calls} == {"voice"}
+            assert {call["voice_id"] for call in calls} == voices
+            assert list(ended.values()).count("cloned") == len(voices)
+            assert len(ended) == 16
+            assert services.objects() == {}
+        else:
+            assert status == 5
+            assert "unknown" in {call["state"] for call in calls}
+            assert "is not known (attempt" in err
+        assert left_behind() == []
+        again = Running("clone", "many", "--format", "jsonl", env=env).end(60)
+        unknown = sum(call["state"] == "unknown" for call in calls)
+        assert again[0] == (5 if unknown else 0)
+        assert len(paid_calls(home)) == 16
+        assert endpoint.account()["clones_charged"] == 16
+        assert services.objects() == {}
+
+
+@pytest.mark.parametrize("how", ["kill", "two", "stop", "storage"])
+def test_killed_and_started_again(home: Path, tmp_path: Path, how: Disturbance) -> None:
+    with rig(tmp_path / "rig", takes=10) as made:
+        disturb(made, how, times=3, longest_s=1.0, seed=3)
+        settle_and_count(made, 10)
+
+
+def test_through_a_proxy_that_spoils_a_third_of_all_requests(home: Path, tmp_path: Path) -> None:
+    with rig(tmp_path / "rig", takes=12) as made:
+        endings, met = run_through(made, share=0.3, seed=5)
+        count(made, endings, 12)
+    assert sum(met.values()) > met["none"] > 0

@@ -1,0 +1,105 @@
+"""Clone through proxies that spoil a share of all requests; then hold the books against each other.
+
+    python -m tests.soak.faults --takes 300 --share 0.3
+
+One proxy stands before the storage (the stand-in downloads through it, too), one before the endpoint. Each recording
+has to end as cloned once, refused with a reason, or unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.soak.kills import Rig, rig
+from tests.soak.proxy import FaultyProxy
+
+_MOST_RUNS = 12
+
+
+def run_through(rig: Rig, share: float, seed: int) -> tuple[Counter[str], Counter[str]]:
+    """Run the command until nothing is left to try, and tell how each recording ended and which faults were met."""
+    endings: dict[str, str] = {}
+    met: Counter[str] = Counter()
+    with (
+        FaultyProxy(rig.services.storage.endpoint, share, seed) as storage,
+        FaultyProxy(rig.services.endpoint.base_url, share, seed + 1) as endpoint,
+    ):
+        where = rig.environment(ONETAKE_S3_ENDPOINT=storage.base_url, ONETAKE_BASE_URL=endpoint.base_url)
+        for _ in range(_MOST_RUNS):
+            done = subprocess.run(
+                [sys.executable, "-m", "onetake", "clone", str(rig.takes), "--format", "jsonl", "--calls-at-once", "8"],
+                env=where,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=1200,
+            )
+            assert "Traceback" not in done.stderr, done.stderr
+            outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+            for outcome in outcomes:
+                endings[outcome["path"]] = outcome["ending"]
+                assert outcome["ending"] in {"cloned", "known"} or outcome["error"]["message"], outcome
+            if not any(outcome["ending"] in {"failed", "not-started"} for outcome in outcomes):
+                break
+        # what could not be deleted through the proxy is deleted by the same means, as often as it takes
+        for _ in range(_MOST_RUNS):
+            cleaned = subprocess.run(
+                [sys.executable, "-m", "onetake", "storage", "clean", "--json"],
+                env=where,
+                capture_output=True,
+                check=False,
+                timeout=300,
+            )
+            if cleaned.returncode == 0:
+                break
+        met += storage.met + endpoint.met
+    return Counter("cloned" if ending == "known" else ending for ending in endings.values()), met
+
+
+def count(rig: Rig, endings: Counter[str], takes: int) -> dict[str, int]:
+    """Hold what the stand-in charged against what the ledger holds."""
+    charged = rig.services.endpoint.account()["clones_charged"]
+    with contextlib.closing(sqlite3.connect(rig.home / "ledger.sqlite3")) as connection:
+        voices = {row[0] for row in connection.execute("SELECT voice_id FROM voices")}
+        states = Counter(dict(connection.execute("SELECT state, count(*) FROM attempts GROUP BY state")))
+        once = connection.execute(
+            "SELECT take FROM attempts WHERE state IN ('voice', 'unknown') GROUP BY take HAVING count(*) > 1"
+        ).fetchall()
+    given = {voice["voice_id"] for voice in rig.services.endpoint.account()["voices"]}
+    assert once == []
+    assert voices <= given
+    assert len(voices) == endings["cloned"]
+    assert endings["unknown"] == states["unknown"]
+    assert len(voices) <= charged <= len(voices) + states["unknown"]
+    assert sum(endings.values()) == takes
+    objects = rig.services.objects()
+    assert objects == {}, objects
+    return {**endings, "charged": charged, "objects left": len(objects)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--takes", type=int, default=300)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), asked.takes) as made:
+        endings, met = run_through(made, asked.share, asked.seed)
+        counts = count(made, endings, asked.takes)
+    print(counts, f"{time.monotonic() - begun:.0f} s")  # noqa: T201 - a report
+    print("requests by fault:", dict(met))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
