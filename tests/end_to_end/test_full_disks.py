@@ -1,0 +1,139 @@
+"""Disks that are full or read-only: nothing is paid for that could not be written down, and no voice is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from onetake.ledger import Ledger
+from tests.client.scripted_server import ScriptedServer, answers
+from tests.onetake.conftest import Say
+from tests.onetake.services import FIXTURES, Services, paid_calls
+from tests.soak.kills import make_takes
+
+GOOD = str(FIXTURES / "good.wav")
+Disk = Callable[[int], Path]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """Make a small disk, its size in kibibytes; only root may mount one."""
+    mounted: list[Path] = []
+
+    def make(kibibytes: int) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", str(folder)]
+        if os.getuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a small disk can only be mounted as root")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in services.settings().items():
+        monkeypatch.setenv(name, value)
+
+
+def fill(folder: Path) -> Path:
+    """Leave not a byte on a disk."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(512))
+    return filler
+
+
+@contextlib.contextmanager
+def filling_endpoint(folder: Path) -> Iterator[ScriptedServer]:
+    """An endpoint that makes a voice of every call, and fills a disk at the second one."""
+
+    def answer(line: socket.socket, server: ScriptedServer) -> None:
+        if server.connections == 2:
+            fill(folder)
+        answers(200, {"voice_id": f"voice_{uuid.uuid4()}"})(line, server)
+
+    with ScriptedServer(answer) as endpoint:
+        yield endpoint
+
+
+def test_the_ledgers_disk_fills_while_calls_are_under_way(
+    say: Say, disk: Disk, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = disk(512)
+    monkeypatch.setenv("ONETAKE_HOME", str(home / "onetake"))
+    make_takes(Path("many"), 6)
+    with filling_endpoint(home) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        ran = say("clone", "many", "--format", "jsonl", "--calls-at-once", "2")
+        paid = endpoint.connections
+        assert ran.status == 5
+        read = {outcome["voice_id"] for outcome in map(json.loads, ran.out.splitlines()) if "voice_id" in outcome}
+        assert len(read) == paid  # every voice was printed, noted or not
+        (home / "filler").unlink()
+        noted = {call["voice_id"] for call in paid_calls(home)} - {None}
+        shouted = dict(re.findall(r"onetake voices settle (\w+) --voice (voice_[\w-]+)", ran.err))
+        assert noted | set(shouted.values()) == read
+        assert noted.isdisjoint(shouted.values())
+        for attempt, voice in shouted.items():
+            assert say("voices", "settle", attempt, "--voice", voice).status == 0
+        assert say("clone", "many", "--format", "jsonl", "--calls-at-once", "1").status == 0
+        assert endpoint.connections == 6
+    with Ledger(home / "onetake") as ledger:
+        assert read <= {voice.voice_id for voice in ledger.voices.all()}
+    assert services.objects() == {}
+
+
+def test_a_read_only_ledger_lets_nothing_out(say: Say, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = disk(512)
+    monkeypatch.setenv("ONETAKE_HOME", str(home / "onetake"))
+    assert say("clone", GOOD).status == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(home)], check=True)
+    with ScriptedServer(answers(200, {"voice_id": "bought"})) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        ran = say("clone", GOOD, "--json")
+        assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (2, "ledger-failed")
+        assert str(home) in ran.err
+        assert endpoint.connections == 0
+
+
+def test_no_room_for_a_mended_copy_is_one_clear_line(
+    say: Say, disk: Disk, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(disk(64)))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with ScriptedServer(answers(200, {"voice_id": "bought"})) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        shutil.copy(FIXTURES / "voice-message.ogg", "take.ogg")
+        for arguments in (("take.ogg",), ("take.ogg", GOOD, "--format", "jsonl")):
+            ran = say("clone", *arguments)
+            assert ran.status == 2
+            assert "disk" in ran.err + ran.out or "room" in ran.err + ran.out
+        assert endpoint.connections == 1  # the other one needs no copy
+
+
+def test_no_room_for_the_demo_loses_no_voice(say: Say, disk: Disk, home: Path, services: Services) -> None:
+    folder = disk(16)
+    fill(folder)
+    demo = str(folder / "demo.mp3")
+    ran = say("clone", GOOD, "--json", "--text", "Hi.", "--model", "speech-2.8-hd", "--demo", demo)
+    document = json.loads(ran.out)
+    assert (ran.status, document["demo"]) == (0, None)
+    assert "could not be fetched" in document["warnings"][0]
+    assert paid_calls(home)[0]["voice_id"] == document["voice_id"]
+    assert services.objects() == {}
