@@ -39,9 +39,14 @@ def elsewhere_s() -> float:
     if sys.platform != "linux":
         return 0.0
     fields = [int(field) for field in _read(_SYSTEM / "stat").split("\n", 1)[0].split()[1:][_TIMES]]
-    ours = sum(sum(_ticks(number)) for number in family(os.getpid()))
     busy = sum(fields) - sum(fields[place] for place in _IDLE)
-    return (busy - ours) / os.sysconf("SC_CLK_TCK")
+    return busy / os.sysconf("SC_CLK_TCK") - cpu_s_of_family()
+
+
+def cpu_s_of_family() -> float:
+    """Seconds of processor time so far of this process, its children, and those that these have waited for."""
+    ticks = sum(sum(_ticks(number)) for number in family(os.getpid()))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _ticks(number: int) -> list[int]:

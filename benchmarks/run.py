@@ -33,6 +33,7 @@ TOPICS: Final = {
     "many": "a folder of recordings, with one worker and with two",
     "memory": "peak memory of ten minutes and of two hours (Linux)",
     "mending": "what is too long is cut, beside ffmpeg and pydub",
+    "cloning": "a folder is cloned, beside a sequential script; a large upload beside curl",
     "defects": "defects found and false alarms",
 }
 """Each is a module here with one function: `tables(folder: Path) -> list[Table]`."""

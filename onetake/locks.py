@@ -17,3 +17,8 @@ def try_lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_possible() -> bool:
+    """Whether this system has locks on files."""
+    return fcntl is not None

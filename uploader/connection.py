@@ -81,7 +81,8 @@ class Connection:
             "response_checksum_validation": "when_required",
             # Patience repeats, under one budget.
             "retries": {"total_max_attempts": 1, "mode": "standard"},
-            "s3": {"addressing_style": self.target.addressing},
+            # Content-MD5, which is signed, tells the service what to expect: a second digest of the whole is of no use.
+            "s3": {"addressing_style": self.target.addressing, "payload_signing_enabled": False},
             # The settings have looked at them already.
             "ignore_configured_endpoint_urls": True,
         }

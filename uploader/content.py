@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +18,7 @@ Progress = Callable[[int, int], None]
 
 FIRST_BYTES = 64
 _CHUNK = 1 << 20
+_WIRE_BYTES = 1 << 18
 _Bytes = bytes  # `Fingerprint.bytes` hides the name
 
 
@@ -55,7 +57,7 @@ def opened(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Iterato
 
 
 def fingerprint(stream: BinaryIO, name: str) -> Fingerprint:
-    """Read the whole stream once, in chunks, and leave it at its start.
+    """Read the whole stream once, in chunks, one digest beside the other, and leave it at its start.
 
     Raises:
         FileUnreadable: Reading fails, or there is nothing in it.
@@ -64,11 +66,15 @@ def fingerprint(stream: BinaryIO, name: str) -> Fingerprint:
     size, first_bytes = 0, b""
     try:
         stream.seek(0)
-        while chunk := stream.read(_CHUNK):
-            first_bytes = first_bytes or chunk[:FIRST_BYTES]
-            md5.update(chunk)
-            sha256.update(chunk)
-            size += len(chunk)
+        with ThreadPoolExecutor(1) as beside:
+            digested: Future[None] | None = None
+            while chunk := stream.read(_CHUNK):
+                first_bytes = first_bytes or chunk[:FIRST_BYTES]
+                if digested is not None:
+                    digested.result()
+                digested = beside.submit(sha256.update, chunk)
+                md5.update(chunk)
+                size += len(chunk)
         stream.seek(0)
     except OSError as error:
         raise FileUnreadable(f"{name} cannot be read: {error.strerror or error}") from error
@@ -105,12 +111,14 @@ class Content:
         self._stream.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """The next at most `size` bytes.
+        """The next at most `size` bytes, but on the wire larger pieces than the HTTP library's 16 kB.
 
         Raises:
             OSError: The file ends before the size that was announced (it was cut while it was sent).
         """
         position = self._stream.tell()
+        if self._sending and size > 0:
+            size = max(size, _WIRE_BYTES)
         data = self._stream.read(min(size, len(self) - position) if size >= 0 else len(self) - position)
         if not data and size != 0 and position < len(self):
             raise OSError("the file ends early")

@@ -19,14 +19,16 @@ def erase(connection: Connection, key: str, version_id: str | None, patience: Pa
     Raises:
         StorageError: It could not be deleted, or is still there.
     """
-    # A plain delete in a bucket with versions adds a marker, which is one more version: hence the rounds.
-    for round_ in range(3):
-        versions = _versions(connection, key, patience)
-        if round_ and not versions:
-            break
+    versions = _versions(connection, key, patience)
+    for _ in range(3):
         for version in versions or [version_id]:
             with suppress(ObjectMissing):
                 patience.call(_Deletion(connection, key, version))
+        if not any(versions):
+            break
+        # A plain delete in a bucket with versions adds a marker, which is one more version: hence the rounds.
+        if not (versions := _versions(connection, key, patience)):
+            break
     patience.call(lambda: _require_gone(connection, key))
 
 

@@ -13,11 +13,12 @@ from onetake.cli.streams import print_aside, print_line
 @click.command(
     "sandbox", epilog="Example: onetake sandbox   (and in another terminal, with what it prints: onetake clone …)"
 )
-def command() -> None:
+@click.option("--answer-delay", type=click.FloatRange(0, 600), default=0.0, metavar="SECONDS", help="Answer late.")
+def command(answer_delay: float) -> None:
     """Run embedded storage and a stand-in clone service on this machine until Ctrl-C."""
     from onetake.sandbox.supervisor import running
 
-    with running(print_aside) as access:
+    with running(print_aside, answer_delay) as access:
         try:
             print_line("# The sandbox is running on this machine; nothing leaves it, and nothing is charged.")
             print_line("# Paste these lines into another terminal:")

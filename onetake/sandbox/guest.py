@@ -23,8 +23,11 @@ _STOP_WITHIN_S: Final = 10.0
 
 
 @contextlib.contextmanager
-def sandbox() -> Iterator[Access]:
+def sandbox(answer_delay_s: float = 0.0) -> Iterator[Access]:
     """A sandbox in a process group of its own, so that Ctrl-C reaches us and not it.
+
+    Args:
+        answer_delay_s: Seconds that the endpoint takes to answer besides its work.
 
     Raises:
         SandboxUnavailable: The storage server is not installed or does not start.
@@ -33,7 +36,7 @@ def sandbox() -> Iterator[Access]:
     # -P and our own folder first: a `client.py` in the user's folder must not be taken for ours
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(home), os.environ.get("PYTHONPATH", "")))}
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "onetake.sandbox.supervisor"],
+        [sys.executable, "-P", "-m", "onetake.sandbox.supervisor", str(answer_delay_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

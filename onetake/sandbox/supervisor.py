@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from onetake.interrupts import end_like_ctrl_c
+from onetake.locks import is_possible, try_lock
 from onetake.sandbox.access import Access
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
@@ -32,11 +33,12 @@ _LOCK: Final = "lock"
 
 
 @contextlib.contextmanager
-def running(log: Callable[[str], None] | None = None) -> Iterator[Access]:
+def running(log: Callable[[str], None] | None = None, answer_delay_s: float = 0.0) -> Iterator[Access]:
     """Storage and endpoint in a folder of their own, gone when the block ends.
 
     Args:
         log: Called with each line that the endpoint has to say.
+        answer_delay_s: Seconds that the endpoint takes to answer besides its work.
 
     Raises:
         SandboxUnavailable: The storage server is not installed or does not start.
@@ -47,7 +49,7 @@ def running(log: Callable[[str], None] | None = None) -> Iterator[Access]:
         with (
             _locked(folder),
             SandboxStorage(folder) as storage,
-            StandInEndpoint(key := f"sandbox-{secrets.token_hex(8)}", log=log) as endpoint,
+            StandInEndpoint(key := f"sandbox-{secrets.token_hex(8)}", 0, answer_delay_s, log) as endpoint,
         ):
             yield Access(
                 base_url=endpoint.base_url,
@@ -66,33 +68,27 @@ def running(log: Callable[[str], None] | None = None) -> Iterator[Access]:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold a lock in `folder` that the system lets go when this process ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: leftovers stay there
-        yield
-        return
     with (folder / _LOCK).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try_lock(file.fileno())
         yield
 
 
 def _remove_leftovers() -> None:
     """Remove the folders of sandboxes whose process was killed."""
-    try:
-        import fcntl
-    except ImportError:
-        return
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), (folder / _LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            if is_possible() and try_lock(file.fileno()):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
-    """Run a sandbox until standard input ends; its first line of output is its `Access`, or an error, as JSON."""
+    """Run a sandbox until standard input ends; its first line of output is its `Access`, or an error, as JSON.
+
+    Its argument is the seconds that the endpoint takes to answer.
+    """
     end_like_ctrl_c()
     try:
-        with running() as access:
+        with running(answer_delay_s=float(sys.argv[1])) as access:
             _answer({"access": access})
             sys.stdin.buffer.read()
     except SandboxUnavailable as error:

@@ -89,9 +89,9 @@ def options(data: Path, config: Path) -> list[str]:
 def environment(home: Path) -> dict[str, str]:
     """The server's environment, with a home of its own and none of the user's keys."""
     # Without AWS_* (SeaweedFS would take the user's own keys for an administrator's) and without the user's
-    # ~/.seaweedfs. Less memory than this makes its garbage collector spin.
+    # ~/.seaweedfs. Less memory than this makes its garbage collector spin while many recordings come at once.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "HOME": str(home), "TMPDIR": str(home), "GOMEMLIMIT": "256MiB"}
+    return {**kept, "HOME": str(home), "TMPDIR": str(home), "GOMEMLIMIT": "512MiB"}
 
 
 def configuration(identities: Sequence[Identity]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ SAMPLE_RATE_HZ: Final = 32000
 _SAMPLE_S: Final = 10
 _ENDINGS: Final = (".mp3", ".m4a", ".wav")
 _DOWNLOAD_S: Final = 30.0
+# FFmpeg would look through megabytes of a WAV for other codings in it.
+_PROBED_BYTES: Final = "65536"
 # Never playlists or scripts: those make FFmpeg open other files.
 _FORMATS: Final = "wav,mp3,mov,mp4,m4a,3gp,3g2,mj2"
 _MOST_BAD_PACKETS: Final = 100
@@ -99,7 +101,7 @@ def _check_channels(heard: Heard) -> None:
 
 def listen(content: bytes) -> Heard:
     """Decode a whole file, counting what comes out of it; raises `Refusal` for what is no recording."""
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "probesize": _PROBED_BYTES}
     try:
         with av.open(io.BytesIO(content), "r", options=options, metadata_errors="ignore") as container:
             heard = _decode(container, _sound_stream(container))

@@ -1,0 +1,159 @@
+"""A folder of recordings is cloned, beside the script that people write today; and one large upload, beside curl."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import numpy as np
+from botocore.config import Config
+
+from benchmarks import takes
+from benchmarks.processes import cpu_s_of_family
+from benchmarks.table import Promise, Row, Table
+from benchmarks.timing import CHECKED, in_turn, onetake, process
+from client import CloneClient
+from onetake.sandbox.guest import sandbox
+from uploader import Storage, StorageSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.timing import Work
+    from onetake.sandbox.access import Access
+
+_FILES: Final = 200
+_SECONDS: Final = 15
+_RATE: Final = 44_100
+_AT_ONCE: Final = 8
+_ANSWER_S: Final = 0.1
+_UPLOAD_BYTES: Final = 20_000_000
+_NOTE: Final = (
+    f"`onetake clone` of a folder of {_FILES} WAV files of {_SECONDS} s (44.1 kHz, mono) on the sandbox, which answers "
+    f"after {1000 * _ANSWER_S:.0f} ms, {_AT_ONCE} calls at once; whole processes, a new ledger each time. Storage and "
+    "stand-in, which decodes what it is sent, run on the same two cores. Beside it: the check alone "
+    "(`onetake check --jobs 2`), the calls alone (the same number of calls at the same concurrency, for a recording "
+    "that is stored already), and a sequential script (pydub, `upload_file`, `requests.post`; "
+    "benchmarks/sequential.py)."
+)
+
+
+def tables(folder: Path) -> list[Table]:
+    """Measure it, with recordings made in `folder`."""
+    recordings = folder / "recordings"
+    _fill(recordings)
+    with sandbox(answer_delay_s=_ANSWER_S) as access, _settings_of(access):
+        clone = _with_new_home(onetake("clone", recordings, "--format", "jsonl", "--calls-at-once", str(_AT_ONCE)))
+        check = process(onetake("check", recordings, "--jobs", "2"), CHECKED)
+        script = process([sys.executable, str(Path(__file__).with_name("sequential.py")), str(recordings)])
+        with _calls(access, next(recordings.iterdir())) as calls:
+            ours, check_ms, calls_ms, script_ms = in_turn(clone, check, calls, script, rounds=3, warm_up=False)
+        cpu_s = _cpu_s(clone)
+        slower = "the check alone" if check_ms > calls_ms else "the calls alone"
+        rows = [
+            Row("a folder", ours, slower, max(check_ms, calls_ms), [Promise("within 1.3 times the slower", 1.3)]),
+            Row("a folder", ours, "all processes' time on two cores", 1e3 * cpu_s / 2),
+            Row("a folder", ours, "a sequential script", script_ms, [Promise("3 times as fast", 1 / 3)]),
+        ]
+        return [Table("Cloning many", "ms", rows, _NOTE), _upload(access, folder)]
+
+
+def _fill(folder: Path) -> None:
+    """Recordings that sound alike and differ in every sample."""
+    folder.mkdir()
+    sound = takes.stereo(_SECONDS, _RATE)[:, :1]
+    for number in range(_FILES):
+        louder = sound * np.float32(1 - number / 1000)
+        (folder / f"{number:03}.wav").write_bytes(takes.stored(louder, "wav", _RATE))
+
+
+@contextlib.contextmanager
+def _settings_of(access: Access) -> Iterator[None]:
+    """The environment leads to the sandbox, for this process and those that it starts."""
+    before = dict(os.environ)
+    os.environ.update({f"ONETAKE_{name.upper()}": value for name, value in access.settings().items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _cpu_s(work: Work) -> float:
+    """Seconds of processor time that a work takes, the sandbox's included."""
+    before = cpu_s_of_family()
+    work()
+    return cpu_s_of_family() - before
+
+
+def _with_new_home(command: list[str]) -> Work:
+    def work() -> None:
+        home = tempfile.mkdtemp()
+        os.environ["ONETAKE_HOME"] = home
+        process(command)()
+        shutil.rmtree(home)
+
+    return work
+
+
+def _storage(access: Access) -> Storage:
+    return Storage(
+        StorageSettings(
+            bucket=access.bucket,
+            provider=access.provider,
+            endpoint=access.s3_endpoint,
+            public_only=False,
+            access_key_id=access.access_key_id,
+            secret_access_key=access.secret_access_key,
+        )
+    )
+
+
+@contextlib.contextmanager
+def _calls(access: Access, recording: Path) -> Iterator[Work]:
+    """As many calls as there are recordings, as many at once as `clone` makes."""
+    storage = _storage(access)
+    upload = storage.upload(recording, content_type="audio/wav", suffix=".wav")
+    url = storage.presign(upload).url
+    client = CloneClient(access.api_key, access.base_url)
+
+    def work() -> None:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda _: client.clone(url), range(_FILES)))
+
+    yield work
+    storage.delete(upload)
+
+
+def _upload(access: Access, folder: Path) -> Table:
+    """One large file, beside `curl -T` to a presigned URL."""
+    recording = folder / "large.wav"
+    recording.write_bytes(np.random.default_rng(1).bytes(_UPLOAD_BYTES))
+    storage = _storage(access)
+    client = boto3.client(
+        "s3",
+        endpoint_url=access.s3_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    where: dict[str, Any] = {"Bucket": access.bucket, "Key": "large.wav"}
+    url = client.generate_presigned_url("put_object", Params=where, ExpiresIn=3600)
+    works: list[Work] = [lambda: storage.upload(recording, content_type="audio/wav", suffix=".wav")]
+    if shutil.which("curl"):
+        works.append(lambda: subprocess.run(["curl", "-sSf", "-T", recording, url, "-o", "/dev/null"], check=True))
+    ours, *peers = in_turn(*works, rounds=15)
+    row = Row(
+        "20 MB", ours, "curl -T", peers[0] if peers else None, [Promise("within 1.2 times", 1.2)]
+    )  # fmt: skip
+    note = "`Storage.upload`, which also digests the file beforehand and asks for the stored size afterwards."
+    return Table("Upload", "ms", [row], note)
