@@ -22,23 +22,21 @@ if TYPE_CHECKING:
 _SHAPING = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")
 
 
-def subject_of(order: Order, base_url: str, sha256: str) -> Subject:
+def subject_of(order: Order, base_url: str, size: int, sha256: str, prompt_sha256: str | None) -> Subject:
     """What the ledger knows an order by.
 
     Args:
         order: What is to be cloned.
         base_url: The service.
-        sha256: Of the recording as it lies on disk.
-
-    Raises:
-        OSError: The prompt clip or the recording cannot be read.
+        size: Of the recording as it lies on disk, in bytes.
+        sha256: Of the same.
+        prompt_sha256: Of the prompt clip as it lies on disk, if it is a file of its own.
     """
     shape: dict[str, Any] = {name: getattr(order.options, name) for name in _SHAPING}
     shape["base_url"] = base_url
-    shape["prompt"] = digest(order.prompt) if order.prompt is not None else order.auto_prompt
+    shape["prompt"] = order.auto_prompt if order.prompt is None else prompt_sha256
     request = hashlib.sha256(msgspec.json.encode(shape, order="deterministic")).hexdigest()
-    path = as_path(order.take)
-    return Subject(sha256=sha256, request=request, bytes=path.stat().st_size, path=display_name(path.absolute()))
+    return Subject(sha256=sha256, request=request, bytes=size, path=display_name(as_path(order.take).absolute()))
 
 
 def digest(path: PathLike) -> str:

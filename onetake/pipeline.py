@@ -97,8 +97,10 @@ class Pipeline:
         if order.again:
             return None
         with contextlib.suppress(OSError):  # what cannot be read is told when it is checked
-            if as_path(order.take).stat().st_size in self.ledger.attempts.seen_sizes():
-                subject = subject_of(order, self.client.base_url, digest(order.take))
+            size = as_path(order.take).stat().st_size
+            if size in self.ledger.attempts.seen_sizes():
+                prompt = digest(order.prompt) if order.prompt is not None else None
+                subject = subject_of(order, self.client.base_url, size, digest(order.take), prompt)
                 standing = self.ledger.attempts.standing(subject)
                 if isinstance(standing, Unsettled):
                     raise not_settled(standing.attempt)
@@ -119,11 +121,11 @@ class Pipeline:
         Raises:
             KeyboardInterrupt: `stopping` said so, or somebody did.
             UnderWayElsewhere: Somebody is cloning it at this moment.
-            OSError: The recording is gone.
             Exception: All that `clone` raises.
         """
+        take, prompt = prepared.take.source, prepared.prompt.source.sha256 if prepared.prompt else None
         standing = self.ledger.attempts.claim(
-            subject_of(order, self.client.base_url, prepared.take.source_sha256),
+            subject_of(order, self.client.base_url, take.bytes, take.sha256 or "", prompt),
             base_url=self.client.base_url,
             options=msgspec.to_builtins(order.options),
             changes=prepared.take.changes,

@@ -11,7 +11,7 @@ from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
     from onetake.order import Observer, Order
-    from preflight import Report
+    from preflight import FileFacts, Report
     from preflight.checking import Examination
     from preflight.repair.fixing import Fixed
     from preflight.report import Role
@@ -25,13 +25,13 @@ class Sendable:
     Attributes:
         report: Of the file that is sent.
         path: Of the file that is sent: the original, or a mended copy.
-        source_sha256: Of the recording as it lay on disk.
+        source: The facts of the recording as it lay on disk.
         changes: What was done to it, in words; empty for the original.
     """
 
     report: Report
     path: PathLike
-    source_sha256: str
+    source: FileFacts
     changes: tuple[str, ...] = ()
 
 
@@ -134,7 +134,7 @@ def prepare(
             observer.warn(f"{report.path}: {finding.message}")
     errors = {finding.rule for finding in report.errors}
     if errors <= {"extension-mismatch"}:
-        return Sendable(report, path, report.file.sha256 or "")  # an upload gets the right ending anyway
+        return Sendable(report, path, report.file)  # an upload gets the right ending anyway
     if report.verdict == "rejected":
         raise _refused(report)
     from preflight.repair.fixing import mend
@@ -154,7 +154,7 @@ def _mended(fixed: Fixed) -> Sendable:
     if fixed.after is None or fixed.path is None:
         raise _refused(fixed.before)
     changes = tuple(edit.what for edit in fixed.edits)
-    return Sendable(fixed.after, fixed.path, fixed.before.file.sha256 or "", changes)
+    return Sendable(fixed.after, fixed.path, fixed.before.file, changes)
 
 
 def _refused(report: Report) -> TakeRefused:

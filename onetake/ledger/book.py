@@ -26,6 +26,7 @@ class Ledger:
 
     Args:
         folder: Where it is kept; made when it is missing.
+        wait_s: For how long another process may keep it busy; a transaction takes milliseconds.
 
     Attributes:
         path: The file.
@@ -37,9 +38,9 @@ class Ledger:
         LedgerFailed: It cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wait_s: float = 20.0) -> None:
         self.path = folder / FILE_NAME
-        self._database = Database(self.path)
+        self._database = Database(self.path, wait_s)
         try:
             take_over_journal(self._database, folder)
             self._runs = _runs_in(folder / "runs")

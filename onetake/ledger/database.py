@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from onetake.errors import LedgerFailed
 from onetake.ledger.schema import MIGRATIONS
@@ -15,22 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_WAIT_S: Final = 20.0
-"""For another process that writes; a transaction takes milliseconds."""
-
 
 class Database:
     """A connection that threads share; each transaction has it alone.
 
     Args:
         path: The file; made when it is missing, as is its folder.
+        wait_s: For how long another process may keep it busy.
 
     Raises:
         LedgerFailed: It cannot be opened, is no ledger, or is newer than this version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float) -> None:
         self.path = path
+        self._wait_s = wait_s
         self._lock = threading.Lock()
         with self._told():
             self._connection = self._open()
@@ -72,7 +71,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # SQLite gives its two companion files the mode of the first one
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=self._wait_s, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         return connection
 
@@ -115,7 +114,7 @@ class Database:
             return f"{self._shown} cannot be written: {reason}", "free some space, or set ONETAKE_HOME"
         code = getattr(error, "sqlite_errorname", "") or ""
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            what = f"{self._shown} was kept busy by another onetake for {_WAIT_S:.0f} s"
+            what = f"{self._shown} was kept busy by another onetake for {self._wait_s:g} s"
             return what, "let that one end, then run this again"
         if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return f"{self._shown} is damaged or no ledger", "move it aside, and look into it before you clone again"
