@@ -71,10 +71,12 @@ def test_make_target(command: str) -> None:
 
 
 def test_real_service_block(newcomer: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """The lines for the real service, with the sandbox's values in the place of the dots."""
-    (block,) = blocks("sh")
-    exports = [line.split("=")[0].removeprefix("export ") for line in block.splitlines() if line.startswith("export")]
-    commands = [line for line in block.splitlines() if line.startswith("onetake")]
+    """The lines for the real service, with the sandbox's values in the place of the dots, and that for cron."""
+    lines = "".join(blocks("sh")).splitlines()
+    exports = [line.split("=")[0].removeprefix("export ") for line in lines if line.startswith("export")]
+    commands = [line for line in lines if line.startswith("onetake")]
+    commands += [line.split(" ", 5)[5] for line in "".join(blocks("cron")).splitlines()]
+    assert len(commands) == len(lines) - len(exports) + 1
     known = {variable for setting in SETTINGS for variable in setting.variables}
     assert set(exports) <= known
     work, environment = newcomer
