@@ -19,9 +19,13 @@ class Pace:
     Args:
         at_once: Calls under way at a time.
         per_minute: Calls begun in a minute, evenly spaced; None for as many as can be.
+
+    Attributes:
+        at_once: As given.
     """
 
     def __init__(self, at_once: int = 1, per_minute: float | None = None) -> None:
+        self.at_once = at_once
         self._places = threading.Semaphore(at_once)
         self._gap_s = 60.0 / per_minute if per_minute else 0.0
         self._lock = threading.Lock()

@@ -126,7 +126,7 @@ class Passage:
         return upload
 
     def _call(self, uploaded_at: datetime, audio_url: str, prompt_url: str | None = None) -> ClonedVoice:
-        from client import OutcomeUnknown
+        from client import OutcomeUnknown, ServiceError
 
         note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
         with finishing(lambda: self._warn(note)) as patience:
@@ -142,8 +142,9 @@ class Passage:
                 raise lost from None
             except Exception as error:
                 failure = failure_of(error)
-                state = "unknown" if isinstance(error, OutcomeUnknown) else "refused"
-                self._note_end(state, failure.kind, failure.message)
+                # what is not of the client's own tree says nothing about how far the call came
+                is_refusal = isinstance(error, ServiceError) and not isinstance(error, OutcomeUnknown)
+                self._note_end("refused" if is_refusal else "unknown", failure.kind, failure.message)
                 if isinstance(error, OutcomeUnknown):
                     error.hint = self._settle
                 raise

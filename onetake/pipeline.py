@@ -62,30 +62,37 @@ class Pipeline:
             client.ServiceError: The service refused or failed; with `client.OutcomeUnknown` it may have charged.
             LedgerFailed: The call could not be written down beforehand; nothing was paid.
         """
-        self.require(order)
-        self.storage.require_public()
-        if (known := self.known(order)) is not None:
-            return known
-        with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
-            prepared = prepare_order(order, Path(folder), observer)
-            while True:
-                try:
-                    cloned = self.send(order, prepared, observer)
-                    break
-                except UnderWayElsewhere as error:
-                    observer.warn(f"{error.message}: waiting for it")
-                    while self.ledger.attempts.under_way(error.attempt):
-                        time.sleep(_LOOK_S)
+        check_order(order)
+        cloned = self.known(order) or self._clone_anew(order, observer)
         clean_storage(self.storage, self.ledger, observer)
         return cloned
 
     def require(self, order: Order) -> None:
-        """Refuse an order that contradicts itself or lacks consent; raises `UsageError` or `ConsentMissing`."""
+        """Refuse, before anything is sent, what cannot be cloned by these parts.
+
+        Raises:
+            UsageError: The order contradicts itself.
+            ConsentMissing: Nobody said that the speaker agreed.
+            uploader.UrlNotPublic: Nobody outside could fetch from the storage.
+        """
         check_order(order)
         if self.needs_consent and not (order.consent or "").strip():
             raise ConsentMissing(
                 "cloning a voice needs its speaker's consent", 'say who agreed and when: --consent "NAME, DATE"'
             )
+        self.storage.require_public()
+
+    def _clone_anew(self, order: Order, observer: Observer) -> Cloned:
+        self.require(order)
+        with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
+            prepared = prepare_order(order, Path(folder), observer)
+            while True:
+                try:
+                    return self.send(order, prepared, observer)
+                except UnderWayElsewhere as error:
+                    observer.warn(f"{error.message}: waiting for it")
+                    while self.ledger.attempts.under_way(error.attempt):
+                        time.sleep(_LOOK_S)
 
     def known(self, order: Order) -> Cloned | None:
         """The voice that was made of the same recording before; only a file of a known size is read for it.
@@ -97,8 +104,8 @@ class Pipeline:
         if order.again:
             return None
         with contextlib.suppress(OSError):  # what cannot be read is told when it is checked
-            size = as_path(order.take).stat().st_size
-            if size in self.ledger.attempts.seen_sizes():
+            path = as_path(order.take)
+            if path.is_file() and (size := path.stat().st_size) in self.ledger.attempts.seen_sizes():
                 prompt = digest(order.prompt) if order.prompt is not None else None
                 subject = subject_of(order, self.client.base_url, size, digest(order.take), prompt)
                 standing = self.ledger.attempts.standing(subject)

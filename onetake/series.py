@@ -85,10 +85,12 @@ class Series:
         pipeline: The parts.
         orders: What is to be cloned.
         observer: Is told what concerns no single recording.
-        at_once: Paid calls under way at a time; the pipeline's pace sees to that.
         most_clones: How many may be paid for; None for no limit.
         executor: Where recordings are prepared: any that finds the paths. By default this machine's cores.
         workers: How many it has; by default one for each core.
+
+    Attributes:
+        left: What is still to be cloned; after `survey` what is not known yet.
     """
 
     def __init__(
@@ -97,15 +99,14 @@ class Series:
         orders: Sequence[Order],
         observer: Observer,
         *,
-        at_once: int = 4,
         most_clones: int | None = None,
         executor: Executor | None = None,
         workers: int | None = None,
     ) -> None:
         self._pipeline = pipeline
-        self._left = list(orders)
+        self.left = list(orders)
         self._observer = observer
-        self._senders = at_once * _SENDERS_PER_CALL
+        self._senders = pipeline.pace.at_once * _SENDERS_PER_CALL
         self._most_clones = most_clones
         self._executor = executor
         self._workers = workers or usable_cores()
@@ -122,7 +123,7 @@ class Series:
     @property
     def to_clone(self) -> int:
         """How many recordings are left to be cloned; fewer may be fit, or allowed."""
-        return len(self._left) if self._most_clones is None else min(len(self._left), self._most_clones)
+        return len(self.left) if self._most_clones is None else min(len(self.left), self._most_clones)
 
     def survey(self) -> Iterator[Outcome]:
         """Those whose end is known already: nothing is sent for them. The others are left for `run`.
@@ -131,7 +132,7 @@ class Series:
             LedgerFailed: The ledger cannot be read.
         """
         left = []
-        for order in self._left:
+        for order in self.left:
             path = display_name(order.take)
             try:
                 known = self._pipeline.known(order)
@@ -142,7 +143,7 @@ class Series:
                 left.append(order)
             else:
                 yield Outcome(path=path, ending="known", cloned=known, warnings=known.warnings)
-        self._left = left
+        self.left = left
 
     def stop(self) -> None:
         """Begin nothing more; what is paid for comes to its end. A signal handler may call this."""
@@ -174,7 +175,7 @@ class Series:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _work(self, pool: Executor, folder: Path, crew: Crew) -> Iterator[Outcome]:
-        jobs = deque(_Job(order, folder / str(number)) for number, order in enumerate(self._left))
+        jobs = deque(_Job(order, folder / str(number)) for number, order in enumerate(self.left))
         while jobs or self._preparing or self._waiting or self._sending:
             if self._stopping:
                 for job in [*self._waiting, *jobs]:

@@ -107,7 +107,18 @@ def test_every_command_stands_in_a_file_of_its_own_and_prints_through_one_room()
     from onetake.cli import _COMMANDS
 
     rooms = {path.stem for path in (ROOT / "onetake/cli").glob("*.py")}
-    assert rooms == {*_COMMANDS, "__init__", "judging", "many", "options", "output", "progress", "streams", "wishing"}
+    assert rooms == {
+        *_COMMANDS,
+        "__init__",
+        "consent",
+        "judging",
+        "many",
+        "options",
+        "output",
+        "progress",
+        "streams",
+        "wishing",
+    }
     for path in files("onetake"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "sys.exit"}:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.consent import with_consent
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.many import Limits, clone_many
 from onetake.cli.options import PACE, SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
 from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import can_ask, print_line
+from onetake.cli.streams import print_line
 from onetake.errors import OutputLost, SettingError, Status, UsageError
 from onetake.render.outcomes import until
 from onetake.render.text import safe
@@ -72,10 +73,12 @@ def command(
     steps = Steps(quiet=form != "text")
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home) as ledger:
         pipeline = _pipeline(settings, ledger, steps)
-        orders = [replace(order, consent=order.consent or _consent(settings)) for order in orders]
         if is_many:
             return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
-        cloned = pipeline.clone(orders[0], steps)
+        order = orders[0]
+        if pipeline.known(order) is None:
+            order = with_consent(order, settings)
+        cloned = pipeline.clone(order, steps)
     try:
         _show(cloned, as_json=form == "json")
     except OutputLost:
@@ -104,15 +107,6 @@ def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
 
     client = settings.client(on_retry)
     return Pipeline(settings.storage(), client, ledger, pace, needs_consent=not settings.is_local)
-
-
-def _consent(settings: Settings) -> str | None:
-    """Who agreed; asked for once where somebody can answer."""
-    consent = settings.text("consent")
-    if consent is None and not settings.is_local and can_ask():
-        consent = click.prompt("Who agreed that this voice is cloned, and when", err=True)
-        settings.remember("consent", consent)
-    return consent
 
 
 def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order], bool]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from onetake.cli.consent import with_consent
 from onetake.cli.output import print_json
 from onetake.cli.streams import can_ask, print_aside, print_line
 from onetake.errors import OutputLost, Status, UsageError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from onetake.pipeline import Pipeline
     from onetake.series import Outcome, Series
     from onetake.settings import Settings
+
+
+_WEIGHTIEST: Final = (Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE, Status.NOT_FIT)
 
 
 @dataclass(frozen=True)
@@ -62,16 +66,7 @@ def clone_many(
     from onetake.series import Series
 
     price = settings.price()
-    series = Series(
-        pipeline,
-        orders,
-        steps,
-        at_once=int(settings["calls_at_once"].value or 1),
-        most_clones=limits.most_clones(price),
-    )
-    for order in orders:
-        pipeline.require(order)
-    pipeline.storage.require_public()
+    series = Series(pipeline, orders, steps, most_clones=limits.most_clones(price))
     show = _Show(form)
     note = "what is paid for comes to its end, nothing more is begun (Ctrl-C again gives it up)"
 
@@ -83,6 +78,9 @@ def clone_many(
     try:
         for outcome in series.survey():
             show.outcome(outcome)
+        series.left = [with_consent(order, settings) for order in series.left]
+        for order in series.left:
+            pipeline.require(order)
         _ask(series, len(orders), price, agreed=limits.agreed or settings.is_local)
         with finishing(on_first) as patience, contextlib.closing(series.run()) as outcomes:
             for outcome in outcomes:
@@ -123,9 +121,10 @@ class _Show:
     @property
     def status(self) -> Status:
         """What to exit with: an unknown outcome weighs most."""
-        found = {Status.DONE, *(outcome.failure.status for outcome in self._outcomes if outcome.failure)}
-        unnoted = any(outcome.cloned and outcome.cloned.name is None for outcome in self._outcomes)
-        return Status.UNKNOWN if unnoted else max(found - {Status.BUG, Status.INTERRUPTED} or found)
+        found = {outcome.failure.status for outcome in self._outcomes if outcome.failure}
+        if any(outcome.cloned and outcome.cloned.name is None for outcome in self._outcomes):
+            found.add(Status.UNKNOWN)
+        return next((status for status in _WEIGHTIEST if status in found), Status.DONE)
 
     def outcome(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
