@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Protocol
 
 from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
 from onetake.order import Cloned, Sent
+from onetake.replacing import replacing, require_sound
+from onetake.storing import shown_to_stranger, store
 from preflight.source import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from client import ClonedVoice
+    from client import CloneClient, ClonedVoice
+    from onetake.ledger import Ledger
     from onetake.order import Observer, Order
-    from onetake.pipeline import Pipeline
+    from onetake.pace import Pace
     from onetake.preparation import Prepared, Sendable
     from uploader import Storage, Upload
 
-CONTENT_TYPES = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "wav": "audio/wav"}
+
+class Parts(Protocol):
+    """What a passage needs of those who send it on its way."""
+
+    @property
+    def storage(self) -> Storage:
+        """Where recordings go."""
+
+    @property
+    def client(self) -> CloneClient:
+        """Of the clone service."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where each step is written down."""
+
+    @property
+    def pace(self) -> Pace:
+        """Of the paid calls."""
 
 
 class Passage:
@@ -41,7 +57,7 @@ class Passage:
 
     def __init__(
         self,
-        parts: Pipeline,
+        parts: Parts,
         order: Order,
         prepared: Prepared,
         attempt: str,
@@ -232,59 +248,3 @@ class Passage:
     def _warn(self, message: str) -> None:
         self._warnings.append(message)
         self._observer.warn(message)
-
-
-def store(storage: Storage, sendable: Sendable, announce: Callable[[str], None]) -> Upload:
-    """Upload what was checked; a file that changed since is not sent.
-
-    Args:
-        storage: Where it goes.
-        sendable: What was checked.
-        announce: Called with the key before anything is sent.
-
-    Raises:
-        uploader.StorageError: The storage failed.
-    """
-    from preflight.limits import ACCEPTED
-
-    container = sendable.report.file.container
-    return storage.upload(
-        sendable.path,
-        content_type=CONTENT_TYPES[container],
-        suffix=ACCEPTED[container],
-        sha256=sendable.report.file.sha256,
-        announce=announce,
-    )
-
-
-def shown_to_stranger(storage: Storage, upload: Upload) -> tuple[str, datetime]:
-    """A presigned URL that was fetched as a stranger would, and when it expires; raises `uploader.StorageError`."""
-    link = storage.presign(upload)
-    storage.verify_link(link, upload)
-    return link.url, link.expires_at
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A temporary file, open and by name, that takes the name `path` if the block ends well and is gone if not."""
-    handle, name = tempfile.mkstemp(prefix=".onetake-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            yield file, Path(name)
-        shutil.copymode(path, name) if path.exists() else Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def require_sound(path: Path) -> None:
-    """Refuse what is no recording.
-
-    Raises:
-        client.NonsenseAnswer: It is none.
-    """
-    import preflight
-    from client import NonsenseAnswer
-
-    if not preflight.check(path).file.duration_s:
-        raise NonsenseAnswer("what came is not a recording", hint="ask for it again")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from onetake.errors import LedgerFailed, UsageError, failure_of
-from onetake.passage import replacing, require_sound
+from onetake.replacing import replacing, require_sound
 
 if TYPE_CHECKING:
     from pathlib import Path

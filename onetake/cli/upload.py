@@ -13,8 +13,8 @@ from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
 from onetake.errors import failure_of
 from onetake.ledger import Ledger
-from onetake.passage import shown_to_stranger, store
 from onetake.preparation import prepare
+from onetake.storing import shown_to_stranger, store
 
 if TYPE_CHECKING:
     from datetime import datetime
