@@ -13,15 +13,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from preflight.agreement import Comparison
     from preflight.batch import check_many
     from preflight.checking import check
     from preflight.errors import (
         BadOutput,
         BadProfile,
+        BadSpeechModel,
         BadWish,
         CannotFix,
         CannotOpen,
         CannotWrite,
+        EngineMissing,
         NotARecording,
         OutputExists,
         PreflightError,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
     from preflight.source import display_name
+    from preflight.transcribing import SpeechModel, compare_text, hear, text_findings
     from preflight.walking import recordings_in
 
 __all__ = [
@@ -42,11 +46,14 @@ __all__ = [
     "RULES",
     "BadOutput",
     "BadProfile",
+    "BadSpeechModel",
     "BadWish",
     "CannotFix",
     "CannotOpen",
     "CannotWrite",
+    "Comparison",
     "Edit",
+    "EngineMissing",
     "FileFacts",
     "Finding",
     "Fixed",
@@ -58,17 +65,21 @@ __all__ = [
     "PromptClip",
     "Report",
     "Rule",
+    "SpeechModel",
     "Wishes",
     "check",
     "check_many",
+    "compare_text",
     "cut_prompt",
     "display_name",
     "fix",
+    "hear",
     "join",
     "load_profile",
     "plan",
     "prompt_clips",
     "recordings_in",
+    "text_findings",
 ]
 
 _ROOMS = {
@@ -94,6 +105,11 @@ _ROOMS = {
     "RULES": "rules",
     "Rule": "rules",
     "display_name": "source",
+    "Comparison": "agreement",
+    "SpeechModel": "transcribing",
+    "compare_text": "transcribing",
+    "hear": "transcribing",
+    "text_findings": "transcribing",
 }
 
 

@@ -8,9 +8,12 @@
     ├── BadOutput         the output cannot have this name
     ├── BadProfile        a profile names a rule, severity or threshold that does not exist
     ├── OutputExists      the output name is taken
-    └── CannotWrite       the output could not be written (disk full, no permission, …)
+    ├── CannotWrite       the output could not be written (disk full, no permission, …)
+    ├── EngineMissing     what hears speech as text is not installed
+    └── BadSpeechModel    a folder holds no speech model, or one that the engine cannot use
 
-`check` raises none of these: it reports them as findings. `fix` raises the last four but `BadProfile`.
+`check` raises none of these: it reports them as findings. `fix` raises `CannotFix`, `BadOutput`,
+`OutputExists` and `CannotWrite`. Only those who have a text heard meet the last two.
 """
 
 from __future__ import annotations
@@ -94,3 +97,15 @@ class CannotWrite(PreflightError):
     """The output could not be written; nothing stands under its name."""
 
     kind = "cannot-write"
+
+
+class EngineMissing(PreflightError):
+    """What hears speech as text is not installed."""
+
+    kind = "engine-missing"
+
+
+class BadSpeechModel(PreflightError):
+    """A folder holds no speech model, or one that the engine cannot use."""
+
+    kind = "bad-speech-model"

@@ -202,13 +202,13 @@ def _measured(path: PathLike, examination: Examination, spans: list[Span]) -> It
     if facts is None or not spans:
         return
     with Source.open(path) as source:
-        for span, sound in _cut_out(source, facts, spans):
+        for span, sound in cut_out(source, facts, spans):
             decoded, levels = listen(_Excerpt(facts, sound))
             if decoded is not None and levels is not None and decoded.heard is not None and decoded.heard.speech:
                 yield _clip(span, decoded, _contrast_db(levels, decoded.heard.speech))
 
 
-def _cut_out(source: Source, facts: Probe, spans: list[Span]) -> Iterator[tuple[Span, Block]]:
+def cut_out(source: Source, facts: Probe, spans: list[Span]) -> Iterator[tuple[Span, Block]]:
     """The sound of each of `spans`, in one pass; the last ones of what is needed are held, no more."""
     from preflight.decode import Decoder
 

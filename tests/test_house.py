@@ -24,9 +24,10 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "boto3", "b
 SOUND = {"numpy", "av", "soundfile", "pydub", "wave"}
 LONGEST_FILE = 350
 PUBLIC = {
-    "preflight": """BadOutput BadProfile BadWish CannotFix CannotOpen CannotWrite Edit FileFacts Finding Fixed
-        Joined NotARecording OutputExists PROFILES PreflightError Profile PromptClip RULES Report Rule Wishes check
-        check_many cut_prompt display_name fix join load_profile plan prompt_clips recordings_in""",
+    "preflight": """BadOutput BadProfile BadSpeechModel BadWish CannotFix CannotOpen CannotWrite Comparison Edit
+        EngineMissing FileFacts Finding Fixed Joined NotARecording OutputExists PROFILES PreflightError Profile
+        PromptClip RULES Report Rule SpeechModel Wishes check check_many compare_text cut_prompt display_name fix hear
+        join load_profile plan prompt_clips recordings_in text_findings""",
     "uploader": """BadBucketName ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectMissing PROVIDERS Provider RoundTrip
         SettingsError Storage StorageError StorageFailed StorageSettings TlsFailed Unreachable Upload UrlNotPublic

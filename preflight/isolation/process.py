@@ -34,7 +34,7 @@ class Process:
     def __init__(self) -> None:
         with shared_memory() as memory:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-S", "-c", _START, "" if memory is None else str(memory), *_path()],
+                [sys.executable, "-P", "-s", "-S", "-c", _START, "" if memory is None else str(memory), *module_path()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -159,7 +159,7 @@ class Process:
                 pipe.close()
 
 
-def _path() -> list[str]:
+def module_path() -> list[str]:
     """Where this process finds its modules; ours among them, however they were found."""
     entries = [entry for entry in sys.path if entry]
     if "" in sys.path:

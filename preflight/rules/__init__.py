@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from preflight.rules import background, channels, form, integrity, length, level, speech
+from preflight.rules import background, channels, form, integrity, length, level, prompt_text, speech
 from preflight.rules.model import Rule, Subject, Threshold
 
 __all__ = ["RULES", "Rule", "Subject", "Threshold"]
@@ -21,6 +21,7 @@ _TABLE = (
     length.TOO_LARGE,
     length.PROMPT_TOO_LONG,
     length.PROMPT_TEXT_MISSING,
+    prompt_text.PROMPT_TEXT_DIFFERS,
     integrity.TRUNCATED,
     integrity.DAMAGED,
     integrity.HEADER_MISMATCH,

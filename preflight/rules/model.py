@@ -10,6 +10,7 @@ from preflight import limits
 from preflight.report import Finding, Role, Severity, Span
 
 if TYPE_CHECKING:
+    from preflight.agreement import Comparison
     from preflight.decoded import Decoded, Heard
     from preflight.errors import PreflightError
     from preflight.probe import Probe
@@ -30,6 +31,7 @@ class Subject:
         problem: Why it could not be opened or recognised; then `probe` is None.
         probe: What its headers say.
         decoded: What decoding found; None when only headers were read.
+        comparison: The text that goes with a prompt clip beside what was heard in it; None where nobody listened.
     """
 
     suffix: str
@@ -39,6 +41,7 @@ class Subject:
     problem: PreflightError | None = None
     probe: Probe | None = None
     decoded: Decoded | None = None
+    comparison: Comparison | None = None
 
     @property
     def duration_s(self) -> float | None:
