@@ -22,7 +22,6 @@ import numpy as np
 from preflight.agreement import Comparison, agreement
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
 from preflight.isolation.process import module_path
-from preflight.languages import language_name
 from preflight.meters.downmix import Downmix
 from preflight.meters.grid import Grid, Rows
 from preflight.meters.speech import SAMPLES_PER_FRAME
@@ -141,9 +140,10 @@ class SpeechModel:
 
     def _broken(self, what: str) -> BadSpeechModel:
         shown = display_name(self.folder)
-        return BadSpeechModel(f"the speech model in {shown!r} is broken: {what}", "download it again")
+        return BadSpeechModel(f"the speech model in {shown!r} is broken: {what}", _AGAIN)
 
 
+_AGAIN: Final = "download it again, and leave the folder the name of its model"
 _INSTALL: Final = "pip install 'onetake[transcribe]'"
 
 
@@ -188,11 +188,17 @@ def hear(path: PathLike, spans: Sequence[Span], model: SpeechModel) -> tuple[str
     with Source.open(path) as source:
         facts = probe(source)
         rate = facts.sample_rate_hz
-        sounds = {span: mixed(sound, rate) for span, sound in cut_out(source, facts, sorted(set(spans)))}
-    if set(sounds) != set(spans):
+        wanted = sorted({_inside(span) for span in spans})
+        sounds = {span: mixed(sound, rate) for span, sound in cut_out(source, facts, wanted)}
+    if set(sounds) != set(wanted):
         raise CannotOpen("it became shorter while it was read", "wait until it is no longer written to")
     heard = dict(zip(sounds, model.transcribe(list(sounds.values())), strict=True))
-    return tuple(heard[span] for span in spans)
+    return tuple(heard[_inside(span)] for span in spans)
+
+
+def _inside(span: Span) -> Span:
+    """A span without its last millisecond: rounded to one, its end can lie behind the last sample."""
+    return span[0], span[1] - 0.001
 
 
 def mixed(sound: Block, sample_rate_hz: int) -> Samples:
