@@ -59,6 +59,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
     from onetake.ledger import Ledger
     from onetake.pipeline import Pipeline
     from onetake.settings import home_path, load
+    from onetake.speech_model import with_chosen_model
 
     found = load(settings or {})
     order = Order(
@@ -71,6 +72,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
         name=name,
         again=again,
     )
+    (order,) = with_chosen_model([order], settings or {})
     with Ledger(home_path()) as ledger:
         pipeline = Pipeline(found.storage(), found.client(), ledger, found.pace(), needs_consent=not found.is_local)
         return pipeline.clone(order, observer or Notes())

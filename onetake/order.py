@@ -18,6 +18,7 @@ from preflight.source import display_name
 
 if TYPE_CHECKING:
     from client import CloneOptions
+    from preflight import SpeechModel
     from preflight.source import PathLike
 
 
@@ -33,6 +34,7 @@ class Order:
         consent: Who agreed that the voice is cloned, and when.
         name: What the voice is to be called; by default like the recording.
         again: Clone it also where that was, or may have been, done and paid for before.
+        speech_model: Hears the prompt clip, to compare its text; None where nobody asked for that.
         demo: Where the trial recording goes.
         keep_upload: Leave the uploads in the storage.
         profile: How the rules judge the recordings.
@@ -48,6 +50,7 @@ class Order:
     consent: str | None = None
     name: str | None = None
     again: bool = False
+    speech_model: SpeechModel | None = None
 
     @property
     def has_prompt(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onetake.comparison import compare_prompt
 from onetake.errors import TakeRefused
 from preflight.profile import DEFAULT, Profile
 
@@ -42,10 +43,12 @@ class Prepared:
     Attributes:
         take: The recording.
         prompt: The prompt clip, if there is one.
+        comparison: Its text beside what was heard in it, where that was asked for.
     """
 
     take: Sendable
     prompt: Sendable | None = None
+    comparison: dict[str, Any] | None = None
 
 
 def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]
         "request": CloneClient("dry-run").clone_body(audio_url, order.options, prompt_url),
         "take": take.report,
         "changes": take.changes,
+        **({"comparison": prepared.comparison} if prepared.comparison else {}),
     }
 
 
@@ -74,10 +78,11 @@ def prepare_order(order: Order, folder: Path, observer: Observer, *, one_of_many
     if not order.has_prompt:
         return Prepared(take)
     if order.prompt is None:
-        return Prepared(take, _cut_prompt(order, folder, observer))
-    text = order.options.prompt_text
-    prompt = prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
-    return Prepared(take, prompt)
+        prompt = _cut_prompt(order, folder, observer)
+    else:
+        text = order.options.prompt_text
+        prompt = prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
+    return Prepared(take, prompt, compare_prompt(order, prompt.path, prompt.report, observer))
 
 
 def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:

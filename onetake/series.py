@@ -37,7 +37,7 @@ _LOOK_S: Final = 0.25
 _HOPELESS: Final = {
     *("key-refused", "balance-too-low", "not-permitted", "ledger-failed", "no-room"),
     *("bad-setting", "credentials-missing", "credentials-expired", "wrong-key", "wrong-secret", "no-such-bucket"),
-    *("wrong-region", "clock-skewed", "url-not-public", "tls-failed"),
+    *("wrong-region", "clock-skewed", "url-not-public", "tls-failed", "bad-speech-model", "engine-missing"),
 }
 """Kinds of errors that every further recording would meet as well."""
 _REFUSED_BY_SERVICE: Final = {"audio-refused", "text-refused", "request-refused", "invalid-argument"}

@@ -58,6 +58,7 @@ SETTINGS: Final = (
     Setting("calls_at_once", ("ONETAKE_CALLS_AT_ONCE",), "paid calls under way at a time", 4, whole=True),
     Setting("calls_per_minute", ("ONETAKE_CALLS_PER_MINUTE",), "paid calls in a minute; 0 for no limit", whole=True),
     Setting("price", ("ONETAKE_PRICE",), "what a clone costs, to estimate"),
+    Setting("speech_model", ("ONETAKE_SPEECH_MODEL",), "folder or language; hears prompt clips"),
     Setting("aws_profile", ("ONETAKE_AWS_PROFILE",), "profile of the AWS configuration files"),
     Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "storage key", secret=True),
     Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),

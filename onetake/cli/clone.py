@@ -13,12 +13,22 @@ from onetake.cli import exit_with
 from onetake.cli.consent import with_consent
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.many import Limits, clone_many
-from onetake.cli.options import PACE, SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
+from onetake.cli.options import (
+    PACE,
+    SERVICE,
+    SPEECH_MODEL,
+    STORAGE,
+    json_option,
+    sandbox_option,
+    services,
+    setting_options,
+)
 from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
 from onetake.errors import OutputLost, SettingError, Status, UsageError
 from onetake.render.outcomes import until
 from onetake.render.text import safe
+from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +59,7 @@ if TYPE_CHECKING:
 @click.option("--keep-upload", is_flag=True, help="Leave the recording in the storage.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @judging_options()
-@setting_options("consent", "price")
+@setting_options(SPEECH_MODEL, "consent", "price")
 @setting_options(*STORAGE, *SERVICE, *PACE, hidden=True)
 @sandbox_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl", "csv"]), help="How to answer.")
@@ -66,6 +76,7 @@ def command(
     form = form or ("json" if as_json else "text")
     limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
     orders, is_many = _orders(files, flags)
+    orders = with_chosen_model(orders, flags)
     if not is_many and form in {"jsonl", "csv"}:
         is_many = True
     if dry_run:

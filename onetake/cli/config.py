@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from onetake.cli.options import PACE, SERVICE, STORAGE, json_option, setting_options
+from onetake.cli.options import PACE, SERVICE, SPEECH_MODEL, STORAGE, json_option, setting_options
 from onetake.cli.output import print_json
 from onetake.cli.streams import print_line
 from onetake.render.text import safe
@@ -12,7 +12,7 @@ from onetake.settings import SETTINGS, Value, config_path, home_path, load
 
 
 @click.command("config", epilog="Example: ONETAKE_BUCKET=takes onetake config")
-@setting_options(*STORAGE, *SERVICE, *PACE, "consent", "price")
+@setting_options(*STORAGE, *SERVICE, *PACE, SPEECH_MODEL, "consent", "price")
 @json_option
 def command(*, as_json: bool, **flags: str) -> None:
     """Show every setting, its value and where it comes from; secrets are masked."""

@@ -32,8 +32,9 @@ def setting_options(*names: str, hidden: bool = False) -> Callable[[Decorated], 
         for setting in reversed(SETTINGS):
             if setting.name in names and not setting.secret:
                 flag = f"--{setting.name.replace('_', '-')}"
+                metavar = "MODEL" if setting.name == SPEECH_MODEL else None
                 what = f"{setting.what[0].upper()}{setting.what[1:]}."
-                function = click.option(flag, setting.name, help=what, hidden=hidden)(function)
+                function = click.option(flag, setting.name, metavar=metavar, help=what, hidden=hidden)(function)
         return function
 
     return decorate
@@ -42,6 +43,7 @@ def setting_options(*names: str, hidden: bool = False) -> Callable[[Decorated], 
 STORAGE = ("provider", "bucket", "s3_endpoint", "region", "prefix", "addressing", "url_expires_s", "aws_profile")
 SERVICE = ("base_url",)
 PACE = ("calls_at_once", "calls_per_minute")
+SPEECH_MODEL = "speech_model"
 
 
 @contextlib.contextmanager

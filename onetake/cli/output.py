@@ -40,12 +40,12 @@ def _encodable(value: Any) -> Any:
 @contextlib.contextmanager
 def named_problems(file: str) -> Iterator[None]:
     """Put the name of the file before what is wrong with it."""
-    from preflight import BadProfile, PreflightError, display_name
+    from preflight import BadProfile, BadSpeechModel, EngineMissing, PreflightError, display_name
 
     try:
         yield
-    except BadProfile:
-        raise
+    except (BadProfile, BadSpeechModel, EngineMissing):
+        raise  # nothing is wrong with the file
     except PreflightError as error:
         error.message = f"{display_name(file)}: {error.message}"
         raise

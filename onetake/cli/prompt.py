@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onetake.cli import exit_with
 from onetake.cli.judging import judging_options, profile_from
-from onetake.cli.options import json_option
-from onetake.cli.output import named_problems, print_json, print_written
+from onetake.cli.options import SPEECH_MODEL, json_option, setting_options
+from onetake.cli.output import Steps, named_problems, print_json, print_written
 from onetake.cli.streams import print_aside, print_line
-from onetake.errors import UsageError
+from onetake.errors import Status, UsageError
+from onetake.render.text import safe
+from onetake.settings import load
+from onetake.speech_model import chosen_model
 from preflight.wording import clock
 
 if TYPE_CHECKING:
-    from preflight import PromptClip
+    from preflight import Fixed, Profile, PromptClip, SpeechModel
 
 
 @click.command("prompt", epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav")
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @judging_options()
+@setting_options(SPEECH_MODEL)
 @json_option
 def command(
     file: str,
@@ -39,7 +44,7 @@ def command(
 ) -> Any:
     """Find the best stretches of a recording for a prompt clip: one clean sentence of less than 8 seconds.
 
-    Listen to one, write down what is said in it, and have it written with --pick.
+    Listen to one, write down what is said in it, and have it written with --pick. A speech model proposes the words.
     """
     import preflight
 
@@ -48,27 +53,53 @@ def command(
     if pick is not None and text is None:
         raise UsageError("a prompt clip needs the text that is spoken in it", 'add --text "…"')
     profile = profile_from(flags)
+    model = chosen_model(load(flags))
     if pick is None or out is None or text is None:
         with named_problems(file):
             clips = preflight.prompt_clips(file, count=count, profile=profile)
-        _show(file, clips, as_json=as_json)
-        return
+            spans = [(clip.start_s, clip.end_s) for clip in clips]
+            heard = preflight.hear(file, spans, model) if model else None
+        _show(file, clips, heard, as_json=as_json)
+        return exit_with(Status.DONE)
     from client import CloneOptions
 
     CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
     with named_problems(file):
         clip, fixed = preflight.cut_prompt(file, out, number=pick, prompt_text=text, force=force, profile=profile)
+    comparison, is_fit = _compared(fixed, text, model, profile)
     if as_json:
-        print_json({"schema_version": 1, "clip": clip, "fixed": fixed})
+        print_json({"schema_version": 1, "clip": clip, "fixed": fixed, **comparison})
     else:
         print_written(fixed)
+    return exit_with(Status.DONE if is_fit else Status.NOT_FIT)
 
 
-def _show(file: str, clips: tuple[PromptClip, ...], *, as_json: bool) -> None:
+def _compared(fixed: Fixed, text: str, model: SpeechModel | None, profile: Profile) -> tuple[dict[str, Any], bool]:
+    """What JSON says of the text beside the clip, and whether it is fit; where they differ, that is said at once."""
+    if model is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
+        return {}, True
+    from onetake.comparison import comparison_fields
+    from preflight import compare_text, display_name, text_findings
+
+    comparison = compare_text(fixed.path, text, model)
+    findings = text_findings(comparison, profile)
+    for finding in findings:
+        if finding.severity != "info":
+            Steps(quiet=True).warn(f"{display_name(fixed.path)}: {finding.message}")
+    is_fit = all(finding.severity != "error" for finding in findings)
+    return {"comparison": comparison_fields(comparison, findings)}, is_fit
+
+
+def _show(file: str, clips: tuple[PromptClip, ...], heard: tuple[str, ...] | None, *, as_json: bool) -> None:
+    import msgspec
+
     from preflight import display_name
 
     if as_json:
-        print_json({"schema_version": 1, "path": display_name(file), "clips": clips})
+        shown: Any = clips
+        if heard is not None:
+            shown = [{**msgspec.to_builtins(clip), "heard": words} for clip, words in zip(clips, heard, strict=True)]
+        print_json({"schema_version": 1, "path": display_name(file), "clips": shown})
         return
     for number, clip in enumerate(clips, 1):
         flaw = f", {clip.clipped_percent:.2g} % clipped" if clip.clipped_percent else ""
@@ -76,4 +107,6 @@ def _show(file: str, clips: tuple[PromptClip, ...], *, as_json: bool) -> None:
             f"{number:2}  {clock(clip.start_s)} to {clock(clip.end_s)}  {clip.seconds:.1f} s  "
             f"SNR {clip.snr_db:.0f} dB, {clip.loudness_lufs:.1f} LUFS{flaw}"
         )
+        if heard is not None:
+            print_line(f"    {safe(heard[number - 1]) or '(nothing was understood)'}")
     print_aside('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')

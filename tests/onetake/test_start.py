@@ -35,10 +35,27 @@ def imported_by(*arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     ("arguments", "spared"),
     [
-        (("--version",), {"numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub", "msgspec"}),
+        (
+            ("--version",),
+            {
+                "moonshine_voice",
+                "rapidfuzz",
+                "numpy",
+                "av",
+                "boto3",
+                "botocore",
+                "requests",
+                "soundfile",
+                "pydub",
+                "msgspec",
+            },
+        ),
         (("--help",), {"numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub"}),
-        (("config",), {"numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub"}),
-        (("check", GOOD), {"av", "boto3", "botocore", "requests", "pydub"}),
+        (
+            ("config",),
+            {"moonshine_voice", "rapidfuzz", "numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub"},
+        ),
+        (("check", GOOD), {"moonshine_voice", "rapidfuzz", "av", "boto3", "botocore", "requests", "pydub"}),
         (("check", "--quick", GOOD), {"av", "boto3", "botocore", "requests", "pydub"}),
         (("fix", GOOD, "-o", "out.wav"), {"boto3", "botocore", "requests"}),
     ],
