@@ -14,6 +14,7 @@ import pytest
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from onetake.settings import SETTINGS
+from tests.speech_models import fill_cache
 from uploader import PROVIDERS
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +39,10 @@ def newcomer(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     work.mkdir()
     home.mkdir()
     (work / "fixtures").symlink_to(ROOT / "fixtures")
-    return work, {"PATH": f"{BIN}{os.pathsep}{os.defpath}", "HOME": str(home)}
+    cache = tmp_path / "cache"
+    fill_cache(cache)  # as if the speech model had been downloaded before
+    path = f"{BIN}{os.pathsep}{os.defpath}"
+    return work, {"PATH": path, "HOME": str(home), "MOONSHINE_VOICE_CACHE": str(cache)}
 
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
