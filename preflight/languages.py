@@ -12,6 +12,7 @@ _NAMES: Final = {
     "fr": "French",
     "ja": "Japanese",
     "ko": "Korean",
+    "tl": "Tagalog",
     "uk": "Ukrainian",
     "vi": "Vietnamese",
     "zh": "Chinese",

@@ -1,8 +1,8 @@
 """Hear speech as text, with a model in a local folder, and hold a prompt clip's text against it.
 
 Needs the extra `transcribe`: the engine is Moonshine (https://github.com/moonshine-ai/moonshine), which is given a
-process of its own. Its English models are under the MIT licence, those of other languages under the Moonshine
-Community License, which is for non-commercial use.
+process of its own. Its English models are under the MIT licence. By its 0.1.5, those of other languages that are not
+streaming are under the Moonshine Community License, which is for non-commercial use; by 0.0.69, all other languages.
 """
 
 from __future__ import annotations
@@ -41,11 +41,13 @@ _NAME: Final = re.compile(r"(tiny|base|small|medium)(-streaming)?-([a-z]{2,3})")
 _SIZES: Final = {"tiny", "base", "tiny-streaming", "base-streaming", "small-streaming", "medium-streaming"}
 _FILES: Final = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _STREAMING_FILES: Final = (
-    *("adapter.ort", "cross_kv.ort", "decoder_kv.ort", "encoder.ort", "frontend.ort"),
+    *("adapter.ort", "cross_kv.ort", "decoder_kv.ort", "encoder.ort"),
     *("streaming_config.json", "tokenizer.bin"),
 )
-_FORM_OF_DOWNLOADS: Final = "quantized"
-"""The hub's name for a folder inside of that with the model's name."""
+_FRONTENDS: Final = (("frontend.ort",), ("frontend.model.ort", "frontend.weights.ort"))
+"""Of streaming models: one file for the engine up to 0.0.69, two in what 0.1 fetches."""
+_FORM_OF_DOWNLOADS: Final = re.compile(r"quantized(_[0-9_]+)?")
+"""The hub's name for a folder inside of that with the model's name; since the engine's 0.1 with a date."""
 _LONGEST_S: Final = 60.0
 """Of a sound; what is said in a minute is no prompt clip."""
 _PATIENCE_S: Final = 60.0
@@ -79,16 +81,23 @@ class SpeechModel:
         if not self.folder.is_dir():
             raise BadSpeechModel(f"there is no folder {shown!r} with a speech model", _expected())
         found = model_named(self.folder.name)
-        if found is None and self.folder.name == _FORM_OF_DOWNLOADS:
+        if found is None and _FORM_OF_DOWNLOADS.fullmatch(self.folder.name):
             found = model_named(self.folder.parent.name)
         if found is None:
             raise BadSpeechModel(f"the folder {shown!r} is not called like a speech model", _expected())
         self.size, self.language = found
         self.name = f"{self.size}-{self.language}"
-        files = _STREAMING_FILES if self.size.endswith("streaming") else _FILES
+        files = self._files()
         missing = [name for name in files if not (self.folder / name).is_file()]
         if missing:
             raise BadSpeechModel(f"the speech model in {shown!r} lacks {missing[0]}", f"it has {', '.join(files)}")
+
+    def _files(self) -> tuple[str, ...]:
+        """What it consists of; a streaming model has one form or the other of its front end."""
+        if not self.size.endswith("streaming"):
+            return _FILES
+        begun = (form for form in _FRONTENDS if (self.folder / form[0]).is_file())
+        return (*_STREAMING_FILES, *next(begun, _FRONTENDS[-1]))
 
     def transcribe(self, sounds: Sequence[Samples]) -> tuple[str, ...]:
         """What is said in each of `sounds`.
