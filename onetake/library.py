@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onetake.order import Cloned, Order
-from onetake.preparation import Notes
+from onetake.cloning.order import Cloned, Order
+from onetake.cloning.preparation import Notes
 
 if TYPE_CHECKING:
     from client import CloneOptions
-    from onetake.order import Observer
+    from onetake.cloning.order import Observer
     from preflight.source import PathLike
 
 
@@ -56,8 +56,8 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
         client.ServiceError: The service refused or failed.
     """
     from client import CloneOptions
+    from onetake.cloning.pipeline import Pipeline
     from onetake.ledger import Ledger
-    from onetake.pipeline import Pipeline
     from onetake.settings import home_path, load
     from onetake.speech_model import with_chosen_model
 

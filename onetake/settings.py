@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from client import CloneClient, ServiceError
-    from onetake.pace import Pace
+    from onetake.cloning.pace import Pace
     from uploader import Storage
 
 
@@ -135,7 +135,7 @@ class Settings:
         Raises:
             SettingError: A number cannot be one of calls.
         """
-        from onetake.pace import Pace
+        from onetake.cloning.pace import Pace
 
         at_once, per_minute = self._values["calls_at_once"], self._values["calls_per_minute"]
         usual = 0 if self.is_local else _CALLS_PER_MINUTE

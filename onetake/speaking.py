@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from client import CloneClient, SpeechRequest
+    from onetake.cloning.order import Observer
     from onetake.ledger import Ledger, VoiceRecord
-    from onetake.order import Observer
 
 KEEPING_MODEL: Final = "speech-2.8-turbo"
 KEEPING_TEXT: Final = "Hi."

@@ -16,7 +16,7 @@ from preflight.source import display_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onetake.order import Order
+    from onetake.cloning.order import Order
     from onetake.settings import Settings
     from preflight import SpeechModel
 

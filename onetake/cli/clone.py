@@ -33,9 +33,9 @@ from onetake.speech_model import with_chosen_model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onetake.cloning.order import Cloned, Order
+    from onetake.cloning.pipeline import Pipeline
     from onetake.ledger import Ledger
-    from onetake.order import Cloned, Order
-    from onetake.pipeline import Pipeline
     from onetake.settings import Settings
 
 
@@ -107,7 +107,7 @@ def _opened(home: Path) -> Ledger:
 
 
 def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
-    from onetake.pipeline import Pipeline
+    from onetake.cloning.pipeline import Pipeline
 
     pace = settings.pace()
 
@@ -122,8 +122,8 @@ def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
 
 def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order], bool]:
     """The orders that the command line names, and whether they are many."""
-    from onetake.manifest import is_manifest, orders_in
-    from onetake.order import check_order
+    from onetake.cloning.manifest import is_manifest, orders_in
+    from onetake.cloning.order import check_order
     from onetake.takes import takes_in
 
     usual = _usual_order(flags)
@@ -141,7 +141,7 @@ def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order],
 
 
 def _plain(takes: Iterator[str], usual: Order) -> Iterator[Order]:
-    from onetake.order import check_order, demo_in
+    from onetake.cloning.order import check_order, demo_in
 
     for take in takes:
         order = replace(usual, take=take)
@@ -153,7 +153,7 @@ def _plain(takes: Iterator[str], usual: Order) -> Iterator[Order]:
 
 def _usual_order(flags: dict[str, Any]) -> Order:
     from client import CloneOptions
-    from onetake.order import Order
+    from onetake.cloning.order import Order
 
     options = CloneOptions(
         text=flags.pop("text"),
@@ -194,7 +194,7 @@ def _show(cloned: Cloned, *, as_json: bool) -> None:
 
 
 def _show_plans(orders: list[Order], flags: dict[str, Any], *, sandbox: bool, form: str, is_many: bool) -> None:
-    from onetake.preparation import plan_order
+    from onetake.cloning.preparation import plan_order
     from onetake.settings import load
 
     steps = Steps(quiet=form != "text")

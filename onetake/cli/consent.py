@@ -10,7 +10,7 @@ import click
 from onetake.cli.streams import can_ask
 
 if TYPE_CHECKING:
-    from onetake.order import Order
+    from onetake.cloning.order import Order
     from onetake.settings import Settings
 
 

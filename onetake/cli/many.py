@@ -19,9 +19,9 @@ from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from onetake.cli.output import Steps
-    from onetake.order import Order
-    from onetake.pipeline import Pipeline
-    from onetake.series import Outcome, Series
+    from onetake.cloning.order import Order
+    from onetake.cloning.pipeline import Pipeline
+    from onetake.cloning.series import Outcome, Series
     from onetake.settings import Settings
 
 
@@ -63,7 +63,7 @@ def clone_many(
     pipeline: Pipeline, orders: list[Order], settings: Settings, limits: Limits, steps: Steps, form: str
 ) -> Status:
     """Clone what is not known yet, show each result as it comes, and return the status to exit with."""
-    from onetake.series import Series
+    from onetake.cloning.series import Series
 
     price = settings.price()
     series = Series(pipeline, orders, steps, most_clones=limits.most_clones(price))

@@ -78,7 +78,7 @@ def _compared(fixed: Fixed, text: str, model: SpeechModel | None, profile: Profi
     """What JSON says of the text beside the clip, and whether it is fit; where they differ, that is said at once."""
     if model is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
         return {}, True
-    from onetake.comparison import comparison_fields
+    from onetake.cloning.comparison import comparison_fields
     from preflight import compare_text, display_name, text_findings
 
     comparison = compare_text(fixed.path, text, model)

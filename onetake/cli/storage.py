@@ -26,7 +26,7 @@ def command() -> None:
 @json_option
 def clean(*, as_json: bool, **flags: Any) -> Any:
     """Delete the uploads that the ledger says were left behind, and nothing else."""
-    from onetake.cleaning import clean_storage
+    from onetake.cloning.cleaning import clean_storage
 
     steps = Steps(quiet=as_json)
     with opened_ledger() as ledger:

@@ -11,15 +11,15 @@ import click
 from onetake.cli.options import STORAGE, json_option, sandbox_option, services, setting_options
 from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
+from onetake.cloning.preparation import prepare
+from onetake.cloning.storing import shown_to_stranger, store
 from onetake.errors import failure_of
 from onetake.ledger import Ledger
-from onetake.preparation import prepare
-from onetake.storing import shown_to_stranger, store
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from onetake.preparation import Sendable
+    from onetake.cloning.preparation import Sendable
     from uploader import Storage, Upload
 
 

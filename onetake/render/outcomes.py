@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from onetake.series import Outcome
+    from onetake.cloning.series import Outcome
 
 COLUMNS: Final = ("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint")
 _COLOURS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}

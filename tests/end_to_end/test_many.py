@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from onetake.cli.output import Steps
+from onetake.cloning.order import Order
+from onetake.cloning.pace import Pace
+from onetake.cloning.pipeline import Pipeline
+from onetake.cloning.series import Series
 from onetake.ledger import Ledger
-from onetake.order import Order
-from onetake.pace import Pace
-from onetake.pipeline import Pipeline
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.series import Series
 from onetake.settings import load
 from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say

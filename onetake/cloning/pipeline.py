@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.cleaning import clean_storage
+from onetake.cloning.cleaning import clean_storage
+from onetake.cloning.identity import as_path, digest, subject_of
+from onetake.cloning.order import Cloned, check_order
+from onetake.cloning.pace import Pace
+from onetake.cloning.passage import Passage
+from onetake.cloning.preparation import prepare_order
 from onetake.errors import ConsentMissing, NotSettled, UnderWayElsewhere
-from onetake.identity import as_path, digest, subject_of
 from onetake.ledger import Claimed, Known, Unsettled
-from onetake.order import Cloned, check_order
-from onetake.pace import Pace
-from onetake.passage import Passage
-from onetake.preparation import prepare_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from client import CloneClient
+    from onetake.cloning.order import Observer, Order
+    from onetake.cloning.preparation import Prepared
     from onetake.ledger import Attempt, Ledger, VoiceRecord
-    from onetake.order import Observer, Order
-    from onetake.preparation import Prepared
     from uploader import Storage
 
 _LOOK_S: Final = 0.5

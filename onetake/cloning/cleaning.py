@@ -9,8 +9,8 @@ import msgspec
 from onetake.errors import failure_of
 
 if TYPE_CHECKING:
+    from onetake.cloning.order import Observer
     from onetake.ledger import Ledger, LeftUpload
-    from onetake.order import Observer
     from uploader import Storage
 
 

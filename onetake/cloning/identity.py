@@ -16,7 +16,7 @@ from onetake.ledger.attempts import Subject
 from preflight.source import display_name
 
 if TYPE_CHECKING:
-    from onetake.order import Order
+    from onetake.cloning.order import Order
     from preflight.source import PathLike
 
 _SHAPING = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")

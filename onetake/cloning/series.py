@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 
-from onetake.cleaning import clean_storage
+from onetake.cloning.cleaning import clean_storage
+from onetake.cloning.preparation import Notes, Prepared, prepare_apart
 from onetake.errors import Failure, NotSettled, Status, UnderWayElsewhere, failure_of
-from onetake.preparation import Notes, Prepared, prepare_apart
 from preflight.batch import usable_cores
 from preflight.isolation.lending import Crew, Dismissed
 from preflight.source import display_name
@@ -24,8 +24,8 @@ from preflight.source import display_name
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from onetake.order import Cloned, Observer, Order
-    from onetake.pipeline import Pipeline
+    from onetake.cloning.order import Cloned, Observer, Order
+    from onetake.cloning.pipeline import Pipeline
 
 Ending = Literal["cloned", "known", "refused", "failed", "unknown", "not-started"]
 

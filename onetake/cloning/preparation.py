@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onetake.comparison import compare_prompt
+from onetake.cloning.comparison import compare_prompt
 from onetake.errors import TakeRefused
 from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
-    from onetake.order import Observer, Order
+    from onetake.cloning.order import Observer, Order
     from preflight import FileFacts, Report
     from preflight.checking import Examination
     from preflight.repair.fixing import Fixed

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from onetake.preparation import Sendable
+    from onetake.cloning.preparation import Sendable
     from uploader import Storage, Upload
 
 CONTENT_TYPES: Final = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "wav": "audio/wav"}

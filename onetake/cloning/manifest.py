@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from onetake.cloning.order import check_order
 from onetake.errors import OnetakeError, UsageError
-from onetake.order import check_order
 from preflight.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onetake.order import Order
+    from onetake.cloning.order import Order
 
 ENDINGS: Final = (".csv", ".jsonl")
 _LARGEST_BYTES: Final = 50_000_000

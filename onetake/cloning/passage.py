@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from onetake.cloning.order import Cloned, Sent
+from onetake.cloning.storing import shown_to_stranger, store
 from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
-from onetake.order import Cloned, Sent
 from onetake.replacing import replacing, require_sound
-from onetake.storing import shown_to_stranger, store
 from preflight.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from client import CloneClient, ClonedVoice
+    from onetake.cloning.order import Observer, Order
+    from onetake.cloning.pace import Pace
+    from onetake.cloning.preparation import Prepared, Sendable
     from onetake.ledger import Ledger
-    from onetake.order import Observer, Order
-    from onetake.pace import Pace
-    from onetake.preparation import Prepared, Sendable
     from uploader import Storage, Upload
 
 

@@ -9,7 +9,7 @@ import msgspec
 from onetake.errors import TakeRefused
 
 if TYPE_CHECKING:
-    from onetake.order import Observer, Order
+    from onetake.cloning.order import Observer, Order
     from preflight import Comparison, Finding
     from preflight.report import Report
     from preflight.source import PathLike
@@ -34,8 +34,9 @@ def compare_prompt(order: Order, path: PathLike, report: Report, observer: Obser
     text = order.options.prompt_text
     if order.speech_model is None or text is None or order.profile.severity("prompt-text-differs") == "off":
         return None
-    from preflight import compare_text, text_findings
+    from preflight import compare_text, display_name, text_findings
 
+    name = display_name(order.take if order.prompt is None else order.prompt)  # not that of a temporary copy
     comparison = compare_text(path, text, order.speech_model)
     findings = text_findings(comparison, order.profile, limit=order.options.accuracy)
     told = comparison.heard or "nothing"
@@ -44,9 +45,9 @@ def compare_prompt(order: Order, path: PathLike, report: Report, observer: Obser
     for finding in findings:
         if finding.severity == "error":
             hint = "correct --prompt-text, or choose another clip"
-            raise TakeRefused(f"{report.path}: {finding.message}", hint, report)
+            raise TakeRefused(f"{name}: {finding.message}", hint, report)
         if finding.severity == "warning":
-            observer.warn(f"{report.path}: {finding.message}")
+            observer.warn(f"{name}: {finding.message}")
     return comparison_fields(comparison, findings)
 
 
