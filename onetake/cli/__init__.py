@@ -82,7 +82,7 @@ def root() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return its exit status.
 
-    Every exception ends here: it becomes one message, on standard error or, where a machine reads, as the one JSON
+    Every exception ends here: it becomes one message, on standard error and, where a machine reads, as the one
     document on standard output.
     """
     from onetake.interrupts import end_like_ctrl_c
@@ -96,7 +96,7 @@ def run(arguments: Sequence[str]) -> int:
     except (SystemExit, NobodyReads):  # click, too, ends so when nobody reads
         return _silenced(Status.DONE)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place for all of them
-        return _report(_failure(error), _json_form(arguments))
+        return _report(_failure(error), _machine_form(arguments))
 
 
 def _prepare_streams() -> None:
@@ -133,35 +133,46 @@ def _failure(error: BaseException) -> Failure:
     return failure_of(error)
 
 
-def _json_form(arguments: Sequence[str]) -> str | None:
-    """Which JSON standard output was to be, found without parsing: the parsing may be what failed."""
+def _machine_form(arguments: Sequence[str]) -> str | None:
+    """For which machine standard output was to be, found without parsing: the parsing may be what failed."""
     words = [*takewhile(lambda word: word != "--", arguments), ""]
     for word, following in pairwise(words):
         if word == "--json":
             return "json"
         option, _, form = word.partition("=")
-        if option == "--format" and (form or following) in {"json", "jsonl"}:
+        if option == "--format" and (form or following) in {"json", "jsonl", "junit", "github"}:
             return form or following
     return None
 
 
-def _report(failure: Failure, json_form: str | None) -> int:
-    from onetake.cli.output import print_json
+def _report(failure: Failure, machine_form: str | None) -> int:
     from onetake.render.text import safe
 
-    if json_form:
-        document = {"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}}
-        try:
-            print_json(document, in_one_line=json_form == "jsonl")
-        except OutputLost:
-            divert(sys.stdout)
     try:
+        if machine_form:
+            _tell_machine(failure, machine_form)
         flush()
     except OutputLost:
         divert(sys.stdout)
     hint = f"\n  {safe(failure.hint)}" if failure.hint else ""
     print_aside(f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}{hint}")
     return int(failure.status)
+
+
+def _tell_machine(failure: Failure, form: str) -> None:
+    if form == "junit":
+        from onetake.render.junit import junit_failure
+
+        print_line(junit_failure(failure))
+    elif form == "github":
+        from onetake.render.github import failure_line
+
+        print_line(failure_line(failure))
+    else:
+        from onetake.cli.output import print_json
+
+        document = {"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}}
+        print_json(document, in_one_line=form == "jsonl")
 
 
 def exit_with(status: Status) -> Any:

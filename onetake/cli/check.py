@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from preflight import Profile, Report
 
+FORMS: Final = ("text", "json", "jsonl", "junit", "github")
+
 
 @click.command("check", epilog="Example: onetake check takes/ --profile strict --format json")
 @click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may then be wrong.")
 @judging_options(selecting=True)
-@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", help="How to answer.")
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", metavar="FORM", help=f"{', '.join(FORMS)}.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")
 @click.option("--exit-zero", is_flag=True, help="Status 0 even if a recording is not fit.")
 @click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Recordings at a time; by default one a core.")
@@ -55,7 +57,7 @@ def command(
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     profile = profile_from(flags)
     reports = []
-    is_quiet = form == "json" or not sys.stdout.isatty()
+    is_quiet = form in {"json", "junit"} or not sys.stdout.isatty()
     with contextlib.closing(_reports(list(takes_in(files)), profile, jobs, quick=quick, is_quiet=is_quiet)) as found:
         for report in found:
             reports.append(report)
@@ -65,11 +67,8 @@ def command(
 
         reports.append(check(prompt, role="prompt", prompt_text=prompt_text, quick=quick, profile=profile))
         _show(reports[-1], form)
-    if form == "json":
-        from preflight.report import SCHEMA_VERSION
-
-        print_json({"schema_version": SCHEMA_VERSION, "takes": reports})
     bad = {"error", "warning"} if fail_on == "warning" else {"error"}
+    _conclude(reports, form, bad)
     is_fit = all(finding.severity not in bad for report in reports for finding in report.findings)
     return exit_with(Status.DONE if is_fit or exit_zero else Status.NOT_FIT)
 
@@ -80,6 +79,27 @@ def _show(report: Report, form: str) -> None:
     elif form == "text":
         for line in report_lines(report):
             print_line(line)
+    elif form == "github":
+        from onetake.render.github import annotation_lines
+
+        for line in annotation_lines(report):
+            print_line(line)
+
+
+def _conclude(reports: list[Report], form: str, bad: set[str]) -> None:
+    """Print what says something of all of them."""
+    if form == "json":
+        from preflight.report import SCHEMA_VERSION
+
+        print_json({"schema_version": SCHEMA_VERSION, "takes": reports})
+    elif form == "junit":
+        from onetake.render.junit import junit_document
+
+        print_line(junit_document(reports, bad))
+    elif form == "github":
+        from onetake.render.github import summary_line
+
+        print_line(summary_line(reports))
 
 
 def _reports(

@@ -1,0 +1,58 @@
+"""Annotations: what GitHub shows beside a run, by commands that it reads from the log of a step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from onetake.render.text import safe
+from preflight.wording import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onetake.errors import Failure
+    from preflight import Finding, Report
+
+_COMMANDS: Final = {"error": "error", "warning": "warning", "info": "notice"}
+_SHOWN_SPANS: Final = 3
+_IN_MESSAGES: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_IN_PROPERTIES: Final = {**_IN_MESSAGES, ":": "%3A", ",": "%2C"}
+"""What a command says instead of characters that would end it, or one of its properties."""
+
+
+def annotation_lines(report: Report) -> Iterator[str]:
+    """A command for each finding; none for a take of which there is nothing to say."""
+    for finding in report.findings:
+        message = f"{report.path}: {finding.message}{_times(finding)}"
+        yield _command(_COMMANDS[finding.severity], message, file=report.path, title=finding.rule)
+
+
+def summary_line(reports: Sequence[Report]) -> str:
+    """How many takes have which verdict."""
+    counts = Counter(report.verdict for report in reports)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("ready", "fixable", "rejected") if counts[verdict])
+    return _command("notice", told or "nothing was checked", title="onetake check")
+
+
+def failure_line(failure: Failure) -> str:
+    """Why nothing could be checked."""
+    hint = f" ({failure.hint})" if failure.hint else ""
+    return _command("error", f"{failure.message}{hint}", title=f"onetake: {failure.kind}")
+
+
+def _times(finding: Finding) -> str:
+    if not finding.spans:
+        return ""
+    shown = [f"{clock(start)}-{clock(end)}" for start, end in finding.spans[:_SHOWN_SPANS]]
+    more = len(finding.spans) - len(shown)
+    return f" [{', '.join(shown)}{f' and {more} more' if more else ''}]"
+
+
+def _command(name: str, message: str, **properties: str) -> str:
+    told = ",".join(f"{key}={_escaped(value, _IN_PROPERTIES)}" for key, value in properties.items() if value)
+    return f"::{name} {told}::{_escaped(message, _IN_MESSAGES)}"
+
+
+def _escaped(text: str, replacements: dict[str, str]) -> str:
+    return "".join(replacements.get(char) or safe(char) for char in text)
