@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo test lint schema bench soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/onetake check fixtures/good.m4a
@@ -18,6 +18,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+schema: $(VENV)/installed
+	$(BIN)/python -c "import sys; from onetake.render.schema import generated; sys.stdout.buffer.write(generated())" \
+		> $(VENV)/check.schema.json && mv $(VENV)/check.schema.json onetake/render/check.schema.json
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/run.py

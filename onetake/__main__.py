@@ -40,7 +40,7 @@ def _version_told() -> bool:
 def _prepare_to_measure() -> None:
     """Let what a check needs start beside what the command line needs: together they take a third of a short check."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other, and start later
-    if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h"} & set(sys.argv):
+    if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h", "--schema"} & set(sys.argv):
         from preflight.isolation.apart import is_possible
         from preflight.isolation.lending import prepare
 

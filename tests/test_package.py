@@ -46,7 +46,7 @@ def test_its_contents_are_the_four_packages_and_nothing_else(wheel: Path) -> Non
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert names - {name for name in names if name.startswith(f"{about}/")} == sources
-    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+    assert {*(f"{package}/py.typed" for package in PACKAGES), "onetake/render/check.schema.json"} <= names
     assert {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")} == {
         name for name in names if name.startswith(f"{about}/")
     }

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from preflight import Profile, Report
 
 FORMS: Final = ("text", "json", "jsonl", "junit", "github")
+_SCHEMA_HELP: Final = "Print the JSON Schema of --format json."
+
+
+def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from onetake.render.schema import published
+
+        print_line(published().rstrip())
+        ctx.exit()
 
 
 @click.command("check", epilog="Example: onetake check takes/ --profile strict --format json")
@@ -32,9 +41,10 @@ FORMS: Final = ("text", "json", "jsonl", "junit", "github")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may then be wrong.")
 @judging_options(selecting=True)
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", metavar="FORM", help=f"{', '.join(FORMS)}.")
+@click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_tell_schema, help=_SCHEMA_HELP)
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")
 @click.option("--exit-zero", is_flag=True, help="Status 0 even if a recording is not fit.")
-@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Recordings at a time; by default one a core.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Recordings at a time (one a core).")
 def command(
     files: tuple[str, ...],
     prompt: str | None,
