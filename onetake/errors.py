@@ -9,6 +9,7 @@
     │   └── VoiceNotWritten   a voice that was paid for could not be written down
     ├── NotSettled        whether the recording was cloned before is not known
     ├── UnderWayElsewhere the recording is being cloned at this moment
+    ├── InputFailed       standard input cannot be read or stored
     └── OutputLost        standard output cannot be written
         └── NobodyReads   it was closed by whoever read it, which is no failure
 
@@ -132,6 +133,12 @@ class UnderWayElsewhere(OnetakeError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.path, self.attempt))
+
+
+class InputFailed(OnetakeError):
+    """Standard input cannot be read or stored, or holds too much."""
+
+    kind = "input-failed"
 
 
 class OutputLost(OnetakeError):

@@ -1,12 +1,71 @@
-"""Which recordings a command line names."""
+"""Which recordings a command line names: files, folders, lists of names, and standard input."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
+
+from onetake.errors import InputFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from preflight import Report
+
+PIPE: Final = "-"
+_PIPED_NAME: Final = "<stdin>"
+_LONGEST_LIST_BYTES: Final = 100_000_000
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What is to be checked.
+
+    Attributes:
+        paths: In the order in which they were named.
+        piped: The one of them where the recording from standard input is stored.
+    """
+
+    paths: list[str]
+    piped: str | None = None
+
+    def called(self, report: Report) -> Report:
+        """A report under the name by which its take is known to the user."""
+        if report.path != self.piped:
+            return report
+        from msgspec.structs import replace
+
+        return replace(report, path=_PIPED_NAME)
+
+
+@contextlib.contextmanager
+def gathered(files: Sequence[str], list_of_files: str | None = None) -> Iterator[Takes]:
+    """The recordings that are named, with that of standard input stored as long as it is needed.
+
+    Args:
+        files: Files, folders, and ``-`` for standard input.
+        list_of_files: A file with more names, as `names_listed` understands it; ``-`` is standard input.
+
+    Raises:
+        UsageError: Standard input is asked for twice, or the list cannot be read.
+        InputFailed: Standard input cannot be read or stored.
+    """
+    if files.count(PIPE) + (list_of_files == PIPE) > 1:
+        raise UsageError("standard input can be read only once", "name a file instead of one -")
+    listed = [] if list_of_files is None else names_listed(list_of_files)
+    if PIPE not in files:
+        yield Takes(list(takes_in([*files, *listed])))
+        return
+    from onetake.piped import stored
+
+    with stored(_standard_input()) as piped:
+        place = files.index(PIPE)
+        paths = [*takes_in(files[:place]), piped, *takes_in([*files[place + 1 :], *listed])]
+        yield Takes(paths, piped)
 
 
 def takes_in(files: Iterable[str]) -> Iterator[str]:
@@ -21,3 +80,38 @@ def takes_in(files: Iterable[str]) -> Iterator[str]:
                 yield recording
         if not found:
             yield file
+
+
+def names_listed(file: str) -> list[str]:
+    """The names in a list: one a line, or with a NUL after each, as ``find -print0`` writes them.
+
+    Args:
+        file: The list; ``-`` is standard input.
+
+    Raises:
+        UsageError: It cannot be read, is far too long, or names nothing.
+    """
+    from preflight import display_name
+
+    shown = "the list on standard input" if file == PIPE else display_name(file)
+    try:
+        with contextlib.nullcontext(_standard_input()) if file == PIPE else Path(file).open("rb") as stream:
+            content = stream.read(_LONGEST_LIST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UsageError(f"{shown} cannot be read: {reason}", "--files-from needs a list of names") from error
+    if len(content) > _LONGEST_LIST_BYTES:
+        raise UsageError(f"{shown} is too long for a list of names", "split it, or name the folder")
+    if b"\0" in content:
+        names = content.split(b"\0")
+    else:
+        names = [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    if not any(names):
+        raise UsageError(f"{shown} names no recording", "write one name a line")
+    return [os.fsdecode(name) for name in names if name]
+
+
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None:
+        raise InputFailed("standard input is closed", "send a recording or a list of names into it")
+    return sys.stdin.buffer

@@ -15,7 +15,7 @@ from onetake.cli.progress import counted, timed
 from onetake.cli.streams import print_line
 from onetake.errors import Status, UsageError
 from onetake.render.text import report_lines
-from onetake.takes import takes_in
+from onetake.takes import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,6 +36,7 @@ def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> 
 
 @click.command("check", epilog="Example: onetake check takes/ --profile strict --format json")
 @click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
+@click.option("--files-from", type=click.Path(), metavar="LIST", help="Read names from a file, or - for stdin.")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="Check a prompt clip too.")
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may then be wrong.")
@@ -59,17 +60,21 @@ def command(
 ) -> Any:
     """Tell what recordings are, how they sound, and whether the clone service would take them.
 
-    Of a folder all recordings in it are checked.
+    Of a folder all recordings in it are checked; - is one on standard input.
     """
-    if not files and prompt is None:
+    files_from = flags.pop("files_from")
+    if not files and files_from is None and prompt is None:
         raise UsageError("no recording is named", "give one or more files")
     if prompt is None and prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     profile = profile_from(flags)
     reports = []
     is_quiet = form in {"json", "junit"} or not sys.stdout.isatty()
-    with contextlib.closing(_reports(list(takes_in(files)), profile, jobs, quick=quick, is_quiet=is_quiet)) as found:
-        for report in found:
+    with (
+        gathered(files, files_from) as takes,
+        contextlib.closing(_reports(takes.paths, profile, jobs, quick=quick, is_quiet=is_quiet)) as found,
+    ):
+        for report in map(takes.called, found):
             reports.append(report)
             _show(report, form)
     if prompt is not None:
