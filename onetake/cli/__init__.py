@@ -19,6 +19,8 @@ from onetake.errors import Failure, NobodyReads, OutputLost, Status, UsageError,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 _COMMANDS = {
     "check": "tell whether recordings are fit to be sent",
     "fix": "write a version of a recording that is fit",
@@ -34,6 +36,7 @@ _COMMANDS = {
     "config": "show every setting and where it comes from",
     "rule": "explain a rule",
     "sandbox": "run storage and a stand-in service to rehearse with",
+    "completion": "teach a shell to complete what you type",
 }
 
 
@@ -56,9 +59,16 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise UsageError(f"there is no command {args[0]!r}", f"the commands are {', '.join(_COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # without their modules: whoever presses Tab waits
+        commands = [CompletionItem(name, help=told) for name, told in _COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -129,7 +139,7 @@ def _failure(error: BaseException) -> Failure:
         hint = ""
         if isinstance(error, click.UsageError) and error.ctx is not None:
             hint = f"see {error.ctx.command_path} --help"
-        return Failure("usage", error.format_message().rstrip("."), hint, Status.USAGE)
+        return Failure("usage", error.format_message().replace("\n\t", " ").rstrip("."), hint, Status.USAGE)
     return failure_of(error)
 
 

@@ -8,8 +8,14 @@ from onetake.cli.streams import print_line
 from onetake.errors import UsageError
 
 
+def _rules(_ctx: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    from preflight import RULES
+
+    return [name for name in RULES if name.startswith(begun)]
+
+
 @click.command("rule", epilog="Example: onetake rule too-short")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_rules)
 def command(name: str | None) -> None:
     """Explain a rule: what it finds, why, by which source, and how to mend it. Without NAME, list all."""
     from preflight import RULES

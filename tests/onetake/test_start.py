@@ -16,7 +16,7 @@ from tests.onetake.conftest import Say
 from tests.onetake.services import FIXTURES, onetake
 
 GOOD = str(FIXTURES / "good.wav")
-COMMANDS = ("check", "fix", "upload", "clone", "doctor", "config", "rule", "sandbox")
+COMMANDS = ("check", "fix", "upload", "clone", "doctor", "config", "rule", "sandbox", "completion")
 IMPORTED = """
 import sys
 from onetake.cli import run

@@ -1,0 +1,26 @@
+"""`onetake completion`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from onetake.cli.streams import print_line
+
+_SHELLS: Final = ("bash", "zsh", "fish")
+
+
+@click.command("completion", epilog="Example: onetake completion bash >> ~/.bashrc")
+@click.argument("shell", type=click.Choice(_SHELLS))
+def command(shell: str) -> None:
+    """Print what teaches a shell to complete commands, options and file names.
+
+    Put it where the shell reads it: ~/.bashrc, ~/.zshrc, or ~/.config/fish/completions/onetake.fish.
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101 - click has all three
+    root = click.get_current_context().find_root().command
+    print_line(kind(root, {}, "onetake", "_ONETAKE_COMPLETE").source().strip())
