@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,20 @@ def test_each_line_is_a_document(say: Say) -> None:
     ran = say("check", "--format", "jsonl")
     assert json.loads(ran.out)["error"]["kind"] == "usage"
     assert len(ran.out.splitlines()) == 1
+
+
+def test_lines_come_as_takes_finish(home: Path) -> None:
+    """The first take of a folder is told while those after it are still being checked."""
+    Path("takes").mkdir()
+    for number in range(30):
+        shutil.copy(GOOD, f"takes/{number:02}.wav")
+    command = [sys.executable, "-m", "onetake", "check", "takes", "--format", "jsonl", "--jobs", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        first = running.stdout.readline()
+        assert running.poll() is None
+        lines = [first, *running.stdout]
+    assert [json.loads(line)["path"] for line in lines] == [f"takes/{number:02}.wav" for number in range(30)]
 
 
 def test_a_file_named_like_an_option_asks_for_no_json(say: Say) -> None:
