@@ -56,6 +56,8 @@ def imported_by(*arguments: str) -> set[str]:
             {"moonshine_voice", "rapidfuzz", "numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub"},
         ),
         (("check", GOOD), {"moonshine_voice", "rapidfuzz", "av", "boto3", "botocore", "requests", "pydub"}),
+        (("check", "--schema"), {"numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub"}),
+        (("completion", "zsh"), {"numpy", "av", "boto3", "botocore", "requests", "soundfile", "pydub", "msgspec"}),
         (("check", "--quick", GOOD), {"av", "boto3", "botocore", "requests", "pydub"}),
         (("fix", GOOD, "-o", "out.wav"), {"boto3", "botocore", "requests"}),
     ],

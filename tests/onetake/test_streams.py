@@ -14,6 +14,9 @@ from tests.onetake.conftest import Say
 from tests.onetake.services import FIXTURES, Services, onetake, paid_calls
 
 GOOD, SHORT = str(FIXTURES / "good.wav"), str(FIXTURES / "too-short.wav")
+SPEAKING = [f"check {GOOD}", *(f"check --format {form} {GOOD}" for form in ("json", "jsonl", "junit", "github"))]
+SPEAKING += ["check --schema", "completion bash"]
+FAILING = ["nope --json", "check --format junit", "check --format github"]
 full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 
 
@@ -112,13 +115,13 @@ def piped(command: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [f"check {GOOD}", f"check --format json {GOOD}", "--help", "check --help"])
+@pytest.mark.parametrize("arguments", [*SPEAKING, "--help", "check --help"])
 def test_nobody_reads(home: Path, arguments: str) -> None:
     assert piped(f"onetake {arguments} | head -0") == (0, "")
 
 
 @full_disk
-@pytest.mark.parametrize("arguments", [f"check {GOOD}", f"check --format json {GOOD}", "--version", "nope --json"])
+@pytest.mark.parametrize("arguments", [*SPEAKING, "--version", *FAILING])
 def test_standard_output_is_full(home: Path, arguments: str) -> None:
     status, err = piped(f"onetake {arguments} > /dev/full")
     assert status == 2
