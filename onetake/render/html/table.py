@@ -35,8 +35,8 @@ def table(entries: Sequence[Entry], names: Sequence[str]) -> str:
     heads = [
         _head("Take"),
         _head("Verdict"),
-        _head("Length"),
-        *(_head(f"{title} <small>{unit}</small>", "wide") for title, _, unit in _MEASURED),
+        _head("Length", "aside"),
+        *(_head(f"{title} <small>{unit}</small>", "aside") for title, _, unit in _MEASURED),
         _head("Findings"),
     ]
     rows = "".join(
@@ -64,14 +64,20 @@ def _head(title: str, kind: str = "") -> str:
 def _row(entry: Entry, name: str, place: int) -> str:
     report = entry.report
     cells = [
-        f'<th scope="row" data-key="{escaped(name)}"><a href="#take-{place}">{isolated(name)}</a></th>',
+        f'<th scope="row" data-key="{escaped(name)}">{_link(name, place)}</th>',
         f'<td data-key="{_VERDICTS.index(report.verdict)}"><span class="verdict {report.verdict}">{report.verdict}'
         "</span></td>",
-        _cell(report.file.duration_s, clock),
-        *(_cell(report.measurements.get(key), number, "wide") for _, key, _ in _MEASURED),
+        _cell(report.file.duration_s, clock, "aside"),
+        *(_cell(report.measurements.get(key), "{:.1f}".format, "aside") for _, key, _ in _MEASURED),
         f'<td data-key="{_weight(entry)}">{_rules(entry)}</td>',
     ]
     return f'<tr data-take="take-{place}" data-verdict="{report.verdict}">{"".join(cells)}</tr>\n'
+
+
+def _link(name: str, place: int) -> str:
+    folder, slash, own = name.rpartition("/")
+    where = f"<small>{isolated(folder + slash)}</small> " if slash else ""
+    return f'{where}<a href="#take-{place}">{isolated(own)}</a>'
 
 
 def _cell(value: float | None, form: Callable[[float], str], kind: str = "") -> str:

@@ -47,7 +47,7 @@ def _findings(findings: tuple[Finding, ...], *, can_play: bool) -> str:
 def _finding(finding: Finding, *, can_play: bool) -> str:
     told = (
         f'<span class="severity {finding.severity}">{finding.severity}</span> '
-        f'<b class="rule">{escaped(finding.rule)}</b> {escaped(finding.message)}'
+        f'<b class="rule">{escaped(finding.rule)}:</b> {escaped(finding.message)}'
     )
     can_mend = ' <span class="mend">onetake fix can mend it</span>' if finding.fix else ""
     if not finding.spans or not can_play:
@@ -93,7 +93,7 @@ def _pictures(entry: Entry, name: str, target_db: tuple[float, float]) -> str:
         whole = report.measurements.get("integrated_loudness_lufs")
         tracks = (pictures.momentary, pictures.short_term)
         drawn = drawing.loudness(tracks, target_db, whole, seconds, name)
-        figures.append(_figure(_about_loudness(whole, target_db), drawn + _scale("0", "-60 LUFS")))
+        figures.append(_figure(_about_loudness(whole, target_db), drawn + _scale("0 LUFS", "-60 LUFS")))
     ticks = "".join(f"<span>{clock(seconds * tick / _TICKS)}</span>" for tick in range(_TICKS + 1))
     return (
         f'<div class="pictures">{"".join(figures)}<div class="head" hidden></div></div><div class="ticks">{ticks}</div>'
