@@ -58,7 +58,7 @@ def test_command(command: str, newcomer: tuple[Path, dict[str, str]]) -> None:
         expected = 1  # among all fixtures some are bad on purpose
     assert done.returncode == expected, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stdout
+    assert done.stdout or (newcomer[0] / "report.html").is_file()
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

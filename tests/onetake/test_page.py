@@ -195,7 +195,7 @@ def test_the_page_comes_whole_or_not_at_all(home: Path) -> None:
     REPORT.write_text("the one before")
     script = "import sys; from onetake.__main__ import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", script, "check", GOOD, "--format", "html", "-o", str(REPORT)],
+        [sys.executable, "-B", "-c", script, "check", GOOD, "--format", "html", "-o", str(REPORT)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
         capture_output=True,
         text=True,

@@ -94,7 +94,7 @@
   if (body) {
     const form = document.querySelector(".filter");
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", filter);
+    for (const kind of ["input", "change"]) form.addEventListener(kind, filter);
     filter();
   }
   let folded = [];
