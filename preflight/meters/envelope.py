@@ -47,5 +47,5 @@ class EnvelopeMeter:
 
 
 def _as_bytes(samples: NDArray[np.float32]) -> bytes:
-    """As int16 in little-endian; what is beyond full scale stands at it, and what is no number at zero."""
-    return np.rint(np.clip(np.nan_to_num(samples), -1, 1) * _FULL_SCALE).astype("<i2").tobytes()
+    """As int16 in little-endian; what is beyond full scale stands at it."""
+    return np.rint(np.clip(samples, -1, 1) * _FULL_SCALE).astype("<i2").tobytes()

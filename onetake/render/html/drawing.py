@@ -22,8 +22,9 @@ _CHANNEL: Final = 200
 _LOUDEST_LUFS: Final = 0
 _QUIETEST_LUFS: Final = -60
 _TENTHS: Final = 10
+_ABOVE_WAVE: Final = 24
 _MOST_MARKS: Final = 200
-_LEAST_MARK: Final = 3.0
+_LEAST_MARK: Final = 2.0
 
 
 def waveform(wave: Waveform, findings: Sequence[Finding], seconds: float, name: str) -> str:
@@ -35,7 +36,8 @@ def waveform(wave: Waveform, findings: Sequence[Finding], seconds: float, name: 
         for place, (low, high) in enumerate(zip(wave.lows, wave.highs, strict=True))
     )
     label = f"Waveform of {name}, findings marked"
-    return _picture("waveform", height, label, shapes + "".join(_marks(findings, seconds, height)))
+    marks = "".join(_marks(findings, seconds, height))  # behind the wave, and above it where nothing hides them
+    return _picture("waveform", height, label, marks + shapes, above=_ABOVE_WAVE)
 
 
 def speech(spans: Sequence[Span], seconds: float, name: str) -> str:
@@ -73,8 +75,8 @@ def loudness(
     return _picture("loudness", height, f"Loudness of {name} over time", "".join(parts))
 
 
-def _picture(kind: str, height: int, label: str, content: str) -> str:
-    box = f'viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none"'
+def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0) -> str:
+    box = f'viewBox="0 {-above} {WIDTH} {height + above}" preserveAspectRatio="none"'
     return f'<svg class="{kind}" {box} role="img" aria-label="{escaped(label)}">{content}</svg>'
 
 
@@ -106,10 +108,10 @@ def _height(sample: int) -> int:
 
 
 def _marks(findings: Sequence[Finding], seconds: float, height: int) -> Iterator[str]:
-    """What was found, the gravest on top."""
+    """What was found, the gravest in front."""
     for finding in reversed(findings):
         for span in _apart(finding.spans, _LEAST_MARK * seconds / WIDTH)[:_MOST_MARKS]:
-            place = f'{_across(span, seconds, _LEAST_MARK)} height="{height}"'
+            place = f'{_across(span, seconds, _LEAST_MARK)} y="{-_ABOVE_WAVE}" height="{height + _ABOVE_WAVE}"'
             yield f'<rect class="mark {finding.severity}" data-at="{number(span[0], 3)}" {place}/>'
 
 

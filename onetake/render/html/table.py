@@ -68,7 +68,7 @@ def _row(entry: Entry, name: str, place: int) -> str:
         f'<td data-key="{_VERDICTS.index(report.verdict)}"><span class="verdict {report.verdict}">{report.verdict}'
         "</span></td>",
         _cell(report.file.duration_s, clock, "aside"),
-        *(_cell(report.measurements.get(key), "{:.1f}".format, "aside") for _, key, _ in _MEASURED),
+        *(_cell(report.measurements.get(key), _to_a_tenth, "aside") for _, key, _ in _MEASURED),
         f'<td data-key="{_weight(entry)}">{_rules(entry)}</td>',
     ]
     return f'<tr data-take="take-{place}" data-verdict="{report.verdict}">{"".join(cells)}</tr>\n'
@@ -83,6 +83,10 @@ def _link(name: str, place: int) -> str:
 def _cell(value: float | None, form: Callable[[float], str], kind: str = "") -> str:
     key, text = ("", "-") if value is None else (number(value, 3), form(value))
     return f'<td class="number {kind}" data-key="{key}">{text}</td>'
+
+
+def _to_a_tenth(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}"  # + 0.0: never "-0.0"
 
 
 def _weight(entry: Entry) -> int:
