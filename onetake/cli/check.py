@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="Check a prompt clip too.")
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
-@click.option("--quick", is_flag=True, help="Read headers only; durations may then be wrong.")
+@click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
 @judging_options(selecting=True)
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "jsonl", "html"]), default="text", help="How to answer."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl", "html"]),
+    default="text",
+    metavar="FORM",
+    help="text, json, jsonl or html.",
 )
 @click.option("-o", "--out", type=click.Path(), metavar="FILE", help="The page that --format html writes.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")

@@ -49,7 +49,7 @@ def test_a_wave_is_one_closed_line_that_stays_in_its_channel(columns: int) -> No
 
 
 def test_marks_that_nobody_could_tell_apart_are_one_and_none_lies_outside() -> None:
-    spans = tuple((start / 100, start / 100 + 0.001) for start in range(100, 300)) + ((299.9, 320.0),)
+    spans = (*((start / 100, start / 100 + 0.001) for start in range(100, 300)), (299.9, 320.0))
     finding = Finding(rule="clipped", severity="warning", message="", spans=spans)
     svg = drawing.waveform(Waveform(0.01, (), ()), (finding,), 300.0, "take")
     marks = re.findall(r'data-at="(.*?)" x="(.*?)" width="(.*?)"', svg)
