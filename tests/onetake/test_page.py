@@ -47,6 +47,9 @@ def test_one_take(say: Say, home: Path) -> None:
     assert audio["preload"] == "none"
     assert not page.all("table") or "takes" not in page.all("table")[0].get("id", "")
     assert require_self_contained(REPORT) == []
+    (policy,) = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
     assert "0:11.5" in content
     assert "integrated_loudness_lufs" in content
 

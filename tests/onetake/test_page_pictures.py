@@ -17,7 +17,7 @@ from preflight.report import Finding
 
 def test_a_png_shows_each_level_brighter_than_those_below() -> None:
     levels = bytes(range(256)) * 3 + bytes(256)
-    with av.open(io.BytesIO(png(levels, 256)), format="png_pipe") as container:
+    with av.open(io.BytesIO(png(levels, 256)), "r", format="png_pipe") as container:
         frame = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
     assert frame.shape == (4, 256, 3)
     luminance = frame @ np.array([0.2126, 0.7152, 0.0722])
