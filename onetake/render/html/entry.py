@@ -41,4 +41,4 @@ def short_names(entries: Sequence[Entry]) -> list[str]:
         shared = os.path.commonpath({Path(name).parent for name in names}) if names else ""
     except ValueError:  # some are absolute, some not
         return names
-    return [os.path.relpath(name, shared) if shared else name for name in names]
+    return [os.path.relpath(name, shared) if shared.strip(os.sep) else name for name in names]
