@@ -48,4 +48,6 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --group dev
+	@! command -v npm > /dev/null || npm install --silent --no-save --prefix $(VENV)/node axe-core@4 > /dev/null \
+		|| echo "axe-core could not be had: the page's accessibility is not tested"
 	@touch $@

@@ -5,21 +5,39 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from preflight.checking import examine
 from preflight.isolation.lending import Crew
 from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
+    from preflight.pictures import Pictures
     from preflight.report import Report
     from preflight.source import PathLike
 
+T = TypeVar("T")
+
 _AHEAD: Final = 4
 """Recordings under way or done for each worker: one that takes long does not let the others run far ahead."""
+
+
+@dataclass(frozen=True)
+class Illustrated:
+    """A report, and what can be drawn of the recording; it can be pickled.
+
+    Attributes:
+        report: What `check` returns.
+        pictures: What can be drawn; None where there was no sound, or only headers were read.
+    """
+
+    report: Report
+    pictures: Pictures | None
 
 
 def check_many(
@@ -43,15 +61,33 @@ def check_many(
         The reports in the order of `paths`, each as soon as it and those before it are done. Closing the generator
         ends what is under way.
     """
+    yield from _each(partial(check_whole, quick=quick, profile=profile), paths, workers, executor)
+
+
+def illustrate_many(
+    paths: Iterable[PathLike],
+    *,
+    quick: bool = False,
+    profile: Profile = DEFAULT,
+    workers: int | None = None,
+    executor: Executor | None = None,
+) -> Generator[Illustrated, None, None]:
+    """Like `check_many`, with what can be drawn, which is kept in the same pass over the sound."""
+    yield from _each(partial(illustrate, quick=quick, profile=profile), paths, workers, executor)
+
+
+def _each(
+    work: Callable[[PathLike], T], paths: Iterable[PathLike], workers: int | None, executor: Executor | None
+) -> Iterator[T]:
     count = workers or usable_cores()
     if executor is not None:
-        yield from _in_order(executor, paths, count, quick=quick, profile=profile)
+        yield from _in_order(executor, work, paths, count)
         return
     # a thread each is enough: the work is done by the process that each of them waits for
     crew = Crew()
     pool = ThreadPoolExecutor(count, thread_name_prefix="preflight-check", initializer=crew.join)
     try:
-        yield from _in_order(pool, paths, count, quick=quick, profile=profile)
+        yield from _in_order(pool, work, paths, count)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         crew.dismiss()
@@ -64,13 +100,11 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _in_order(
-    pool: Executor, paths: Iterable[PathLike], workers: int, *, quick: bool, profile: Profile
-) -> Iterator[Report]:
-    waiting: deque[Future[Report]] = deque()
+def _in_order(pool: Executor, work: Callable[[PathLike], T], paths: Iterable[PathLike], workers: int) -> Iterator[T]:
+    waiting: deque[Future[T]] = deque()
     try:
         for path in paths:
-            waiting.append(pool.submit(check_whole, path, quick=quick, profile=profile))
+            waiting.append(pool.submit(work, path))
             if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -83,3 +117,9 @@ def _in_order(
 def check_whole(path: PathLike, *, quick: bool, profile: Profile) -> Report:
     """Like `check`, on one core: the other process measures, too."""
     return examine(path, quick=quick, whole=True, profile=profile).report
+
+
+def illustrate(path: PathLike, *, quick: bool, profile: Profile) -> Illustrated:
+    """Like `check_whole`, with what can be drawn."""
+    examination = examine(path, quick=quick, whole=True, pictures=True, profile=profile)
+    return Illustrated(examination.report, examination.pictures)

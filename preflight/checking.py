@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from preflight.measuring import Progress
     from preflight.meters.levels import LevelMeter
     from preflight.passing import Pass
+    from preflight.pictures import Pictures
     from preflight.probe import Probe
 
 T = TypeVar("T")
@@ -41,6 +42,11 @@ class Examination:
     subject: Subject
     levels: LevelMeter | None
     profile: Profile
+
+    @property
+    def pictures(self) -> Pictures | None:
+        """What can be drawn; None where nobody asked for it, and where there was no sound."""
+        return self.subject.decoded.pictures if self.subject.decoded else None
 
 
 def check(
@@ -74,7 +80,7 @@ def check(
     return examination.report
 
 
-def examine(
+def examine(  # noqa: PLR0913 - each is a question of its own
     path: PathLike,
     *,
     role: Role = "recording",
@@ -82,6 +88,7 @@ def examine(
     quick: bool = False,
     whole: bool = False,
     to_its_end: bool = False,
+    pictures: bool = False,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Examination:
@@ -94,6 +101,7 @@ def examine(
         quick: As in `check`.
         whole: Have the other process measure, too. It takes longer for one file, and less for many at a time.
         to_its_end: Have all of a recording heard that is too long, to choose what to keep of it.
+        pictures: Keep what can be drawn, too: see `preflight.pictures`.
         profile: As in `check`.
         on_progress: As in `check`; not called when `whole` or `quick`.
     """
@@ -104,7 +112,7 @@ def examine(
         return _examination(name, Subject("", 0, role, prompt_text, problem), None, None, profile, quick=quick)
     with source:
         listen_s = None if to_its_end else _listening_time(role, profile)
-        seen = _headers(source) if quick else _sound(source, listen_s, on_progress, whole=whole)
+        seen = _headers(source) if quick else _sound(_Task(source, listen_s, on_progress, whole, pictures))
         subject = Subject(source.suffix, source.size, role, prompt_text, seen.problem, seen.probe, seen.decoded)
         return _examination(source.name, subject, seen.levels, seen.sha256, profile, quick=quick)
 
@@ -159,30 +167,39 @@ def _retried(attempt: Callable[[bool], T]) -> T:
     return attempt(True)
 
 
-def _sound(source: Source, listen_s: float | None, on_progress: Progress | None, *, whole: bool) -> _Seen:
-    sha256 = None
+@dataclass(frozen=True)
+class _Task:
+    source: Source
+    listen_s: float | None
+    on_progress: Progress | None
+    whole: bool
+    pictures: bool
+
+
+def _sound(task: _Task) -> _Seen:
+    source, sha256 = task.source, None
     try:
         sha256 = source.sha256()
         if not source.size:
             raise NotARecording("the file is empty")
-        seen = _retried(lambda fresh: _heard(source, listen_s, on_progress, whole=whole, fresh=fresh))
+        seen = _retried(lambda fresh: _heard(task, fresh=fresh))
         source.require_unchanged()
     except (CannotOpen, NotARecording) as error:
         return _Seen(problem=_explained(error, source), sha256=sha256)
     return replace(seen, sha256=sha256)
 
 
-def _heard(source: Source, listen_s: float | None, on_progress: Progress | None, *, whole: bool, fresh: bool) -> _Seen:
+def _heard(task: _Task, *, fresh: bool) -> _Seen:
     from preflight.isolation.apart import is_possible, measured_apart
 
-    if whole and is_possible():
-        facts, decoded = measured_apart(source, listen_s, fresh=fresh)
+    if task.whole and is_possible():
+        facts, decoded = measured_apart(task.source, task.listen_s, fresh=fresh, pictures=task.pictures)
         return _Seen(None, facts, decoded)
-    with _pass(source, fresh=fresh) as sound:
+    with _pass(task.source, fresh=fresh) as sound:
         from preflight.measuring import listen  # imported while the other process starts and decodes
 
         facts = sound.probe
-        return _Seen(None, facts, *listen(sound, listen_s, on_progress))
+        return _Seen(None, facts, *listen(sound, task.listen_s, task.on_progress, pictures=task.pictures))
 
 
 @contextlib.contextmanager

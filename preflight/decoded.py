@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from preflight.pictures import Pictures
 from preflight.report import Span
 
 
@@ -71,11 +72,13 @@ class Decoded:
         ending: How decoding went.
         levels: ``rms_dbfs`` and ``sample_peak_dbfs`` of all of it.
         heard: What the other meters found; None where they heard nothing.
+        pictures: What can be drawn; None where nobody asked for it.
     """
 
     ending: Ending
     levels: dict[str, float]
     heard: Heard | None = None
+    pictures: Pictures | None = None
 
     @property
     def duration_s(self) -> float:

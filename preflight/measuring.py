@@ -10,6 +10,7 @@ from preflight.decoded import Decoded
 from preflight.meters.bridge import Bridge
 from preflight.meters.grid import Grid, Rows
 from preflight.meters.levels import LevelMeter
+from preflight.meters.sketch import Sketch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ _COARSE_CODECS: Final = frozenset({"pcm_u8", "pcm_alaw", "pcm_mulaw"})
 
 
 def listen(
-    sound: Pass, listen_s: float | None = None, on_progress: Progress | None = None
+    sound: Pass, listen_s: float | None = None, on_progress: Progress | None = None, *, pictures: bool = False
 ) -> tuple[Decoded | None, LevelMeter | None]:
     """Decode all of it, and give it to the meters.
 
@@ -33,6 +34,7 @@ def listen(
         sound: The recording.
         listen_s: Seconds after which only length, level and damage are followed; None for all.
         on_progress: Called after each block with the seconds heard, and the recording's by its headers.
+        pictures: Keep what can be drawn, too.
 
     Returns:
         What was found, and the level over time; None and None where headers describe no sound that can exist.
@@ -51,12 +53,16 @@ def listen(
         grid = Grid.at(facts.sample_rate_hz, 1 if is_folded else facts.channels)
         levels, rows = LevelMeter(grid), Rows(grid)
         bridge = None if is_folded else Bridge(grid, sound.ear, coarse=facts.codec in _COARSE_CODECS)
+        sketch = Sketch(grid) if pictures else None
 
         def take(chunks: Iterator[Chunk]) -> None:
             for chunk in chunks:
                 levels.add(chunk)
-                if bridge is not None and (listen_s is None or bridge.seconds < listen_s):
+                heard = bridge is not None and (listen_s is None or bridge.seconds < listen_s)
+                if bridge is not None and heard:
                     bridge.add(chunk)
+                if sketch is not None:
+                    sketch.add(chunk, heard=heard)
 
         for block in sound.blocks():
             heard = levels.fold(block) if is_folded else block
@@ -64,4 +70,5 @@ def listen(
             if on_progress is not None:
                 on_progress(levels.seconds, facts.estimated_duration_s)
         take(rows.end())
-        return Decoded(sound.ending, levels.measurements(), bridge.heard(levels) if bridge else None), levels
+        drawn = sketch.pictures(bridge.loudness if bridge else None) if sketch else None
+        return Decoded(sound.ending, levels.measurements(), bridge.heard(levels) if bridge else None, drawn), levels

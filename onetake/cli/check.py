@@ -12,17 +12,19 @@ from onetake.cli import exit_with
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.output import print_json
 from onetake.cli.progress import counted, timed
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_aside, print_line
 from onetake.errors import Status, UsageError
-from onetake.render.text import report_lines
+from onetake.render.text import report_lines, safe
 from onetake.takes import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from onetake.checked_page import CheckedPage
+    from onetake.takes import Takes
     from preflight import Profile, Report
 
-FORMS: Final = ("text", "json", "jsonl", "junit", "github")
+FORMS: Final = ("text", "json", "jsonl", "junit", "github", "html")
 _SCHEMA_HELP: Final = "Print the JSON Schema of --format json."
 
 
@@ -36,13 +38,14 @@ def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> 
 
 @click.command("check", epilog="Example: onetake check takes/ --profile strict --format json")
 @click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
-@click.option("--files-from", type=click.Path(), metavar="LIST", help="Read names from a file, or - for stdin.")
+@click.option("--files-from", type=click.Path(), metavar="LIST", help="A file with names; - is stdin.")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="Check a prompt clip too.")
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
-@click.option("--quick", is_flag=True, help="Read headers only; durations may then be wrong.")
+@click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
 @judging_options(selecting=True)
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", metavar="FORM", help=f"{', '.join(FORMS)}.")
 @click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_tell_schema, help=_SCHEMA_HELP)
+@click.option("-o", "--out", type=click.Path(), metavar="FILE", help="Where --format html goes.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")
 @click.option("--exit-zero", is_flag=True, help="Status 0 even if a recording is not fit.")
 @click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Recordings at a time (one a core).")
@@ -58,34 +61,49 @@ def command(
     exit_zero: bool,
     **flags: Any,
 ) -> Any:
-    """Tell what recordings are, how they sound, and whether the clone service would take them.
-
-    Of a folder all recordings in it are checked; - is one on standard input.
-    """
+    """Tell what recordings are, how they sound, and whether the clone service would take them. FILE can be - for
+    standard input; of a folder all recordings are checked.
+    """  # noqa: D205 - as one paragraph the help fits a screen
     files_from = flags.pop("files_from")
     if not files and files_from is None and prompt is None:
         raise UsageError("no recording is named", "give one or more files")
     if prompt is None and prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     profile = profile_from(flags)
+    page = _page(form, flags.pop("out"), profile)
     reports = []
-    is_quiet = form in {"json", "junit"} or not sys.stdout.isatty()
+    is_quiet = form in {"json", "junit", "html"} or not sys.stdout.isatty()
     with (
         gathered(files, files_from) as takes,
-        contextlib.closing(_reports(takes.paths, profile, jobs, quick=quick, is_quiet=is_quiet)) as found,
+        contextlib.closing(_reports(takes, profile, jobs, page, quick=quick, is_quiet=is_quiet)) as found,
     ):
         for report in map(takes.called, found):
             reports.append(report)
             _show(report, form)
-    if prompt is not None:
+    if prompt is not None and page is not None:
+        reports.append(page.check_prompt(prompt, prompt_text, quick=quick))
+    elif prompt is not None:
         from preflight import check
 
         reports.append(check(prompt, role="prompt", prompt_text=prompt_text, quick=quick, profile=profile))
         _show(reports[-1], form)
+    if page is not None:
+        page.write()
+        print_aside(f"{safe(str(page.path))}: {len(reports)} checked")
     bad = {"error", "warning"} if fail_on == "warning" else {"error"}
     _conclude(reports, form, bad)
     is_fit = all(finding.severity not in bad for report in reports for finding in report.findings)
     return exit_with(Status.DONE if is_fit or exit_zero else Status.NOT_FIT)
+
+
+def _page(form: str, out: str | None, profile: Profile) -> CheckedPage | None:
+    if form != "html":
+        if out is not None:
+            raise UsageError(f"--format {form} is written on standard output", "add --format html, or leave out -o")
+        return None
+    from onetake.checked_page import CheckedPage
+
+    return CheckedPage(out, profile)
 
 
 def _show(report: Report, form: str) -> None:
@@ -118,9 +136,15 @@ def _conclude(reports: list[Report], form: str, bad: set[str]) -> None:
 
 
 def _reports(
-    files: list[str], profile: Profile, jobs: int | None, *, quick: bool, is_quiet: bool
+    takes: Takes, profile: Profile, jobs: int | None, page: CheckedPage | None, *, quick: bool, is_quiet: bool
 ) -> Generator[Report, None, None]:
-    if len(files) == 1:
+    files = takes.paths
+    if page is not None:
+        if takes.piped is not None:
+            raise UsageError("a page plays its recordings: that of standard input has no file", "name the file instead")
+        with contextlib.closing(page.check(files, quick=quick, jobs=jobs)) as found:
+            yield from counted(found, len(files), shown=is_quiet)
+    elif len(files) == 1:
         from preflight import check
 
         with timed(shown=is_quiet) as on_progress:

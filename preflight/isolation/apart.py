@@ -104,20 +104,23 @@ def pass_apart(source: Source, *, fresh: bool) -> Iterator[PassApart]:
         sound.ear.end()
 
 
-def measured_apart(source: Source, listen_s: float | None, *, fresh: bool) -> tuple[Probe, Decoded | None]:
+def measured_apart(
+    source: Source, listen_s: float | None, *, fresh: bool, pictures: bool = False
+) -> tuple[Probe, Decoded | None]:
     """Have a recording decoded and measured.
 
     Args:
         source: The recording.
         listen_s: How much is listened to; None for all.
         fresh: Whether a new process has to do it.
+        pictures: Whether what can be drawn is kept, too.
 
     Raises:
         NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: Reading failed.
     """
     with borrowed(fresh=fresh) as process:
-        process.give(_job(source, "whole", listen_s))
+        process.give(_job(source, "whole", listen_s, pictures=pictures))
         probe = PassApart(process).probe
         while isinstance(message := _received(process), wire.StillAtWork):
             pass
@@ -136,8 +139,14 @@ def headers_apart(source: Source, *, fresh: bool) -> Probe:
         return _as(wire.Headers, _received(process)).probe
 
 
-def _job(source: Source, wanted: Literal["headers", "sound", "whole"], listen_s: float | None = None) -> wire.Job:
-    return wire.Job(source.ways_to_it(), *source.identity, wanted, listen_s)
+def _job(
+    source: Source,
+    wanted: Literal["headers", "sound", "whole"],
+    listen_s: float | None = None,
+    *,
+    pictures: bool = False,
+) -> wire.Job:
+    return wire.Job(source.ways_to_it(), *source.identity, wanted, listen_s, pictures)
 
 
 _ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}

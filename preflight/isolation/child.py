@@ -155,7 +155,7 @@ def _whole(source: Source, job: Job, answers: int, _ring: Ring | None) -> None:
 
     sound = _Timed(PassHere(source), answers)
     write_message(answers, Facts(sound.probe))
-    write_message(answers, Measured(listen(sound, job.listen_s)[0]))
+    write_message(answers, Measured(listen(sound, job.listen_s, pictures=job.pictures)[0]))
 
 
 def _sound(source: Source, _job: Job, answers: int, ring: Ring | None) -> None:

@@ -48,6 +48,7 @@ class Job(msgspec.Struct, frozen=True):
         inode: Of the file that is meant.
         wanted: ``headers`` alone; ``sound``, which is passed on; or ``whole``: it is measured there, too.
         listen_s: How much of it the meters hear there; None for all.
+        pictures: Whether they keep what can be drawn.
     """
 
     paths: tuple[bytes, ...]
@@ -55,6 +56,7 @@ class Job(msgspec.Struct, frozen=True):
     inode: int
     wanted: Literal["headers", "sound", "whole"]
     listen_s: float | None = None
+    pictures: bool = False
 
 
 class Headers(msgspec.Struct, frozen=True, tag=True):

@@ -27,6 +27,9 @@ class Bridge:
         grid: Of the recording.
         ear: Who listens for speech.
         coarse: Whether the samples have 8 bits or are companded.
+
+    Attributes:
+        loudness: The meter that can be drawn, too.
     """
 
     def __init__(self, grid: Grid, ear: speech.Ear, *, coarse: bool = False) -> None:
@@ -36,8 +39,9 @@ class Bridge:
         self._for_ear, self._for_hum = (Downmix(grid, kind.SAMPLES_PER_FRAME) for kind in (speech, hum))
         self._clipping = ClippingMeter(grid, coarse=coarse)
         self._dropouts = DropoutMeter(grid, coarse=coarse)
-        others = LoudnessMeter(grid), TruePeakMeter(grid), ChannelMeter(grid), BandwidthMeter(grid)
-        self._meters = (*others, self._clipping, self._dropouts)
+        self.loudness = LoudnessMeter(grid)
+        others = TruePeakMeter(grid), ChannelMeter(grid), BandwidthMeter(grid)
+        self._meters = (self.loudness, *others, self._clipping, self._dropouts)
 
     @property
     def seconds(self) -> float:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from preflight.meters.columns import Columns
+from preflight.pictures import LoudnessTrack
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,6 +30,7 @@ _RELATIVE_GATE_LU: Final = -10.0
 _RANGE_GATE_LU: Final = -20.0
 _RANGE_PERCENTILES: Final = (10, 95)
 """EBU Tech 3342."""
+_MOST_COLUMNS: Final = 600
 _HIGHEST_SHELF: Final = 0.45
 """Of the sample rate: below 3.7 kHz the shelf filter's corner would lie outside the spectrum."""
 
@@ -71,6 +75,27 @@ class LoudnessMeter:
             "short_term_max_lufs": self._short_term.loudness(),
         }
         return {name: round(value, 2) + 0.0 for name, value in named.items() if value is not None}
+
+    def momentary(self) -> LoudnessTrack | None:
+        """Loudness in windows of 400 ms, not below -120 LUFS; None where the recording is shorter."""
+        return self._track(_MOMENTARY_FRAMES)
+
+    def short_term(self) -> LoudnessTrack | None:
+        """Loudness in windows of 3 s, not below -120 LUFS; None where the recording is shorter."""
+        return self._track(_SHORT_TERM_FRAMES)
+
+    def _track(self, frames: int) -> LoudnessTrack | None:
+        steps = np.concatenate(self._steps) if self._steps else np.empty(0)
+        columns = Columns(_MOST_COLUMNS)
+        columns.add(_moving_mean(steps, frames // _FRAMES_PER_STEP))
+        powers = np.maximum(columns.highest(), _power(_QUIETEST_LUFS))
+        if not len(powers):
+            return None
+        return LoudnessTrack(
+            first_s=frames / 2 * self._grid.frame_s,
+            column_s=columns.width * _FRAMES_PER_STEP * self._grid.frame_s,
+            lufs=tuple(round(_lufs(power), 1) for power in powers.tolist()),
+        )
 
 
 class _Maximum:

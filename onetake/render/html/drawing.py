@@ -1,0 +1,143 @@
+"""Pictures of one recording, each as wide as its time: inline SVG that is stretched to the page."""
+
+from __future__ import annotations
+
+from array import array
+from sys import byteorder
+from typing import TYPE_CHECKING, Final
+
+from onetake.render.html.markup import escaped, number
+from onetake.render.html.png import data_url, png
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from preflight.pictures import LoudnessTrack, Spectrogram, Waveform
+    from preflight.report import Finding, Span
+
+WIDTH: Final = 1000
+"""Units from the beginning to the end of a recording."""
+_CHANNEL: Final = 200
+"""Units of height of one channel."""
+_LOUDEST_LUFS: Final = 0
+_QUIETEST_LUFS: Final = -60
+_TENTHS: Final = 10
+_ABOVE_WAVE: Final = 24
+_MOST_MARKS: Final = 200
+_LEAST_MARK: Final = 2.0
+
+
+def waveform(wave: Waveform, findings: Sequence[Finding], seconds: float, name: str) -> str:
+    """The wave of each channel, one below the other, under what was found."""
+    stretch = number(WIDTH * wave.column_s / seconds, 5)
+    height = _CHANNEL * len(wave.highs)
+    shapes = "".join(
+        f'<path class="wave" transform="translate(0 {_CHANNEL * place}) scale({stretch} 1)" d="{_outline(low, high)}"/>'
+        for place, (low, high) in enumerate(zip(wave.lows, wave.highs, strict=True))
+    )
+    label = f"Waveform of {name}, findings marked"
+    marks = "".join(_marks(findings, seconds, height))  # behind the wave, and above it where nothing hides them
+    return _picture("waveform", height, label, marks + shapes, above=_ABOVE_WAVE)
+
+
+def speech(spans: Sequence[Span], seconds: float, name: str) -> str:
+    """Where somebody speaks."""
+    bars = "".join(f'<rect class="talk" {_across(span, seconds)} height="10"/>' for span in spans)
+    return _picture("speech", 10, f"Where somebody speaks in {name}: {len(spans)} stretches", bars)
+
+
+def spectrogram(picture: Spectrogram, seconds: float, name: str) -> str:
+    """Levels by frequency."""
+    width = number(WIDTH * picture.columns * picture.column_s / seconds, 2)
+    source = data_url(png(picture.levels, picture.columns))
+    image = f'<image width="{width}" height="100" preserveAspectRatio="none" href="{source}"/>'
+    label = f"Spectrogram of {name}, {picture.low_hz:.0f} to {picture.high_hz:.0f} Hz"
+    return _picture("spectrogram", 100, label, image)
+
+
+def loudness(
+    tracks: tuple[LoudnessTrack | None, LoudnessTrack | None],
+    target_db: tuple[float, float],
+    integrated_lufs: float | None,
+    seconds: float,
+    name: str,
+) -> str:
+    """Momentary and short-term loudness, over the levels that are asked for, from -60 to 0 LUFS."""
+    low, high = (_depth(level) for level in target_db)
+    parts = [f'<rect class="target" width="{WIDTH}" y="{high}" height="{max(0, low - high)}"/>']
+    parts += [f'<path class="grid" d="M0 {_depth(lufs)}H{WIDTH}"/>' for lufs in range(-50, 0, 10)]
+    if integrated_lufs is not None:
+        parts.append(f'<path class="integrated" d="M0 {_depth(integrated_lufs)}H{WIDTH}"/>')
+    for kind, track in zip(("momentary", "short-term"), tracks, strict=True):
+        if track is not None:
+            parts.append(f'<path class="{kind}" d="{_line(track, seconds)}"/>')
+    height = _TENTHS * (_LOUDEST_LUFS - _QUIETEST_LUFS)
+    return _picture("loudness", height, f"Loudness of {name} over time", "".join(parts))
+
+
+def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0) -> str:
+    box = f'viewBox="0 {-above} {WIDTH} {height + above}" preserveAspectRatio="none"'
+    return f'<svg class="{kind}" {box} role="img" aria-label="{escaped(label)}">{content}</svg>'
+
+
+def _outline(lows: bytes, highs: bytes) -> str:
+    """Along the highest samples, and back along the lowest, a unit to each column."""
+    upper, lower = ([_height(sample) for sample in _samples(side)] for side in (highs, lows))
+    if not upper:
+        return ""
+    there = "".join(_step("1", after - before) for before, after in zip(upper, [*upper[1:], upper[-1]], strict=True))
+    lower.reverse()
+    back = "".join(_step("-1", after - before) for before, after in zip(lower, [*lower[1:], lower[-1]], strict=True))
+    return f"M0 {upper[0]}l{there.lstrip()}V{lower[0]}l{back.lstrip()}z"
+
+
+def _step(across: str, down: int) -> str:
+    lead = across if across.startswith("-") else f" {across}"
+    return f"{lead}{down}" if down < 0 else f"{lead} {down}"
+
+
+def _samples(content: bytes) -> array[int]:
+    samples = array("h", content)
+    if byteorder == "big":
+        samples.byteswap()
+    return samples
+
+
+def _height(sample: int) -> int:
+    return round(_CHANNEL / 2 * (1 - sample / 32768))
+
+
+def _marks(findings: Sequence[Finding], seconds: float, height: int) -> Iterator[str]:
+    """What was found, the gravest in front."""
+    for finding in reversed(findings):
+        for span in _apart(finding.spans, _LEAST_MARK * seconds / WIDTH)[:_MOST_MARKS]:
+            place = f'{_across(span, seconds, _LEAST_MARK)} y="{-_ABOVE_WAVE}" height="{height + _ABOVE_WAVE}"'
+            yield f'<rect class="mark {finding.severity}" data-at="{number(span[0], 3)}" {place}/>'
+
+
+def _apart(spans: Sequence[Span], gap_s: float) -> list[Span]:
+    """`spans`, those together that nobody could tell apart in the picture."""
+    kept: list[Span] = []
+    for start, end in sorted(spans):
+        if kept and start <= kept[-1][1] + gap_s:
+            kept[-1] = (kept[-1][0], max(end, kept[-1][1]))
+        else:
+            kept.append((start, end))
+    return kept
+
+
+def _across(span: Span, seconds: float, least: float = 0.0) -> str:
+    start, end = (min(WIDTH, WIDTH * time / seconds) for time in span)
+    start = min(start, WIDTH - least)
+    return f'x="{number(start)}" width="{number(max(least, end - start))}"'
+
+
+def _depth(lufs: float) -> int:
+    """Tenths of a decibel below the top."""
+    return round(_TENTHS * (_LOUDEST_LUFS - min(_LOUDEST_LUFS, max(_QUIETEST_LUFS, lufs))))
+
+
+def _line(track: LoudnessTrack, seconds: float) -> str:
+    places = (track.first_s + place * track.column_s for place in range(len(track.lufs)))
+    across = (number(WIDTH * place / seconds) for place in places)
+    return "M" + "L".join(f"{x} {_depth(lufs)}" for x, lufs in zip(across, track.lufs, strict=True))
