@@ -56,7 +56,7 @@ def tables(folder: Path) -> list[Table]:
         check = process(onetake("check", recordings, "--jobs", "2"), CHECKED)
         script = process([sys.executable, str(Path(__file__).with_name("sequential.py")), str(recordings)])
         scripts = [script] if shutil.which("ffmpeg") and shutil.which("ffprobe") else []  # pydub needs both
-        with _calls(access, next(recordings.glob("*.m4a"))) as calls:
+        with _calls(access, sorted(recordings.iterdir())[: len(takes.FORMS)]) as calls:
             ours, check_ms, calls_ms, *peers = in_turn(clone, check, calls, *scripts, rounds=3, warm_up=False)
         cpu_s = _cpu_s(clone)
         slower = "the check alone" if check_ms > calls_ms else "the calls alone"
@@ -134,19 +134,23 @@ def _storage(access: Access) -> Storage:
 
 
 @contextlib.contextmanager
-def _calls(access: Access, recording: Path) -> Iterator[Work]:
-    """As many calls as there are recordings, as many at once as `clone` makes."""
+def _calls(access: Access, recordings: list[Path]) -> Iterator[Work]:
+    """As many calls as there are recordings, as many at once as `clone` makes, for one of each form in turn."""
     storage = _storage(access)
-    upload = storage.upload(recording, content_type="audio/mp4", suffix=".m4a")
-    url = storage.presign(upload).url
+    uploads = [
+        storage.upload(recording, content_type="application/octet-stream", suffix=recording.suffix)
+        for recording in recordings
+    ]
+    urls = [storage.presign(upload).url for upload in uploads]
     client = CloneClient(access.api_key, access.base_url)
 
     def work() -> None:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda _: client.clone(url), range(_FILES)))
+            list(pool.map(lambda number: client.clone(urls[number % len(urls)]), range(_FILES)))
 
     yield work
-    storage.delete(upload)
+    for upload in uploads:
+        storage.delete(upload)
 
 
 def _upload(access: Access, folder: Path) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,6 +12,7 @@ from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.output import print_json
 from onetake.cli.progress import counted, timed
 from onetake.cli.streams import print_aside, print_line
+from onetake.cli.terminal import check_at_terminal, is_terminal
 from onetake.errors import Status, UsageError
 from onetake.render.text import report_lines, safe
 from onetake.takes import gathered
@@ -71,15 +71,11 @@ def command(
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     profile = profile_from(flags)
     page = _page(form, flags.pop("out"), profile)
-    reports = []
-    is_quiet = form in {"json", "junit", "html"} or not sys.stdout.isatty()
-    with (
-        gathered(files, files_from) as takes,
-        contextlib.closing(_reports(takes, profile, jobs, page, quick=quick, is_quiet=is_quiet)) as found,
-    ):
-        for report in map(takes.called, found):
-            reports.append(report)
-            _show(report, form)
+    with gathered(files, files_from) as takes:
+        if form == "text" and is_terminal():
+            reports = check_at_terminal(takes, profile, jobs, quick=quick)
+        else:
+            reports = _checked(takes, profile, jobs, page, form, quick=quick)
     if prompt is not None and page is not None:
         reports.append(page.check_prompt(prompt, prompt_text, quick=quick))
     elif prompt is not None:
@@ -104,6 +100,19 @@ def _page(form: str, out: str | None, profile: Profile) -> CheckedPage | None:
     from onetake.checked_page import CheckedPage
 
     return CheckedPage(out, profile)
+
+
+def _checked(
+    takes: Takes, profile: Profile, jobs: int | None, page: CheckedPage | None, form: str, *, quick: bool
+) -> list[Report]:
+    """Check recordings, and show each as soon as it and those before it are done."""
+    reports = []
+    is_quiet = form in {"json", "junit", "html"} or not is_terminal()
+    with contextlib.closing(_reports(takes, profile, jobs, page, quick=quick, is_quiet=is_quiet)) as found:
+        for report in map(takes.called, found):
+            reports.append(report)
+            _show(report, form)
+    return reports
 
 
 def _show(report: Report, form: str) -> None:

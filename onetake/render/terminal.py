@@ -1,0 +1,180 @@
+"""What somebody at a terminal sees of checked takes: lines that fit the window, a waveform, a table."""
+
+from __future__ import annotations
+
+import array
+import sys
+import unicodedata
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from onetake.render.text import coloured, describe_file, describe_sound, safe
+from preflight.wording import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from preflight import Report
+    from preflight.pictures import Pictures, Waveform
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_STRETCH: Final = 0.7
+"""Between a peak and the root of its power: what is soft is seen, and what is loud does not fill every bar."""
+_MARKS: Final = {"info": "·", "warning": "~", "error": "^"}
+_WORST_FIRST: Final = ("rejected", "fixable", "ready")
+_INDENT: Final = "  "
+_NARROWEST: Final = 20
+_NAME_SHARE: Final = 0.4
+
+
+def take_lines(report: Report, pictures: Pictures | None, width: int) -> Iterator[str]:
+    """One take: the verdict first, then facts, the waveform with what was found marked on it, and the findings.
+
+    Args:
+        report: Of the take.
+        pictures: What can be drawn of it, if anything.
+        width: Columns of the window.
+    """
+    by_headers = " (by its headers only)" if report.method == "headers" else ""
+    yield from _wrapped(f"{report.verdict}{by_headers}: {safe(report.path)}", width, first=coloured(report.verdict))
+    for line in (describe_file(report.file), describe_sound(report)):
+        if line:
+            yield from _wrapped(f"{_INDENT}{line}", width)
+    if pictures is not None:
+        yield from waveform_lines(pictures.waveform, report, width)
+    for finding in report.findings:
+        told = f"{finding.severity} {finding.rule}: {safe(finding.message)}"
+        yield from _wrapped(f"{_INDENT}{told}", width, first=f"{_INDENT}{coloured(finding.severity)}")
+
+
+def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[str]:
+    """The peaks over time as bars, what was found as marks under them, and the time.
+
+    Args:
+        waveform: Of all channels.
+        report: Whose findings are marked where they have spans.
+        width: Columns of the window.
+    """
+    columns = max(_NARROWEST, width - len(_INDENT) - 1)
+    peaks = _peaks(waveform, columns)
+    if not peaks:
+        return
+    seconds = waveform.column_s * len(waveform.highs[0]) / 2
+    yield _INDENT + "".join(_bar(peak) for peak in peaks)
+    marks = [" "] * len(peaks)
+    for severity, mark in _MARKS.items():  # the worst comes last, and stays
+        for start, end in (
+            span for finding in report.findings if finding.severity == severity for span in finding.spans
+        ):
+            first, last = (min(len(marks) - 1, int(moment / seconds * len(marks))) for moment in (start, end))
+            marks[first : last + 1] = mark * (last + 1 - first)
+    if any(mark != " " for mark in marks):
+        yield (_INDENT + "".join(marks)).rstrip()
+    ends = clock(0), clock(seconds)
+    yield f"{_INDENT}{ends[0]}{ends[1]:>{len(peaks) - len(ends[0])}}"
+
+
+def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
+    """Many takes as a table, the worst first, and how many there are of each.
+
+    Args:
+        reports: In the order in which they were named.
+        width: Columns of the window.
+    """
+    room = max(_NARROWEST, int(width * _NAME_SHARE))
+    for report in sorted(reports, key=lambda report: (_WORST_FIRST.index(report.verdict), -len(report.findings))):
+        length = clock(report.file.duration_s) if report.file.duration_s is not None else "-"
+        verdict = coloured(report.verdict) + " " * (len("rejected") - len(report.verdict))
+        what = ", ".join(dict.fromkeys(finding.rule for finding in report.findings))
+        used = len("rejected") + 2 + 7 + 2 + room + 2
+        yield f"{verdict}  {length:>7}  {_fitted(safe(report.path), room)}  {_cut(what, width - used - 1)}".rstrip()
+    counts = Counter(report.verdict for report in reports)
+    yield f"{len(reports)} takes: " + ", ".join(
+        f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict]
+    )
+
+
+def can_draw(encoding: str | None) -> bool:
+    """Whether a terminal's encoding has the bars."""
+    try:
+        _BARS.encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def columns_of(text: str) -> int:
+    """Columns that a text takes in a terminal: wide characters two, those that combine none (UAX #11)."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+def _peaks(waveform: Waveform, columns: int) -> list[float]:
+    """The highest peak of all channels in each of at most so many stretches of time, 0 to 1."""
+    highest: list[int] = []
+    for lows, highs in zip(waveform.lows, waveform.highs, strict=True):
+        channel = [max(abs(low), abs(high)) for low, high in zip(_numbers(lows), _numbers(highs), strict=True)]
+        highest = [max(pair) for pair in zip(highest, channel, strict=True)] if highest else channel
+    count = min(columns, len(highest))
+    edges = [round(number * len(highest) / count) for number in range(count + 1)] if count else []
+    return [max(highest[first:last]) / 32767 for first, last in pairwise(edges)]
+
+
+def _numbers(content: bytes) -> array.array[int]:
+    numbers = array.array("h", content)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def _bar(peak: float) -> str:
+    return _BARS[min(len(_BARS) - 1, int(peak**_STRETCH * len(_BARS)))]
+
+
+def _wrapped(text: str, width: int, first: str = "") -> Iterator[str]:
+    """`text` in lines that fit the window, broken between words, and within one only where it is too long itself.
+
+    Args:
+        text: May begin with an indent, which further lines double.
+        width: Columns of the window.
+        first: How its beginning is to be shown: the same characters, in colour.
+    """
+    room = max(_NARROWEST, width - 1)
+    indent = text[: len(text) - len(text.lstrip())]
+    lines = [""]
+    words = [piece for word in text.split() for piece in _pieces(word, room - len(indent) - len(_INDENT))]
+    for word in words:
+        start = indent if len(lines) == 1 else indent + _INDENT
+        if lines[-1] and columns_of(f"{lines[-1]} {word}") > room:
+            lines.append(indent + _INDENT + word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else start + word
+    if first:
+        lines[0] = first + lines[0][len(click.unstyle(first)) :]
+    yield from lines
+
+
+def _pieces(word: str, room: int) -> Iterator[str]:
+    """A word in pieces of at most so many columns."""
+    piece = ""
+    for char in word:
+        if columns_of(piece + char) > room:
+            yield piece
+            piece = ""
+        piece += char
+    yield piece
+
+
+def _fitted(text: str, room: int) -> str:
+    """The end of a name, which tells more than its beginning, in exactly so many columns."""
+    while columns_of(text) > room:
+        text = "…" + text[2:]
+    return text + " " * (room - columns_of(text))
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(0, room - 1)] + "…" if room > 1 else ""
