@@ -179,7 +179,7 @@ class Series:
         while jobs or self._preparing or self._waiting or self._sending:
             if self._stopping:
                 for job in [*self._waiting, *jobs]:
-                    yield Outcome(path=display_name(job.order.take), ending="not-started", failure=self._why_stopped)
+                    yield self._not_started(job)
                 jobs.clear()
                 self._waiting.clear()
                 for future in self._preparing.values():
@@ -246,18 +246,20 @@ class Series:
             self._changed.put(job)
 
     def _without_voice(self, job: _Job, error: BaseException) -> Outcome:
-        failure = failure_of(error)
         if self._stopping and isinstance(error, KeyboardInterrupt | CancelledError | Dismissed):
-            ending: Ending = "not-started"
-            failure = self._why_stopped
-        elif failure.status == Status.UNKNOWN:
-            ending = "unknown"
+            return self._not_started(job)
+        failure = failure_of(error)
+        if failure.status == Status.UNKNOWN:
+            ending: Ending = "unknown"
         elif failure.status == Status.NOT_FIT or failure.kind in _REFUSED_BY_SERVICE:
             ending = "refused"
         else:
             ending = "failed"
         warnings = tuple(job.notes.warnings)
         return Outcome(path=display_name(job.order.take), ending=ending, failure=failure, warnings=warnings)
+
+    def _not_started(self, job: _Job) -> Outcome:
+        return Outcome(path=display_name(job.order.take), ending="not-started", failure=self._why_stopped)
 
     def _look_for_trouble(self, outcome: Outcome) -> None:
         """Stop where every further recording would fail alike."""
