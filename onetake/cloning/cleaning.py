@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from onetake.cloning.order import Observer
     from onetake.ledger import Ledger, LeftUpload
     from uploader import Storage
+
+
+_ARRIVES_WITHIN_S: Final = 5.0
 
 
 class Cleaned(msgspec.Struct, frozen=True):
@@ -28,6 +33,12 @@ class Cleaned(msgspec.Struct, frozen=True):
     elsewhere: tuple[LeftUpload, ...]
 
 
+def _wait_for_arrivals(uploads: list[LeftUpload]) -> None:
+    """What a run sent just before it was killed may still be on its way into the storage."""
+    ages_s = [(datetime.now(UTC) - upload.reserved_at).total_seconds() for upload in uploads]
+    time.sleep(max([0.0, *(_ARRIVES_WITHIN_S - age_s for age_s in ages_s if 0 <= age_s < _ARRIVES_WITHIN_S)]))
+
+
 def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Cleaned:
     """Delete from one bucket what no living run needs.
 
@@ -39,6 +50,7 @@ def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Clean
     left = ledger.uploads.left()
     here = [upload.key for upload in left if upload.storage == storage.place]
     deleted: list[str] = []
+    _wait_for_arrivals([upload for upload in left if upload.storage == storage.place])
     for key in here:
         try:
             storage.delete(key)
