@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from onetake.ledger import Ledger, LeftUpload
     from uploader import Storage
 
-
 _ARRIVES_WITHIN_S: Final = 5.0
+"""Of what a process sent before it was killed; a put that was cut off never does."""
 
 
 class Cleaned(msgspec.Struct, frozen=True):
@@ -33,12 +33,6 @@ class Cleaned(msgspec.Struct, frozen=True):
     elsewhere: tuple[LeftUpload, ...]
 
 
-def _wait_for_arrivals(uploads: list[LeftUpload]) -> None:
-    """What a run sent just before it was killed may still be on its way into the storage."""
-    ages_s = [(datetime.now(UTC) - upload.reserved_at).total_seconds() for upload in uploads]
-    time.sleep(max([0.0, *(_ARRIVES_WITHIN_S - age_s for age_s in ages_s if 0 <= age_s < _ARRIVES_WITHIN_S)]))
-
-
 def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Cleaned:
     """Delete from one bucket what no living run needs.
 
@@ -48,10 +42,11 @@ def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Clean
         LedgerFailed: The ledger cannot be read.
     """
     left = ledger.uploads.left()
-    here = [upload.key for upload in left if upload.storage == storage.place]
+    here = [upload for upload in left if upload.storage == storage.place]
+    keys = [upload.key for upload in here]
     deleted: list[str] = []
-    _wait_for_arrivals([upload for upload in left if upload.storage == storage.place])
-    for key in here:
+    _wait_for_arrivals(here)
+    for key in keys:
         try:
             storage.delete(key)
         except Exception as error:  # noqa: BLE001 - whatever it is, the key stays in the ledger
@@ -60,4 +55,10 @@ def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Clean
         ledger.uploads.strike(storage.place, key)
         deleted.append(key)
     elsewhere = tuple(upload for upload in left if upload.storage != storage.place)
-    return Cleaned(tuple(deleted), tuple(here[len(deleted) :]), elsewhere)
+    return Cleaned(tuple(deleted), tuple(keys[len(deleted) :]), elsewhere)
+
+
+def _wait_for_arrivals(uploads: list[LeftUpload]) -> None:
+    """What a run sent just before it was killed may still be on its way into the storage."""
+    ages_s = [(datetime.now(UTC) - upload.reserved_at).total_seconds() for upload in uploads]
+    time.sleep(max([0.0, *(_ARRIVES_WITHIN_S - age_s for age_s in ages_s if 0 <= age_s < _ARRIVES_WITHIN_S)]))
