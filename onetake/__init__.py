@@ -13,13 +13,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from onetake.cloning.from_python import clone
     from onetake.cloning.order import Cloned
-    from onetake.library import clone
 
 __all__ = ["Cloned", "clone"]
 __version__ = "0.1.0"
 
-_ROOMS = {"Cloned": "cloning.order", "clone": "library"}
+_ROOMS = {"Cloned": "cloning.order", "clone": "cloning.from_python"}
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -75,8 +74,6 @@ class CheckedPage:
             with replacing(self.path) as (file, _):
                 for part in page(self._entries, self._profile, self.path.absolute().parent):
                     file.write(part.encode("utf-8", "backslashreplace"))
-                file.flush()
-                os.fsync(file.fileno())
         except OSError as error:
             reason = (error.strerror or "it failed").lower()
             name = display_name(self.path)

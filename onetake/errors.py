@@ -6,7 +6,6 @@
     ├── TakeRefused       a recording cannot be sent, and why
     ├── ConsentMissing    nobody said that the speaker agreed
     ├── LedgerFailed      the ledger cannot be used
-    │   └── VoiceNotWritten   a voice that was paid for could not be written down
     ├── NotSettled        whether the recording was cloned before is not known
     ├── UnderWayElsewhere the recording is being cloned at this moment
     ├── InputFailed       standard input cannot be read or stored
@@ -101,13 +100,6 @@ class LedgerFailed(OnetakeError):
     """The ledger cannot be read or written; what is to be paid for must not be sent then."""
 
     kind = "ledger-failed"
-
-
-class VoiceNotWritten(LedgerFailed):
-    """A voice that was paid for could not be written down: the ledger does not know how the call ended."""
-
-    kind = "voice-not-written"
-    status = Status.UNKNOWN
 
 
 class NotSettled(OnetakeError):

@@ -20,6 +20,8 @@ def replacing(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file, Path(name)
+            file.flush()
+            os.fsync(file.fileno())
         shutil.copymode(path, name) if path.exists() else Path(name).chmod(0o644)
         Path(name).replace(path)
     finally:

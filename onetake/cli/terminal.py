@@ -37,11 +37,11 @@ def check_at_terminal(takes: Takes, profile: Profile, jobs: int | None, *, quick
 def _take(takes: Takes, profile: Profile, *, quick: bool) -> Report:
     from preflight.checking import examine
 
+    pictures = can_draw(sys.stdout.encoding)
     with timed(shown=True) as on_progress:
-        examination = examine(takes.paths[0], quick=quick, pictures=True, profile=profile, on_progress=on_progress)
+        examination = examine(takes.paths[0], quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
     report = takes.called(examination.report)
-    pictures = examination.pictures if can_draw(sys.stdout.encoding) else None
-    for line in take_lines(report, pictures, _width()):
+    for line in take_lines(report, examination.pictures, _width()):
         print_line(line)
     return report
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from onetake.errors import LedgerFailed
 from onetake.ledger.records import Attempt, Claimed, Known, Standing, UnderWay, Unsettled
 from onetake.ledger.voices import OF_VOICES, add_voice, voice_of
 
@@ -107,12 +108,16 @@ class Attempts:
         return Claimed(attempt)
 
     def called(self, attempt: str, uploaded_at: datetime) -> None:
-        """Write down that the paid call is about to be sent; raises `LedgerFailed`, and then it must not be."""
+        """Write down that the paid call is about to be sent.
+
+        Raises:
+            LedgerFailed: It could not be, or the attempt was ended meanwhile: the call must not be sent.
+        """
         with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE attempts SET state = 'called', uploaded_at = ?, called_at = ? WHERE id = ?",
-                (uploaded_at.isoformat(), _now(), attempt),
-            )
+            update = "UPDATE attempts SET state = 'called', uploaded_at = ?, called_at = ?"
+            values = (uploaded_at.isoformat(), _now(), attempt)
+            if connection.execute(f"{update} WHERE id = ? AND state = 'claimed'", values).rowcount != 1:
+                raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
 
     def gave_voice(self, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime) -> str:
         """Write down the voice that a call gave, and return its name.

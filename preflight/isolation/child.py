@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import select
 import signal
-import sys
 import time
 import traceback
 from importlib import import_module
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from preflight.errors import CannotOpen, DecoderFailed, PreflightError
+from preflight.isolation.memory import limit_memory
 from preflight.isolation.ring import SLOTS, Ring
 from preflight.isolation.wire import (
     END,
@@ -66,7 +65,7 @@ def main(memory: str) -> None:
     if memory:
         ring = Ring(int(memory))
         os.close(int(memory))
-    _limit_memory()
+    limit_memory(MEMORY_BYTES)
     if not _has_request():  # the sender of the first job still imports its own
         for name in ("preflight.passing", "preflight.meters.speech"):
             import_module(name)
@@ -98,15 +97,6 @@ def _read(count: int) -> memoryview:
             raise _NobodyAsks
         done += got
     return room
-
-
-def _limit_memory() -> None:
-    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    _, highest = resource.getrlimit(kind)
-    limit = MEMORY_BYTES if highest == resource.RLIM_INFINITY else min(MEMORY_BYTES, highest)
-    with contextlib.suppress(ValueError, OSError):  # macOS accepts no limit on some machines
-        resource.setrlimit(kind, (limit, highest))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _answer(job: Job, answers: int, ring: Ring | None) -> None:

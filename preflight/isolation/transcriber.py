@@ -6,13 +6,13 @@ output. A model is code for the engine, and the engine is native: what it breaks
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import resource
 import sys
 from array import array
 from typing import Any, Final
+
+from preflight.isolation.memory import limit_memory
 
 RATE_HZ: Final = 16000
 MEMORY_BYTES: Final = 4 << 30
@@ -32,7 +32,7 @@ def main(folder: str, architecture: str) -> None:
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the answers
-    _limit_memory()
+    limit_memory(MEMORY_BYTES)
     sounds = _sounds()
     try:
         from moonshine_voice import ModelArch, Transcriber
@@ -45,15 +45,6 @@ def main(folder: str, architecture: str) -> None:
     except Exception as error:  # noqa: BLE001
         return _say(answers, model=str(error))
     return _say(answers, texts=texts)
-
-
-def _limit_memory() -> None:
-    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    _, highest = resource.getrlimit(kind)
-    limit = MEMORY_BYTES if highest == resource.RLIM_INFINITY else min(MEMORY_BYTES, highest)
-    with contextlib.suppress(ValueError, OSError):  # macOS accepts no limit on some machines
-        resource.setrlimit(kind, (limit, highest))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _sounds() -> list[array[float]]:

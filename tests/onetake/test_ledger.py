@@ -80,6 +80,16 @@ def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) 
     assert isinstance(claim(ledger, again=True), Claimed)
 
 
+def test_an_attempt_that_was_ended_is_not_sent_any_more(ledger: Ledger) -> None:
+    attempt = begun(ledger)
+    ledger.attempts.give_up()
+    with pytest.raises(LedgerFailed, match="was ended before it was sent"):
+        ledger.attempts.called(attempt, NOW)
+    ledger.attempts.called(sent := begun(ledger), NOW)
+    with pytest.raises(LedgerFailed):
+        ledger.attempts.called(sent, NOW)
+
+
 @pytest.mark.parametrize("state", ["refused", "given-up"])
 def test_what_surely_gave_no_voice_may_be_tried_again(ledger: Ledger, state: str) -> None:
     ledger.attempts.ended(begun(ledger), state, "some-kind")
