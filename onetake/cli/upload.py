@@ -12,8 +12,7 @@ from onetake.cli.options import STORAGE, json_option, sandbox_option, services, 
 from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
 from onetake.cloning.preparation import prepare
-from onetake.cloning.storing import shown_to_stranger, store
-from onetake.errors import failure_of
+from onetake.cloning.storing import Deposits, shown_to_stranger
 from onetake.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -56,23 +55,12 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
 
 def _stored(storage: Storage, ledger: Ledger, take: Sendable, steps: Steps) -> tuple[Upload, str, datetime]:
     """Store it to stay; what fails, or is killed, on the way leaves nothing that is not deleted later."""
-    keys: list[str] = []
-
-    def announce(key: str) -> None:
-        ledger.uploads.reserve(storage.place, key)
-        keys.append(key)
-
+    deposits = Deposits(storage, ledger, steps.warn)
     try:
-        upload = store(storage, take, announce)
+        upload = deposits.store(take)
         url, expires_at = shown_to_stranger(storage, upload)
-    except BaseException as error:
-        for key in keys:
-            try:
-                if getattr(error, "left_behind", True):
-                    storage.delete(key)
-                ledger.uploads.strike(storage.place, key)
-            except Exception as failure:  # noqa: BLE001 - it must not hide what went wrong first
-                steps.warn(f"{key} may still be stored, the next run deletes it: {failure_of(failure).message}")
+    except BaseException:
+        deposits.delete()
         raise
-    ledger.uploads.strike(storage.place, upload.key)
+    deposits.keep()
     return upload, url, expires_at

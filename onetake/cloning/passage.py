@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from onetake.cloning.order import Cloned, Sent
-from onetake.cloning.storing import shown_to_stranger, store
+from onetake.cloning.storing import Deposits, shown_to_stranger
 from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
 from onetake.replacing import replacing, require_sound
@@ -71,8 +71,7 @@ class Passage:
         self._observer = observer
         self._stopping = stopping
         self._warnings: list[str] = []
-        self._reserved: list[str] = []
-        self._uploads: list[Upload] = []
+        self._deposits = Deposits(parts.storage, parts.ledger, self._warn)
         self._called = False
         self._voice: ClonedVoice | None = None
         self._name: str | None = None
@@ -125,19 +124,7 @@ class Passage:
     def _upload(self, sendable: Sendable) -> Upload:
         if self._stopping():
             raise KeyboardInterrupt
-        storage, uploads = self._parts.storage, self._parts.ledger.uploads
-
-        def announce(key: str) -> None:
-            uploads.reserve(storage.place, key)
-            self._reserved.append(key)
-
-        try:
-            upload = store(storage, sendable, announce)
-        except Exception as error:
-            if self._reserved and not getattr(error, "left_behind", True):
-                uploads.strike(storage.place, self._reserved.pop())
-            raise
-        self._uploads.append(upload)
+        upload = self._deposits.store(sendable)
         self._observer.step("upload", f"{upload.bytes / 1e6:.1f} MB stored and verified as {upload.content_type}")
         return upload
 
@@ -220,30 +207,18 @@ class Passage:
         keep = self._order.keep_upload and self._voice is not None
         note = "the uploads are being deleted (Ctrl-C again gives that up)"
         with finishing(lambda: self._warn(note)) as patience:
-            gone = {key: not keep and self._delete(key) for key in self._reserved}
-            for key in self._reserved if keep else [key for key, is_gone in gone.items() if is_gone]:
-                self._strike(key)
+            gone: dict[str, bool] = {}
+            if keep:
+                self._deposits.keep()
+            else:
+                gone = self._deposits.delete()
         self._interrupted = self._interrupted or patience.asked_to_stop
-        if gone and (keep or all(gone.values())):
+        if keep or (gone and all(gone.values())):
             self._observer.step("clean up", "uploads kept" if keep else "uploads deleted")
         return tuple(
-            Sent(upload.key, upload.content_type, upload.bytes, deleted=gone[upload.key]) for upload in self._uploads
+            Sent(upload.key, upload.content_type, upload.bytes, deleted=gone.get(upload.key, False))
+            for upload in self._deposits.uploads
         )
-
-    def _delete(self, key: str) -> bool:
-        upload = next((upload for upload in self._uploads if upload.key == key), key)
-        try:
-            self._parts.storage.delete(upload)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a voice may be paid for: it must not be lost
-            self._warn(f"{key} may still be stored, the next run deletes it: {failure_of(error).message}")
-            return False
-        return True
-
-    def _strike(self, key: str) -> None:
-        try:
-            self._parts.ledger.uploads.strike(self._parts.storage.place, key)
-        except LedgerFailed as error:
-            self._warn(f"{key} could not be struck out: {error.message}")
 
     def _warn(self, message: str) -> None:
         self._warnings.append(message)

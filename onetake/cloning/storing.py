@@ -4,37 +4,93 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from onetake.errors import LedgerFailed, failure_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from onetake.cloning.preparation import Sendable
+    from onetake.ledger import Ledger
     from uploader import Storage, Upload
 
 CONTENT_TYPES: Final = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "wav": "audio/wav"}
 
 
-def store(storage: Storage, sendable: Sendable, announce: Callable[[str], None]) -> Upload:
-    """Upload what was checked; a file that changed since is not sent.
+class Deposits:
+    """Objects in the storage, each noted before its first byte is sent and struck out when it is gone or is to stay.
 
     Args:
-        storage: Where it goes.
-        sendable: What was checked.
-        announce: Called with the key before anything is sent.
+        storage: Where they go.
+        ledger: Where they are noted.
+        warn: Is told what may still be stored.
 
-    Raises:
-        uploader.StorageError: The storage failed.
+    Attributes:
+        uploads: Those that were stored whole.
     """
-    from preflight.limits import ACCEPTED
 
-    container = sendable.report.file.container
-    return storage.upload(
-        sendable.path,
-        content_type=CONTENT_TYPES[container],
-        suffix=ACCEPTED[container],
-        sha256=sendable.report.file.sha256,
-        announce=announce,
-    )
+    def __init__(self, storage: Storage, ledger: Ledger, warn: Callable[[str], None]) -> None:
+        self._storage = storage
+        self._noted = ledger.uploads
+        self._warn = warn
+        self._keys: list[str] = []
+        self.uploads: list[Upload] = []
+
+    def store(self, sendable: Sendable) -> Upload:
+        """Upload what was checked; a file that changed since is not sent.
+
+        Raises:
+            uploader.StorageError: The storage failed.
+            LedgerFailed: It could not be noted; nothing was sent.
+        """
+        from preflight.limits import ACCEPTED
+
+        container = sendable.report.file.container
+        try:
+            upload = self._storage.upload(
+                sendable.path,
+                content_type=CONTENT_TYPES[container],
+                suffix=ACCEPTED[container],
+                sha256=sendable.report.file.sha256,
+                announce=self._note,
+            )
+        except Exception as error:
+            if self._keys and not getattr(error, "left_behind", True):
+                self._strike(self._keys.pop())  # nothing of it is stored
+            raise
+        self.uploads.append(upload)
+        return upload
+
+    def keep(self) -> None:
+        """Nobody is to delete them."""
+        for key in self._keys:
+            self._strike(key)
+
+    def delete(self) -> dict[str, bool]:
+        """Delete them, and tell of each key whether it is gone; what is not is left to the next run."""
+        gone = {key: self._is_deleted(key) for key in self._keys}
+        for key in (key for key, is_gone in gone.items() if is_gone):
+            self._strike(key)
+        return gone
+
+    def _note(self, key: str) -> None:
+        self._noted.reserve(self._storage.place, key)
+        self._keys.append(key)
+
+    def _is_deleted(self, key: str) -> bool:
+        upload = next((upload for upload in self.uploads if upload.key == key), key)
+        try:
+            self._storage.delete(upload)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a voice may be paid for: it must not be lost
+            self._warn(f"{key} may still be stored, the next run deletes it: {failure_of(error).message}")
+            return False
+        return True
+
+    def _strike(self, key: str) -> None:
+        try:
+            self._noted.strike(self._storage.place, key)
+        except LedgerFailed as error:
+            self._warn(f"{key} could not be struck out: {error.message}")
 
 
 def shown_to_stranger(storage: Storage, upload: Upload) -> tuple[str, datetime]:
