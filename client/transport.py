@@ -7,6 +7,7 @@ deadline; when it leaves, whatever the reason, the body is withdrawn and the con
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -25,6 +26,7 @@ from client.arguments import is_loopback
 from client.connection import WatchedBody, Wire
 from client.mishaps import Mishap, explain
 
+_log = logging.getLogger("client")
 _CHUNK_BYTES = 65536
 
 
@@ -50,6 +52,12 @@ class Outgoing(Struct, frozen=True):
     url: str
     auth: AuthBase
     content: bytes | None = None
+
+    @property
+    def shown(self) -> str:
+        """Method, host and path: the query may hold a signature."""
+        parts = urlsplit(self.url)
+        return f"{'GET' if self.content is None else 'POST'} {parts.hostname}{parts.path}"
 
     def __repr__(self) -> str:
         return f"Outgoing({'GET' if self.content is None else 'POST'})"
@@ -100,6 +108,8 @@ class Exchange:
         event = self._next(before_head=True)
         if not isinstance(event, Head):
             raise NoAnswer("the answer has no beginning", sent=True)
+        elapsed = self._total_s - (self._deadline - time.monotonic())
+        _log.debug("%s: %d, %.2f s", self._outgoing.shown, event.status, elapsed)
         return event
 
     def chunks(self) -> Iterator[bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +16,9 @@ from uploader.settings import StorageSettings, Target
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_log = logging.getLogger("uploader")
 _Answer = TypeVar("_Answer")
+_BEGUN = "uploader_begun"
 
 
 class Connection:
@@ -96,13 +100,19 @@ class Connection:
             config=Config(**config, **self._timeouts),
         )
         client.meta.events.register("before-send.s3.PutObject", _tell_body)
-        client.meta.events.register("before-call.s3", _stay)
+        client.meta.events.register("before-call.s3", _begin)
+        client.meta.events.register("after-call.s3", _log_answer)
         return client
 
 
-def _stay(context: dict[str, Any], **_: object) -> None:
+def _begin(context: dict[str, Any], **_: object) -> None:
     # botocore would look for the right region by itself, and without end where the service names none
     context.setdefault("s3_redirect", {})["redirected"] = True
+    context[_BEGUN] = time.monotonic()
+
+
+def _log_answer(http_response: Any, model: Any, context: dict[str, Any], **_: object) -> None:
+    _log.debug("%s: %d, %.2f s", model.name, http_response.status_code, time.monotonic() - context[_BEGUN])
 
 
 def _tell_body(request: object, **_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import re
 import socket
@@ -19,6 +20,7 @@ from uploader.results import Upload
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
+_log = logging.getLogger("uploader")
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 20.0
 WHOLE_FETCH_S = 30.0
@@ -117,6 +119,7 @@ def fetch_as_stranger(url: str, upload: Upload, *, trust_own_authorities: bool) 
             session.auth = _no_auth
             bundle = os.environ.get("AWS_CA_BUNDLE") if trust_own_authorities else None
             with _first_bytes(session, url, len(upload.first_bytes), bundle) as response:
+                _log.debug("GET as a stranger from %s: %d", host, response.status_code)
                 _judge(response, upload, host)
                 return
     except requests.exceptions.SSLError as cause:
