@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import array
 import sys
-import unicodedata
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from onetake.render.text import coloured, describe_file, describe_sound, safe
+from onetake.render.wrapping import INDENT, NARROWEST, cut, fitted, wrapped
 from preflight.wording import clock
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ _STRETCH: Final = 0.7
 """Between a peak and the root of its power: what is soft is seen, and what is loud does not fill every bar."""
 _MARKS: Final = {"info": "·", "warning": "~", "error": "^"}
 _WORST_FIRST: Final = ("rejected", "fixable", "ready")
-_INDENT: Final = "  "
-_NARROWEST: Final = 20
 _NAME_SHARE: Final = 0.4
 
 
@@ -39,15 +35,15 @@ def take_lines(report: Report, pictures: Pictures | None, width: int) -> Iterato
         width: Columns of the window.
     """
     by_headers = " (by its headers only)" if report.method == "headers" else ""
-    yield from _wrapped(f"{report.verdict}{by_headers}: {safe(report.path)}", width, first=coloured(report.verdict))
+    yield from wrapped(f"{coloured(report.verdict)}{by_headers}: {safe(report.path)}", width)
     for line in (describe_file(report.file), describe_sound(report)):
         if line:
-            yield from _wrapped(f"{_INDENT}{line}", width)
+            yield from wrapped(f"{INDENT}{line}", width)
     if pictures is not None:
         yield from waveform_lines(pictures.waveform, report, width)
     for finding in report.findings:
-        told = f"{finding.severity} {finding.rule}: {safe(finding.message)}"
-        yield from _wrapped(f"{_INDENT}{told}", width, first=f"{_INDENT}{coloured(finding.severity)}")
+        told = f"{coloured(finding.severity)} {finding.rule}: {safe(finding.message)}"
+        yield from wrapped(f"{INDENT}{told}", width)
 
 
 def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[str]:
@@ -58,12 +54,12 @@ def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[s
         report: Whose findings are marked where they have spans.
         width: Columns of the window.
     """
-    columns = max(_NARROWEST, width - len(_INDENT) - 1)
+    columns = max(NARROWEST, width - len(INDENT) - 1)
     peaks = _peaks(waveform, columns)
     if not peaks:
         return
     seconds = waveform.column_s * len(waveform.highs[0]) / 2
-    yield _INDENT + "".join(_bar(peak) for peak in peaks)
+    yield INDENT + "".join(_bar(peak) for peak in peaks)
     marks = [" "] * len(peaks)
     for severity, mark in _MARKS.items():  # the worst comes last, and stays
         for start, end in (
@@ -72,9 +68,9 @@ def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[s
             first, last = (min(len(marks) - 1, int(moment / seconds * len(marks))) for moment in (start, end))
             marks[first : last + 1] = mark * (last + 1 - first)
     if any(mark != " " for mark in marks):
-        yield (_INDENT + "".join(marks)).rstrip()
-    ends = clock(0), clock(seconds)
-    yield f"{_INDENT}{ends[0]}{ends[1]:>{len(peaks) - len(ends[0])}}"
+        yield (INDENT + "".join(marks)).rstrip()
+    ends = clock(0), clock(report.file.duration_s or seconds)
+    yield f"{INDENT}{ends[0]}{ends[1]:>{len(peaks) - len(ends[0])}}"
 
 
 def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
@@ -84,13 +80,13 @@ def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
         reports: In the order in which they were named.
         width: Columns of the window.
     """
-    room = max(_NARROWEST, int(width * _NAME_SHARE))
+    room = max(NARROWEST, int(width * _NAME_SHARE))
     for report in sorted(reports, key=lambda report: (_WORST_FIRST.index(report.verdict), -len(report.findings))):
         length = clock(report.file.duration_s) if report.file.duration_s is not None else "-"
         verdict = coloured(report.verdict) + " " * (len("rejected") - len(report.verdict))
         what = ", ".join(dict.fromkeys(finding.rule for finding in report.findings))
         used = len("rejected") + 2 + 7 + 2 + room + 2
-        yield f"{verdict}  {length:>7}  {_fitted(safe(report.path), room)}  {_cut(what, width - used - 1)}".rstrip()
+        yield f"{verdict}  {length:>7}  {fitted(safe(report.path), room)}  {cut(what, width - used - 1)}".rstrip()
     counts = Counter(report.verdict for report in reports)
     yield f"{len(reports)} takes: " + ", ".join(
         f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict]
@@ -104,13 +100,6 @@ def can_draw(encoding: str | None) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def columns_of(text: str) -> int:
-    """Columns that a text takes in a terminal: wide characters two, those that combine none (UAX #11)."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
 
 
 def _peaks(waveform: Waveform, columns: int) -> list[float]:
@@ -133,48 +122,3 @@ def _numbers(content: bytes) -> array.array[int]:
 
 def _bar(peak: float) -> str:
     return _BARS[min(len(_BARS) - 1, int(peak**_STRETCH * len(_BARS)))]
-
-
-def _wrapped(text: str, width: int, first: str = "") -> Iterator[str]:
-    """`text` in lines that fit the window, broken between words, and within one only where it is too long itself.
-
-    Args:
-        text: May begin with an indent, which further lines double.
-        width: Columns of the window.
-        first: How its beginning is to be shown: the same characters, in colour.
-    """
-    room = max(_NARROWEST, width - 1)
-    indent = text[: len(text) - len(text.lstrip())]
-    lines = [""]
-    words = [piece for word in text.split() for piece in _pieces(word, room - len(indent) - len(_INDENT))]
-    for word in words:
-        start = indent if len(lines) == 1 else indent + _INDENT
-        if lines[-1] and columns_of(f"{lines[-1]} {word}") > room:
-            lines.append(indent + _INDENT + word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else start + word
-    if first:
-        lines[0] = first + lines[0][len(click.unstyle(first)) :]
-    yield from lines
-
-
-def _pieces(word: str, room: int) -> Iterator[str]:
-    """A word in pieces of at most so many columns."""
-    piece = ""
-    for char in word:
-        if columns_of(piece + char) > room:
-            yield piece
-            piece = ""
-        piece += char
-    yield piece
-
-
-def _fitted(text: str, room: int) -> str:
-    """The end of a name, which tells more than its beginning, in exactly so many columns."""
-    while columns_of(text) > room:
-        text = "…" + text[2:]
-    return text + " " * (room - columns_of(text))
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: max(0, room - 1)] + "…" if room > 1 else ""
