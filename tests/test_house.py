@@ -105,7 +105,8 @@ def test_each_library_works_alone(package: str) -> None:
 
 
 _SHARED_ROOMS = (
-    *("__init__", "consent", "judging", "many", "options", "output", "progress", "streams", "terminal", "wishing"),
+    *("__init__", "command", "consent", "judging", "many", "options", "output", "progress", "status_line", "streams"),
+    *("terminal", "verbosity", "window", "wishing"),
 )
 
 

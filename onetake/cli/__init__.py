@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 import onetake
+from onetake.cli.command import Group
+from onetake.cli.status_line import status_line
 from onetake.cli.streams import divert, flush, print_aside, print_line
+from onetake.cli.verbosity import Verbosity, choose
 from onetake.errors import Failure, NobodyReads, OutputLost, Status, UsageError, failure_of
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     """Commands are imported when they are used: `--version` must not pay for numpy."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -99,6 +102,7 @@ def run(arguments: Sequence[str]) -> int:
 
     _prepare_streams()
     end_like_ctrl_c()
+    choose(Verbosity.USUAL)
     try:
         status = root.main(list(arguments) or ["--help"], prog_name="onetake", standalone_mode=False)
         flush()
@@ -158,6 +162,7 @@ def _machine_form(arguments: Sequence[str]) -> str | None:
 def _report(failure: Failure, machine_form: str | None) -> int:
     from onetake.render.text import safe
 
+    status_line.end()
     try:
         if machine_form:
             _tell_machine(failure, machine_form)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.command import Command, FurtherOption
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.output import print_json
-from onetake.cli.progress import counted, timed
-from onetake.cli.streams import print_aside, print_line
-from onetake.cli.terminal import check_at_terminal, is_terminal
+from onetake.cli.progress import SOUND, counted, watched
+from onetake.cli.streams import print_aside, print_line, print_text
+from onetake.cli.terminal import check_at_terminal, is_worth_telling
+from onetake.cli.verbosity import is_verbose
+from onetake.cli.window import is_terminal
 from onetake.errors import Status, UsageError
-from onetake.render.text import report_lines, safe
+from onetake.render.text import is_wrong, report_lines, safe
 from onetake.takes import gathered
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from preflight import Profile, Report
 
 FORMS: Final = ("text", "json", "jsonl", "junit", "github", "html")
-_SCHEMA_HELP: Final = "Print the JSON Schema of --format json."
 
 
 def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -36,19 +39,27 @@ def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> 
         ctx.exit()
 
 
-@click.command("check", epilog="Example: onetake check takes/ --profile strict --format json")
+@click.command("check", cls=Command, epilog="Example: onetake check takes/ --profile strict --format json")
 @click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
 @click.option("--files-from", type=click.Path(), metavar="LIST", help="A file with names; - is stdin.")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="Check a prompt clip too.")
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
-@judging_options(selecting=True)
+@judging_options(judging=True)
 @click.option("--format", "form", type=click.Choice(FORMS), default="text", metavar="FORM", help=f"{', '.join(FORMS)}.")
-@click.option("--schema", is_flag=True, is_eager=True, expose_value=False, callback=_tell_schema, help=_SCHEMA_HELP)
+@click.option(
+    "--schema",
+    is_flag=True,
+    cls=FurtherOption,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_schema,
+    help="Print the JSON Schema of --format json.",
+)
 @click.option("-o", "--out", type=click.Path(), metavar="FILE", help="Where --format html goes.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")
-@click.option("--exit-zero", is_flag=True, help="Status 0 even if a recording is not fit.")
-@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Recordings at a time (one a core).")
+@click.option("--exit-zero", cls=FurtherOption, is_flag=True, help="Status 0 even if a recording is not fit.")
+@click.option("--jobs", cls=FurtherOption, type=click.IntRange(1, 256), metavar="N", help="At a time; one a core.")
 def command(
     files: tuple[str, ...],
     prompt: str | None,
@@ -71,24 +82,24 @@ def command(
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     profile = profile_from(flags)
     page = _page(form, flags.pop("out"), profile)
+    bad = {"error", "warning"} if fail_on == "warning" else {"error"}
     with gathered(files, files_from) as takes:
-        if form == "text" and is_terminal():
-            reports = check_at_terminal(takes, profile, jobs, quick=quick)
+        if form == "text" and is_terminal(sys.stdout):
+            reports = check_at_terminal(takes, profile, jobs, bad, quick=quick)
         else:
-            reports = _checked(takes, profile, jobs, page, form, quick=quick)
+            reports = _checked(takes, profile, jobs, page, form, bad, quick=quick)
     if prompt is not None and page is not None:
         reports.append(page.check_prompt(prompt, prompt_text, quick=quick))
     elif prompt is not None:
         from preflight import check
 
         reports.append(check(prompt, role="prompt", prompt_text=prompt_text, quick=quick, profile=profile))
-        _show(reports[-1], form)
+        _show(reports[-1], form, bad)
     if page is not None:
         page.write()
         print_aside(f"{safe(str(page.path))}: {len(reports)} checked")
-    bad = {"error", "warning"} if fail_on == "warning" else {"error"}
     _conclude(reports, form, bad)
-    is_fit = all(finding.severity not in bad for report in reports for finding in report.findings)
+    is_fit = not any(is_wrong(report, bad) for report in reports)
     return exit_with(Status.DONE if is_fit or exit_zero else Status.NOT_FIT)
 
 
@@ -103,24 +114,24 @@ def _page(form: str, out: str | None, profile: Profile) -> CheckedPage | None:
 
 
 def _checked(
-    takes: Takes, profile: Profile, jobs: int | None, page: CheckedPage | None, form: str, *, quick: bool
+    takes: Takes, profile: Profile, jobs: int | None, page: CheckedPage | None, form: str, bad: set[str], *, quick: bool
 ) -> list[Report]:
     """Check recordings, and show each as soon as it and those before it are done."""
     reports = []
-    is_quiet = form in {"json", "junit", "html"} or not is_terminal()
+    is_quiet = form in {"json", "junit", "html"} or not is_terminal(sys.stdout)
     with contextlib.closing(_reports(takes, profile, jobs, page, quick=quick, is_quiet=is_quiet)) as found:
         for report in map(takes.called, found):
             reports.append(report)
-            _show(report, form)
+            _show(report, form, bad)
     return reports
 
 
-def _show(report: Report, form: str) -> None:
+def _show(report: Report, form: str, bad: set[str]) -> None:
     if form == "jsonl":
         print_json(report, in_one_line=True)
-    elif form == "text":
-        for line in report_lines(report):
-            print_line(line)
+    elif form == "text" and is_worth_telling(report, bad):
+        for line in report_lines(report, measured=is_verbose()):
+            print_text(line)
     elif form == "github":
         from onetake.render.github import annotation_lines
 
@@ -152,15 +163,15 @@ def _reports(
         if takes.piped is not None:
             raise UsageError("a page plays its recordings: that of standard input has no file", "name the file instead")
         with contextlib.closing(page.check(files, quick=quick, jobs=jobs)) as found:
-            yield from counted(found, len(files), shown=is_quiet)
+            yield from counted(found, len(files), doing="checking", shown=is_quiet)
     elif len(files) == 1:
         from preflight import check
 
-        with timed(shown=is_quiet) as on_progress:
+        with watched("checking", SOUND) as on_progress:
             report = check(files[0], quick=quick, profile=profile, on_progress=on_progress)
         yield report
     elif files:
         from preflight import check_many
 
         with contextlib.closing(check_many(files, quick=quick, profile=profile, workers=jobs)) as found:
-            yield from counted(found, len(files), shown=is_quiet)
+            yield from counted(found, len(files), doing="checking", shown=is_quiet)

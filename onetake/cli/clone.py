@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.command import Command, FurtherOption
 from onetake.cli.consent import with_consent
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.many import Limits, clone_many
@@ -18,13 +19,13 @@ from onetake.cli.options import (
     SERVICE,
     SPEECH_MODEL,
     STORAGE,
-    json_option,
+    STORAGE_DETAILS,
     sandbox_option,
     services,
     setting_options,
 )
 from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_text
 from onetake.errors import OutputLost, SettingError, Status, UsageError
 from onetake.render.outcomes import until
 from onetake.render.text import safe
@@ -38,41 +39,46 @@ if TYPE_CHECKING:
     from onetake.ledger import Ledger
     from onetake.settings import Settings
 
+FORMS: Final = ("text", "json", "jsonl", "csv")
 
-@click.command("clone", epilog="Example: onetake clone take.m4a --text 'Hello.' --model speech-2.8-hd --demo demo.mp3")
+
+@click.command("clone", cls=Command, epilog="Example: onetake clone take.m4a --consent 'Ann Example, 2026-11-01'")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE|FOLDER|MANIFEST...")
 @click.option("--prompt", type=click.Path(), metavar="CLIP", help="A clip under 8 s, for a closer voice.")
-@click.option("--auto-prompt", type=click.IntRange(1, 50), metavar="N", help="Use clip N of `onetake prompt FILE`.")
+@click.option(
+    "--auto-prompt",
+    cls=FurtherOption,
+    type=click.IntRange(1, 50),
+    metavar="N",
+    help="Clip N of `onetake prompt`.",
+)
 @click.option("--prompt-text", metavar="TEXT", help="What is said in it, with punctuation.")
 @click.option("--text", metavar="TEXT", help="Have the voice read this (charged).")
 @click.option("--model", metavar="MODEL", help="The model that reads it, e.g. speech-2.8-hd.")
-@click.option("--allow-unknown-model", is_flag=True, help="Send a model name that is not listed.")
+@click.option("--allow-unknown-model", cls=FurtherOption, is_flag=True, help="Send a model name that is not listed.")
 @click.option("--demo", type=click.Path(), metavar="OUT", help="Where that goes; a folder for many.")
-@click.option("--accuracy", type=float, metavar="0..1", help="Threshold of the text verification.")
-@click.option("--noise-reduction", is_flag=True, help="Have the service reduce noise.")
-@click.option("--volume-normalization", is_flag=True, help="Have the service normalise loudness.")
+@click.option("--accuracy", cls=FurtherOption, type=float, metavar="0..1", help="Threshold of the text verification.")
+@click.option("--noise-reduction", cls=FurtherOption, is_flag=True, help="Have the service reduce noise.")
+@click.option("--volume-normalization", cls=FurtherOption, is_flag=True, help="Have the service normalise loudness.")
 @click.option("--name", metavar="NAME", help="Of the voice; by default the file's.")
 @click.option("--again", is_flag=True, help="Clone again what was cloned before.")
-@click.option("--max-clones", type=click.IntRange(1), metavar="N", help="Pay for no more than N.")
-@click.option("--max-cost", metavar="AMOUNT", help="Pay for no more than this; needs --price.")
+@click.option("--max-clones", cls=FurtherOption, type=click.IntRange(1), metavar="N", help="Pay for no more than N.")
+@click.option("--max-cost", cls=FurtherOption, metavar="AMOUNT", help="Pay for no more than this; needs --price.")
 @click.option("--yes", is_flag=True, help="Do not ask before many are cloned.")
-@click.option("--keep-upload", is_flag=True, help="Leave the recording in the storage.")
+@click.option("--keep-upload", cls=FurtherOption, is_flag=True, help="Leave the recording in the storage.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
 @judging_options()
-@setting_options(SPEECH_MODEL, "consent", "price")
-@setting_options(*STORAGE, *SERVICE, *PACE, hidden=True)
+@setting_options("consent")
 @sandbox_option
-@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl", "csv"]), help="How to answer.")
-@json_option
+@click.option("--format", "form", type=click.Choice(FORMS), metavar="FORM", help=f"{', '.join(FORMS)}.")
+@setting_options("price", SPEECH_MODEL, *STORAGE, *STORAGE_DETAILS, *SERVICE, *PACE, further=True)
+@click.option("--json", "as_json", cls=FurtherOption, is_flag=True, help="The same as --format json.")
 def command(
     files: tuple[str, ...], form: str | None, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: Any
 ) -> Any:
-    """Clone the voice of a recording: check, mend if needed, upload, verify, clone, clean up.
-
-    A clone costs money. Nothing is sent that the service would refuse, and a recording that was cloned before is not
-    cloned again. Of a folder, or a manifest (CSV or JSON Lines), every recording is cloned; the same command goes on
-    where it was stopped. Settings are flags here as in `onetake config --help`.
-    """
+    """Clone the voice of a recording, or of each in a folder or a manifest (CSV, JSON Lines). It is checked and mended
+    first; what was cloned before is not paid for again.
+    """  # noqa: D205 - as one paragraph the help fits a screen
     form = form or ("json" if as_json else "text")
     limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
     orders, is_many = _orders(files, flags)
@@ -182,15 +188,15 @@ def _show(cloned: Cloned, *, as_json: bool) -> None:
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(cloned, name) for name in cloned.__struct_fields__}})
         return
-    print_line(f"voice_id  {safe(cloned.voice_id)}{'  (known: nothing was sent)' if cloned.known else ''}")
+    print_text(f"voice_id  {safe(cloned.voice_id)}{'  (known: nothing was sent)' if cloned.known else ''}")
     if cloned.name is not None:
-        print_line(f"name      {safe(cloned.name)}")
+        print_text(f"name      {safe(cloned.name)}")
     if cloned.expires_at is None:
-        print_line("expires   never: a speech call has used it")
+        print_text("expires   never: a speech call has used it")
     else:
-        print_line(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
+        print_text(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
     if cloned.demo:
-        print_line(f"demo      {safe(cloned.demo)}")
+        print_text(f"demo      {safe(cloned.demo)}")
 
 
 def _show_plans(orders: list[Order], flags: dict[str, Any], *, sandbox: bool, form: str, is_many: bool) -> None:
@@ -205,7 +211,7 @@ def _show_plans(orders: list[Order], flags: dict[str, Any], *, sandbox: bool, fo
         if form != "text":
             print_json({"schema_version": 1, "dry_run": True, **plan, "storage": where}, in_one_line=is_many)
         else:
-            print_line(f"would upload to {safe(str(where))} and send")
+            print_text(f"would upload to {safe(str(where))} and send")
             print_json(plan["request"])
 
 

@@ -6,12 +6,13 @@ from typing import Final
 
 import click
 
+from onetake.cli.command import Command
 from onetake.cli.streams import print_line
 
 _SHELLS: Final = ("bash", "zsh", "fish")
 
 
-@click.command("completion", epilog="Example: onetake completion bash >> ~/.bashrc")
+@click.command("completion", cls=Command, epilog="Example: onetake completion bash >> ~/.bashrc")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def command(shell: str) -> None:
     """Print what teaches a shell to complete commands, options and file names.

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
-from onetake.cli.options import SERVICE, STORAGE, json_option, sandbox_option, services, setting_options
+from onetake.cli.command import Command
+from onetake.cli.options import (
+    SERVICE,
+    STORAGE,
+    STORAGE_DETAILS,
+    json_option,
+    sandbox_option,
+    services,
+    setting_options,
+)
 from onetake.cli.output import print_json
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_text
 from onetake.errors import Status
 from onetake.render.text import safe
 
@@ -17,8 +26,9 @@ if TYPE_CHECKING:
     from onetake.examination import Part
 
 
-@click.command("doctor", epilog="Example: onetake doctor --sandbox")
-@setting_options(*STORAGE, *SERVICE)
+@click.command("doctor", cls=Command, epilog="Example: onetake doctor --sandbox")
+@setting_options(*STORAGE)
+@setting_options(*STORAGE_DETAILS, *SERVICE, further=True)
 @sandbox_option
 @json_option
 def command(*, sandbox: bool, as_json: bool, **flags: Any) -> Any:
@@ -40,6 +50,6 @@ def command(*, sandbox: bool, as_json: bool, **flags: Any) -> Any:
 
 
 def _show(part: Part) -> None:
-    print_line(f"{'ok' if part.status == Status.DONE else 'PROBLEM':<8} {part.name:<10} {safe(part.message)}")
+    print_text(f"{'ok' if part.status == Status.DONE else 'PROBLEM':<8} {part.name:<10} {safe(part.message)}")
     if part.hint:
-        print_line(f"{'':<20}{safe(part.hint)}")
+        print_text(f"{'':<20}{safe(part.hint)}")

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.cli.output import named_problems, print_json, print_written
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_text
 from onetake.cli.wishing import wishes_from, wishing_options
 from onetake.errors import UsageError
 from onetake.render.text import safe
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from preflight import Fixed
 
 
-@click.command("fix", epilog="Example: onetake fix voice-message.ogg -o take.wav")
+@click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
 @click.argument("file", type=click.Path(), metavar="FILE")
 @click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
@@ -27,13 +28,9 @@ if TYPE_CHECKING:
 @judging_options()
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
-    """Write a version of a recording that is fit to be sent.
-
-    A recording that is ready is copied byte for byte. Coded sound is copied, and cut between its packets, where that is
-    enough; it is coded anew only where it must be. The result is checked before it gets its name.
-
-    What changes how it sounds is only done when it is asked for by name, or with --unsafe.
-    """
+    """Write a version of a recording that is fit to be sent. One that is ready is copied byte for byte, and sound is
+    coded anew only where it must be. What changes how it sounds is done by name, or with --unsafe.
+    """  # noqa: D205 - as one paragraph the help fits a screen
     import preflight
 
     if out is None and not dry_run:
@@ -53,7 +50,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
 
 def _tell(fixed: Fixed) -> None:
     for edit in fixed.edits:
-        print_line(f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}")
+        print_text(f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}")
     if not fixed.edits:
-        print_line("it is ready as it is: copy it byte for byte")
+        print_text("it is ready as it is: copy it byte for byte")
     print_written(fixed)

@@ -6,16 +6,17 @@ from typing import Any
 
 import click
 
+from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.cli.output import print_json
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_text
 from onetake.errors import UsageError
 from onetake.render.text import describe_file, safe
 from preflight.wording import clock
 
 
-@click.command("join", epilog="Example: onetake join one.wav two.wav three.wav -o take.wav")
+@click.command("join", cls=Command, epilog="Example: onetake join one.wav two.wav three.wav -o take.wav")
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @click.option("-o", "--out", type=click.Path(), required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
@@ -36,5 +37,5 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
         return
     for part in joined.parts:
         kept = f"{clock(part.start_s)} to {clock(part.end_s)}"
-        print_line(f"{clock(part.at_s)}  {safe(part.path)}, {kept}, {part.gain_db:+.1f} dB")
-    print_line(f"{safe(preflight.display_name(joined.path))}: {describe_file(joined.after.file)}")
+        print_text(f"{clock(part.at_s)}  {safe(part.path)}, {kept}, {part.gain_db:+.1f} dB")
+    print_text(f"{safe(preflight.display_name(joined.path))}: {describe_file(joined.after.file)}")

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from onetake.cli.command import FurtherOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from preflight import Profile
 
-_OVERRULING = (
-    click.option("--profile", metavar="NAME|TOML", help="default, strict, or a file of your own."),
-    click.option("--ignore", multiple=True, metavar="RULE", help="Do not ask this rule (repeatable, or a,b)."),
-    click.option("--severity", multiple=True, metavar="RULE=LEVEL", help="error, warning, info or off (repeatable)."),
-)
-_SELECTING = click.option("--select", multiple=True, metavar="RULE", help="Ask only this rule (repeatable, or a,b).")
+_HELP: Final = {
+    "--select": ("RULE", "Ask only this rule (repeatable, or a,b)."),
+    "--profile": ("NAME|TOML", "default, strict, or a file of your own."),
+    "--ignore": ("RULE", "Do not ask this rule (repeatable, or a,b)."),
+    "--severity": ("RULE=LEVEL", "error, warning, info or off (repeatable)."),
+}
 
 
-def judging_options(*, selecting: bool = False) -> Callable[[Any], Any]:
+def judging_options(*, judging: bool = False) -> Callable[[Any], Any]:
     """Flags for a profile and for what overrules it; `profile_from` understands them.
 
     Args:
-        selecting: Whether rules can be selected, too.
+        judging: Whether that is what the command is for: rules can be selected then, too.
     """
+    names = [name for name in _HELP if judging or name != "--select"]
 
     def decorate(function: Any) -> Any:
-        for option in reversed((_SELECTING, *_OVERRULING) if selecting else _OVERRULING):
-            function = option(function)
+        for name in reversed(names):
+            metavar, told = _HELP[name]
+            kind = click.Option if judging else FurtherOption
+            is_multiple = name != "--profile"
+            function = click.option(name, cls=kind, multiple=is_multiple, metavar=metavar, help=told)(function)
         return function
 
     return decorate

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.command import Command
 from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import can_ask, print_aside, print_line
+from onetake.cli.streams import can_ask, print_aside, print_text
 from onetake.cli.voices import SPAN, opened_ledger
 from onetake.errors import Failure, Status, UsageError, failure_of
 from onetake.render.text import safe
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from onetake.ledger import Ledger, VoiceRecord
 
 
-@click.command("keep", epilog="Example: onetake keep --expiring 48h --yes")
+@click.command("keep", cls=Command, epilog="Example: onetake keep --expiring 48h --yes")
 @click.argument("voices", nargs=-1, metavar="VOICE...")
 @click.option("--expiring", type=SPAN, metavar="TIME", help="Those that expire within 48h, 2d, …")
 @click.option("--all", "every", is_flag=True, help="Every voice that is not kept yet.")
@@ -49,7 +50,7 @@ def command(
     if as_json:
         print_json({"schema_version": 1, "voices": [_fields(voice, ended[voice.name]) for voice in chosen]})
     elif not chosen:
-        print_line("there is no voice to keep")
+        print_text("there is no voice to keep")
     return exit_with(max((failure.status for failure in ended.values() if failure), default=Status.DONE))
 
 
@@ -81,7 +82,7 @@ def _kept(client: Any, ledger: Ledger, voice: VoiceRecord, steps: Steps, *, as_j
         steps.warn(f"{voice.name} was not kept: {failure.message}{f' ({failure.hint})' if failure.hint else ''}")
         return failure
     if not as_json:
-        print_line(f"kept  {safe(voice.name)}  {safe(voice.voice_id)}")
+        print_text(f"kept  {safe(voice.name)}  {safe(voice.voice_id)}")
     return None
 
 

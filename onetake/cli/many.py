@@ -11,7 +11,9 @@ import click
 
 from onetake.cli.consent import with_consent
 from onetake.cli.output import print_json
-from onetake.cli.streams import can_ask, print_aside, print_line
+from onetake.cli.progress import counted
+from onetake.cli.streams import can_ask, print_aside, print_line, print_text
+from onetake.cli.verbosity import is_quiet
 from onetake.errors import OutputLost, Status, UsageError
 from onetake.interrupts import finishing
 from onetake.render.outcomes import csv_line, outcome_fields, outcome_line, summary
@@ -83,7 +85,7 @@ def clone_many(
             pipeline.require(order)
         _ask(series, len(orders), price, agreed=limits.agreed or settings.is_local)
         with finishing(on_first) as patience, contextlib.closing(series.run()) as outcomes:
-            for outcome in outcomes:
+            for outcome in counted(outcomes, len(series.left), doing="cloning"):
                 show.outcome(outcome)
                 if show.lost_output:
                     series.stop()
@@ -143,7 +145,7 @@ class _Show:
         elif self._form == "csv":
             print_line(csv_line(outcome))
         elif self._form == "text":
-            print_line(outcome_line(outcome))
+            print_text(outcome_line(outcome))
 
     def end(self, price: Decimal | None) -> None:
         if self.lost_output:
@@ -154,7 +156,8 @@ class _Show:
             print_json({"schema_version": 1, "takes": takes, "summary": counts})
         told = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         cost = f"; about {price * counts.get('cloned', 0):,} to pay" if price is not None else ""
-        print_aside(f"{told}{cost}")
+        if not is_quiet():
+            print_aside(f"{told}{cost}")
 
 
 def _about(outcome: Outcome, warning: str) -> str:

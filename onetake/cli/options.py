@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onetake.cli.command import FurtherOption
 from onetake.settings import SETTINGS, Settings, home_path, load
 
 if TYPE_CHECKING:
@@ -17,15 +18,15 @@ Decorated = Any
 
 take_argument = click.argument("file", type=click.Path(path_type=None), metavar="FILE")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with embedded storage and a stand-in service.")
+sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with storage and service on this machine.")
 
 
-def setting_options(*names: str, hidden: bool = False) -> Callable[[Decorated], Decorated]:
+def setting_options(*names: str, further: bool = False) -> Callable[[Decorated], Decorated]:
     """A flag for each of the settings `names`; secrets have none, since others can see a command line.
 
     Args:
         names: Of the settings.
-        hidden: Whether `--help` leaves them out, where there are so many that nobody would find the others.
+        further: Whether `--help` leaves them to `--help-all`.
     """
 
     def decorate(function: Decorated) -> Decorated:
@@ -34,13 +35,15 @@ def setting_options(*names: str, hidden: bool = False) -> Callable[[Decorated], 
                 flag = f"--{setting.name.replace('_', '-')}"
                 metavar = "MODEL" if setting.name == SPEECH_MODEL else None
                 what = f"{setting.what[0].upper()}{setting.what[1:]}."
-                function = click.option(flag, setting.name, metavar=metavar, help=what, hidden=hidden)(function)
+                kind = FurtherOption if further else click.Option
+                function = click.option(flag, setting.name, cls=kind, metavar=metavar, help=what)(function)
         return function
 
     return decorate
 
 
-STORAGE = ("provider", "bucket", "s3_endpoint", "region", "prefix", "addressing", "url_expires_s", "aws_profile")
+STORAGE = ("provider", "bucket", "s3_endpoint", "region")
+STORAGE_DETAILS = ("prefix", "addressing", "url_expires_s", "aws_profile")
 SERVICE = ("base_url",)
 PACE = ("calls_at_once", "calls_per_minute")
 SPEECH_MODEL = "speech_model"

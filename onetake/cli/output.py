@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
 
-from onetake.cli.streams import print_aside, print_line
+from onetake.cli.progress import BYTES, SOUND, Progress, Unit
+from onetake.cli.status_line import somebody_looks, status_line
+from onetake.cli.streams import print_aside, print_line, print_text
+from onetake.cli.verbosity import is_quiet, is_verbose
 from onetake.render.text import describe_file, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onetake.cloning.order import Stage
     from preflight import Fixed
 
 
@@ -56,25 +60,65 @@ def print_written(fixed: Fixed) -> None:
     from preflight import display_name
 
     if fixed.path is not None and fixed.after is not None:
-        print_line(f"{safe(display_name(fixed.path))}: {describe_file(fixed.after.file)}")
+        print_text(f"{safe(display_name(fixed.path))}: {describe_file(fixed.after.file)}")
+
+
+_DOING: Final[dict[Stage, tuple[str, Unit]]] = {
+    "check": ("checking", SOUND),
+    "upload": ("uploading", BYTES),
+    "clone": ("waiting for the service to clone", SOUND),
+    "demo": ("fetching the trial", BYTES),
+}
+"""What each stage is called while it lasts, and in what it is counted."""
 
 
 class Steps:
-    """Shows each step of the work on standard error as it is done.
+    """Shows each step of the work on standard error as it is done, and how far the one under way has come.
 
     Args:
-        quiet: Show warnings only.
+        quiet: Show warnings only, unless everything is asked for.
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
+        self._quiet = is_quiet() or (quiet and not is_verbose())
         self._started = time.monotonic()
+        self._stage: Stage | None = None
+        self._progress: Progress | None = None
+        if is_verbose():
+            self._tell_requests()
 
     def step(self, name: str, detail: str) -> None:
         """A step is done."""
+        if name == self._stage:
+            self._stage = None
+            status_line.end()
         if not self._quiet:
             elapsed = time.monotonic() - self._started
             print_aside(f"{elapsed:5.1f} s  {name:<9} {safe(detail)}")
+
+    def progress(self, stage: Stage, done: float, total: float | None) -> None:
+        """A step is under way."""
+        if stage != self._stage and somebody_looks():
+            self._stage, self._progress = stage, Progress(*_DOING[stage])
+            status_line.show(self._progress.told)
+        if self._progress is not None:
+            self._progress.update(done, total)
+
+    def _tell_requests(self) -> None:
+        """Show what the libraries log: each request and its answer, without the queries of URLs."""
+        import logging
+
+        shown = self.step
+
+        class Shown(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                if is_verbose():
+                    shown(record.name, record.getMessage())
+
+        for name in ("uploader", "client"):
+            log = logging.getLogger(name)
+            log.handlers = [Shown()]
+            log.setLevel(logging.DEBUG)
 
     def warn(self, message: str) -> None:
         """Something went wrong that does not end the work."""

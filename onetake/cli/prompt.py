@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import SPEECH_MODEL, json_option, setting_options
 from onetake.cli.output import Steps, named_problems, print_json, print_written
-from onetake.cli.streams import print_aside, print_line
+from onetake.cli.streams import print_aside, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.settings import load
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from preflight import Fixed, Profile, PromptClip, SpeechModel
 
 
-@click.command("prompt", epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav")
+@click.command(
+    "prompt", cls=Command, epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav"
+)
 @click.argument("file", type=click.Path(), metavar="FILE")
 @click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="How many to show; 5 by default.")
 @click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this one; 1 is the best.")
@@ -103,10 +106,10 @@ def _show(file: str, clips: tuple[PromptClip, ...], heard: tuple[str, ...] | Non
         return
     for number, clip in enumerate(clips, 1):
         flaw = f", {clip.clipped_percent:.2g} % clipped" if clip.clipped_percent else ""
-        print_line(
+        print_text(
             f"{number:2}  {clock(clip.start_s)} to {clock(clip.end_s)}  {clip.seconds:.1f} s  "
             f"SNR {clip.snr_db:.0f} dB, {clip.loudness_lufs:.1f} LUFS{flaw}"
         )
         if heard is not None:
-            print_line(f"    {safe(heard[number - 1]) or '(nothing was understood)'}")
+            print_text(f"    {safe(heard[number - 1]) or '(nothing was understood)'}")
     print_aside('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')

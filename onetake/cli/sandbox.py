@@ -7,11 +7,14 @@ import threading
 
 import click
 
+from onetake.cli.command import Command
 from onetake.cli.streams import print_aside, print_line
 
 
 @click.command(
-    "sandbox", epilog="Example: onetake sandbox   (and in another terminal, with what it prints: onetake clone …)"
+    "sandbox",
+    cls=Command,
+    epilog="Example: onetake sandbox   (and in another terminal, with what it prints: onetake clone …)",
 )
 @click.option("--answer-delay", type=click.FloatRange(0, 600), default=0.0, metavar="SECONDS", help="Answer late.")
 def command(answer_delay: float) -> None:

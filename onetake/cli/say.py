@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onetake.cli.command import Command, FurtherOption
 from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_line
+from onetake.cli.progress import BYTES, watched
+from onetake.cli.streams import print_text
 from onetake.cli.voices import opened_ledger
 from onetake.errors import UsageError
 from onetake.render.text import safe
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
 
 
-@click.command("say", epilog="Example: onetake say anna 'It rained all night.' -o rain.mp3")
+@click.command("say", cls=Command, epilog="Example: onetake say anna 'It rained all night.' -o rain.mp3")
 @click.argument("voice")
 @click.argument("text")
 @click.option(
@@ -31,15 +33,15 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
 )
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="speech-2.8-turbo by default.")
-@click.option("--link", is_flag=True, help="Have the service send a link instead of the audio itself.")
+@click.option("--link", cls=FurtherOption, is_flag=True, help="Have the service send a link, not the audio.")
 @click.option("--speed", type=float, help="Relative to normal.")
 @click.option("--volume", type=float, help="Relative to normal.")
-@click.option("--pitch", type=int, help="Steps up or down.")
-@click.option("--emotion", metavar="WORD", help="The service's word for a mood.")
+@click.option("--pitch", cls=FurtherOption, type=int, help="Steps up or down.")
+@click.option("--emotion", cls=FurtherOption, metavar="WORD", help="The service's word for a mood.")
 @click.option("--language", metavar="WORD", help="The service's word for a language.")
-@click.option("--sample-rate", type=int, metavar="HZ", help="Of the file.")
-@click.option("--bitrate", type=int, metavar="BPS", help="Of an MP3.")
-@setting_options(*SERVICE)
+@click.option("--sample-rate", cls=FurtherOption, type=int, metavar="HZ", help="Of the file.")
+@click.option("--bitrate", cls=FurtherOption, type=int, metavar="BPS", help="Of an MP3.")
+@setting_options(*SERVICE, further=True)
 @json_option
 def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **flags: Any) -> None:
     """Read a text with a voice of the ledger; that also keeps the voice for good. Charged by the character."""
@@ -49,11 +51,13 @@ def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **f
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
         request = _request(found, text, out, flags)
-        spoken = say(load(flags).client(), ledger, found, request, out, Steps(quiet=as_json))
+        client, steps = load(flags).client(), Steps(quiet=as_json)
+        with watched("waiting for the service to speak", BYTES):
+            spoken = say(client, ledger, found, request, out, steps)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(spoken, name) for name in spoken.__struct_fields__}})
     else:
-        print_line(f"{safe(spoken.out)}: {spoken.bytes} bytes; {safe(spoken.name)} is kept")
+        print_text(f"{safe(spoken.out)}: {spoken.bytes} bytes; {safe(spoken.name)} is kept")
 
 
 def _require_place(out: Path, *, force: bool) -> None:

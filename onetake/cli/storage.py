@@ -7,22 +7,24 @@ from typing import Any
 import click
 
 from onetake.cli import exit_with
-from onetake.cli.options import STORAGE, json_option, setting_options
+from onetake.cli.command import Group
+from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, setting_options
 from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_line, print_text
 from onetake.cli.voices import opened_ledger
 from onetake.errors import Status
 from onetake.render.text import safe
 from onetake.settings import load
 
 
-@click.group("storage", epilog="Example: onetake storage clean")
+@click.group("storage", cls=Group, epilog="Example: onetake storage clean")
 def command() -> None:
     """Delete what was left in the storage, and show what the bucket should allow."""
 
 
 @command.command("clean", epilog="Example: onetake storage clean --bucket takes")
 @setting_options(*STORAGE)
+@setting_options(*STORAGE_DETAILS, further=True)
 @json_option
 def clean(*, as_json: bool, **flags: Any) -> Any:
     """Delete the uploads that the ledger says were left behind, and nothing else."""
@@ -35,11 +37,11 @@ def clean(*, as_json: bool, **flags: Any) -> Any:
         print_json({"schema_version": 1, **{name: getattr(cleaned, name) for name in cleaned.__struct_fields__}})
     else:
         for key in cleaned.deleted:
-            print_line(f"deleted  {safe(key)}")
+            print_text(f"deleted  {safe(key)}")
         for upload in cleaned.elsewhere:
-            print_line(f"left     {safe(upload.key)} in {safe(upload.storage)}, which is another storage")
+            print_text(f"left     {safe(upload.key)} in {safe(upload.storage)}, which is another storage")
         if not (cleaned.deleted or cleaned.failed or cleaned.elsewhere):
-            print_line("nothing was left behind")
+            print_text("nothing was left behind")
     return exit_with(Status.STORAGE if cleaned.failed else Status.DONE)
 
 

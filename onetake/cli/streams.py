@@ -9,25 +9,39 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from onetake.cli.status_line import status_line
+from onetake.cli.window import columns_of_window, is_terminal
 from onetake.errors import NobodyReads, OutputLost
 from onetake.render.text import wants_colour
+from onetake.render.wrapping import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def print_line(text: str | bytes) -> None:
-    """Print a line that holds nothing but what `render` made safe."""
-    with told_apart():
+    """Print a line as it is, for machines or to be copied; it holds nothing but what `render` made safe."""
+    with told_apart(), status_line.hidden():
         click.echo(text, color=wants_colour(sys.stdout))
 
 
+def print_text(text: str) -> None:
+    """Print a line for people, which in a window is broken between words."""
+    print_line("\n".join(_fitting(text, sys.stdout)))
+
+
 def print_aside(text: str) -> None:
-    """Print a line on standard error; where nobody can read it, the work goes on."""
+    """Print lines for people on standard error; where nobody can read them, the work goes on."""
     try:
-        click.echo(text, err=True, color=wants_colour(sys.stderr))
+        with status_line.hidden():
+            click.echo("\n".join(_fitting(text, sys.stderr)), err=True, color=wants_colour(sys.stderr))
     except OSError:
         divert(sys.stderr)
+
+
+def _fitting(text: str, stream: TextIO) -> Iterator[str]:
+    for line in text.split("\n"):
+        yield from wrapped(line, columns_of_window(stream)) if is_terminal(stream) else (line,)
 
 
 def flush() -> None:
@@ -61,4 +75,4 @@ def divert(stream: TextIO) -> None:
 
 def can_ask() -> bool:
     """Whether somebody sits at a terminal and can answer."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and is_terminal(sys.stderr)

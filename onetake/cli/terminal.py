@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from onetake.cli.progress import counted, timed
+from onetake.cli.progress import SOUND, counted, watched
 from onetake.cli.streams import print_line
+from onetake.cli.verbosity import is_quiet, is_verbose
+from onetake.cli.window import columns_of_window
 from onetake.render.terminal import can_draw, table_lines, take_lines
+from onetake.render.text import is_wrong, measurement_lines
 
 if TYPE_CHECKING:
     from onetake.takes import Takes
     from preflight import Profile, Report
+    from preflight.pictures import Pictures
 
 
-def is_terminal() -> bool:
-    """Whether somebody looks at standard output."""
-    return sys.stdout.isatty()
+def is_worth_telling(report: Report, bad: set[str]) -> bool:
+    """Whether a report is shown: where little is to be told, only if something is wrong.
+
+    Args:
+        report: Of a take.
+        bad: The severities for which the command fails.
+    """
+    return not is_quiet() or is_wrong(report, bad)
 
 
-def check_at_terminal(takes: Takes, profile: Profile, jobs: int | None, *, quick: bool) -> list[Report]:
+def check_at_terminal(takes: Takes, profile: Profile, jobs: int | None, bad: set[str], *, quick: bool) -> list[Report]:
     """Check recordings and show what was found; returns the reports in order."""
     if len(takes.paths) == 1:
-        return [_take(takes, profile, quick=quick)]
+        return [_take(takes, profile, bad, quick=quick)]
     from preflight import check_many
 
     with contextlib.closing(check_many(takes.paths, quick=quick, profile=profile, workers=jobs)) as found:
-        reports = [takes.called(report) for report in counted(found, len(takes.paths), shown=True)]
-    for line in table_lines(reports, _width()):
+        reports = [takes.called(report) for report in counted(found, len(takes.paths), doing="checking")]
+    told = [report for report in reports if is_worth_telling(report, bad)]
+    if is_verbose():
+        for report in told:
+            _print(report, None)
+    for line in table_lines(told, columns_of_window(sys.stdout)) if told else ():
         print_line(line)
     return reports
 
 
-def _take(takes: Takes, profile: Profile, *, quick: bool) -> Report:
+def _take(takes: Takes, profile: Profile, bad: set[str], *, quick: bool) -> Report:
     from preflight.checking import examine
 
     pictures = can_draw(sys.stdout.encoding)
-    with timed(shown=True) as on_progress:
+    with watched("checking", SOUND) as on_progress:
         examination = examine(takes.paths[0], quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
     report = takes.called(examination.report)
-    for line in take_lines(report, examination.pictures, _width()):
-        print_line(line)
+    if is_worth_telling(report, bad):
+        _print(report, examination.pictures)
     return report
 
 
-def _width() -> int:
-    return shutil.get_terminal_size().columns
+def _print(report: Report, pictures: Pictures | None) -> None:
+    for line in take_lines(report, pictures, columns_of_window(sys.stdout)):
+        print_line(line)
+    for line in measurement_lines(report) if is_verbose() else ():
+        print_line(line)

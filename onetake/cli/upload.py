@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.options import STORAGE, json_option, sandbox_option, services, setting_options
+from onetake.cli.command import Command
+from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, sandbox_option, services, setting_options
 from onetake.cli.output import Steps, print_json
 from onetake.cli.streams import print_line
 from onetake.cloning.preparation import prepare
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from uploader import Storage, Upload
 
 
-@click.command("upload", epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
+@click.command("upload", cls=Command, epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
 @click.argument("file", type=click.Path(), metavar="FILE")
 @setting_options(*STORAGE)
+@setting_options(*STORAGE_DETAILS, further=True)
 @sandbox_option
 @json_option
 def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
@@ -57,7 +60,7 @@ def _stored(storage: Storage, ledger: Ledger, take: Sendable, steps: Steps) -> t
     """Store it to stay; what fails, or is killed, on the way leaves nothing that is not deleted later."""
     deposits = Deposits(storage, ledger, steps.warn)
     try:
-        upload = deposits.store(take)
+        upload = deposits.store(take, partial(steps.progress, "upload"))
         url, expires_at = shown_to_stranger(storage, upload)
     except BaseException:
         deposits.delete()

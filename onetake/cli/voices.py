@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli import exit_with
+from onetake.cli.command import Group
 from onetake.cli.options import json_option
 from onetake.cli.output import print_json
-from onetake.cli.streams import print_line
+from onetake.cli.streams import print_line, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.render.voices import attempt_fields, attempt_lines, voice_fields, voice_line, voices_csv
@@ -51,7 +52,7 @@ def opened_ledger() -> Iterator[Ledger]:
         yield ledger
 
 
-@click.group("voices", invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
+@click.group("voices", cls=Group, invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
 @click.option("--warn", type=SPAN, metavar="TIME", help="Status 1 when a voice expires within 48h, 2d, …")
 @click.option("--unknown", is_flag=True, help="Show calls of which nobody knows whether they gave a voice.")
 @json_option
@@ -76,11 +77,11 @@ def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
         print_json({"schema_version": 1, "voices": fields, "unknown": len(unknown)})
     else:
         for voice in voices:
-            print_line(voice_line(voice, now))
+            print_text(voice_line(voice, now))
         if not voices:
-            print_line("no voice was cloned yet")
+            print_text("no voice was cloned yet")
         if unknown:
-            print_line(f"{len(unknown)} paid calls whose outcome is unknown: onetake voices --unknown")
+            print_text(f"{len(unknown)} paid calls whose outcome is unknown: onetake voices --unknown")
     may_go = [voice for voice in voices if voice.lives(now) and voice.kept_at is None]
     is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in may_go)
     return exit_with(Status.NOT_FIT if is_urgent else Status.DONE)
@@ -91,10 +92,10 @@ def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
     if as_json:
         print_json({"schema_version": 1, "unknown": [attempt_fields(attempt) for attempt in unknown]})
     elif not unknown:
-        print_line("the outcome of every paid call is known")
+        print_text("the outcome of every paid call is known")
     for attempt in [] if as_json else unknown:
         for line in attempt_lines(attempt):
-            print_line(line)
+            print_text(line)
     return exit_with(Status.UNKNOWN if unknown else Status.DONE)
 
 
@@ -108,7 +109,7 @@ def settle(attempt: str, voice: str | None, *, failed: bool) -> None:
         raise UsageError("how it ended is not said", "give --voice VOICE_ID, or --failed")
     with opened_ledger() as ledger:
         settled = ledger.voices.settle(attempt, voice)
-    print_line("noted: it gave no voice" if settled is None else voice_line(settled, datetime.now(UTC)))
+    print_text("noted: it gave no voice" if settled is None else voice_line(settled, datetime.now(UTC)))
 
 
 @command.command("export", epilog="Example: onetake voices export > voices.csv")
@@ -133,7 +134,7 @@ def rename(voice: str, name: str) -> None:
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
         ledger.voices.rename(found, name)
-    print_line(f"{safe(found.voice_id)} is called {safe(name)}")
+    print_text(f"{safe(found.voice_id)} is called {safe(name)}")
 
 
 @command.command("forget", epilog="Example: onetake voices forget anna")
@@ -146,4 +147,4 @@ def forget(voice: str) -> None:
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
         ledger.voices.forget(found)
-    print_line(f"forgotten: {safe(found.name)} ({safe(found.voice_id)})")
+    print_text(f"forgotten: {safe(found.name)} ({safe(found.voice_id)})")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from onetake.cli.command import FurtherOption
 from onetake.cli.judging import names_in
 from preflight.repair.wishes import KINDS, Container, Keep
 
@@ -39,13 +40,14 @@ def wishing_options(function: Any) -> Any:
             "--keep",
             type=click.Choice(get_args(Keep)),
             default="best",
-            help="Of what is too long: the most clean speech, its start, or the longest talk.",
+            metavar="WHAT",
+            help=f"Of what is too long: {', '.join(get_args(Keep))}.",
         ),
         click.option("--from", "start_s", type=moment, metavar="TIME", help="Keep what comes from here, e.g. 1:15."),
         click.option("--until", "end_s", type=moment, metavar="TIME", help="Keep what comes until here."),
         click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="Bring it there, e.g. -20."),
-        click.option("--limit", is_flag=True, help="Limit peaks at -3 dBTP for that, else the gain stops there."),
-        click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(KINDS)} (repeatable, or a,b)."),
+        click.option("--limit", cls=FurtherOption, is_flag=True, help="Limit peaks at -3 dBTP for that."),
+        click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(KINDS)} (repeatable)."),
         click.option("--unsafe", is_flag=True, help="Every edit that answers a finding."),
     ]
     for option in reversed(options):

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from client import CloneOptions
     from preflight import SpeechModel
     from preflight.source import PathLike
+
+
+Stage = Literal["check", "upload", "clone", "demo"]
+"""Of a step that can take long."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,13 @@ class Observer(Protocol):
 
     def warn(self, message: str) -> None:
         """Something went wrong that does not lose the voice."""
+
+    def progress(self, stage: Stage, done: float, total: float | None) -> None:
+        """The step `stage` is under way: seconds heard of a recording, or bytes sent or fetched.
+
+        `total` is None where nobody knows it, and while an answer is awaited. It may be called by other threads, must
+        not raise, and had better not take long.
+        """
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from onetake.cloning.order import Cloned, Sent
@@ -124,7 +125,7 @@ class Passage:
     def _upload(self, sendable: Sendable) -> Upload:
         if self._stopping():
             raise KeyboardInterrupt
-        upload = self._deposits.store(sendable)
+        upload = self._deposits.store(sendable, partial(self._observer.progress, "upload"))
         self._observer.step("upload", f"{upload.bytes / 1e6:.1f} MB stored and verified as {upload.content_type}")
         return upload
 
@@ -135,6 +136,7 @@ class Passage:
         with finishing(lambda: self._warn(note)) as patience:
             self._parts.ledger.attempts.called(self._attempt, uploaded_at)
             self._called = True
+            self._observer.progress("clone", 0, None)
             try:
                 self._voice = self._parts.client.clone(audio_url, self._order.options, prompt_url)
             except KeyboardInterrupt:
@@ -194,6 +196,7 @@ class Passage:
             return None
         try:
             with replacing(self._order.demo) as (file, temporary):
+                self._observer.progress("demo", 0, None)
                 self._parts.client.download(voice.demo_audio_url, file)
                 file.flush()
                 require_sound(temporary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from onetake.errors import TakeRefused
 from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
-    from onetake.cloning.order import Observer, Order
+    from onetake.cloning.order import Observer, Order, Stage
     from preflight import FileFacts, Report
     from preflight.checking import Examination
     from preflight.repair.fixing import Fixed
@@ -129,7 +130,16 @@ def prepare(
     from preflight.checking import examine
 
     def look(*, whole: bool) -> Examination:
-        return examine(path, role=role, prompt_text=prompt_text, whole=whole, to_its_end=True, profile=profile)
+        tell = partial(observer.progress, "check")
+        return examine(
+            path,
+            role=role,
+            prompt_text=prompt_text,
+            whole=whole,
+            to_its_end=True,
+            profile=profile,
+            on_progress=tell,
+        )
 
     examination = look(whole=one_of_many)
     report = examination.report
@@ -183,6 +193,9 @@ class Notes:
     def warn(self, message: str) -> None:
         """Remember it."""
         self.warnings.append(message)
+
+    def progress(self, stage: Stage, done: float, total: float | None) -> None:
+        """Nobody looks."""
 
 
 def prepare_apart(order: Order, folder: Path) -> tuple[Prepared, tuple[str, ...]]:

@@ -36,8 +36,12 @@ class Deposits:
         self._keys: list[str] = []
         self.uploads: list[Upload] = []
 
-    def store(self, sendable: Sendable) -> Upload:
+    def store(self, sendable: Sendable, progress: Callable[[int, int], None] | None = None) -> Upload:
         """Upload what was checked; a file that changed since is not sent.
+
+        Args:
+            sendable: What was checked.
+            progress: Called with bytes sent and bytes in all.
 
         Raises:
             uploader.StorageError: The storage failed.
@@ -53,6 +57,7 @@ class Deposits:
                 suffix=ACCEPTED[container],
                 sha256=sendable.report.file.sha256,
                 announce=self._note,
+                progress=progress,
             )
         except Exception as error:
             if self._keys and not getattr(error, "left_behind", True):

@@ -77,13 +77,30 @@ def describe_sound(report: Report) -> str:
     return ", ".join(parts)
 
 
-def report_lines(report: Report) -> list[str]:
-    """A report as lines: verdict and facts first, then the findings."""
+def measurement_lines(report: Report) -> list[str]:
+    """Everything that was measured, a line each."""
+    return [f"    {name:<28} {value:g}" for name, value in report.measurements.items()]
+
+
+def is_wrong(report: Report, bad: set[str]) -> bool:
+    """Whether there is a finding of one of the severities `bad`."""
+    return any(finding.severity in bad for finding in report.findings)
+
+
+def report_lines(report: Report, *, measured: bool = False) -> list[str]:
+    """A report as lines: verdict and facts first, then the findings.
+
+    Args:
+        report: Of a take.
+        measured: Whether to tell everything that was measured.
+    """
     by_headers = " (by its headers only)" if report.method == "headers" else ""
     lines = [f"{safe(report.path)}: {coloured(report.verdict)}{by_headers}: {describe_file(report.file)}"]
     sound = describe_sound(report)
     if sound:
         lines.append(f"  {sound}")
+    if measured:
+        lines += measurement_lines(report)
     for finding in report.findings:
         lines.append(f"  {coloured(finding.severity)} {finding.rule}: {safe(finding.message)}")
     return lines

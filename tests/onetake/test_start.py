@@ -8,15 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import onetake as package
+from onetake.cli import root
+from onetake.cli.command import FurtherOption
 from preflight import RULES
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, onetake
+from tests.onetake.services import FIXTURES, Services, onetake
 
 GOOD = str(FIXTURES / "good.wav")
-COMMANDS = ("check", "fix", "upload", "clone", "doctor", "config", "rule", "sandbox", "completion")
 IMPORTED = """
 import sys
 from onetake.cli import run
@@ -72,15 +74,45 @@ def test_the_version(home: Path) -> None:
         assert onetake("--version", before=before).out == f"onetake {package.__version__}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_fits_a_terminal_and_has_an_example(say: Say, command: str) -> None:
-    ran = say(command, "--help")
+def commands() -> list[tuple[str, ...]]:
+    """Every command, and each that is part of one."""
+    found: list[tuple[str, ...]] = []
+    for name in root.list_commands(click.Context(root)):
+        command = root.get_command(click.Context(root), name)
+        inner = command.list_commands(click.Context(command)) if isinstance(command, click.Group) else []
+        found += [(name,), *((name, part) for part in inner)]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_help_fits_a_terminal_and_has_an_example(say: Say, command: tuple[str, ...]) -> None:
+    ran = say(*command, "--help")
     lines = ran.out.splitlines()
     assert ran.status == 0
-    assert len(lines) <= (45 if command in {"clone", "fix"} else 24)
+    assert len(lines) <= 23  # and the next prompt is the 24th
     assert max(len(line) for line in lines) <= 80
-    assert "Example: onetake" in ran.out or "onetake config" in ran.out
-    assert command in say("--help").out
+    assert f"onetake {' '.join(command)}" in ran.out.partition("Example: ")[2]
+    assert "-q, -v, --no-color" in ran.out
+    assert command[0] in say("--help").out
+
+
+def test_all_options_are_told_of_when_asked_for(say: Say) -> None:
+    hidden = 0
+    for names in commands():
+        command: click.Command | None = root
+        for name in names:
+            assert isinstance(command, click.Group)
+            command = command.get_command(click.Context(command), name)
+        assert command is not None
+        usual = say(*names, "--help").out
+        options = [param.opts[0] for param in command.params if isinstance(param, FurtherOption)]
+        assert not any(f" {option} " in usual for option in options)
+        if options:
+            every = say(*names, "--help-all").out
+            assert all(f"  {option}" in every for option in options)
+            assert "Example: " in every
+        hidden += len(options)
+    assert hidden > 30
 
 
 def test_every_rule_explains_itself(say: Say) -> None:
@@ -139,3 +171,37 @@ def test_without_seaweedfs_it_says_what_to_install(home: Path, tmp_path: Path) -
     error = json.loads(ran.out)["error"]
     assert (ran.status, error["kind"]) == (2, "sandbox-unavailable")
     assert "onetake[sandbox]" in error["hint"]
+
+
+def test_little_and_much_can_be_told(say: Say) -> None:
+    short = str(FIXTURES / "too-short.wav")
+    assert say("check", GOOD, "-q").out == ""
+    assert say("-q", "check", GOOD, short).out == say("check", short).out
+    assert say("check", short, "-q", "--exit-zero").out == say("check", short).out
+    doubtful = ("check", short, "--ignore", "too-short")
+    assert "warning" in say(*doubtful).out
+    assert say(*doubtful, "-q").out == ""
+    assert say(*doubtful, "-q", "--fail-on", "warning").out == say(*doubtful).out
+    told = say("check", GOOD, "-v").out
+    measured = say("check", GOOD, "--format", "json").out
+    assert {line.split()[0] for line in told.splitlines() if line.startswith("    ")} == set(
+        json.loads(measured)["takes"][0]["measurements"]
+    )
+    both = say("check", GOOD, "-q", "-v")
+    assert both.status == 2
+    assert "contradict" in both.err
+
+
+def test_requests_are_told_of_without_what_is_secret(
+    say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in services.settings().items():
+        monkeypatch.setenv(name, value)
+    talkative, usual, silent = (say("clone", GOOD, "--again", *more) for more in (("-v",), (), ("-q",)))
+    for line in ("PutObject: 200", "GET as a stranger", "POST 127.0.0.1/v3/minimax-voice-cloning: 200"):
+        assert line in talkative.err
+        assert line not in usual.err
+    assert "X-Amz" not in talkative.err
+    assert "upload" in usual.err
+    assert silent.err == ""
+    assert silent.out.startswith("voice_id  voice_")
