@@ -104,10 +104,7 @@ def test_each_library_works_alone(package: str) -> None:
     assert done.stdout == "[]\n"
 
 
-_SHARED_ROOMS = (
-    *("__init__", "command", "consent", "judging", "many", "options", "output", "progress", "status_line", "streams"),
-    *("terminal", "verbosity", "window", "wishing"),
-)
+_SHARED_ROOMS = (*("__init__", "command", "consent", "judging", "many", "mended", "options", "terminal", "wishing"),)
 
 
 def test_every_command_stands_in_a_file_of_its_own_and_prints_through_one_room() -> None:
@@ -118,7 +115,7 @@ def test_every_command_stands_in_a_file_of_its_own_and_prints_through_one_room()
     for path in files("onetake"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "sys.exit"}:
-                assert path.name in {"streams.py", "progress.py", "__main__.py"}, f"{path}:{node.lineno}"
+                assert path.name in {"streams.py", "__main__.py"}, f"{path}:{node.lineno}"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

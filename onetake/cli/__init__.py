@@ -14,9 +14,9 @@ import click
 
 import onetake
 from onetake.cli.command import Group
-from onetake.cli.status_line import status_line
-from onetake.cli.streams import divert, flush, print_aside, print_line
-from onetake.cli.verbosity import Verbosity, choose
+from onetake.console.status_line import status_line
+from onetake.console.streams import divert, flush, print_aside, print_line
+from onetake.console.verbosity import Verbosity, choose
 from onetake.errors import Failure, NobodyReads, OutputLost, Status, UsageError, failure_of
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _tell_machine(failure: Failure, form: str) -> None:
 
         print_line(failure_line(failure))
     else:
-        from onetake.cli.output import print_json
+        from onetake.console.documents import print_json
 
         document = {"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}}
         print_json(document, in_one_line=form == "jsonl")

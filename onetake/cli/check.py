@@ -11,12 +11,12 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Command, FurtherOption
 from onetake.cli.judging import judging_options, profile_from
-from onetake.cli.output import print_json
-from onetake.cli.progress import SOUND, counted, watched
-from onetake.cli.streams import print_aside, print_line, print_text
 from onetake.cli.terminal import check_at_terminal, is_worth_telling
-from onetake.cli.verbosity import is_verbose
-from onetake.cli.window import is_terminal
+from onetake.console.documents import print_json
+from onetake.console.progress import SOUND, counted, watched
+from onetake.console.streams import print_aside, print_line, print_text
+from onetake.console.verbosity import is_verbose
+from onetake.console.window import is_terminal
 from onetake.errors import Status, UsageError
 from onetake.render.text import is_wrong, report_lines, safe
 from onetake.takes import gathered

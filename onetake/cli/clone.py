@@ -24,8 +24,9 @@ from onetake.cli.options import (
     services,
     setting_options,
 )
-from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_text
+from onetake.console.documents import print_json
+from onetake.console.steps import Steps
+from onetake.console.streams import print_text
 from onetake.errors import OutputLost, SettingError, Status, UsageError
 from onetake.render.outcomes import until
 from onetake.render.text import safe

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from onetake.cli.streams import print_line
-from onetake.cli.verbosity import Verbosity, choose
+from onetake.console.streams import print_line
+from onetake.console.verbosity import Verbosity, choose
 from onetake.errors import UsageError
 
 _ALL = "onetake.all-options"

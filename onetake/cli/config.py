@@ -6,8 +6,8 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.options import PACE, SERVICE, SPEECH_MODEL, STORAGE, STORAGE_DETAILS, json_option, setting_options
-from onetake.cli.output import print_json
-from onetake.cli.streams import print_text
+from onetake.console.documents import print_json
+from onetake.console.streams import print_text
 from onetake.render.text import safe
 from onetake.settings import SETTINGS, Value, config_path, home_path, load
 

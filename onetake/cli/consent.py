@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onetake.cli.streams import can_ask
+from onetake.console.streams import can_ask
 
 if TYPE_CHECKING:
     from onetake.cloning.order import Order

@@ -17,8 +17,8 @@ from onetake.cli.options import (
     services,
     setting_options,
 )
-from onetake.cli.output import print_json
-from onetake.cli.streams import print_text
+from onetake.console.documents import print_json
+from onetake.console.streams import print_text
 from onetake.errors import Status
 from onetake.render.text import safe
 

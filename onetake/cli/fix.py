@@ -8,10 +8,11 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
+from onetake.cli.mended import named_problems, print_written
 from onetake.cli.options import json_option
-from onetake.cli.output import named_problems, print_json, print_written
-from onetake.cli.streams import print_text
 from onetake.cli.wishing import wishes_from, wishing_options
+from onetake.console.documents import print_json
+from onetake.console.streams import print_text
 from onetake.errors import UsageError
 from onetake.render.text import safe
 

@@ -9,8 +9,8 @@ import click
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
-from onetake.cli.output import print_json
-from onetake.cli.streams import print_text
+from onetake.console.documents import print_json
+from onetake.console.streams import print_text
 from onetake.errors import UsageError
 from onetake.render.text import describe_file, safe
 from preflight.wording import clock

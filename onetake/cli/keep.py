@@ -10,9 +10,10 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Command
 from onetake.cli.options import SERVICE, json_option, setting_options
-from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import can_ask, print_aside, print_text
 from onetake.cli.voices import SPAN, opened_ledger
+from onetake.console.documents import print_json
+from onetake.console.steps import Steps
+from onetake.console.streams import can_ask, print_aside, print_text
 from onetake.errors import Failure, Status, UsageError, failure_of
 from onetake.render.text import safe
 from onetake.settings import load

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from onetake.cli.consent import with_consent
-from onetake.cli.output import print_json
-from onetake.cli.progress import counted
-from onetake.cli.streams import can_ask, print_aside, print_line, print_text
-from onetake.cli.verbosity import is_quiet
+from onetake.console.documents import print_json
+from onetake.console.progress import counted
+from onetake.console.streams import can_ask, print_aside, print_line, print_text
+from onetake.console.verbosity import is_quiet
 from onetake.errors import OutputLost, Status, UsageError
 from onetake.interrupts import finishing
 from onetake.render.outcomes import csv_line, outcome_fields, outcome_line, summary
 from onetake.render.text import safe
 
 if TYPE_CHECKING:
-    from onetake.cli.output import Steps
     from onetake.cloning.order import Order
     from onetake.cloning.pipeline import Pipeline
     from onetake.cloning.series import Outcome, Series
+    from onetake.console.steps import Steps
     from onetake.settings import Settings
 
 

@@ -9,9 +9,11 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
+from onetake.cli.mended import named_problems, print_written
 from onetake.cli.options import SPEECH_MODEL, json_option, setting_options
-from onetake.cli.output import Steps, named_problems, print_json, print_written
-from onetake.cli.streams import print_aside, print_text
+from onetake.console.documents import print_json
+from onetake.console.steps import Steps
+from onetake.console.streams import print_aside, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.settings import load

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from onetake.cli.command import Command
-from onetake.cli.streams import print_text
+from onetake.console.streams import print_text
 from onetake.errors import UsageError
 
 

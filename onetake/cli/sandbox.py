@@ -8,7 +8,7 @@ import threading
 import click
 
 from onetake.cli.command import Command
-from onetake.cli.streams import print_aside, print_line
+from onetake.console.streams import print_aside, print_line
 
 
 @click.command(

@@ -10,10 +10,11 @@ import click
 
 from onetake.cli.command import Command, FurtherOption
 from onetake.cli.options import SERVICE, json_option, setting_options
-from onetake.cli.output import Steps, print_json
-from onetake.cli.progress import BYTES, watched
-from onetake.cli.streams import print_text
 from onetake.cli.voices import opened_ledger
+from onetake.console.documents import print_json
+from onetake.console.progress import BYTES, watched
+from onetake.console.steps import Steps
+from onetake.console.streams import print_text
 from onetake.errors import UsageError
 from onetake.render.text import safe
 from onetake.settings import load

@@ -9,9 +9,10 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Group
 from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, setting_options
-from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_line, print_text
 from onetake.cli.voices import opened_ledger
+from onetake.console.documents import print_json
+from onetake.console.steps import Steps
+from onetake.console.streams import print_line, print_text
 from onetake.errors import Status
 from onetake.render.text import safe
 from onetake.settings import load

@@ -6,10 +6,10 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
-from onetake.cli.progress import SOUND, counted, watched
-from onetake.cli.streams import print_line
-from onetake.cli.verbosity import is_quiet, is_verbose
-from onetake.cli.window import columns_of_window
+from onetake.console.progress import SOUND, counted, watched
+from onetake.console.streams import print_line
+from onetake.console.verbosity import is_quiet, is_verbose
+from onetake.console.window import columns_of_window
 from onetake.render.terminal import can_draw, table_lines, take_lines
 from onetake.render.text import is_wrong, measurement_lines
 

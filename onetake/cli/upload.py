@@ -11,10 +11,11 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, sandbox_option, services, setting_options
-from onetake.cli.output import Steps, print_json
-from onetake.cli.streams import print_line
 from onetake.cloning.preparation import prepare
 from onetake.cloning.storing import Deposits, shown_to_stranger
+from onetake.console.documents import print_json
+from onetake.console.steps import Steps
+from onetake.console.streams import print_line
 from onetake.ledger import Ledger
 
 if TYPE_CHECKING:

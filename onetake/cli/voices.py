@@ -12,8 +12,8 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Group
 from onetake.cli.options import json_option
-from onetake.cli.output import print_json
-from onetake.cli.streams import print_line, print_text
+from onetake.console.documents import print_json
+from onetake.console.streams import print_line, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.render.voices import attempt_fields, attempt_lines, voice_fields, voice_line, voices_csv

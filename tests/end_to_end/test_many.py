@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from onetake.cli.output import Steps
 from onetake.cloning.order import Order
 from onetake.cloning.pace import Pace
 from onetake.cloning.pipeline import Pipeline
 from onetake.cloning.series import Series
+from onetake.console.steps import Steps
 from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.settings import load

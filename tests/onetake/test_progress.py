@@ -17,7 +17,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.cli.progress import BYTES, SOUND, TAKES, Progress, Unit, minutes
+from onetake.console.progress import BYTES, SOUND, TAKES, Progress, Unit, minutes
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.onetake.services import FIXTURES, KEY, Services, onetake
 from tests.onetake.windows import COLOUR, Window

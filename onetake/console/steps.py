@@ -1,66 +1,20 @@
-"""How commands speak: results on standard output, steps and warnings on standard error."""
+"""Each step of a long piece of work, and how far the one under way has come."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
-import msgspec
 
-from onetake.cli.progress import BYTES, SOUND, Progress, Unit
-from onetake.cli.status_line import somebody_looks, status_line
-from onetake.cli.streams import print_aside, print_line, print_text
-from onetake.cli.verbosity import is_quiet, is_verbose
-from onetake.render.text import describe_file, safe
+from onetake.console.progress import BYTES, SOUND, Progress, Unit
+from onetake.console.status_line import somebody_looks, status_line
+from onetake.console.streams import print_aside
+from onetake.console.verbosity import is_quiet, is_verbose
+from onetake.render.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from onetake.cloning.order import Stage
-    from preflight import Fixed
-
-
-def print_json(document: object, *, in_one_line: bool = False) -> None:
-    """Print `document` as JSON on standard output, ending with a line break."""
-    try:
-        content = msgspec.json.encode(document)
-    except UnicodeEncodeError:  # a name from the command line that is no UTF-8
-        content = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
-    # as bytes: JSON is UTF-8, whatever the terminal is
-    print_line(content if in_one_line else msgspec.json.format(content, indent=1))
-
-
-def _encodable(value: Any) -> Any:
-    """`value` with the stray bytes in its strings escaped."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if isinstance(value, dict):
-        return {_encodable(name): _encodable(content) for name, content in value.items()}
-    return [_encodable(content) for content in value] if isinstance(value, list | tuple) else value
-
-
-@contextlib.contextmanager
-def named_problems(file: str) -> Iterator[None]:
-    """Put the name of the file before what is wrong with it."""
-    from preflight import BadProfile, BadSpeechModel, EngineMissing, PreflightError, display_name
-
-    try:
-        yield
-    except (BadProfile, BadSpeechModel, EngineMissing):
-        raise  # nothing is wrong with the file
-    except PreflightError as error:
-        error.message = f"{display_name(file)}: {error.message}"
-        raise
-
-
-def print_written(fixed: Fixed) -> None:
-    """Say what was written, if anything was."""
-    from preflight import display_name
-
-    if fixed.path is not None and fixed.after is not None:
-        print_text(f"{safe(display_name(fixed.path))}: {describe_file(fixed.after.file)}")
 
 
 _DOING: Final[dict[Stage, tuple[str, Unit]]] = {

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from onetake.cli.status_line import somebody_looks, status_line
+from onetake.console.status_line import somebody_looks, status_line
 from preflight.wording import clock, megabytes
 
 if TYPE_CHECKING:
