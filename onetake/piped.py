@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING
 
 from onetake.errors import InputFailed
-from preflight.wording import megabytes
+from preflight.errors import CannotOpen
+from preflight.storing import MOST_BYTES, stored_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MOST_BYTES: Final = 2 << 30
-"""Where reading ends: a hundred times what the service takes, and still little for a disk."""
-_AT_ONCE: Final = 1 << 20
 
 
 @contextlib.contextmanager
@@ -32,37 +26,7 @@ def stored(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Iterator[str]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            file, path = _new_file()
-            stack.enter_context(file)
-            _copy(stream, file, most_bytes)
-            file.flush()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise InputFailed(f"what standard input holds cannot be stored: {reason}", "set TMPDIR") from error
+            path = stack.enter_context(stored_stream(stream, most_bytes))
+        except CannotOpen as error:
+            raise InputFailed(f"standard input: {error.message}", error.hint) from error
         yield path
-
-
-def _new_file() -> tuple[IO[bytes], str]:
-    if Path("/proc/self/fd").is_dir():
-        nameless: Any = tempfile.TemporaryFile()  # noqa: SIM115 - not even SIGKILL leaves it behind
-        return nameless, f"/proc/{os.getpid()}/fd/{nameless.fileno()}"
-    named: Any = tempfile.NamedTemporaryFile(prefix="onetake-")  # noqa: SIM115 - the caller closes it
-    return named, named.name
-
-
-def _copy(stream: IO[bytes], file: IO[bytes], most_bytes: int) -> None:
-    stored_bytes = 0
-    while part := _read(stream):
-        stored_bytes += len(part)
-        if stored_bytes > most_bytes:
-            message = f"standard input holds more than {megabytes(most_bytes)}, and is not read further"
-            raise InputFailed(message, "check the file in which it is")
-        file.write(part)
-
-
-def _read(stream: IO[bytes]) -> bytes:
-    try:
-        return stream.read(_AT_ONCE)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputFailed(f"standard input cannot be read: {reason}", "name the file instead") from error

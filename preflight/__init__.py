@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from preflight.profile import PROFILES, Profile, load_profile
     from preflight.prompt import PromptClip, cut_prompt, prompt_clips
+    from preflight.recording import Recording
     from preflight.repair.edits import Edit
     from preflight.repair.fixing import Fixed, fix, plan
     from preflight.repair.joining import Joined, join
@@ -63,6 +64,7 @@ __all__ = [
     "PreflightError",
     "Profile",
     "PromptClip",
+    "Recording",
     "Report",
     "Rule",
     "SpeechModel",
@@ -96,6 +98,7 @@ _ROOMS = {
     "Wishes": "repair.wishes",
     "Edit": "repair.edits",
     "Fixed": "repair.fixing",
+    "Recording": "recording",
     "Report": "report",
     "Finding": "report",
     "FileFacts": "report",

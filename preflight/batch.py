@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from preflight.pictures import Pictures
+    from preflight.recording import Recording
     from preflight.report import Report
-    from preflight.source import PathLike
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Illustrated:
 
 
 def check_many(
-    paths: Iterable[PathLike],
+    recordings: Iterable[Recording],
     *,
     quick: bool = False,
     profile: Profile = DEFAULT,
@@ -51,21 +51,25 @@ def check_many(
     """Check recordings as `check` does, several at a time.
 
     Args:
-        paths: The files.
+        recordings: Each as `check` takes it.
         quick: Read headers only.
         profile: Severities and thresholds of the rules.
         workers: How many at a time; by default one for each core that this process may use.
-        executor: Where to run them instead: any that finds the paths. `workers` then says how many it has.
+        executor: Where to run them instead: any that finds the paths, and can be given the recordings
+            (processes cannot be given file objects). `workers` then says how many it has.
 
     Yields:
-        The reports in the order of `paths`, each as soon as it and those before it are done. Closing the generator
+        The reports in the order of `recordings`, each as soon as it and those before it are done. Closing the generator
         ends what is under way.
+
+    Raises:
+        TypeError, ValueError: As `check` does, in the turn of what can be no recording.
     """
-    yield from _each(partial(check_whole, quick=quick, profile=profile), paths, workers, executor)
+    yield from _each(partial(check_whole, quick=quick, profile=profile), recordings, workers, executor)
 
 
 def illustrate_many(
-    paths: Iterable[PathLike],
+    recordings: Iterable[Recording],
     *,
     quick: bool = False,
     profile: Profile = DEFAULT,
@@ -73,21 +77,21 @@ def illustrate_many(
     executor: Executor | None = None,
 ) -> Generator[Illustrated, None, None]:
     """Like `check_many`, with what can be drawn, which is kept in the same pass over the sound."""
-    yield from _each(partial(illustrate, quick=quick, profile=profile), paths, workers, executor)
+    yield from _each(partial(illustrate, quick=quick, profile=profile), recordings, workers, executor)
 
 
 def _each(
-    work: Callable[[PathLike], T], paths: Iterable[PathLike], workers: int | None, executor: Executor | None
+    work: Callable[[Recording], T], recordings: Iterable[Recording], workers: int | None, executor: Executor | None
 ) -> Iterator[T]:
     count = workers or usable_cores()
     if executor is not None:
-        yield from _in_order(executor, work, paths, count)
+        yield from _in_order(executor, work, recordings, count)
         return
     # a thread each is enough: the work is done by the process that each of them waits for
     crew = Crew()
     pool = ThreadPoolExecutor(count, thread_name_prefix="preflight-check", initializer=crew.join)
     try:
-        yield from _in_order(pool, work, paths, count)
+        yield from _in_order(pool, work, recordings, count)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         crew.dismiss()
@@ -100,11 +104,13 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _in_order(pool: Executor, work: Callable[[PathLike], T], paths: Iterable[PathLike], workers: int) -> Iterator[T]:
+def _in_order(
+    pool: Executor, work: Callable[[Recording], T], recordings: Iterable[Recording], workers: int
+) -> Iterator[T]:
     waiting: deque[Future[T]] = deque()
     try:
-        for path in paths:
-            waiting.append(pool.submit(work, path))
+        for recording in recordings:
+            waiting.append(pool.submit(work, recording))
             if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -114,12 +120,12 @@ def _in_order(pool: Executor, work: Callable[[PathLike], T], paths: Iterable[Pat
             unwanted.cancel()
 
 
-def check_whole(path: PathLike, *, quick: bool, profile: Profile) -> Report:
+def check_whole(recording: Recording, *, quick: bool, profile: Profile) -> Report:
     """Like `check`, on one core: the other process measures, too."""
-    return examine(path, quick=quick, whole=True, profile=profile).report
+    return examine(recording, quick=quick, whole=True, profile=profile).report
 
 
-def illustrate(path: PathLike, *, quick: bool, profile: Profile) -> Illustrated:
+def illustrate(recording: Recording, *, quick: bool, profile: Profile) -> Illustrated:
     """Like `check_whole`, with what can be drawn."""
-    examination = examine(path, quick=quick, whole=True, pictures=True, profile=profile)
+    examination = examine(recording, quick=quick, whole=True, pictures=True, profile=profile)
     return Illustrated(examination.report, examination.pictures)

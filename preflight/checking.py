@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 from preflight import limits
 from preflight.errors import CannotOpen, DecoderFailed, NotARecording, PreflightError
 from preflight.profile import DEFAULT, Profile
+from preflight.recording import at_hand
 from preflight.report import FileFacts, Report, Role, verdict_of
 from preflight.rules import Subject
-from preflight.source import PathLike, Source, display_name
+from preflight.source import Source, display_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from preflight.passing import Pass
     from preflight.pictures import Pictures
     from preflight.probe import Probe
+    from preflight.recording import Recording
 
 T = TypeVar("T")
 
@@ -50,7 +52,7 @@ class Examination:
 
 
 def check(
-    path: PathLike,
+    recording: Recording,
     *,
     role: Role = "recording",
     prompt_text: str | None = None,
@@ -64,7 +66,8 @@ def check(
     too much memory costs one finding.
 
     Args:
-        path: The file.
+        recording: A path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
+            `Recording`.
         role: ``recording`` for `audio_url`, ``prompt`` for the clip of `clone_prompt`.
         prompt_text: The text spoken in a prompt clip.
         quick: Read headers only: no decoding and no SHA-256, and the report's `method` is ``headers``.
@@ -72,16 +75,20 @@ def check(
         on_progress: Called now and then with the seconds heard, and with the recording's as far as they are known.
 
     Returns:
-        The report. A file that cannot be read gets a report with the finding ``unreadable``; nothing is raised.
+        The report. What cannot be read gets a report with the finding ``unreadable``; nothing is raised for it.
+
+    Raises:
+        TypeError: It can be no recording, such as a number or text that was read.
+        ValueError: Its samples or its file object cannot be used; see `Recording`.
     """
     examination = examine(
-        path, role=role, prompt_text=prompt_text, quick=quick, profile=profile, on_progress=on_progress
+        recording, role=role, prompt_text=prompt_text, quick=quick, profile=profile, on_progress=on_progress
     )
     return examination.report
 
 
 def examine(  # noqa: PLR0913 - each is a question of its own
-    path: PathLike,
+    recording: Recording,
     *,
     role: Role = "recording",
     prompt_text: str | None = None,
@@ -95,7 +102,7 @@ def examine(  # noqa: PLR0913 - each is a question of its own
     """Like `check`, with what was seen on the way.
 
     Args:
-        path: The file.
+        recording: As in `check`.
         role: As in `check`.
         prompt_text: As in `check`.
         quick: As in `check`.
@@ -105,12 +112,13 @@ def examine(  # noqa: PLR0913 - each is a question of its own
         profile: As in `check`.
         on_progress: As in `check`; not called when `whole` or `quick`.
     """
-    try:
-        source = Source.open(path)
-    except CannotOpen as problem:
-        name = display_name(path)
-        return _examination(name, Subject("", 0, role, prompt_text, problem), None, None, profile, quick=quick)
-    with source:
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(at_hand(recording))
+        try:
+            source = stack.enter_context(Source.open(path))
+        except CannotOpen as problem:
+            name = display_name(path)
+            return _examination(name, Subject("", 0, role, prompt_text, problem), None, None, profile, quick=quick)
         listen_s = None if to_its_end else _listening_time(role, profile)
         seen = _headers(source) if quick else _sound(_Task(source, listen_s, on_progress, whole, pictures))
         subject = Subject(source.suffix, source.size, role, prompt_text, seen.problem, seen.probe, seen.decoded)

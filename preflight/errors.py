@@ -1,7 +1,7 @@
 """What `preflight` raises.
 
     PreflightError
-    ├── CannotOpen        the path does not lead to a regular file that may be read
+    ├── CannotOpen        the path does not lead to a regular file that may be read, or a stream cannot be read
     ├── NotARecording     the bytes are no audio that any decoder knows
     │   └── DecoderFailed they make a decoder crash, hang or take too much memory
     ├── CannotFix         the take cannot be made ready; the message says why
@@ -14,6 +14,8 @@
 
 `check` raises none of these: it reports them as findings. `fix` raises `CannotFix`, `BadOutput`,
 `OutputExists` and `CannotWrite`. Only those who have a text heard meet the last two.
+What can be no recording at all, such as a number or samples without a rate, is a mistake of the program: it raises
+`TypeError` or `ValueError`.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class PreflightError(Exception):
 
 
 class CannotOpen(PreflightError):
-    """The path does not lead to a regular file that may be read."""
+    """The path does not lead to a regular file that may be read, or a stream cannot be read or stored."""
 
     kind = "cannot-open"
 

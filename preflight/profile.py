@@ -24,8 +24,8 @@ from preflight.report import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.recording import PathLike
     from preflight.rules.model import Rule, Subject
-    from preflight.source import PathLike
 
 Level = Severity | Literal["off"]
 

@@ -13,6 +13,7 @@ import numpy as np
 from preflight.checking import examine, for_role
 from preflight.errors import CannotFix
 from preflight.profile import DEFAULT, Profile
+from preflight.recording import PathLike, Recording, at_hand
 from preflight.repair.window import Lengths
 from preflight.repair.wishes import Wishes
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from preflight.checking import Examination
     from preflight.decode import Block
     from preflight.decoded import Decoded
+    from preflight.measuring import Progress
     from preflight.meters.levels import LevelMeter
     from preflight.probe import Probe
     from preflight.repair.fixing import Fixed
     from preflight.report import Span
-    from preflight.source import PathLike, Source
+    from preflight.source import Source
 
 SHORTEST_S: Final = 3.0
 LONGEST_S: Final = 7.5
@@ -78,42 +80,50 @@ class PromptClip(msgspec.Struct, frozen=True, kw_only=True):
         return self.end_s - self.start_s
 
 
-def prompt_clips(path: PathLike, *, count: int = 5, profile: Profile = DEFAULT) -> tuple[PromptClip, ...]:
+def prompt_clips(
+    recording: Recording, *, count: int = 5, profile: Profile = DEFAULT, on_progress: Progress | None = None
+) -> tuple[PromptClip, ...]:
     """The best stretches for a prompt clip, the best one first; no two overlap by more than half.
 
     Each begins and ends in a pause, where the speech detector is silent for at least 80 ms, and lasts 3 to 7.5 s.
 
     Args:
-        path: The recording.
+        recording: As in `fix`.
         count: How many to return at most.
         profile: By which the recording is examined.
+        on_progress: As in `check`.
 
     Raises:
+        TypeError, ValueError: As `check` does.
         CannotFix: It cannot be read, or no utterance in it is short enough.
     """
-    return _best(path, examine(path, to_its_end=True, profile=profile), count)
+    with at_hand(recording) as path:
+        return _best(path, examine(path, to_its_end=True, profile=profile, on_progress=on_progress), count)
 
 
 def cut_prompt(
-    path: PathLike,
+    recording: Recording,
     out: PathLike,
     *,
     number: int = 1,
     prompt_text: str,
     force: bool = False,
     profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
 ) -> tuple[PromptClip, Fixed]:
     """Write one of the clips that `prompt_clips` finds; the recording is decoded once for both.
 
     Args:
-        path: The recording.
+        recording: As in `fix`.
         out: The file or folder to write to, as in `fix`.
         number: Which clip; 1 is the best.
         prompt_text: The text that is spoken in it.
         force: Replace `out` when it exists.
         profile: By which the recording is examined and the clip is judged.
+        on_progress: As in `fix`.
 
     Raises:
+        TypeError, ValueError: As `check` does.
         BadProfile: The profile overrules what the service itself asks for.
         CannotFix: There is no such clip, or it cannot be made ready.
         BadOutput, OutputExists, CannotWrite: As `fix` does.
@@ -122,14 +132,16 @@ def cut_prompt(
     from preflight.repair.writing import require_output
 
     profile.require_contract()
-    require_output(path, Path(os.fsdecode(out)), force=force)
-    examination = examine(path, to_its_end=True, profile=profile)
-    clips = _best(path, examination, number)
-    if number > len(clips):
-        raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
-    clip = clips[number - 1]
-    wishes = Wishes(start_s=clip.start_s, end_s=clip.end_s)
-    return clip, mend(path, out, for_role(examination, "prompt", prompt_text), wishes, force=force)
+    with at_hand(recording) as path:
+        require_output(path, Path(os.fsdecode(out)), force=force)
+        examination = examine(path, to_its_end=True, profile=profile, on_progress=on_progress)
+        clips = _best(path, examination, number)
+        if number > len(clips):
+            raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
+        clip = clips[number - 1]
+        wishes = Wishes(start_s=clip.start_s, end_s=clip.end_s)
+        as_prompt = for_role(examination, "prompt", prompt_text)
+        return clip, mend(path, out, as_prompt, wishes, force=force, on_progress=on_progress)
 
 
 def _best(path: PathLike, examination: Examination, count: int) -> tuple[PromptClip, ...]:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from preflight.errors import CannotOpen
+from preflight.recording import PathLike, Stored, name_of
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-PathLike = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+    from preflight.recording import Recording
 
 _KINDS = (
     (stat.S_ISDIR, "this is a folder, not a recording", "name the recordings inside it"),
@@ -41,9 +42,17 @@ _REASONS = {
 }
 
 
-def display_name(path: PathLike) -> str:
-    """`path` as text that any output can hold: bytes that are no UTF-8 appear escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def display_name(recording: Recording) -> str:
+    """What reports call a recording, as text that any output can hold: bytes that are no UTF-8 appear escaped.
+
+    That is its path, the name of its file object, or its kind: ``<bytes>``, ``<file>``, ``<samples>`` or
+    ``<AudioSegment>``.
+    """
+    name = name_of(recording)
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a name that no file has
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Source:
 
     Attributes:
         name: Its path, fit to be shown.
-        suffix: The ending of its name in lower case, with the dot; empty when it has none.
+        suffix: The ending of its file's name in lower case, with the dot; empty when it has none.
         size: Bytes when it was opened.
         fd: The descriptor, readable and seekable.
         path: As it was given.
@@ -70,12 +79,16 @@ class Source:
         """Open `path` for reading.
 
         Raises:
-            CannotOpen: Missing, not a regular file, or not permitted.
+            CannotOpen: Missing, not a regular file, or not permitted; or what was to be stored there could not be.
         """
         name = display_name(path)
+        if isinstance(path, Stored) and path.problem is not None:
+            raise path.problem
         try:
             # O_NONBLOCK: opening a pipe that nobody writes to must not wait
             fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        except UnicodeEncodeError:
+            raise CannotOpen("the name holds characters that no file name has", "check the name") from None
         except ValueError:
             raise CannotOpen("the name holds a NUL character", "check the name") from None
         except OSError as error:
@@ -86,7 +99,9 @@ class Source:
             if is_kind(status.st_mode):
                 os.close(fd)
                 raise CannotOpen(message, hint)
-        return cls(name, Path(name).suffix.lower(), status.st_size, fd, path, status)
+        has_ending = not isinstance(path, Stored) or path.has_file
+        suffix = Path(name).suffix.lower() if has_ending else ""
+        return cls(name, suffix, status.st_size, fd, path, status)
 
     @property
     def identity(self) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from preflight.meters.downmix import Downmix
 from preflight.meters.grid import Grid, Rows
 from preflight.meters.speech import SAMPLES_PER_FRAME
 from preflight.profile import DEFAULT, Profile
+from preflight.recording import PathLike, Recording, at_hand
 from preflight.source import Source, display_name
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from preflight.decode import Block
     from preflight.meters.grid import Samples
     from preflight.report import Finding, Span
-    from preflight.source import PathLike
 
 ENGINE: Final = "moonshine_voice"
 _NAME: Final = re.compile(r"(tiny|base|small|medium)(-streaming)?-([a-z]{2,3})")
@@ -179,22 +179,23 @@ def _expected() -> str:
     return f"name one called SIZE-LANGUAGE, as tiny-en or base-zh; SIZE is {', '.join(sorted(_SIZES))}"
 
 
-def hear(path: PathLike, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
+def hear(recording: Recording, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
     """What is said in each of `spans` of a recording that `prompt_clips` found good.
 
     Args:
-        path: The recording.
+        recording: As in `fix`.
         spans: Each (start, end) in seconds.
         model: Hears them.
 
     Raises:
+        TypeError, ValueError: As `check` does.
         BadSpeechModel, EngineMissing: As `SpeechModel.transcribe` does.
         CannotOpen, NotARecording: The recording cannot be read any more.
     """
     from preflight.probe import probe
     from preflight.prompt import cut_out
 
-    with Source.open(path) as source:
+    with at_hand(recording) as path, Source.open(path) as source:
         facts = probe(source)
         rate = facts.sample_rate_hz
         wanted = sorted({_inside(span) for span in spans})
@@ -221,26 +222,28 @@ def mixed(sound: Block, sample_rate_hz: int) -> Samples:
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def compare_text(path: PathLike, text: str, model: SpeechModel) -> Comparison:
+def compare_text(recording: Recording, text: str, model: SpeechModel) -> Comparison:
     """Hold the text of a prompt clip against what is heard in it.
 
     Args:
-        path: The clip; of a longer recording the first minute is heard.
+        recording: The clip, as `fix` takes it; of a longer recording the first minute is heard.
         text: What is said to be spoken in it.
         model: Hears it.
 
     Raises:
+        TypeError, ValueError: As `check` does.
         BadSpeechModel, EngineMissing: As `SpeechModel.transcribe` does.
         CannotOpen, NotARecording: The clip cannot be read.
     """
     from preflight.checking import examine
 
-    subject = examine(path, role="prompt", prompt_text=text).subject
-    if subject.problem is not None:
-        raise subject.problem
     heard = ""
-    if subject.has_sound and subject.duration_s:
-        (heard,) = hear(path, [(0.0, min(subject.duration_s, _LONGEST_S))], model)
+    with at_hand(recording) as path:
+        subject = examine(path, role="prompt", prompt_text=text).subject
+        if subject.problem is not None:
+            raise subject.problem
+        if subject.has_sound and subject.duration_s:
+            (heard,) = hear(path, [(0.0, min(subject.duration_s, _LONGEST_S))], model)
     return Comparison(heard=heard, agreement=agreement(text, heard), language=model.language)
 
 

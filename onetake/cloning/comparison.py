@@ -11,8 +11,8 @@ from onetake.errors import TakeRefused
 if TYPE_CHECKING:
     from onetake.cloning.order import Observer, Order
     from preflight import Comparison, Finding
+    from preflight.recording import PathLike
     from preflight.report import Report
-    from preflight.source import PathLike
 
 
 def compare_prompt(order: Order, path: PathLike, report: Report, observer: Observer) -> dict[str, Any] | None:

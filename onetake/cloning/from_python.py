@@ -12,7 +12,7 @@ from onetake.cloning.preparation import Notes
 if TYPE_CHECKING:
     from client import CloneOptions
     from onetake.cloning.order import Observer
-    from preflight.source import PathLike
+    from preflight.recording import PathLike
 
 
 def clone(  # noqa: PLR0913 - the command has a flag for each

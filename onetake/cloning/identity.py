@@ -17,7 +17,7 @@ from preflight.source import display_name
 
 if TYPE_CHECKING:
     from onetake.cloning.order import Order
-    from preflight.source import PathLike
+    from preflight.recording import PathLike
 
 _SHAPING = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")
 

@@ -19,7 +19,7 @@ from preflight.source import display_name
 if TYPE_CHECKING:
     from client import CloneOptions
     from preflight import SpeechModel
-    from preflight.source import PathLike
+    from preflight.recording import PathLike
 
 
 Stage = Literal["check", "upload", "clone", "demo"]

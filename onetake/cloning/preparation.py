@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from onetake.cloning.order import Observer, Order, Stage
     from preflight import FileFacts, Report
     from preflight.checking import Examination
+    from preflight.recording import PathLike
     from preflight.repair.fixing import Fixed
     from preflight.report import Role
-    from preflight.source import PathLike
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ def _opened(job: Job) -> Source:
 
     for path in job.paths:
         try:
-            source = Source.open(path)
+            source = Source.open(os.fsdecode(path))
         except CannotOpen:
             continue
         if source.identity == (job.device, job.inode):

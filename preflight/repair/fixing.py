@@ -16,6 +16,7 @@ from preflight import limits
 from preflight.checking import Examination, check, examine
 from preflight.errors import BadOutput, CannotFix
 from preflight.profile import DEFAULT, Profile
+from preflight.recording import PathLike, Recording, at_hand, stem_of
 from preflight.repair.edits import Edit
 from preflight.repair.planning import Plan, converted, decide
 from preflight.repair.wishes import SMALLEST, Wishes
@@ -26,9 +27,9 @@ from preflight.source import Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight.decode import Block
+    from preflight.decode import Block, Decoder
+    from preflight.measuring import Progress
     from preflight.repair.wishes import Container
-    from preflight.source import PathLike
 
 _COPY_MAY_DIFFER_S: Final = 0.3
 """Containers tell more or less of what an encoder added at the ends: 2112 frames, and at the least 8 kHz."""
@@ -55,7 +56,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fix(
-    path: PathLike,
+    recording: Recording,
     out: PathLike,
     *,
     role: Role = "recording",
@@ -63,6 +64,7 @@ def fix(
     wishes: Wishes = SMALLEST,
     force: bool = False,
     profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
 ) -> Fixed:
     """Write a version of a take that is ready to be sent.
 
@@ -71,73 +73,111 @@ def fix(
     before it appears under its name.
 
     Args:
-        path: The take.
+        recording: A path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
+            `Recording`.
         out: The file to write, ending in .wav, .mp3 or .m4a; or a folder, in which the take keeps its name
-            and gets the right ending.
+            and gets the right ending (what has no name is called after its kind, such as ``samples.wav``).
         role: What the take is for: a prompt clip is held against other limits, and never cut.
         prompt_text: The text spoken in a prompt clip.
         wishes: What is wanted beyond that.
         force: Replace `out` when it exists.
         profile: Severities and thresholds of the rules; those of the contract stand.
+        on_progress: Called now and then with the seconds done, and with the recording's as far as they are known. The
+            take is gone through more than once, to check it, to write it and to check what was written: the seconds
+            then begin again.
 
     Raises:
+        TypeError, ValueError: As `check` does.
         BadProfile: The profile overrules what the service itself asks for.
-        CannotFix: The take cannot be made ready.
+        CannotFix: The take cannot be read or made ready.
         BadOutput: `out` has an ending that the result cannot have, or is the take itself.
         OutputExists: `out` exists and `force` was not given.
         CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name of `out`.
     """
     profile.require_contract()
-    require_output(path, Path(os.fsdecode(out)), force=force)
-    examination = examine(path, role=role, prompt_text=prompt_text, to_its_end=True, profile=profile)
-    return mend(path, out, examination, wishes, force=force)
+    with at_hand(recording) as path:
+        require_output(path, Path(os.fsdecode(out)), force=force)
+        examination = examine(
+            path, role=role, prompt_text=prompt_text, to_its_end=True, profile=profile, on_progress=on_progress
+        )
+        return mend(path, out, examination, wishes, force=force, on_progress=on_progress)
 
 
 def mend(
-    path: PathLike, out: PathLike, examination: Examination, wishes: Wishes = SMALLEST, *, force: bool = False
+    path: PathLike,
+    out: PathLike,
+    examination: Examination,
+    wishes: Wishes = SMALLEST,
+    *,
+    force: bool = False,
+    on_progress: Progress | None = None,
 ) -> Fixed:
-    """Like `fix`, for a take that was examined already, to its end."""
+    """Like `fix`, for a take that is at hand under a path, and was examined already, to its end."""
     wanted = Path(os.fsdecode(out))
     require_output(path, wanted, force=force)
     steps = decide(examination, wishes, _ending(wanted))
     ending = limits.ACCEPTED[steps.container]
     if is_folder(wanted):
-        wanted = wanted / (Path(os.fsdecode(path)).stem + ending)
+        wanted = wanted / (stem_of(path) + ending)
         require_output(path, wanted, force=force)
     elif wanted.suffix.lower() != ending:
         raise BadOutput(
             f"the result is {steps.container.upper()}, not {wanted.suffix}",
             f"name the output {wanted.with_suffix(ending).name!r}",
         )
-    produce = partial(_produce, path, examination, wishes, steps)
+    produce = partial(_produce, _Take(path, examination, wishes, on_progress), steps)
     steps, after = write_verified(wanted, steps.container, produce, force=force)
     return _fixed(os.fspath(wanted), steps, examination, after)
 
 
 def plan(
-    path: PathLike, out: PathLike | None = None, *, wishes: Wishes = SMALLEST, profile: Profile = DEFAULT
+    recording: Recording,
+    out: PathLike | None = None,
+    *,
+    wishes: Wishes = SMALLEST,
+    profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
 ) -> Fixed:
     """What `fix` would do, without writing anything; `out` need not be known yet.
 
+    Args:
+        recording: As in `fix`.
+        out: What would be written; its ending says in which form.
+        wishes: As in `fix`.
+        profile: As in `fix`.
+        on_progress: As in `check`.
+
     Raises:
+        TypeError, ValueError: As `check` does.
         BadProfile: The profile overrules what the service itself asks for.
-        CannotFix: The take cannot be made ready.
+        CannotFix: The take cannot be read or made ready.
     """
     profile.require_contract()
-    examination = examine(path, to_its_end=True, profile=profile)
-    steps = decide(examination, wishes, None if out is None else _ending(Path(os.fsdecode(out))))
-    return _fixed(None, _tried(path, examination, wishes, steps), examination, None)
+    with at_hand(recording) as path:
+        examination = examine(path, to_its_end=True, profile=profile, on_progress=on_progress)
+        steps = decide(examination, wishes, None if out is None else _ending(Path(os.fsdecode(out))))
+        return _fixed(None, _tried(_Take(path, examination, wishes), steps), examination, None)
 
 
-def _tried(path: PathLike, examination: Examination, wishes: Wishes, steps: Plan) -> Plan:
+@dataclasses.dataclass(frozen=True)
+class _Take:
+    """What is mended, and who wants to know how far that is."""
+
+    path: PathLike
+    examination: Examination
+    wishes: Wishes
+    on_progress: Progress | None = None
+
+
+def _tried(take: _Take, steps: Plan) -> Plan:
     """What is left of a plan to copy a part of coded sound: whether that is possible only the packets say."""
     if steps.action != "rewrap" or steps.window is None:
         return steps
     try:
         with Path(os.devnull).open("w+b") as file:
-            _apply(path, file, examination, steps)
+            _apply(take, file, steps)
     except CannotFix:
-        return converted(examination, wishes, steps.container)
+        return converted(take.examination, take.wishes, steps.container)
     return steps
 
 
@@ -145,31 +185,29 @@ def _ending(wanted: Path) -> Container | None:
     return None if is_folder(wanted) else CONTAINERS.get(wanted.suffix.lower())
 
 
-def _produce(
-    path: PathLike, examination: Examination, wishes: Wishes, steps: Plan, file: IO[bytes], temporary: Path
-) -> tuple[Plan, Report]:
+def _produce(take: _Take, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
     """Write and verify; where a copy of the coded sound does not verify, code it anew."""
     try:
-        _apply(path, file, examination, steps)
-        return steps, _verified(temporary, examination, steps)
+        _apply(take, file, steps)
+        return steps, _verified(temporary, take, steps)
     except CannotFix:
         if steps.action != "rewrap":
             raise
-    steps = converted(examination, wishes, steps.container)
+    steps = converted(take.examination, take.wishes, steps.container)
     file.seek(0)
     file.truncate()
-    _apply(path, file, examination, steps)
-    return steps, _verified(temporary, examination, steps)
+    _apply(take, file, steps)
+    return steps, _verified(temporary, take, steps)
 
 
-def _apply(path: PathLike, file: IO[bytes], examination: Examination, steps: Plan) -> None:
-    with Source.open(path) as source:
+def _apply(take: _Take, file: IO[bytes], steps: Plan) -> None:
+    with Source.open(take.path) as source:
         if steps.action == "rewrap":
             from preflight.repair.rewrapping import rewrap
 
             rewrap(source, file, steps.container, steps.window)
         elif steps.action == "convert":
-            _convert(source, file, examination, steps)
+            _convert(source, file, take, steps)
         else:
             source.rewind()
             with os.fdopen(os.dup(source.fd), "rb") as original:
@@ -177,29 +215,29 @@ def _apply(path: PathLike, file: IO[bytes], examination: Examination, steps: Pla
     file.flush()
 
 
-def _convert(source: Source, file: IO[bytes], examination: Examination, steps: Plan) -> None:
+def _convert(source: Source, file: IO[bytes], take: _Take, steps: Plan) -> None:
     from preflight.repair.encoding import encode
     from preflight.repair.sounding import sounding
 
-    facts = examination.subject.probe
+    facts = take.examination.subject.probe
     if facts is None or steps.target is None:
         raise CannotFix("its sound is not known", "check it first")
     begin = steps.window[0] if steps.window else 0.0
     pauses = tuple((start - begin, end - begin) for start, end in steps.sound.pauses)
     sound = dataclasses.replace(steps.sound, pauses=pauses)
-    blocks = sounding(partial(_kept, source, examination, steps), facts.sample_rate_hz, sound)
+    blocks = sounding(partial(_kept, source, take, steps), facts.sample_rate_hz, sound)
     encode(blocks, facts.sample_rate_hz, file, steps.container, steps.target)
 
 
-def _kept(source: Source, examination: Examination, steps: Plan) -> Iterator[Block]:
+def _kept(source: Source, take: _Take, steps: Plan) -> Iterator[Block]:
     """The part that is kept, in as many channels as are written."""
     from preflight.decode import Decoder
     from preflight.repair.cutting import keep_window
 
-    facts, seconds = examination.subject.probe, examination.subject.duration_s
+    facts, seconds = take.examination.subject.probe, take.examination.subject.duration_s
     if facts is None or seconds is None or steps.target is None:
         raise CannotFix("its sound is not known", "check it first")
-    blocks = Decoder(source, facts).blocks()
+    blocks = _told(Decoder(source, facts), seconds, take.on_progress)
     if steps.window is not None:
         # its own beginning and end are not faded
         is_cut = steps.window[0] > 0, steps.window[1] < seconds
@@ -210,10 +248,22 @@ def _kept(source: Source, examination: Examination, steps: Plan) -> Iterator[Blo
     return ((block @ weights)[:, np.newaxis] for block in blocks)
 
 
-def _verified(temporary: Path, examination: Examination, steps: Plan) -> Report:
-    subject = examination.subject
-    after = check(temporary, role=subject.role, prompt_text=subject.prompt_text, profile=examination.profile)
-    before = examination.report
+def _told(decoder: Decoder, seconds: float, on_progress: Progress | None) -> Iterator[Block]:
+    for block in decoder.blocks():
+        yield block
+        if on_progress is not None:
+            on_progress(decoder.duration_s, seconds)
+
+
+def _verified(temporary: Path, take: _Take, steps: Plan) -> Report:
+    subject, before = take.examination.subject, take.examination.report
+    after = check(
+        temporary,
+        role=subject.role,
+        prompt_text=subject.prompt_text,
+        profile=take.examination.profile,
+        on_progress=take.on_progress,
+    )
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
         raise CannotFix(f"the result would not be accepted: {reasons}", "make or export another recording")

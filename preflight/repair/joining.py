@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from functools import partial
 from itertools import accumulate
@@ -16,6 +17,7 @@ from preflight.checking import Examination, check, examine
 from preflight.errors import BadOutput, CannotFix
 from preflight.probe import Probe
 from preflight.profile import DEFAULT, Profile
+from preflight.recording import PathLike, Recording, at_hand
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import pauses_of, trimmed
 from preflight.repair.writing import CONTAINERS, is_folder, require_output, write_verified
@@ -24,13 +26,13 @@ from preflight.source import Source, display_name
 from preflight.wording import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from preflight.decode import Block
+    from preflight.measuring import Progress
     from preflight.repair.targets import Target
     from preflight.repair.wishes import Container
     from preflight.report import Span
-    from preflight.source import PathLike
 
 BREATH_S: Final = 0.6
 """Between the speech of two takes, of which as much as there is comes from the takes themselves."""
@@ -76,19 +78,28 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     after: Report
 
 
-def join(paths: Sequence[PathLike], out: PathLike, *, force: bool = False, profile: Profile = DEFAULT) -> Joined:
+def join(
+    recordings: Sequence[Recording],
+    out: PathLike,
+    *,
+    force: bool = False,
+    profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
+) -> Joined:
     """Join takes of one voice, in their order, to a recording that is ready to be sent.
 
     All are brought to one loudness, with one gain each, so that no true peak lies above -1 dBTP; silence at their ends
     is cut, and 0.6 s are left between two. That it is one voice is for the user to know.
 
     Args:
-        paths: The takes, two or more.
+        recordings: The takes, two or more, each as `fix` takes it.
         out: The file to write, ending in .wav, .mp3 or .m4a.
         force: Replace `out` when it exists.
         profile: Severities and thresholds of the rules; those of the contract stand.
+        on_progress: As in `fix`: the seconds begin again with each take, and when the result is checked.
 
     Raises:
+        TypeError, ValueError: As `check` does.
         BadProfile: The profile overrules what the service itself asks for.
         CannotFix: A take cannot be used, or together they are too short or too long.
         BadOutput: `out` has another ending, is a folder, or one of the takes.
@@ -99,17 +110,26 @@ def join(paths: Sequence[PathLike], out: PathLike, *, force: bool = False, profi
     wanted = Path(os.fsdecode(out))
     if is_folder(wanted):
         raise BadOutput("the output is a folder", "name a file in it")
+    with contextlib.ExitStack() as stack:
+        paths = [stack.enter_context(at_hand(recording)) for recording in recordings]
+        return _joined(paths, wanted, force=force, profile=profile, on_progress=on_progress)
+
+
+def _joined(
+    paths: list[PathLike], wanted: Path, *, force: bool, profile: Profile, on_progress: Progress | None
+) -> Joined:
     for path in paths:
         require_output(path, wanted, force=force)
     if len(paths) < 2:
         raise CannotFix("there is nothing to join", "name two takes or more")
-    takes = [(path, _examined(path, profile)) for path in paths]
+    takes = [(path, _examined(path, profile, on_progress)) for path in paths]
     form = _form(takes)
     parts = _arranged(takes, _gains(takes, form))
     seconds = parts[-1].at_s + parts[-1].end_s - parts[-1].start_s
     _require_length(seconds)
     container, target = target_for(form, seconds, CONTAINERS[wanted.suffix.lower()], None, is_changed=True)
-    produce = partial(_produce, takes, parts, container, target, profile)
+    verify = partial(check, profile=profile, on_progress=on_progress)
+    produce = partial(_produce, takes, parts, container, target, verify)
     after = write_verified(wanted, container, produce, force=force)
     return Joined(path=os.fspath(wanted), parts=parts, after=after)
 
@@ -126,8 +146,8 @@ def _require_length(seconds: float) -> None:
         )
 
 
-def _examined(path: PathLike, profile: Profile) -> Examination:
-    examination = examine(path, profile=profile)
+def _examined(path: PathLike, profile: Profile, on_progress: Progress | None) -> Examination:
+    examination = examine(path, profile=profile, on_progress=on_progress)
     name = display_name(path)
     wrong = [finding for finding in examination.report.errors if finding.rule not in _MENDED]
     if wrong:
@@ -198,7 +218,7 @@ def _produce(
     parts: tuple[Part, ...],
     container: Container,
     target: Target,
-    profile: Profile,
+    verify: Callable[[Path], Report],
     file: IO[bytes],
     temporary: Path,
 ) -> Report:
@@ -206,7 +226,7 @@ def _produce(
 
     encode(_sound(takes, parts, target), target.sample_rate_hz, file, container, target)
     file.flush()
-    after = check(temporary, profile=profile)
+    after = verify(temporary)
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
         raise CannotFix(f"the result would not be accepted: {reasons}", "use other takes")

@@ -15,8 +15,8 @@ from preflight.errors import BadOutput, CannotWrite, OutputExists
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from preflight.recording import PathLike
     from preflight.repair.wishes import Container
-    from preflight.source import PathLike
 
 T = TypeVar("T")
 

@@ -143,14 +143,14 @@ ODD_NAMES = [b"a\nb.wav", b'it\'s "one".wav', b"\x1b[31mred.wav", b"-rf.wav", b"
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names(name: bytes, tmp_path: Path) -> None:
-    path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118 - pathlib knows no bytes
-    Path(os.fsdecode(path)).write_bytes((FIXTURES / "telephone.wav").read_bytes())
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes((FIXTURES / "telephone.wav").read_bytes())
     report = preflight.check(path)
     assert report.verdict == "fixable"
     report.path.encode("utf-8")
-    out = os.path.join(os.fsencode(tmp_path), b"out-" + name)  # noqa: PTH118
-    fixed = preflight.fix(path, out)
-    assert fixed.path == os.fsdecode(out)
+    out = str(tmp_path / os.fsdecode(b"out-" + name))
+    fixed = preflight.fix(str(path), out)
+    assert fixed.path == out
     assert preflight.check(out).verdict == "ready"
 
 

@@ -92,8 +92,15 @@ def test_the_profile_is_heeded() -> None:
     assert [report.verdict for report in reports] == ["ready", "ready"]
 
 
+class BytesPath:
+    """A path by a name of bytes, as `os.DirEntry` can be."""
+
+    def __fspath__(self) -> bytes:
+        return os.fsencode(SHORT)
+
+
 def test_paths_of_every_kind() -> None:
-    given: list[str | bytes | Path] = [str(SHORT), os.fsencode(SHORT), SHORT]
+    given: list[str | Path | BytesPath] = [str(SHORT), BytesPath(), SHORT]
     assert len({report.path for report in preflight.check_many(given, workers=2)}) == 1
 
 

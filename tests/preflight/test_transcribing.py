@@ -150,7 +150,7 @@ def test_a_name_of_any_bytes_and_a_folder_named_from_within(copied: Path, monkey
     odd = os.fsencode(copied.parents[1]) + b"/o'd \xff\n\xe5\x90\x8d"
     os.mkdir(odd)  # noqa: PTH102
     shutil.move(copied, os.fsdecode(odd))
-    model = SpeechModel(odd + b"/tiny-en")
+    model = SpeechModel(os.fsdecode(odd + b"/tiny-en"))
     assert preflight.compare_text(FIXTURES / "prompt.wav", TEXT, model).agreement
     monkeypatch.chdir(model.folder)
     assert SpeechModel(".").name == "tiny-en"
