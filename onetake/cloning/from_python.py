@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from onetake.cloning.identity import usual_name
 from onetake.cloning.order import Cloned, Order
 from onetake.cloning.preparation import Notes
 
 if TYPE_CHECKING:
     from client import CloneOptions
     from onetake.cloning.order import Observer
-    from preflight.recording import PathLike
+    from preflight import Recording
 
 
 def clone(  # noqa: PLR0913 - the command has a flag for each
-    take: PathLike,
+    take: Recording,
     *,
     consent: str | None,
     options: CloneOptions | None = None,
-    prompt: PathLike | None = None,
+    prompt: Recording | None = None,
     auto_prompt: int | None = None,
     demo: Path | str | None = None,
     name: str | None = None,
@@ -34,13 +36,16 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
     slow: that is what the command is for.
 
     Args:
-        take: The recording.
+        take: The recording: a path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a
+            `pydub.AudioSegment`; see `preflight.Recording`. The same sound is known again, in whatever form it comes,
+            if it makes the same file.
         consent: Who agreed that the voice is cloned, and when; None only for a service on this machine.
         options: What is asked of the endpoint.
-        prompt: The prompt clip, whose text stands in `options`.
+        prompt: The prompt clip, in any form that `take` can have; its text stands in `options`.
         auto_prompt: Instead of it: which clip of the recording itself, 1 for the best.
         demo: Where the trial recording goes.
-        name: What the voice is to be called; by default like the file.
+        name: What the voice is to be called; by default like the file, or like the kind of what has none, such as
+            ``samples``.
         again: Pay for another voice though one is known, or may have been paid for.
         settings: By their names, before what the environment and the settings file say.
         observer: Is told each step and each warning.
@@ -50,6 +55,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
         written down, and then it has to be noted at once.
 
     Raises:
+        TypeError, ValueError: `take` or `prompt` can be no recording; see `preflight.Recording`.
         onetake.errors.OnetakeError: The arguments, the settings, the recording, the ledger or the consent.
         uploader.StorageError: The storage failed; nothing was paid.
         client.OutcomeUnknown: It may have been paid for: the ledger lists the attempt.
@@ -60,19 +66,22 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
     from onetake.ledger import Ledger
     from onetake.settings import home_path, load
     from onetake.speech_model import with_chosen_model
+    from preflight.recording import at_hand
 
     found = load(settings or {})
-    order = Order(
-        take=take,
-        options=options or CloneOptions(),
-        prompt=prompt,
-        demo=Path(demo) if demo is not None else None,
-        auto_prompt=auto_prompt,
-        consent=consent,
-        name=name,
-        again=again,
-    )
-    (order,) = with_chosen_model([order], settings or {})
-    with Ledger(home_path()) as ledger:
+    with contextlib.ExitStack() as stack:
+        path = stack.enter_context(at_hand(take))
+        order = Order(
+            take=path,
+            options=options or CloneOptions(),
+            prompt=None if prompt is None else stack.enter_context(at_hand(prompt)),
+            demo=Path(demo) if demo is not None else None,
+            auto_prompt=auto_prompt,
+            consent=consent,
+            name=name or usual_name(path),
+            again=again,
+        )
+        (order,) = with_chosen_model([order], settings or {})
+        ledger = stack.enter_context(Ledger(home_path()))
         pipeline = Pipeline(found.storage(), found.client(), ledger, found.pace(), needs_consent=not found.is_local)
         return pipeline.clone(order, observer or Notes())

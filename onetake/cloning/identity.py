@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from onetake.ledger.attempts import Subject
+from preflight.recording import Stored, stem_of
 from preflight.source import display_name
 
 if TYPE_CHECKING:
@@ -36,7 +37,14 @@ def subject_of(order: Order, base_url: str, size: int, sha256: str, prompt_sha25
     shape["base_url"] = base_url
     shape["prompt"] = order.auto_prompt if order.prompt is None else prompt_sha256
     request = hashlib.sha256(msgspec.json.encode(shape, order="deterministic")).hexdigest()
-    return Subject(sha256=sha256, request=request, bytes=size, path=display_name(as_path(order.take).absolute()))
+    # what has no file keeps the name that reports give it: the path at which it is stored now says nothing later
+    path = order.take if isinstance(order.take, Stored) else as_path(order.take).absolute()
+    return Subject(sha256=sha256, request=request, bytes=size, path=display_name(path))
+
+
+def usual_name(take: PathLike) -> str | None:
+    """What the voice of a recording is called for which there is no file name; None where there is one."""
+    return stem_of(take) if isinstance(take, Stored) and take.name.startswith("<") else None
 
 
 def digest(path: PathLike) -> str:
