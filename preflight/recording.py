@@ -51,8 +51,8 @@ Recording: TypeAlias = PathLike | bytes | bytearray | memoryview | BinaryStream 
 
 - a path: `str` or `os.PathLike` (bytes are no path; ``os.fsdecode`` makes one of them, whatever they are);
 - the content of a file: `bytes`, `bytearray` or `memoryview`;
-- a binary file object. One of a regular file, as ``open(path, "rb")`` gives it, is used from its beginning, and its
-  position stays where it was; any other is read from where it is to its end, at most 2 GiB;
+- a binary file object. One that can seek, as ``open(path, "rb")`` gives it, is taken whole, and left where it was; any
+  other, such as a pipe, is read from where it is to its end, at most 2 GiB;
 - samples and their rate in Hz, ``(samples, sample_rate_hz)``: a numpy array of shape (frames,) or (frames, channels),
   of int16, int32, float32 or float64, as soundfile reads it; floating point has its full scale at ±1;
 - a `pydub.AudioSegment`.

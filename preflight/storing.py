@@ -57,7 +57,9 @@ def stored_stream(stream: BinaryStream, most_bytes: int = MOST_BYTES) -> Iterato
 
 @contextlib.contextmanager
 def stored_file(stream: BinaryStream) -> Iterator[str]:
-    """The path of what a file object reads: of the file itself if it is one, else as `stored_stream`.
+    """The path of what a file object holds: of the file itself if it is one, else of a copy.
+
+    One that can seek is taken whole, and left where it was; any other is read from where it is to its end.
 
     Raises:
         ValueError: It is closed, or not open for reading.
@@ -69,7 +71,7 @@ def stored_file(stream: BinaryStream) -> Iterator[str]:
         raise ValueError("the file object is not open for reading")
     descriptor = regular_file(stream)
     if descriptor is None:
-        with stored_stream(stream, MOST_BYTES) as path:
+        with stored_stream(_Rewound(stream) if _is_seekable(stream) else stream, MOST_BYTES) as path:
             yield path
         return
     path = f"/proc/{os.getpid()}/fd/{descriptor}"
@@ -86,6 +88,28 @@ def stored_file(stream: BinaryStream) -> Iterator[str]:
 
     with _stored(lambda file: _copy(read, file, MOST_BYTES), None, MOST_BYTES) as path:
         yield path
+
+
+def _is_seekable(stream: Any) -> bool:
+    return callable(getattr(stream, "seekable", None)) and bool(stream.seekable())
+
+
+class _Rewound:
+    """Reads a file object that can seek from its beginning, and puts it back where it was."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._was_at: int | None = None
+
+    def read(self, size: int, /) -> bytes | None:
+        """The next bytes; none at the end."""
+        if self._was_at is None:
+            self._was_at = self._stream.tell()
+            self._stream.seek(0)
+        part: bytes | None = self._stream.read(size)
+        if not part:
+            self._stream.seek(self._was_at)
+        return part
 
 
 def regular_file(stream: Any) -> int | None:

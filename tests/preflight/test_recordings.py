@@ -118,11 +118,23 @@ def test_what_its_owner_wrote_belongs_to_it() -> None:
         assert preflight.check(file).file.sha256 == preflight.check(GOOD).file.sha256
 
 
-def test_any_other_is_read_from_where_it_is() -> None:
-    stream = io.BytesIO(b"before" + GOOD.read_bytes())
-    stream.seek(6)
-    assert preflight.check(stream).file.sha256 == preflight.check(GOOD).file.sha256
-    assert stream.read() == b""
+def test_what_can_seek_is_taken_whole_and_left_where_it_was() -> None:
+    """Also one that was just written, and is at its end."""
+    data = GOOD.read_bytes()
+    written = io.BytesIO()
+    written.write(data)
+    for stream, position in ((written, len(data)), (unpacked(gzip.compress(data)), 0), (io.BytesIO(data), 0)):
+        for _ in range(2):
+            assert preflight.check(stream).file.sha256 == preflight.check(GOOD).file.sha256
+            assert stream.tell() == position
+
+
+def test_what_cannot_is_read_from_where_it_is() -> None:
+    with subprocess.Popen(["cat", GOOD], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(4) == b"RIFF"
+        assert preflight.check(process.stdout).file.bytes == GOOD.stat().st_size - 4
+        assert process.stdout.read() == b""
 
 
 def test_a_member_of_an_archive(tmp_path: Path) -> None:
