@@ -1,13 +1,10 @@
-"""The file's side of an upload: opening, fingerprinting and streaming it."""
+"""The content's side of an upload: fingerprinting and streaming it."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -32,30 +29,6 @@ class Fingerprint:
     first_bytes: _Bytes
 
 
-def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
-    """A path made fit for a message: line ends, escape codes and stray bytes are escaped."""
-    text = os.fsdecode(path)
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-
-
-@contextmanager
-def opened(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> Iterator[BinaryIO]:
-    """The file, open for reading.
-
-    Raises:
-        FileUnreadable: It is missing, not a regular file (a FIFO would wait for ever), or may not be read.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a bytes path is no pathlib.Path
-            raise FileUnreadable(f"{shown(path)} is not a regular file")
-        stream = open(path, "rb")  # noqa: PTH123, SIM115 - as above; closed below
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise FileUnreadable(f"{shown(path)} cannot be read: {reason}") from error
-    with stream:
-        yield stream
-
-
 def fingerprint(stream: BinaryIO, name: str) -> Fingerprint:
     """Read the whole stream once, in chunks, one digest beside the other, and leave it at its start.
 
@@ -76,8 +49,8 @@ def fingerprint(stream: BinaryIO, name: str) -> Fingerprint:
                 md5.update(chunk)
                 size += len(chunk)
         stream.seek(0)
-    except OSError as error:
-        raise FileUnreadable(f"{name} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # a file object that unpacks or fetches has errors of its own
+        raise FileUnreadable(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not size:
         raise FileUnreadable(f"{name} is empty", "There is nothing to upload.")
     return Fingerprint(size, md5.hexdigest(), sha256.hexdigest(), first_bytes)

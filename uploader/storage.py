@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
 import secrets
 import time
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 from uploader.answers import clock_skew_s, wrong_region
 from uploader.connection import Connection
-from uploader.content import Content, Progress, opened, shown
+from uploader.content import Content, Progress
 from uploader.erasure import erase
 from uploader.errors import (
     CorruptStored,
@@ -25,6 +24,7 @@ from uploader.errors import (
     StorageError,
 )
 from uploader.keys import new_key, require_content_type
+from uploader.opening import Uploadable, opened, shown
 from uploader.patience import BRIEF_S, SOME_S, Patience
 from uploader.results import Link, RoundTrip, Upload
 from uploader.settings import StorageSettings, target_of
@@ -94,7 +94,7 @@ class Storage:
 
     def upload(
         self,
-        path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+        file: Uploadable,
         *,
         content_type: str,
         suffix: str,
@@ -104,12 +104,13 @@ class Storage:
     ) -> Upload:
         """Store a file under a fresh unguessable key, and verify what is stored.
 
-        The object is private. The file is streamed in one put, never read into memory. The service checks the
+        The object is private. It is streamed in one put, never read into memory. The service checks the
         MD5 on arrival; the ETag (where it is an MD5) and the size are compared afterwards. When it fails
         after bytes were sent, what may have been stored is deleted as far as that works.
 
         Args:
-            path: The file.
+            file: A path, the content itself as `bytes`, or a binary file object. One that can seek is sent whole, and
+                left where it was; any other is read from where it is to its end, into a temporary file.
             content_type: The media type to serve it with, such as `audio/mp4`.
             suffix: The key's ending, such as `.m4a`.
             sha256: Hex digest that the file must still have.
@@ -118,16 +119,17 @@ class Storage:
             progress: Called with bytes sent and bytes in all; must not raise.
 
         Raises:
+            TypeError, ValueError: `file` is none of these, or a file object that is closed or not open for reading.
             FileUnreadable: Missing, empty, not a regular file, or not permitted.
             FileChanged: Not the file with that digest, or it changed while it was being sent.
             StorageError: Any other of the tree, after transient failures were repeated within the budget.
         """
         require_content_type(content_type)
         key = new_key(self._settings.prefix, suffix)
-        with opened(path) as stream:
-            content = Content(stream, shown(path), progress)
+        with opened(file) as stream:
+            content = Content(stream, shown(file), progress)
             if sha256 is not None and content.fingerprint.sha256 != sha256.lower():
-                raise FileChanged(f"{shown(path)} is no longer the file that was looked at")
+                raise FileChanged(f"{shown(file)} is no longer the file that was looked at")
             if announce is not None:
                 announce(key)
             return self._store(key, content, content_type)

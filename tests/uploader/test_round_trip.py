@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -18,7 +21,8 @@ from hypothesis import strategies as st
 
 from onetake.sandbox.storage import SandboxStorage
 from tests.uploader.conftest import M4A, MakeStorage
-from uploader import LinkRefused, Storage
+from uploader import FileUnreadable, LinkRefused, Storage
+from uploader.opening import Uploadable
 
 
 def client_of(sandbox: SandboxStorage) -> Any:
@@ -82,10 +86,43 @@ def test_keys_are_unguessable_and_keep_prefix_and_suffix(make_storage: MakeStora
 def test_any_file_name_goes(storage: Storage, tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(b"x" * 10)
-    for form in (path, str(path), bytes(path)):
+    for form in (path, str(path)):
         upload = storage.upload(form, **M4A)
         assert upload.bytes == 10
         storage.delete(upload)
+
+
+def test_any_form_of_a_content_is_stored_alike(storage: Storage, take: Path) -> None:
+    content = take.read_bytes()
+    seen: list[tuple[int, int]] = []
+    written = io.BytesIO()
+    written.write(content)
+    packed = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(content, 1)))
+    with take.open("rb") as file, subprocess.Popen(["cat", take], stdout=subprocess.PIPE) as process:
+        file.seek(7)
+        assert process.stdout is not None
+        contents = (content, bytearray(content), memoryview(content))
+        forms: tuple[Uploadable, ...] = (take, *contents, file, written, packed, process.stdout)
+        for form in forms:
+            upload = storage.upload(form, **M4A, progress=lambda sent, total: seen.append((sent, total)))
+            assert upload.sha256 == hashlib.sha256(content).hexdigest()
+            assert requests.get(storage.presign(upload).url, timeout=10).content == content
+            assert seen[-1] == (len(content), len(content))
+            storage.delete(upload)
+        assert (file.tell(), written.tell()) == (7, len(content))
+
+
+def test_what_cannot_be_uploaded(storage: Storage, tmp_path: Path) -> None:
+    nothing: list[Any] = [42, None, io.StringIO("text"), ["take.m4a"]]
+    for wrong in nothing:
+        with pytest.raises(TypeError):
+            storage.upload(wrong, **M4A)
+    with (tmp_path / "new").open("wb") as writing, pytest.raises(ValueError, match="not open for reading"):
+        storage.upload(writing, **M4A)
+    cut = gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(os.urandom(5000))[:1000]))
+    for broken in (b"", io.BytesIO(), cut):
+        with pytest.raises(FileUnreadable):
+            storage.upload(broken, **M4A)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
