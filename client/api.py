@@ -18,6 +18,7 @@ from client.speech_types import Speech, SpeechRequest
 
 if TYPE_CHECKING:
     from client.answers import Answer
+    from client.download import Progress
 
 DEFAULT_BASE_URL: Final = "https://api.highwayapi.ai"
 CLONE_PATH: Final = "/v3/minimax-voice-cloning"
@@ -136,7 +137,15 @@ class CloneClient:
 
         return self._repeats.call(attempt)
 
-    def download(self, url: str, binary_file: BinaryIO, max_bytes: int = 50_000_000, timeout_s: float = 60) -> int:
+    def download(
+        self,
+        url: str,
+        binary_file: BinaryIO,
+        max_bytes: int = 50_000_000,
+        timeout_s: float = 60,
+        *,
+        progress: Progress | None = None,
+    ) -> int:
         """Fetch a demo or a speech from its link, without the API key. Free, and harmless to repeat.
 
         Args:
@@ -144,6 +153,8 @@ class CloneClient:
             binary_file: Where the bytes go; holds a part of them when an error is raised.
             max_bytes: The most that is taken.
             timeout_s: Seconds for the whole download.
+            progress: Called with the bytes written so far, and with all of them where the answer tells how many there
+                are; what it raises ends the download.
 
         Returns:
             Bytes written.
@@ -159,7 +170,8 @@ class CloneClient:
 
         check_number("max_bytes", max_bytes, least=1, whole=True)
         check_number("timeout_s", timeout_s, least=0.001, most=86_400)
-        return fetch(url, binary_file, max_bytes, min(self._connect_s, timeout_s), float(timeout_s), self._key)
+        timeouts = (min(self._connect_s, timeout_s), float(timeout_s))
+        return fetch(url, binary_file, max_bytes, timeouts, self._key, progress)
 
     def _post(self, path: str, body: dict[str, Any], secrets: list[str], total_s: float, largest: int) -> Answer:
         from client.post import post  # here, so that the first call loads the HTTP library

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO, Final
 from urllib.parse import urljoin
 
@@ -12,6 +13,9 @@ from client.errors import NonsenseAnswer, OutcomeUnknown, RequestRefused, Servic
 from client.redaction import secrets_of_url
 from client.transport import Exchange, Head, NoAnswer, Outgoing
 
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes written so far and in all; None where that is not told."""
+
 _REPEAT: Final = "Download it again: that is free."
 _EXPIRED: Final = "The link may have expired: links live an hour to a day."
 _MOST_REDIRECTS: Final = 5
@@ -20,8 +24,11 @@ _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html", b"<?xml", b'{"', b"{\n", b"{\
 _LONGEST_ERROR_BODY: Final = 10_000
 
 
-def fetch(url: str, file: BinaryIO, max_bytes: int, connect_s: float, total_s: float, key: str) -> int:
+def fetch(
+    url: str, file: BinaryIO, max_bytes: int, timeouts_s: tuple[float, float], key: str, progress: Progress | None
+) -> int:
     """Write what the link leads to into the file; ``key`` is only kept out of messages."""
+    connect_s, total_s = timeouts_s
     failure: ServiceError
     for _ in range(_MOST_REDIRECTS + 1):
         check_url("url", url)
@@ -32,7 +39,8 @@ def fetch(url: str, file: BinaryIO, max_bytes: int, connect_s: float, total_s: f
                 if 300 <= head.status < 400 and "location" in head.headers:
                     url = urljoin(url, head.headers["location"])
                     continue
-                return _save(exchange, head, file, max_bytes, (key, *secrets_of_url(url)))
+                _require_audio(exchange, head, (key, *secrets_of_url(url)))
+                return _save(exchange, head, file, max_bytes, progress)
             except NoAnswer as problem:
                 failure = _failure(problem)
         break
@@ -47,13 +55,16 @@ def _failure(problem: NoAnswer) -> ServiceError:
     return ServiceUnreachable(f"the download failed: {problem.why}")
 
 
-def _save(exchange: Exchange, head: Head, file: BinaryIO, max_bytes: int, secrets: tuple[str, ...]) -> int:
+def _require_audio(exchange: Exchange, head: Head, secrets: tuple[str, ...]) -> None:
     if not 200 <= head.status < 300:
         raise _refusal(exchange, head, secrets)
     kind = head.headers.get("content-type", "").lower()
     if kind.startswith(_NOT_AUDIO):
         raise NonsenseAnswer("the link leads to text, not to audio", hint=_EXPIRED, http_status=head.status)
-    written = 0
+
+
+def _save(exchange: Exchange, head: Head, file: BinaryIO, max_bytes: int, progress: Progress | None) -> int:
+    size, written = _size(head), 0
     for chunk in exchange.chunks():
         if not written and chunk.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
             raise NonsenseAnswer("the link leads to a page, not to audio", hint=_EXPIRED, http_status=head.status)
@@ -63,9 +74,18 @@ def _save(exchange: Exchange, head: Head, file: BinaryIO, max_bytes: int, secret
                 f"the audio is larger than {max_bytes:,} bytes", hint="Allow more.", http_status=head.status
             )
         file.write(chunk)
+        if progress is not None:
+            progress(written, size)
     if not written:
         raise NonsenseAnswer("the link leads to an empty file", hint=_REPEAT, http_status=head.status)
     return written
+
+
+def _size(head: Head) -> int | None:
+    """How many bytes will come; None where that is not told, or told of something packed."""
+    length = head.headers.get("content-length", "")
+    is_number = length.isascii() and length.isdigit() and len(length) < 20
+    return int(length) if is_number and "content-encoding" not in head.headers else None
 
 
 def _refusal(exchange: Exchange, head: Head, secrets: tuple[str, ...]) -> ServiceError:

@@ -121,6 +121,23 @@ def test_a_download_arrives_whole() -> None:
     assert download_from(says(http(200, audio, kind="audio/mpeg"))) == audio
 
 
+def test_the_progress_of_a_download() -> None:
+    audio = b"ID3" + bytes(range(256)) * 2000
+    seen: list[tuple[int, int | None]] = []
+
+    def told(done: int, total: int | None) -> None:
+        seen.append((done, total))
+
+    download_from(says(http(200, audio, kind="audio/mpeg")), progress=told)
+    assert seen == sorted(set(seen))
+    assert seen[-1] == (len(audio), len(audio))
+    seen.clear()
+    download_from(says(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n" + audio), progress=told)
+    assert {total for _, total in seen} == {None}
+    with pytest.raises(ZeroDivisionError):
+        download_from(says(http(200, audio, kind="audio/mpeg")), progress=lambda done, _: done // 0)
+
+
 def test_a_download_follows_redirects() -> None:
     moved = says(http(302, b"", "Location: /other.mp3"))
     assert download_from(moved, says(http(200, b"ID3", kind="audio/mpeg"))) == b"ID3"
