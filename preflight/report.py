@@ -90,6 +90,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """The findings that keep the take from being ready."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from preflight.notebook import html_of_report
+
+        return html_of_report(self)
+
 
 def verdict_of(findings: tuple[Finding, ...]) -> Verdict:
     """``ready`` without errors, ``fixable`` when every error has a fix, else ``rejected``."""

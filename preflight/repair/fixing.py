@@ -54,6 +54,12 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     before: Report
     after: Report | None
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from preflight.notebook import html_of_fixed
+
+        return html_of_fixed(self)
+
 
 def fix(
     recording: Recording,
