@@ -2,10 +2,15 @@
 
     from client import CloneClient, CloneOptions
 
-    voice = CloneClient("key").clone("https://storage.example/take.mp3?signature", CloneOptions())
+    service = CloneClient("YOUR-API-KEY")
+    options = CloneOptions(text="It rained all night.", model="speech-2.8-hd")
+    voice = service.clone("https://storage.example/take.m4a?signature", options)
+    with open("demo.mp3", "wb") as file:
+        service.download(voice.demo_audio_url or "", file, progress=lambda done, total: print(done, total))
 
-Importing this package costs nothing: names are loaded when they are first used, and the HTTP library when the
-first call is made.
+Every failure is a `ServiceError` with a `message`, a `kind` and a `hint`; `OutcomeUnknown` among them means that the
+call may have been carried out and charged. Importing this package costs nothing: names are loaded when they are first
+used, and the HTTP library when the first call is made.
 """
 
 from __future__ import annotations

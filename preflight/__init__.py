@@ -1,10 +1,17 @@
 """preflight: is this recording fit to be cloned, and can it be made fit?
 
-    import preflight
-    report = preflight.check("take.m4a")
-    report.verdict          # "ready", "fixable" or "rejected"
+    from preflight import check, fix, plan
 
-It opens no socket, prints nothing and never exits.
+    report = check("fixtures/voice-message.ogg")
+    print(report.verdict, [finding.message for finding in report.errors])
+    if report.verdict == "fixable":
+        print([edit.what for edit in plan("fixtures/voice-message.ogg").edits])
+        fix("fixtures/voice-message.ogg", "take.wav")
+
+A recording may be a path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
+`Recording`. Times are in seconds, levels in dB with their reference in the name. What is wrong with a recording is a
+finding of its report; what cannot be done raises a `PreflightError`, and a mistake of the program `TypeError` or
+`ValueError`. It opens no socket, prints nothing and never exits.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -14,8 +15,11 @@ import pytest
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from onetake.settings import SETTINGS
+from tests.onetake.services import KEY, Services, services
 from tests.speech_models import fill_cache
-from uploader import PROVIDERS
+from uploader import PROVIDERS, Storage, StorageSettings
+
+__all__ = ["services"]
 
 ROOT = Path(__file__).parent.parent
 PAGES = {
@@ -36,6 +40,7 @@ def console_commands(page: str) -> list[str]:
     return [line.removeprefix("$ ") for line in lines]
 
 
+PYTHON = [(page, block) for page in PAGES for block in blocks("python", page)]
 COMMANDS = [(page, command) for page in PAGES for command in console_commands(page)]
 
 
@@ -119,14 +124,64 @@ def test_presets_are_the_ones_named() -> None:
     assert named.split(", ") == list(PROVIDERS)
 
 
-def test_python_block(newcomer: tuple[Path, dict[str, str]]) -> None:
+def test_the_python_of_the_readme_says_what_it_is_said_to(newcomer: tuple[Path, dict[str, str]]) -> None:
     (block,) = blocks("python")
+    done = run_python(block, *newcomer)
+    assert done.stdout.startswith("ready 11.5")
+
+
+@pytest.mark.parametrize(("page", "block"), PYTHON, ids=[f"{page}-{number}" for number, (page, _) in enumerate(PYTHON)])
+def test_python(page: str, block: str, newcomer: tuple[Path, dict[str, str]], request: pytest.FixtureRequest) -> None:
+    """Each block of Python alone, at a real storage and at the stand-in endpoint in the place of the real one."""
     work, environment = newcomer
+    shutil.copy(ROOT / "fixtures" / "good.m4a", work / "take.m4a")
+    if "preflight" not in block:
+        services: Services = request.getfixturevalue("services")
+        keys = (services.storage.access_key_id, services.storage.secret_access_key)
+        environment |= services.settings()
+        environment |= dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), keys, strict=True))
+        block = with_stand_ins(block, services)
+    assert "YOUR" not in block
+    assert "https://" not in block
+    done = run_python(block, work, environment)
+    assert done.stdout or "uploader" in block
+
+
+def with_stand_ins(block: str, services: Services) -> str:
+    storage, endpoint = services.storage, services.endpoint
+    here = f'bucket="{storage.bucket}", provider="seaweedfs", endpoint="{storage.endpoint}", public_only=False'
+    block = re.sub(r'bucket="takes", provider="r2", endpoint="[^"]*"', here, block)
+    block = block.replace('"YOUR-API-KEY"', f'"{KEY}", "{endpoint.base_url}"')
+    if "storage.example" in block:
+        kept = Storage(
+            StorageSettings(
+                bucket=storage.bucket,
+                provider="seaweedfs",
+                endpoint=storage.endpoint,
+                access_key_id=storage.access_key_id,
+                secret_access_key=storage.secret_access_key,
+            )
+        )
+        upload = kept.upload(ROOT / "fixtures" / "good.m4a", content_type="audio/mp4", suffix=".m4a")
+        block = block.replace("https://storage.example/take.m4a?signature", kept.presign(upload).url)
+    return block
+
+
+def run_python(block: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", block]
     done = subprocess.run(
-        [sys.executable, "-c", block], cwd=work, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("ready 11.5")
+    return done
+
+
+@pytest.mark.parametrize("package", ["preflight", "uploader", "client", "onetake"])
+def test_the_example_of_a_package_is_one_of_the_page(package: str) -> None:
+    sign = importlib.import_module(package).__doc__ or ""
+    lines = [line for line in sign.splitlines() if line.startswith("    ") or not line]
+    example = "\n".join(line.removeprefix("    ") for line in lines).strip() + "\n"
+    assert example in blocks("python", "docs/library.md")
 
 
 def test_shown_output_is_what_the_demo_prints(newcomer: tuple[Path, dict[str, str]]) -> None:

@@ -1,15 +1,16 @@
 """S3 alone: a file becomes a URL that a stranger can fetch.
 
->>> from uploader import Storage, StorageSettings
->>> storage = Storage(StorageSettings(bucket="takes", provider="aws", region="eu-west-1"))
->>> upload = storage.upload("take.m4a", content_type="audio/mp4", suffix=".m4a")
->>> link = storage.presign(upload)
->>> storage.verify_link(link, upload)
->>> storage.delete(upload)
+    from uploader import Storage, StorageSettings
 
-Nothing here prints, exits or knows what is in the file. Every failure is a `StorageError` with a `message`,
-a `kind` and a `hint`. Importing this package costs nothing: boto3 and requests are imported when a `Storage`
-does work.
+    storage = Storage(StorageSettings(bucket="takes", provider="r2", endpoint="https://ACCOUNT.r2.cloudflarestorage.com"))
+    upload = storage.upload("take.m4a", content_type="audio/mp4", suffix=".m4a")
+    link = storage.presign(upload)
+    storage.verify_link(link, upload)
+    storage.delete(upload)
+
+What is uploaded is a path, `bytes` or a binary file object. Nothing here prints, exits or knows what is in it. Every
+failure is a `StorageError` with a `message`, a `kind` and a `hint`. Importing this package costs nothing: boto3 and
+requests are imported when a `Storage` does work.
 """
 
 from __future__ import annotations
