@@ -66,7 +66,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What `check` found out about one take.
 
     Attributes:
-        path: The file's name, fit to be shown: bytes that are no UTF-8 appear escaped.
+        path: The file's name, fit to be shown: bytes that are no UTF-8 appear escaped. What has no file is called after
+            its kind, such as ``<bytes>``.
         role: Whether it was held against the limits of a recording or of a prompt clip.
         verdict: ``ready`` to be sent as it is, ``fixable`` by `preflight.fix`, or ``rejected``.
         method: ``decoded``, or ``headers`` when only these were read.

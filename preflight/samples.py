@@ -96,7 +96,7 @@ def sound_of(given: tuple[Any, ...]) -> Sound:
     if len(given) != 2 or not isinstance(given[0], np.ndarray):
         kinds = ", ".join(type(part).__name__ for part in given)
         raise TypeError(f"sound without a file is (samples, sample_rate_hz) with a numpy array, not ({kinds})")
-    samples, rate = given
+    samples, rate = np.asarray(given[0]), given[1]  # also what is masked, or a matrix
     if samples.dtype.name not in _TYPES:
         raise TypeError(f"samples are of {', '.join(_TYPES[:-1])} or {_TYPES[-1]}, not {samples.dtype.name}")
     return _sound(_by_frames(samples), _whole_rate(rate))

@@ -31,7 +31,7 @@ _DESCRIPTORS: Final = Path("/proc/self/fd")
 def stored_bytes(content: bytes | bytearray | memoryview) -> Iterator[str]:
     """The path of a file that holds `content`; see `_stored`."""
     view = memoryview(content)
-    view = view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+    view = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
     with _stored(lambda file: _write(file, view), len(view), MOST_BYTES) as path:
         yield path
 

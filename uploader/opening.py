@@ -45,7 +45,7 @@ def opened(file: Uploadable) -> Iterator[BinaryIO]:
         with _opened_path(file) as stream:
             yield stream
     elif isinstance(file, bytes | bytearray | memoryview):
-        yield io.BytesIO(file)
+        yield io.BytesIO(file.tobytes() if isinstance(file, memoryview) else file)
     else:
         require_readable(file)
         if _is_seekable(file):

@@ -137,6 +137,21 @@ def test_what_cannot_is_read_from_where_it_is() -> None:
         assert process.stdout.read() == b""
 
 
+def test_any_view_of_bytes() -> None:
+    data = GOOD.read_bytes()
+    twice = np.frombuffer(data, np.uint8).repeat(2)
+    views = (twice.data[::2], np.frombuffer(data, np.int16).data, np.frombuffer(data, np.float32).data)
+    assert all(content(view) == data for view in views)
+    assert content(np.zeros(0).data) == b""
+
+
+def test_samples_may_lie_in_any_order() -> None:
+    stereo = np.random.default_rng(1).uniform(-1, 1, (2, 5000)).astype(np.float32)
+    for samples in (stereo.T, stereo.T[::-1], np.ma.masked_array(stereo.T), np.repeat(stereo.T, 2, axis=0)[::2]):
+        read, _ = soundfile.read(io.BytesIO(content((samples, RATE))), dtype="float32")
+        assert np.array_equal(read, np.asarray(samples))
+
+
 def test_a_member_of_an_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "takes.zip", "w") as archive:
         archive.write(GOOD, "good.wav")
