@@ -7,6 +7,7 @@ import io
 import os
 import stat
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -32,7 +33,7 @@ def stored_bytes(content: bytes | bytearray | memoryview) -> Iterator[str]:
     """The path of a file that holds `content`; see `_stored`."""
     view = memoryview(content)
     view = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
-    with _stored(lambda file: _write(file, view), len(view), MOST_BYTES) as path:
+    with _stored(partial(_write, view), len(view), MOST_BYTES) as path:
         yield path
 
 
@@ -42,7 +43,7 @@ def stored_sound(sound: Sound) -> Iterator[str]:
 
     def fill(file: IO[bytes]) -> None:
         for part in sound.wav():
-            _write(file, part)
+            file.write(part)
 
     with _stored(fill, sound.size, MOST_BYTES) as path:
         yield path
@@ -51,7 +52,7 @@ def stored_sound(sound: Sound) -> Iterator[str]:
 @contextlib.contextmanager
 def stored_stream(stream: BinaryStream, most_bytes: int = MOST_BYTES) -> Iterator[str]:
     """The path of a file with all that `stream` holds from where it is; see `_stored`."""
-    with _stored(lambda file: _copy(stream.read, file, most_bytes), None, most_bytes) as path:
+    with _stored(partial(_copy, stream.read, most_bytes=most_bytes), None, most_bytes) as path:
         yield path
 
 
@@ -71,45 +72,44 @@ def stored_file(stream: BinaryStream) -> Iterator[str]:
         raise ValueError("the file object is not open for reading")
     descriptor = regular_file(stream)
     if descriptor is None:
-        with stored_stream(_Rewound(stream) if _is_seekable(stream) else stream, MOST_BYTES) as path:
+        with _at_its_beginning(stream), stored_stream(stream, MOST_BYTES) as path:
             yield path
+    elif _DESCRIPTORS.is_dir() and _opens(_path_of(descriptor)):
+        yield _path_of(descriptor)
+    else:
+        with _stored(partial(_copy, _reader_of(descriptor), most_bytes=MOST_BYTES), None, MOST_BYTES) as path:
+            yield path
+
+
+@contextlib.contextmanager
+def _at_its_beginning(stream: Any) -> Iterator[None]:
+    """Put a file object that can seek to its beginning, and then back to where it was."""
+    if not callable(getattr(stream, "seekable", None)) or not stream.seekable():
+        yield
         return
-    path = f"/proc/{os.getpid()}/fd/{descriptor}"
-    if _opens(path):
-        yield path
-        return
+    try:
+        was_at = stream.tell()
+        stream.seek(0)
+    except Exception as error:  # what unpacks or fetches has errors of its own
+        raise CannotOpen(f"it cannot be read: {_reason(error)}", "save it as a file first") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):
+            stream.seek(was_at)
+
+
+def _reader_of(descriptor: int) -> Callable[[int], bytes]:
+    """Reads a file from its beginning, and leaves its position to its owner."""
     position = 0
 
     def read(size: int) -> bytes:
         nonlocal position
-        content = os.pread(descriptor, size, position)  # unlike read, it leaves the position to its owner
+        content = os.pread(descriptor, size, position)
         position += len(content)
         return content
 
-    with _stored(lambda file: _copy(read, file, MOST_BYTES), None, MOST_BYTES) as path:
-        yield path
-
-
-def _is_seekable(stream: Any) -> bool:
-    return callable(getattr(stream, "seekable", None)) and bool(stream.seekable())
-
-
-class _Rewound:
-    """Reads a file object that can seek from its beginning, and puts it back where it was."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._was_at: int | None = None
-
-    def read(self, size: int, /) -> bytes | None:
-        """The next bytes; none at the end."""
-        if self._was_at is None:
-            self._was_at = self._stream.tell()
-            self._stream.seek(0)
-        part: bytes | None = self._stream.read(size)
-        if not part:
-            self._stream.seek(self._was_at)
-        return part
+    return read
 
 
 def regular_file(stream: Any) -> int | None:
@@ -123,6 +123,10 @@ def regular_file(stream: Any) -> int | None:
     with contextlib.suppress(OSError):
         stream.flush()  # what its owner wrote belongs to it; of one that only reads, nothing happens
     return int(stream.fileno())
+
+
+def _path_of(descriptor: int) -> str:
+    return f"/proc/{os.getpid()}/fd/{descriptor}"
 
 
 def _opens(path: str) -> bool:
@@ -168,10 +172,10 @@ def _new_file(size: int | None) -> tuple[IO[bytes], str]:
         with contextlib.suppress(OSError):
             file = os.fdopen(os.memfd_create("onetake"), "w+b")
     file = file or tempfile.TemporaryFile()  # noqa: SIM115 - not even SIGKILL leaves it behind
-    return file, f"/proc/{os.getpid()}/fd/{file.fileno()}"
+    return file, _path_of(file.fileno())
 
 
-def _write(file: IO[bytes], content: bytes | memoryview) -> None:
+def _write(content: memoryview, file: IO[bytes]) -> None:
     for start in range(0, len(content), _AT_ONCE):
         file.write(content[start : start + _AT_ONCE])
 

@@ -129,6 +129,13 @@ def test_what_can_seek_is_taken_whole_and_left_where_it_was() -> None:
             assert stream.tell() == position
 
 
+def test_it_is_left_there_also_where_it_cannot_be_read() -> None:
+    broken = unpacked(gzip.compress(GOOD.read_bytes())[:5000])
+    broken.read(100)
+    assert preflight.check(broken).verdict == "rejected"
+    assert broken.tell() == 100
+
+
 def test_what_cannot_is_read_from_where_it_is() -> None:
     with subprocess.Popen(["cat", GOOD], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
