@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any, BinaryIO, cast
 
 from uploader.errors import FileUnreadable
@@ -53,7 +53,8 @@ def opened(file: Uploadable) -> Iterator[BinaryIO]:
             try:
                 yield cast(BinaryIO, file)
             finally:
-                file.seek(position)
+                with suppress(OSError, ValueError):
+                    file.seek(position)
         else:
             with tempfile.TemporaryFile() as spool:
                 _copy(file, spool)

@@ -385,8 +385,9 @@ def test_into_a_folder_it_gets_a_name_of_its_own(tmp_path: Path) -> None:
     named = io.BytesIO(data)
     named.name = "../../take.m4a"
     samples = soundfile.read(GOOD)
-    for recording in (data, io.BytesIO(data), named, samples, AudioSegment.from_wav(GOOD), GOOD.open("rb")):
-        preflight.fix(recording, tmp_path)
+    with GOOD.open("rb") as file:
+        for recording in (data, io.BytesIO(data), named, samples, AudioSegment.from_wav(GOOD), file):
+            preflight.fix(recording, tmp_path)
     names = {"bytes.wav", "file.wav", "take.wav", "samples.wav", "AudioSegment.wav", "good.wav"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert all(path.read_bytes() == data for path in tmp_path.iterdir())
