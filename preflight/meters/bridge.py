@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 from preflight.decoded import Heard
 from preflight.meters import hum, speech
@@ -16,8 +16,28 @@ from preflight.meters.noise import speech_levels
 from preflight.meters.true_peak import TruePeakMeter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from preflight.meters.grid import Chunk, Grid
     from preflight.meters.levels import LevelMeter
+
+
+class Meter(Protocol):
+    """What all of them can do."""
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+
+    def measurements(self) -> dict[str, float]:
+        """What was found, when all chunks were given."""
+
+
+_MEASURING: Final[tuple[Callable[[Grid], Meter], ...]] = (
+    TruePeakMeter,
+    ChannelMeter,
+    BandwidthMeter,
+)
+"""The meters of which nothing but the measurements is wanted."""
 
 
 class Bridge:
@@ -40,8 +60,8 @@ class Bridge:
         self._clipping = ClippingMeter(grid, coarse=coarse)
         self._dropouts = DropoutMeter(grid, coarse=coarse)
         self.loudness = LoudnessMeter(grid)
-        others = TruePeakMeter(grid), ChannelMeter(grid), BandwidthMeter(grid)
-        self._meters = (self.loudness, *others, self._clipping, self._dropouts)
+        measuring = (meter(grid) for meter in _MEASURING)
+        self._meters: tuple[Meter, ...] = (self.loudness, *measuring, self._clipping, self._dropouts)
 
     @property
     def seconds(self) -> float:
@@ -67,9 +87,8 @@ class Bridge:
         self._hum.end()
         voice = self._ear.heard()
         talk = speech_levels(levels, voice.track, self.seconds)
-        measurements = {
-            name: value for meter in (*self._meters, self._hum) for name, value in meter.measurements().items()
-        }
+        measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
+        measurements |= self._hum.measurements()
         return Heard(
             seconds=self.seconds,
             measurements={**measurements, "voice_like_s": voice.voice_like_s, **talk.measurements},
