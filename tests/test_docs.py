@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from onetake.render.forms import LINE_FORMS
 from onetake.settings import SETTINGS
 from uploader import PROVIDERS, Storage, StorageSettings
 
@@ -34,6 +35,11 @@ def test_every_link_leads_somewhere() -> None:
     for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"):
         for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_form_for_machines_is_told() -> None:
+    page = (DOCS / "ci.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == {"json", "jsonl", *LINE_FORMS} - {"text"}
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

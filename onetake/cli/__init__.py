@@ -149,12 +149,14 @@ def _failure(error: BaseException) -> Failure:
 
 def _machine_form(arguments: Sequence[str]) -> str | None:
     """For which machine standard output was to be, found without parsing: the parsing may be what failed."""
+    from onetake.render.forms import LINE_FORMS
+
     words = [*takewhile(lambda word: word != "--", arguments), ""]
     for word, following in pairwise(words):
         if word == "--json":
             return "json"
         option, _, form = word.partition("=")
-        if option == "--format" and (form or following) in {"json", "jsonl", "junit", "github"}:
+        if option == "--format" and (form or following) in {"json", "jsonl", *LINE_FORMS}:
             return form or following
     return None
 
@@ -175,14 +177,11 @@ def _report(failure: Failure, machine_form: str | None) -> int:
 
 
 def _tell_machine(failure: Failure, form: str) -> None:
-    if form == "junit":
-        from onetake.render.junit import junit_failure
+    from onetake.render.forms import LINE_FORMS, form_called
 
-        print_line(junit_failure(failure))
-    elif form == "github":
-        from onetake.render.github import failure_line
-
-        print_line(failure_line(failure))
+    if form in LINE_FORMS:
+        for line in form_called(form).failure(failure):
+            print_line(line)
     else:
         from onetake.console.documents import print_json
 

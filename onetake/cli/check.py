@@ -18,6 +18,7 @@ from onetake.console.streams import print_aside, print_line, print_text
 from onetake.console.verbosity import is_verbose
 from onetake.console.window import is_terminal
 from onetake.errors import Status, UsageError
+from onetake.render.forms import LINE_FORMS, form_called
 from onetake.render.text import is_wrong, report_lines, safe
 from onetake.takes import gathered
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from onetake.takes import Takes
     from preflight import Profile, Report
 
-FORMS: Final = ("text", "json", "jsonl", "junit", "github", "html")
+FORMS: Final = (*LINE_FORMS, "json", "jsonl", "html")
 
 
 def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -118,7 +119,8 @@ def _checked(
 ) -> list[Report]:
     """Check recordings, and show each as soon as it and those before it are done."""
     reports = []
-    is_quiet = form in {"json", "junit", "html"} or not is_terminal(sys.stdout)
+    is_late = form_called(form).each is None if form in LINE_FORMS else form != "jsonl"
+    is_quiet = is_late or not is_terminal(sys.stdout)
     with contextlib.closing(_reports(takes, profile, jobs, page, quick=quick, is_quiet=is_quiet)) as found:
         for report in map(takes.called, found):
             reports.append(report)
@@ -129,13 +131,11 @@ def _checked(
 def _show(report: Report, form: str, bad: set[str]) -> None:
     if form == "jsonl":
         print_json(report, in_one_line=True)
-    elif form == "text" and is_worth_telling(report, bad):
-        for line in report_lines(report, measured=is_verbose()):
+    elif form == "text":
+        for line in report_lines(report, measured=is_verbose()) if is_worth_telling(report, bad) else ():
             print_text(line)
-    elif form == "github":
-        from onetake.render.github import annotation_lines
-
-        for line in annotation_lines(report):
+    elif form in LINE_FORMS and (each := form_called(form).each) is not None:
+        for line in each(report):
             print_line(line)
 
 
@@ -145,14 +145,9 @@ def _conclude(reports: list[Report], form: str, bad: set[str]) -> None:
         from preflight.report import SCHEMA_VERSION
 
         print_json({"schema_version": SCHEMA_VERSION, "takes": reports})
-    elif form == "junit":
-        from onetake.render.junit import junit_document
-
-        print_line(junit_document(reports, bad))
-    elif form == "github":
-        from onetake.render.github import summary_line
-
-        print_line(summary_line(reports))
+    elif form in LINE_FORMS:
+        for line in form_called(form).end(reports, bad):
+            print_line(line)
 
 
 def _reports(

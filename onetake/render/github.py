@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from onetake.render.forms import Form
 from onetake.render.text import safe
 from preflight.wording import clock
 
@@ -56,3 +57,10 @@ def _command(name: str, message: str, **properties: str) -> str:
 
 def _escaped(text: str, replacements: dict[str, str]) -> str:
     return "".join(replacements.get(char) or safe(char) for char in text)
+
+
+FORM: Final = Form(
+    each=annotation_lines,
+    end=lambda reports, _: [summary_line(reports)],
+    failure=lambda failure: [failure_line(failure)],
+)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 import onetake
+from onetake.render.forms import Form
 from onetake.render.text import describe_file
 
 if TYPE_CHECKING:
@@ -93,3 +94,9 @@ def _encoded(root: ET.Element) -> bytes:
     ET.indent(root)
     document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return document
+
+
+FORM: Final = Form(
+    end=lambda reports, failing: [junit_document(reports, failing)],
+    failure=lambda failure: [junit_failure(failure)],
+)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
+from onetake.render.forms import Form
 from preflight.wording import clock, megabytes
 
 if TYPE_CHECKING:
@@ -104,3 +105,6 @@ def report_lines(report: Report, *, measured: bool = False) -> list[str]:
     for finding in report.findings:
         lines.append(f"  {coloured(finding.severity)} {finding.rule}: {safe(finding.message)}")
     return lines
+
+
+FORM: Final = Form(each=report_lines)

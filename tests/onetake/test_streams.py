@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from onetake.render.forms import LINE_FORMS
 from tests.onetake.conftest import Say
 from tests.onetake.services import FIXTURES, Services, onetake, paid_calls
 
 GOOD, SHORT = str(FIXTURES / "good.wav"), str(FIXTURES / "too-short.wav")
-SPEAKING = [f"check {GOOD}", *(f"check --format {form} {GOOD}" for form in ("json", "jsonl", "junit", "github"))]
+SPEAKING = [f"check --format {form} {GOOD}" for form in ("json", "jsonl", *LINE_FORMS)]  # text is the default
 SPEAKING += ["check --schema", "completion bash"]
 FAILING = ["nope --json", "check --format junit", "check --format github"]
 full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
