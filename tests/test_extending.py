@@ -1,0 +1,117 @@
+"""The patches of docs/extending.md apply to this tree, do what the page shows, and pass the checks of the house."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "extending.md"
+COPIED = ("preflight", "uploader", "client", "onetake", "tests", "docs", "README.md", "pyproject.toml")
+RENEW = "docs/extending.md says at its end how to renew it"
+EXPLAINED = "tests/preflight/test_profiles.py::test_thresholds_are_data_with_a_source"
+SMALL_ROOMS = "tests/test_house.py::test_rooms_are_small_and_have_a_sign_at_the_door"
+HOUSE = {
+    "A rule": f"tests/test_docs.py::test_the_generated_pages_are_true {EXPLAINED} {SMALL_ROOMS}",
+    "A meter": f"tests/preflight/test_sameness.py tests/onetake/test_schema.py {SMALL_ROOMS} "
+    "-k 'blocks and (good.wav or stereo) or documents_keep and words1 or rooms'",
+    "A storage provider": f"tests/test_docs.py tests/test_readme.py {SMALL_ROOMS} "
+    "-k 'generated or pasted or presets or rooms'",
+    "A renderer": f"tests/test_docs.py tests/onetake/test_start.py {SMALL_ROOMS} "
+    "-k 'form or help_fits and check or rooms'",
+}
+"""What else must hold of the patched tree: the tests by which the house holds every rule, meter, provider and form."""
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, which applies the patches")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A section of the page: its patch, files that it shows, and its commands with what they print."""
+
+    title: str
+    patch: str
+    files: dict[str, str]
+    commands: list[tuple[str, str]]
+
+
+def examples() -> list[Example]:
+    found = []
+    for section in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        blocks = dict(re.findall(r"^```(\w+)\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+        if "diff" in blocks:
+            named = re.search(r"as `(\S+)`:", section)
+            files = {named[1]: blocks["toml"]} if named else {}
+            commands = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", blocks["console"], re.MULTILINE)
+            found.append(Example(section.splitlines()[0], blocks["diff"], files, commands))
+    return found
+
+
+def test_each_family_has_an_example() -> None:
+    assert [example.title for example in examples()] == list(HOUSE)
+    assert all(len(example.commands) >= 2 for example in examples())
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of somebody who works in the copy: `onetake` and `python` are its own."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    for name, words in (("python", ""), ("onetake", " -P -m onetake")):
+        (bin_folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n', encoding="utf-8")
+        (bin_folder / name).chmod(0o755)
+    return {
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(tmp_path / "tree"),
+        "GIT_CEILING_DIRECTORIES": str(tmp_path),  # the copy is in no repository, even where tmp_path is in one
+    }
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.title.replace(" ", "-"))
+def test_the_patch_does_what_the_page_shows(example: Example, environment: dict[str, str], tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in COPIED:
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy2)(ROOT / name, tree / name)
+    (tree / "fixtures").symlink_to(ROOT / "fixtures")
+
+    def run(command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            shell=True,
+            cwd=tree,
+            env=environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    applied = run("git apply --whitespace=error -", example.patch)
+    assert applied.returncode == 0, f"the patch under {example.title!r} does not apply: {applied.stderr}{RENEW}"
+    assert run('python -c "import onetake; print(onetake.__file__)"').stdout == f"{tree}/onetake/__init__.py\n"
+    for name, content in example.files.items():
+        (tree / name).write_text(content, encoding="utf-8")
+    for command, shown in example.commands:
+        done = run(command)
+        assert masked(done.stdout) == masked(shown), f"{example.title}: $ {command}\n{done.stderr}\n{RENEW}"
+    held = run(f"python -m pytest -q -p no:cacheprovider {HOUSE[example.title]}")
+    assert held.returncode == 0, f"{example.title}: the house does not hold any more\n{held.stdout}\n{RENEW}"
+    files = " ".join(re.findall(r"^\+\+\+ b/(.*\.py)$", example.patch, re.MULTILINE))
+    for style in ("check", "format --check"):
+        done = run(f"python -m ruff {style} {files}")
+        assert done.returncode == 0, f"{example.title}: {done.stdout}{done.stderr}"
+
+
+def masked(output: str) -> str:
+    """Without what differs from run to run: how long the tests took, and how many were not asked for."""
+    return re.sub(r"(?:, \d+ deselected)? in [\d.]+s", "", output)
