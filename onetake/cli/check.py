@@ -135,8 +135,8 @@ def _show(report: Report, form: str, bad: set[str]) -> None:
         for line in report_lines(report, measured=is_verbose()) if is_worth_telling(report, bad) else ():
             print_text(line)
     elif form in LINE_FORMS and (each := form_called(form).each) is not None:
-        for line in each(report):
-            print_line(line)
+        for made in each(report):
+            print_line(made)
 
 
 def _conclude(reports: list[Report], form: str, bad: set[str]) -> None:
