@@ -12,6 +12,7 @@ from onetake.cli.mended import named_problems, print_written
 from onetake.cli.options import json_option
 from onetake.cli.wishing import wishes_from, wishing_options
 from onetake.console.documents import print_json
+from onetake.console.progress import SOUND, watched
 from onetake.console.streams import print_text
 from onetake.errors import UsageError
 from onetake.render.text import safe
@@ -38,11 +39,11 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
         raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
     profile = profile_from(flags)
     wishes = wishes_from(flags)
-    with named_problems(file):
+    with named_problems(file), watched("mending", SOUND) as tell:
         if dry_run:
-            fixed = preflight.plan(file, out, wishes=wishes, profile=profile)
+            fixed = preflight.plan(file, out, wishes=wishes, profile=profile, on_progress=tell)
         else:
-            fixed = preflight.fix(file, out or "", wishes=wishes, force=force, profile=profile)
+            fixed = preflight.fix(file, out or "", wishes=wishes, force=force, profile=profile, on_progress=tell)
     if as_json:
         print_json(fixed)
     else:

@@ -10,10 +10,11 @@ from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.options import json_option
 from onetake.console.documents import print_json
+from onetake.console.progress import SOUND, watched
 from onetake.console.streams import print_text
 from onetake.errors import UsageError
-from onetake.render.text import describe_file, safe
-from preflight.wording import clock
+from onetake.render.text import safe
+from preflight.wording import clock, describe_file
 
 
 @click.command("join", cls=Command, epilog="Example: onetake join one.wav two.wav three.wav -o take.wav")
@@ -31,7 +32,9 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
 
     if len(files) < 2:
         raise UsageError("there is nothing to join", "name two takes or more")
-    joined = preflight.join(files, out, force=force, profile=profile_from(flags))
+    profile = profile_from(flags)
+    with watched("joining", SOUND) as tell:
+        joined = preflight.join(files, out, force=force, profile=profile, on_progress=tell)
     if as_json:
         print_json({"schema_version": 1, "joined": joined})
         return

@@ -12,6 +12,7 @@ from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.mended import named_problems, print_written
 from onetake.cli.options import SPEECH_MODEL, json_option, setting_options
 from onetake.console.documents import print_json
+from onetake.console.progress import SOUND, watched
 from onetake.console.steps import Steps
 from onetake.console.streams import print_aside, print_text
 from onetake.errors import Status, UsageError
@@ -60,8 +61,8 @@ def command(
     profile = profile_from(flags)
     model = chosen_model(load(flags))
     if pick is None or out is None or text is None:
-        with named_problems(file):
-            clips = preflight.prompt_clips(file, count=count, profile=profile)
+        with named_problems(file), watched("listening", SOUND) as tell:
+            clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=tell)
             spans = [(clip.start_s, clip.end_s) for clip in clips]
             heard = preflight.hear(file, spans, model) if model else None
         _show(file, clips, heard, as_json=as_json)
@@ -69,8 +70,10 @@ def command(
     from client import CloneOptions
 
     CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
-    with named_problems(file):
-        clip, fixed = preflight.cut_prompt(file, out, number=pick, prompt_text=text, force=force, profile=profile)
+    with named_problems(file), watched("cutting", SOUND) as tell:
+        clip, fixed = preflight.cut_prompt(
+            file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=tell
+        )
     comparison, is_fit = _compared(fixed, text, model, profile)
     if as_json:
         print_json({"schema_version": 1, "clip": clip, "fixed": fixed, **comparison})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from preflight.recording import PathLike
 
 
-Stage = Literal["check", "upload", "clone", "demo"]
+Stage = Literal["check", "fix", "upload", "clone", "demo"]
 """Of a step that can take long."""
 
 
@@ -72,10 +72,11 @@ class Observer(Protocol):
         """Something went wrong that does not lose the voice."""
 
     def progress(self, stage: Stage, done: float, total: float | None) -> None:
-        """The step `stage` is under way: seconds heard of a recording, or bytes sent or fetched.
+        """The step `stage` is under way: seconds heard or written of a recording, or bytes sent or fetched.
 
-        `total` is None where nobody knows it, and while an answer is awaited. It may be called by other threads, must
-        not raise, and had better not take long.
+        They begin again where a recording is gone through once more, or sent once more. `total` is None where nobody
+        knows it, and while an answer is awaited. It may be called by other threads, must not raise, and had better not
+        take long.
         """
 
 

@@ -196,8 +196,8 @@ class Passage:
             return None
         try:
             with replacing(self._order.demo) as (file, temporary):
-                self._observer.progress("demo", 0, None)
-                self._parts.client.download(voice.demo_audio_url, file)
+                tell = partial(self._observer.progress, "demo")
+                self._parts.client.download(voice.demo_audio_url, file, progress=tell)
                 file.flush()
                 require_sound(temporary)
         except Exception as error:  # noqa: BLE001 - the voice is paid for: nothing here may lose it

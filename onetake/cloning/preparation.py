@@ -158,7 +158,8 @@ def prepare(
     target.mkdir()
     try:
         # mending needs what only a look from this process holds
-        fixed = mend(path, target, look(whole=False) if one_of_many else examination)
+        examination = look(whole=False) if one_of_many else examination
+        fixed = mend(path, target, examination, on_progress=partial(observer.progress, "fix"))
     except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
     observer.step("fix", "; ".join(edit.what for edit in fixed.edits))

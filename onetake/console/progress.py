@@ -68,7 +68,9 @@ class Progress:
     _begun: float = field(default_factory=time.monotonic)
 
     def update(self, done: float, total: float | None) -> None:
-        """So many are done of so many."""
+        """So many are done of so many; fewer than before where the work goes through a recording once more."""
+        if done < self.done:
+            self._begun = time.monotonic()
         self.done, self.total = done, total
 
     def told(self, room: int) -> str:

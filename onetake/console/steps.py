@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _DOING: Final[dict[Stage, tuple[str, Unit]]] = {
     "check": ("checking", SOUND),
+    "fix": ("mending", SOUND),
     "upload": ("uploading", BYTES),
     "clone": ("waiting for the service to clone", SOUND),
     "demo": ("fetching the trial", BYTES),

@@ -243,7 +243,7 @@ def _kept(source: Source, take: _Take, steps: Plan) -> Iterator[Block]:
     facts, seconds = take.examination.subject.probe, take.examination.subject.duration_s
     if facts is None or seconds is None or steps.target is None:
         raise CannotFix("its sound is not known", "check it first")
-    blocks = _told(Decoder(source, facts), seconds, take.on_progress)
+    blocks = _told(Decoder(source, facts), steps.window[1] if steps.window else seconds, take.on_progress)
     if steps.window is not None:
         # its own beginning and end are not faded
         is_cut = steps.window[0] > 0, steps.window[1] < seconds
