@@ -10,13 +10,13 @@ import math
 from functools import wraps
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from preflight.wording import clock, megabytes
+from preflight.wording import clock, describe_file, describe_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from preflight.repair.fixing import Fixed
-    from preflight.report import FileFacts, Finding, Report, Span
+    from preflight.report import Finding, Report, Span
 
 T = TypeVar("T")
 
@@ -35,14 +35,6 @@ _HEIGHT: Final = 40
 _LEAST_MARK: Final = 3.0
 _MOST_MARKS: Final = 300
 _MOST_PLACES: Final = 5
-_MEASURED: Final = (
-    ("integrated_loudness_lufs", "{:.1f} LUFS"),
-    ("true_peak_dbtp", "true peak {:.1f} dBTP"),
-    ("speech_percent", "speech {:.0f} %"),
-    ("noise_floor_dbfs", "noise floor {:.0f} dBFS"),
-    ("snr_db", "SNR {:.0f} dB"),
-    ("bandwidth_hz", "up to {:.0f} Hz"),
-)
 
 
 def _never_failing(show: Callable[[T], str]) -> Callable[[T], str]:
@@ -87,22 +79,9 @@ def _report(report: Report) -> str:
     by_headers = ", by its headers only" if report.method == "headers" else ""
     role = "prompt clip: " if report.role == "prompt" else ""
     head = f"<strong><bdi>{_text(report.path)}</bdi></strong> {_pill(report.verdict, report.verdict)}"
-    lines = (f"{role}{_facts(report.file)}{by_headers}", _measurements(report.measurements))
+    lines = (f"{role}{describe_file(report.file)}{by_headers}", describe_sound(report))
     about = "".join(f"<div>{_text(line)}</div>" for line in lines if line)
     return f"<div>{head}</div>{about}{_strip(report)}{_findings(report.findings)}"
-
-
-def _facts(file: FileFacts) -> str:
-    if not file.container:
-        return megabytes(file.bytes)
-    channels = {1: "mono", 2: "stereo"}.get(file.channels, f"{file.channels} channels")
-    length = [clock(file.duration_s)] if file.duration_s is not None else []
-    form = f"{file.container} ({file.codec or 'unknown'})"
-    return ", ".join([form, *length, f"{file.sample_rate_hz} Hz", channels, megabytes(file.bytes)])
-
-
-def _measurements(measured: dict[str, float]) -> str:
-    return ", ".join(form.format(measured[name]) for name, form in _MEASURED if name in measured)
 
 
 def _strip(report: Report) -> str:

@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from onetake.console.streams import print_text
-from onetake.render.text import describe_file, safe
+from onetake.render.text import safe
+from preflight.wording import describe_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import onetake
 from onetake.render.forms import Form
-from onetake.render.text import describe_file
+from preflight.wording import describe_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -8,9 +8,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from onetake.render.text import coloured, describe_file, describe_sound, safe
+from onetake.render.text import coloured, safe
 from onetake.render.wrapping import INDENT, NARROWEST, cut, fitted, wrapped
-from preflight.wording import clock
+from preflight.wording import clock, describe_file, describe_sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

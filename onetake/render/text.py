@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 from onetake.render.forms import Form
-from preflight.wording import clock, megabytes
+from preflight.wording import describe_file, describe_sound
 
 if TYPE_CHECKING:
-    from preflight import FileFacts, Report
+    from preflight import Report
 
 _COLOURS = {
     "ready": "green",
@@ -42,40 +42,6 @@ def coloured(word: str, stream: TextIO | None = None) -> str:
 def styled(text: str, colour: str | None) -> str:
     """`text` in a colour, where standard output wants colour."""
     return click.style(text, fg=colour) if colour and wants_colour(sys.stdout) else text
-
-
-def describe_file(file: FileFacts) -> str:
-    """The facts of a file in one line."""
-    if not file.container:
-        return megabytes(file.bytes)
-    channels = {1: "mono", 2: "stereo"}.get(file.channels, f"{file.channels} channels")
-    parts = [f"{file.container} ({file.codec or 'unknown'})"]
-    if file.duration_s is not None:
-        parts.append(clock(file.duration_s))
-    parts += [f"{file.sample_rate_hz} Hz", channels]
-    if file.bit_rate_bps:
-        parts.append(f"{file.bit_rate_bps / 1000:.0f} kbit/s")
-    return ", ".join([*parts, megabytes(file.bytes)])
-
-
-_MEASURED = (
-    ("integrated_loudness_lufs", "{:.1f} LUFS"),
-    ("true_peak_dbtp", "true peak {:.1f} dBTP"),
-    ("speech_percent", "speech {:.0f} %"),
-    ("noise_floor_dbfs", "noise floor {:.0f} dBFS"),
-    ("snr_db", "SNR {:.0f} dB"),
-    ("bandwidth_hz", "up to {:.0f} Hz"),
-)
-
-
-def describe_sound(report: Report) -> str:
-    """The measurements that say most, in one line; empty when nothing was measured."""
-    measured = report.measurements
-    parts = [form.format(measured[name]) for name, form in _MEASURED if name in measured]
-    heard, whole = measured.get("measured_s"), report.file.duration_s or 0.0
-    if heard is not None and whole - heard > 1:
-        parts.append(f"measured over the first {clock(heard)}")
-    return ", ".join(parts)
 
 
 def measurement_lines(report: Report) -> list[str]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.render.html import drawing
 from onetake.render.html.markup import escaped, isolated, number
-from onetake.render.text import describe_file
-from preflight.wording import clock
+from preflight.wording import clock, describe_file
 
 if TYPE_CHECKING:
     from onetake.render.html.entry import Entry
