@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from client.answers import Answer, error_in, nonsense
 from client.clone_types import ClonedVoice
-from client.errors import NonsenseAnswer
+from client.errors import NonsenseAnswer, OutcomeUnknown
 from client.speech_types import Speech
 
 _LONGEST_VOICE_ID: Final = 256
@@ -27,6 +27,9 @@ def voice_in(answer: Answer) -> ClonedVoice:
             answered_at=datetime.now(UTC),
             raw=body,
         )
+    if body and _is_voice_id(named):
+        what = f"the service answered HTTP {answer.status}, but named a voice, {answer.shown(named)}"
+        raise OutcomeUnknown(f"{what}: whether it was made and charged is not known", http_status=answer.status)
     if (error := error_in(answer)) is not None:
         raise error
     if body is None:

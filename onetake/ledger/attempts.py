@@ -120,7 +120,7 @@ class Attempts:
                 raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
 
     def gave_voice(self, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime) -> str:
-        """Write down the voice that a call gave, and return its name.
+        """Write down the voice that a call gave, and return its name: that which it has, if another call gave it, too.
 
         Raises:
             LedgerFailed: It could not be: the attempt stays one whose end is unknown.
@@ -188,7 +188,9 @@ def _take(connection: sqlite3.Connection, subject: Subject) -> int | None:
 def _settled(connection: sqlite3.Connection, take: int) -> Known | Unsettled | None:
     """The newest voice of a take that lives, else an attempt that may have given one."""
     now = datetime.now(UTC)
-    voices = connection.execute(f"{OF_VOICES} WHERE takes.id = ? ORDER BY created_at DESC", (take,)).fetchall()
+    given = "SELECT base_url, voice_id FROM attempts WHERE take = ?"
+    wanted = f"{OF_VOICES} WHERE (voices.base_url, voices.voice_id) IN ({given}) ORDER BY created_at DESC"
+    voices = connection.execute(wanted, (take,)).fetchall()
     if living := [voice for voice in map(voice_of, voices) if voice.lives(now)]:
         return Known(living[0])
     unknown = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' ORDER BY claimed_at DESC LIMIT 1"

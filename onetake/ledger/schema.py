@@ -63,5 +63,17 @@ def _takes_attempts_voices_uploads(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_takes_attempts_voices_uploads,)
+def _voice_of_each_attempt(connection: sqlite3.Connection) -> None:
+    """A service may give two calls one voice: both recordings are known by it then."""
+    for statement in (
+        "ALTER TABLE attempts ADD COLUMN voice_id TEXT",
+        "UPDATE attempts SET voice_id = (SELECT voice_id FROM voices WHERE voices.attempt = attempts.id)",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
+    _takes_attempts_voices_uploads,
+    _voice_of_each_attempt,
+)
 """The file's ``user_version`` says how many of them it has seen."""

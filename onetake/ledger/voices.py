@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from onetake.ledger.database import Database
 
-OF_VOICES: Final = """SELECT voice_id, voices.name, voices.base_url, created_at, expires_at, kept_at, gone_at,
+OF_VOICES: Final = """SELECT voices.voice_id, voices.name, voices.base_url, created_at, expires_at, kept_at, gone_at,
     voices.consent, coalesce(takes.path, '') AS take, takes.sha256, coalesce(attempts.changes, '[]') AS changes,
     voices.attempt
     FROM voices LEFT JOIN attempts ON attempts.id = voices.attempt LEFT JOIN takes ON takes.id = attempts.take"""
@@ -38,7 +38,7 @@ class Voices:
     def all(self) -> list[VoiceRecord]:
         """Every voice: those that may still be lost first, soonest first, then the kept ones, then what is gone."""
         now = datetime.now(UTC)
-        voices = [voice_of(row) for row in self._database.rows(f"{OF_VOICES} ORDER BY expires_at, voice_id")]
+        voices = [voice_of(row) for row in self._database.rows(f"{OF_VOICES} ORDER BY expires_at, voices.voice_id")]
         return sorted(voices, key=lambda voice: (not voice.lives(now), voice.kept_at is not None))
 
     def find(self, wanted: str) -> VoiceRecord:
@@ -57,11 +57,11 @@ class Voices:
 
     def kept(self, voice: VoiceRecord) -> None:
         """A speech call used it: it stays for good. Raises `LedgerFailed`."""
-        self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice)
+        self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice, _now())
 
     def gone(self, voice: VoiceRecord) -> None:
         """The service said that it does not exist. Raises `LedgerFailed`."""
-        self._mark("gone_at = ?", voice)
+        self._mark("gone_at = ?", voice, _now())
 
     def rename(self, voice: VoiceRecord, name: str) -> None:
         """Call it `name`.
@@ -69,13 +69,17 @@ class Voices:
         Raises:
             UsageError: Another voice is called so, or no voice can be.
         """
-        if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-            raise UsageError(f"{name!r} cannot be a voice's name", f"use 1 to {_LONGEST_NAME} printable characters")
+        require_name(name)
         with self._database.transaction() as connection:
-            taken = connection.execute("SELECT voice_id FROM voices WHERE name = ?", (name,)).fetchone()
-            if taken is not None and taken["voice_id"] != voice.voice_id:
-                raise UsageError(f"another voice is called {name!r}", "choose another name")
+            called = "SELECT base_url, voice_id FROM voices WHERE name = ? OR voice_id = ?"
+            for taken in connection.execute(called, (name, name)).fetchall():
+                if (taken["base_url"], taken["voice_id"]) != (voice.base_url, voice.voice_id):
+                    raise UsageError(f"another voice is called {name!r}", "choose another name")
             self._change(connection, "name = ?", name, voice)
+
+    def agreed(self, voice: VoiceRecord, consent: str) -> None:
+        """Its speaker's consent was not written down before. Raises `LedgerFailed`."""
+        self._mark("consent = coalesce(consent, ?)", voice, consent)
 
     def forget(self, voice: VoiceRecord) -> None:
         """Strike it out here; the service is told nothing. Its recording counts as never cloned."""
@@ -92,10 +96,13 @@ class Voices:
             voice_id: The voice that it gave; None if it gave none.
 
         Raises:
-            UsageError: It is not one whose end is unknown.
+            UsageError: It is not one whose end is unknown, or the voice is none, or that of another call.
         """
+        if voice_id is not None and (not voice_id.isprintable() or len(voice_id.split()) != 1):
+            raise UsageError(f"{voice_id!r} is no voice_id", "copy it from your account with the service")
         with self._database.transaction() as connection:
-            row = connection.execute("SELECT state, called_at FROM attempts WHERE id = ?", (attempt,)).fetchone()
+            wanted = "SELECT state, called_at, base_url FROM attempts WHERE id = ?"
+            row = connection.execute(wanted, (attempt,)).fetchone()
             if row is None or row["state"] != "unknown":
                 raise UsageError(
                     f"{attempt!r} is no attempt whose end is unknown", "`onetake voices --unknown` lists those"
@@ -104,14 +111,17 @@ class Voices:
             connection.execute("UPDATE attempts SET state = ?, kind = 'settled' WHERE id = ?", (state, attempt))
             if voice_id is None:
                 return None
+            if (known := _voice(connection, row["base_url"], voice_id)) is not None:
+                whose = f"{voice_id} is {known.name}, which was made of {known.take or 'another recording'}"
+                raise UsageError(whose, "each call gives a voice of its own: look for the other one in your account")
             # when the call was sent, since the answer's time is not known: it expires then at the earliest
             created = datetime.fromisoformat(row["called_at"])
             add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME)
         return self.find(voice_id)
 
-    def _mark(self, change: str, voice: VoiceRecord) -> None:
+    def _mark(self, change: str, voice: VoiceRecord, value: str) -> None:
         with self._database.transaction() as connection:
-            self._change(connection, change, datetime.now(UTC).isoformat(), voice)
+            self._change(connection, change, value, voice)
 
     @staticmethod
     def _change(connection: sqlite3.Connection, change: str, value: str, voice: VoiceRecord) -> None:
@@ -128,21 +138,44 @@ def voice_of(row: sqlite3.Row) -> VoiceRecord:
 def add_voice(
     connection: sqlite3.Connection, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime
 ) -> str:
-    """Write down the voice that an attempt gave, under a name that is free, and return the name."""
+    """Write down the voice that an attempt gave, under a name that is free, and return the name.
+
+    One that lives already, since another call gave it, stays as it is: both recordings are known by it then.
+    """
+    connection.execute("UPDATE attempts SET voice_id = ? WHERE id = ?", (voice_id, attempt))
     row = connection.execute(
         """SELECT base_url, consent, name, path FROM attempts JOIN takes ON takes.id = attempts.take
         WHERE attempts.id = ?""",
         (attempt,),
     ).fetchone()
     base_url = row["base_url"]
+    if (known := _voice(connection, base_url, voice_id)) is not None:
+        if known.lives(datetime.now(UTC)):
+            return known.name
+        connection.execute("DELETE FROM voices WHERE base_url = ? AND voice_id = ?", (base_url, voice_id))
     name = _free_name(connection, row["name"] or _stem(row["path"]) or voice_id)
     connection.execute(
         """INSERT INTO voices (base_url, voice_id, name, attempt, consent, created_at, expires_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (base_url, voice_id) DO UPDATE SET attempt = excluded.attempt, gone_at = NULL""",
+        VALUES (?, ?, ?, ?, ?, ?, ?)""",
         (base_url, voice_id, name, attempt, row["consent"], created_at.isoformat(), expires_at.isoformat()),
     )
     return name
+
+
+def require_name(name: str) -> None:
+    """Refuse what no voice can be called; raises `UsageError`."""
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"{name!r} cannot be a voice's name", f"use 1 to {_LONGEST_NAME} printable characters")
+
+
+def _voice(connection: sqlite3.Connection, base_url: str, voice_id: str) -> VoiceRecord | None:
+    wanted = f"{OF_VOICES} WHERE voices.base_url = ? AND voices.voice_id = ?"
+    row = connection.execute(wanted, (base_url, voice_id)).fetchone()
+    return None if row is None else voice_of(row)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def _stem(path: str) -> str:

@@ -72,7 +72,9 @@ def test_each_reason_becomes_its_error(clone_from: CloneFrom, reason: str) -> No
         (200, {"voice_id": "a\nb"}, "NonsenseAnswer"),
         (200, {"voice_id": "\x1b[31mred"}, "NonsenseAnswer"),
         (200, {"voice_id": "v" * 257}, "NonsenseAnswer"),
-        (400, {"voice_id": "v"}, "RequestRefused"),
+        (400, {"voice_id": "v"}, "OutcomeUnknown"),
+        (500, {"code": 500, "reason": "TASK_FAILED", "voice_id": "v"}, "OutcomeUnknown"),
+        (400, {"voice_id": "", "message": "m"}, "RequestRefused"),
     ],
 )
 def test_each_status_and_shape_becomes_its_error(clone_from: CloneFrom, status: int, body: Any, name: str) -> None:

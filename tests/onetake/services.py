@@ -139,10 +139,10 @@ def paid_calls(home: Path) -> list[dict[str, Any]]:
         return []
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'uploads'").fetchall():
+        if not connection.execute("SELECT 1 FROM pragma_table_info('attempts') WHERE name = 'voice_id'").fetchall():
             return []  # it is being made at this moment
         rows = connection.execute(
-            "SELECT attempts.*, voice_id, expires_at FROM attempts LEFT JOIN voices ON voices.attempt = attempts.id "
+            "SELECT attempts.*, expires_at FROM attempts LEFT JOIN voices USING (base_url, voice_id) "
             "WHERE called_at IS NOT NULL ORDER BY claimed_at"
         )
         return [dict(row) for row in rows]

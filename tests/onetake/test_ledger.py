@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from onetake.errors import LedgerFailed, UsageError
 from onetake.ledger import FILE_NAME, Claimed, Known, Ledger, UnderWay, Unsettled
 from onetake.ledger.attempts import Subject
+from onetake.ledger.schema import MIGRATIONS
 from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say
 from tests.onetake.services import FIXTURES, Services, paid_calls
@@ -120,6 +121,56 @@ def test_settling_with_a_voice_counts_its_life_from_the_call(ledger: Ledger) -> 
     assert voice.expires_at - voice.created_at == WEEK
     assert abs(voice.created_at - datetime.now(UTC)) < timedelta(minutes=1)
     assert isinstance(claim(ledger), Known)
+
+
+def test_a_voice_belongs_to_one_call(ledger: Ledger) -> None:
+    bought(ledger, "first", "voice_1")
+    attempt = begun(ledger, "second")
+    ledger.attempts.called(attempt, NOW)
+    ledger.attempts.ended(attempt, "unknown", "outcome-unknown")
+    with pytest.raises(UsageError, match=r"voice_1 is first, which was made of /takes/first\.wav"):
+        ledger.voices.settle(attempt, "voice_1")
+    for nonsense in ("", "a\nb", "\x1b[31mred", "two words"):
+        with pytest.raises(UsageError, match="no voice_id"):
+            ledger.voices.settle(attempt, nonsense)
+    assert [known.id for known in ledger.attempts.unknown()] == [attempt]
+    assert isinstance(claim(ledger, "first"), Known)
+    bought(ledger, "third", "voice_3")
+    with pytest.raises(UsageError, match="another voice is called"):
+        ledger.voices.rename(ledger.voices.find("third"), "voice_1")
+
+
+def test_a_voice_that_is_given_twice_is_known_by_both_recordings(ledger: Ledger) -> None:
+    bought(ledger, "first", "voice_1")
+    bought(ledger, "second", "voice_1")
+    for name in ("first", "second"):
+        known = claim(ledger, name)
+        assert isinstance(known, Known)
+        assert (known.voice.name, known.voice.take) == ("first", "/takes/first.wav")
+    ledger.voices.forget(ledger.voices.find("first"))
+    assert isinstance(claim(ledger, "second"), Claimed)
+
+
+def test_a_ledger_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as connection:
+        MIGRATIONS[0](connection)
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO takes VALUES (1, ?, 'r', 100, '/takes/take.wav')", ("take" * 8,))
+        times = (NOW.isoformat(), (NOW + WEEK).isoformat())
+        connection.execute(
+            """INSERT INTO attempts (id, take, run, state, base_url, options, changes, claimed_at, called_at)
+            VALUES ('a', 1, 'r', 'voice', 'https://service.example', '{}', '[]', ?, ?)""",
+            (times[0], times[0]),
+        )
+        connection.execute(
+            """INSERT INTO voices (base_url, voice_id, name, attempt, created_at, expires_at)
+            VALUES ('https://service.example', 'voice_1', 'take', 'a', ?, ?)""",
+            times,
+        )
+    with Ledger(tmp_path) as ledger:
+        known = claim(ledger)
+        assert isinstance(known, Known)
+        assert known.voice.voice_id == "voice_1"
 
 
 def test_an_expired_or_vanished_voice_is_made_anew_a_kept_one_is_not(ledger: Ledger) -> None:
