@@ -21,9 +21,11 @@ from __future__ import annotations
 import errno
 import sys
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from preflight import Report
 
 
@@ -38,6 +40,17 @@ class Status(IntEnum):
     UNKNOWN = 5
     BUG = 6
     INTERRUPTED = 130
+
+
+_WEIGHTIEST: Final = (
+    *(Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE, Status.INTERRUPTED, Status.NOT_FIT),
+    Status.DONE,
+)
+
+
+def weightiest(statuses: Iterable[Status]) -> Status:
+    """The one that says most of several: that something may be paid for, and nobody knows, says more than all else."""
+    return min(statuses, key=_WEIGHTIEST.index, default=Status.DONE)
 
 
 class OnetakeError(Exception):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from onetake.errors import LedgerFailed, UsageError, failure_of
+from onetake.interrupts import finishing
 from onetake.replacing import replacing, require_sound
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from client import CloneClient, SpeechRequest
+    from client import CloneClient, Speech, SpeechRequest
     from onetake.cloning.order import Observer
     from onetake.ledger import Ledger, VoiceRecord
 
@@ -31,6 +32,7 @@ class Spoken(msgspec.Struct, frozen=True):
         out: The file.
         bytes: Its size.
         trace_id: What the service's support asks for, if the answer held one.
+        interrupted: Whether somebody asked to stop meanwhile.
     """
 
     voice_id: str
@@ -38,6 +40,7 @@ class Spoken(msgspec.Struct, frozen=True):
     out: str
     bytes: int
     trace_id: str | None
+    interrupted: bool = False
 
 
 def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Observer) -> None:
@@ -48,14 +51,11 @@ def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Obse
         client.VoiceNotFound: It is gone; that is written down, too.
         client.ServiceError: The call failed, or its outcome is unknown: the voice is not marked as kept.
     """
-    from client import SpeechRequest, VoiceNotFound
+    from client import SpeechRequest
 
     _require_same_service(client, voice)
-    try:
-        client.synthesize(SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL))
-    except VoiceNotFound:
-        ledger.voices.gone(voice)
-        raise
+    request = SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL)
+    _answered(client, ledger, voice, request)
     _note_kept(ledger, voice, observer)
 
 
@@ -67,19 +67,16 @@ def say(
     Raises:
         UsageError: The voice was made by another service.
         client.VoiceNotFound: The voice is gone; that is written down, too.
+        client.OutcomeUnknown: It was interrupted a second time, or its answer was lost: it may be charged.
         client.ServiceError: The call failed, or what came is no recording.
         OSError: The file cannot be written.
     """
-    from client import VoiceNotFound
     from preflight.source import display_name
 
     _require_same_service(client, voice)
-    with replacing(out) as (file, temporary):
-        try:
-            speech = client.synthesize(request)
-        except VoiceNotFound:
-            ledger.voices.gone(voice)
-            raise
+    note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
+    with finishing(lambda: observer.warn(note)) as patience, replacing(out) as (file, temporary):
+        speech = _answered(client, ledger, voice, request)
         _note_kept(ledger, voice, observer)
         if speech.audio is not None:
             file.write(speech.audio)
@@ -89,7 +86,24 @@ def say(
         size = file.tell()
         if request.format in _CHECKED:
             require_sound(temporary)
-    return Spoken(voice.voice_id, voice.name, display_name(out), size, speech.trace_id)
+    return Spoken(voice.voice_id, voice.name, display_name(out), size, speech.trace_id, patience.asked_to_stop)
+
+
+def _answered(client: CloneClient, ledger: Ledger, voice: VoiceRecord, request: SpeechRequest) -> Speech:
+    """What the service answers; a voice that is gone is written down as gone."""
+    from client import OutcomeUnknown, VoiceNotFound
+
+    try:
+        return client.synthesize(request)
+    except VoiceNotFound:
+        ledger.voices.gone(voice)
+        raise
+    except KeyboardInterrupt:
+        raise OutcomeUnknown(
+            f"interrupted before the answer came: whether the speech was charged, and {voice.name} is kept by it, "
+            "is not known",
+            hint="look into your account with the service before you call again",
+        ) from None
 
 
 def _require_same_service(client: CloneClient, voice: VoiceRecord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,12 +14,17 @@ from onetake.cli.voices import SPAN, opened_ledger
 from onetake.console.documents import print_json
 from onetake.console.steps import Steps
 from onetake.console.streams import can_ask, print_aside, print_text
-from onetake.errors import Failure, Status, UsageError, failure_of
+from onetake.errors import Failure, Status, UsageError, failure_of, weightiest
+from onetake.interrupts import finishing
+from onetake.render.outcomes import error_fields
 from onetake.render.text import safe
 from onetake.settings import load
 
 if TYPE_CHECKING:
     from onetake.ledger import Ledger, VoiceRecord
+
+_STOPPING: Final = "the call that is under way comes to its end, no other is made (Ctrl-C again gives it up)"
+_STOPPED: Final = Failure("interrupted", "stopped before its turn", "", Status.INTERRUPTED)
 
 
 @click.command("keep", cls=Command, epilog="Example: onetake keep --expiring 48h --yes")
@@ -47,12 +52,17 @@ def command(
             print_aside(f"{len(chosen)} voices are kept; a service may charge each one's fee at this, its first call")
             if can_ask():
                 click.confirm("Go on?", abort=True, err=True)
-        ended = {voice.name: _kept(client, ledger, voice, steps, as_json=as_json) for voice in chosen}
+        ended: dict[str, Failure | None] = {}
+        with finishing(lambda: steps.warn(_STOPPING)) as patience:
+            for voice in chosen:
+                stopped = patience.asked_to_stop
+                ended[voice.name] = _STOPPED if stopped else _kept(client, ledger, voice, steps, as_json=as_json)
     if as_json:
         print_json({"schema_version": 1, "voices": [_fields(voice, ended[voice.name]) for voice in chosen]})
     elif not chosen:
         print_text("there is no voice to keep")
-    return exit_with(max((failure.status for failure in ended.values() if failure), default=Status.DONE))
+    statuses = [failure.status for failure in ended.values() if failure]
+    return exit_with(weightiest([*statuses, Status.INTERRUPTED] if patience.asked_to_stop else statuses))
 
 
 def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, base_url: str) -> list[VoiceRecord]:
@@ -74,6 +84,10 @@ def _kept(client: Any, ledger: Ledger, voice: VoiceRecord, steps: Steps, *, as_j
     """None, or why it was not kept: one that is gone must not keep the others from being kept."""
     from onetake.speaking import keep
 
+    if voice.kept_at is not None:
+        if not as_json:
+            print_text(f"kept already  {safe(voice.name)}  {safe(voice.voice_id)}  (nothing was sent)")
+        return None
     try:
         keep(client, ledger, voice, steps)
     except Exception as error:
@@ -88,5 +102,5 @@ def _kept(client: Any, ledger: Ledger, voice: VoiceRecord, steps: Steps, *, as_j
 
 
 def _fields(voice: VoiceRecord, failure: Failure | None) -> dict[str, Any]:
-    error = failure and {"kind": failure.kind, "message": failure.message, "hint": failure.hint}
+    error = failure and error_fields(failure)
     return {"voice_id": voice.voice_id, "name": voice.name, "kept": failure is None, "error": error}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onetake.cli import exit_with
 from onetake.cli.command import Command, FurtherOption
 from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.cli.voices import opened_ledger
@@ -15,7 +16,7 @@ from onetake.console.documents import print_json
 from onetake.console.progress import BYTES, watched
 from onetake.console.steps import Steps
 from onetake.console.streams import print_text
-from onetake.errors import UsageError
+from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.settings import load
 
@@ -44,7 +45,7 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
 @click.option("--bitrate", cls=FurtherOption, type=int, metavar="BPS", help="Of an MP3.")
 @setting_options(*SERVICE, further=True)
 @json_option
-def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **flags: Any) -> None:
+def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **flags: Any) -> Any:
     """Read a text with a voice of the ledger; that also keeps the voice for good. Charged by the character."""
     from onetake.speaking import say
 
@@ -59,6 +60,7 @@ def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **f
         print_json({"schema_version": 1, **{name: getattr(spoken, name) for name in spoken.__struct_fields__}})
     else:
         print_text(f"{safe(spoken.out)}: {spoken.bytes} bytes; {safe(spoken.name)} is kept")
+    return exit_with(Status.INTERRUPTED if spoken.interrupted else Status.DONE)
 
 
 def _require_place(out: Path, *, force: bool) -> None:

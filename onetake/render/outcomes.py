@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from onetake.cloning.series import Outcome
+    from onetake.errors import Failure
 
 COLUMNS: Final = ("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint")
 _COLOURS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
@@ -39,11 +40,15 @@ def until(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
+def error_fields(failure: Failure) -> dict[str, str]:
+    """A failure as a JSON object."""
+    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint}
+
+
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:
     """An outcome as a JSON object."""
     cloned = msgspec.to_builtins(outcome.cloned) if outcome.cloned else {}
-    failure = outcome.failure
-    error = {"kind": failure.kind, "message": failure.message, "hint": failure.hint} if failure else None
+    error = error_fields(outcome.failure) if outcome.failure else None
     return {"path": outcome.path, "ending": outcome.ending, **cloned, "error": error, "warnings": outcome.warnings}
 
 

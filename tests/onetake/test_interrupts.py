@@ -16,7 +16,7 @@ import pytest
 
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.client.scripted_server import ScriptedServer, answers, stalls
-from tests.onetake.services import FIXTURES, KEY, Services, paid_calls
+from tests.onetake.services import FIXTURES, KEY, Services, onetake, paid_calls
 from tests.uploader.scripted_server import Answer, Request
 from tests.uploader.scripted_server import ScriptedServer as ScriptedStorage
 
@@ -186,6 +186,34 @@ def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, s
     assert call["id"] in json.loads(out)["error"]["hint"]
     assert services.objects() == {}
     assert left_behind() == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("command", ["say", "keep"])
+def test_ctrl_c_waits_for_a_speech_call_too(
+    home: Path, services: Services, slow: dict[str, str], command: str, times: int
+) -> None:
+    assert onetake("clone", str(FIXTURES / "good.wav"), "--name", "ann", env=slow).status == 0
+    what = ("say", "ann", "Hello.", "-o", "hello.mp3") if command == "say" else ("keep", "ann", "--yes")
+    running = Running(*what, "--json", env=slow)
+    time.sleep(1.2)
+    for _ in range(times):
+        running.process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    status, out, err = running.end()
+    (voice,) = json.loads(onetake("voices", "--json").out)["voices"]
+    document = json.loads(out)
+    assert "(Ctrl-C again gives it up)" in err
+    if times == 1:
+        assert status == 130
+        assert voice["kept_at"]
+        assert command == "keep" or Path("hello.mp3").stat().st_size > 1000
+    else:
+        assert status == 5
+        error = document["error"] if command == "say" else document["voices"][0]["error"]
+        assert error["kind"] == "outcome-unknown"
+        assert not voice["kept_at"]
+        assert not Path("hello.mp3").exists()
 
 
 def test_ctrl_c_during_the_demo_keeps_the_voice(home: Path, services: Services) -> None:
