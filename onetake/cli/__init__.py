@@ -162,8 +162,6 @@ def _machine_form(arguments: Sequence[str]) -> str | None:
 
 
 def _report(failure: Failure, machine_form: str | None) -> int:
-    from onetake.render.text import safe
-
     status_line.end()
     try:
         if machine_form:
@@ -171,9 +169,16 @@ def _report(failure: Failure, machine_form: str | None) -> int:
         flush()
     except OutputLost:
         divert(sys.stdout)
+    tell_failure(failure)
+    return int(failure.status)
+
+
+def tell_failure(failure: Failure) -> None:
+    """Say on standard error what happened, and what to do next."""
+    from onetake.render.text import safe
+
     hint = f"\n  {safe(failure.hint)}" if failure.hint else ""
     print_aside(f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}{hint}")
-    return int(failure.status)
 
 
 def _tell_machine(failure: Failure, form: str) -> None:
@@ -184,9 +189,9 @@ def _tell_machine(failure: Failure, form: str) -> None:
             print_line(line)
     else:
         from onetake.console.documents import print_json
+        from onetake.render.outcomes import error_fields
 
-        document = {"error": {"kind": failure.kind, "message": failure.message, "hint": failure.hint}}
-        print_json(document, in_one_line=form == "jsonl")
+        print_json({"error": error_fields(failure)}, in_one_line=form == "jsonl")
 
 
 def exit_with(status: Status) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +10,7 @@ import click
 
 from onetake.cli import exit_with
 from onetake.cli.command import Command, FurtherOption
-from onetake.cli.consent import with_consent
+from onetake.cli.consent import with_consent, with_known_consent
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.many import Limits, clone_many
 from onetake.cli.options import (
@@ -24,12 +23,14 @@ from onetake.cli.options import (
     services,
     setting_options,
 )
+from onetake.cli.plans import show_plans
 from onetake.console.documents import print_json
 from onetake.console.steps import Steps
 from onetake.console.streams import print_text
-from onetake.errors import OutputLost, SettingError, Status, UsageError
+from onetake.errors import OutputLost, Status, UsageError
 from onetake.render.outcomes import until
 from onetake.render.text import safe
+from onetake.settings import load
 from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ FORMS: Final = ("text", "json", "jsonl", "csv")
 @click.option("--accuracy", cls=FurtherOption, type=float, metavar="0..1", help="Threshold of the text verification.")
 @click.option("--noise-reduction", cls=FurtherOption, is_flag=True, help="Have the service reduce noise.")
 @click.option("--volume-normalization", cls=FurtherOption, is_flag=True, help="Have the service normalise loudness.")
+@click.option("--force", cls=FurtherOption, is_flag=True, help="Replace the demo when it exists.")
 @click.option("--name", metavar="NAME", help="Of the voice; by default the file's.")
 @click.option("--again", is_flag=True, help="Clone again what was cloned before.")
 @click.option("--max-clones", cls=FurtherOption, type=click.IntRange(1), metavar="N", help="Pay for no more than N.")
@@ -87,14 +89,15 @@ def command(
     if not is_many and form in {"jsonl", "csv"}:
         is_many = True
     if dry_run:
-        return _show_plans(orders, flags, sandbox=sandbox, form=form, is_many=is_many)
+        return show_plans(orders, load(flags), sandbox=sandbox, form=form, is_many=is_many)
     steps = Steps(quiet=form != "text")
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home) as ledger:
         pipeline = _pipeline(settings, ledger, steps)
         if is_many:
             return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
-        order = orders[0]
+        order = with_known_consent(orders[0], settings)
         if pipeline.known(order) is None:
+            limits.require_one(settings.price())
             order = with_consent(order, settings)
         cloned = pipeline.clone(order, steps)
     try:
@@ -177,6 +180,7 @@ def _usual_order(flags: dict[str, Any]) -> Order:
         options=options,
         prompt=flags.pop("prompt"),
         demo=Path(demo) if demo else None,
+        replace_demo=flags.pop("force"),
         keep_upload=flags.pop("keep_upload"),
         profile=profile_from(flags),
         auto_prompt=flags.pop("auto_prompt"),
@@ -198,25 +202,3 @@ def _show(cloned: Cloned, *, as_json: bool) -> None:
         print_text(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
     if cloned.demo:
         print_text(f"demo      {safe(cloned.demo)}")
-
-
-def _show_plans(orders: list[Order], flags: dict[str, Any], *, sandbox: bool, form: str, is_many: bool) -> None:
-    from onetake.cloning.preparation import plan_order
-    from onetake.settings import load
-
-    steps = Steps(quiet=form != "text")
-    where: Any = "sandbox" if sandbox else _destination(load(flags))
-    for order in orders:
-        with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
-            plan = plan_order(order, Path(folder), steps)
-        if form != "text":
-            print_json({"schema_version": 1, "dry_run": True, **plan, "storage": where}, in_one_line=is_many)
-        else:
-            print_text(f"would upload to {safe(str(where))} and send")
-            print_json(plan["request"])
-
-
-def _destination(settings: Settings) -> dict[str, Any]:
-    if settings.text("api_key") is None:
-        raise SettingError("api_key is not set", "set ONETAKE_API_KEY, or rehearse with --sandbox")
-    return settings.storage().describe()

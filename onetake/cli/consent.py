@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from onetake.settings import Settings
 
 
+def with_known_consent(order: Order, settings: Settings) -> Order:
+    """The order with its own consent, else with that of the settings, if there is one."""
+    return order if order.consent is not None else replace(order, consent=settings.text("consent"))
+
+
 def with_consent(order: Order, settings: Settings) -> Order:
     """The order with its own consent, else with that of the settings; asked for once, and not for a sandbox."""
-    if order.consent is not None:
-        return order
-    consent = settings.text("consent")
-    if consent is None and not settings.is_local and can_ask():
+    order = with_known_consent(order, settings)
+    if order.consent is None and not settings.is_local and can_ask():
         consent = click.prompt("Who agreed that this voice is cloned, and when", err=True)
         settings.remember("consent", consent)
-    return replace(order, consent=consent)
+        return replace(order, consent=consent)
+    return order

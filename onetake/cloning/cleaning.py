@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.errors import failure_of
+from onetake.errors import LedgerFailed, failure_of
 
 if TYPE_CHECKING:
     from onetake.cloning.order import Observer
@@ -56,6 +56,14 @@ def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Clean
         deleted.append(key)
     elsewhere = tuple(upload for upload in left if upload.storage != storage.place)
     return Cleaned(tuple(deleted), tuple(keys[len(deleted) :]), elsewhere)
+
+
+def clean_up_after_others(storage: Storage, ledger: Ledger, observer: Observer) -> None:
+    """`clean_storage` where something more important has come to its end: nothing may hide that."""
+    try:
+        clean_storage(storage, ledger, observer)
+    except LedgerFailed as error:
+        observer.warn(f"what earlier runs left in the storage is not known: {error.message}")
 
 
 def _wait_for_arrivals(uploads: list[LeftUpload]) -> None:

@@ -25,6 +25,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
     prompt: Recording | None = None,
     auto_prompt: int | None = None,
     demo: Path | str | None = None,
+    replace_demo: bool = False,
     name: str | None = None,
     again: bool = False,
     settings: Mapping[str, str | int] | None = None,
@@ -44,6 +45,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
         prompt: The prompt clip, in any form that `take` can have; its text stands in `options`.
         auto_prompt: Instead of it: which clip of the recording itself, 1 for the best.
         demo: Where the trial recording goes.
+        replace_demo: Whether it may take the place of a file that is there.
         name: What the voice is to be called; by default like the file, or like the kind of what has none, such as
             ``samples``.
         again: Pay for another voice though one is known, or may have been paid for.
@@ -76,6 +78,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
             options=options or CloneOptions(),
             prompt=None if prompt is None else stack.enter_context(at_hand(prompt)),
             demo=Path(demo) if demo is not None else None,
+            replace_demo=replace_demo,
             auto_prompt=auto_prompt,
             consent=consent,
             name=name or usual_name(path),

@@ -40,6 +40,7 @@ class Order:
         again: Clone it also where that was, or may have been, done and paid for before.
         speech_model: Hears the prompt clip, to compare its text; None where nobody asked for that.
         demo: Where the trial recording goes.
+        replace_demo: Whether it may take the place of a file that is there.
         keep_upload: Leave the uploads in the storage.
         profile: How the rules judge the recordings.
     """
@@ -48,6 +49,7 @@ class Order:
     options: CloneOptions
     prompt: PathLike | None = None
     demo: Path | None = None
+    replace_demo: bool = False
     keep_upload: bool = False
     profile: Profile = DEFAULT
     auto_prompt: int | None = None
@@ -128,10 +130,14 @@ def check_order(order: Order) -> None:
     """Refuse an order that contradicts itself, before anything is read or sent.
 
     Raises:
-        UsageError: A prompt clip without its text, a text without its clip, or a demo that cannot be.
+        UsageError: A prompt clip without its text, a text without its clip, or a demo or a name that cannot be.
         preflight.BadProfile: What the service itself asks for is overruled.
     """
     order.profile.require_contract()
+    if order.name is not None:
+        from onetake.ledger.voices import require_name
+
+        require_name(order.name)
     if order.prompt is not None and order.auto_prompt is not None:
         raise UsageError("--prompt and --auto-prompt are two prompt clips", "give one of them")
     if order.has_prompt and order.options.prompt_text is None:
@@ -151,6 +157,13 @@ def check_order(order: Order) -> None:
         with contextlib.suppress(OSError):
             if recording is not None and order.demo.samefile(os.fsdecode(recording)):
                 raise UsageError(f"--demo {shown} is a recording that is to be sent", "choose another name")
+
+
+def require_free_demo(order: Order) -> None:
+    """Refuse a trial recording that would take the place of a file, before it is paid for; raises `UsageError`."""
+    if order.demo is not None and order.demo.exists() and not order.replace_demo:
+        shown = repr(display_name(order.demo))
+        raise UsageError(f"--demo {shown} exists", "choose another name, or replace it with --force")
 
 
 def demo_in(folder: Path, take: PathLike) -> Path:

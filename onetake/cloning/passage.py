@@ -171,6 +171,9 @@ class Passage:
             self._name = self._parts.ledger.attempts.gave_voice(
                 self._attempt, voice.voice_id, voice.answered_at, voice.expires_at
             )
+            noted = self._parts.ledger.voices.find(self._name)
+            if noted.attempt != self._attempt:
+                self._warn(f"the service gave a voice that it had given before, for {noted.take}: ask its support")
         except Exception as error:  # noqa: BLE001 - whatever it is, the voice goes first
             self._warn(
                 f"WRITE THIS DOWN: voice_id {voice.voice_id} is paid for and could not be noted "

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.cloning.cleaning import clean_storage
+from onetake.cloning.cleaning import clean_up_after_others
 from onetake.cloning.identity import as_path, digest, subject_of
-from onetake.cloning.order import Cloned, check_order
+from onetake.cloning.order import Cloned, check_order, require_free_demo
 from onetake.cloning.pace import Pace
 from onetake.cloning.passage import Passage
 from onetake.cloning.preparation import prepare_order
@@ -63,19 +63,25 @@ class Pipeline:
             LedgerFailed: The call could not be written down beforehand; nothing was paid.
         """
         check_order(order)
-        cloned = self.known(order) or self._clone_anew(order, observer)
-        clean_storage(self.storage, self.ledger, observer)
+        cloned = self.known(order)
+        if cloned is None:
+            cloned = self._clone_anew(order, observer)
+        else:
+            for warning in cloned.warnings:
+                observer.warn(warning)
+        clean_up_after_others(self.storage, self.ledger, observer)
         return cloned
 
     def require(self, order: Order) -> None:
         """Refuse, before anything is sent, what cannot be cloned by these parts.
 
         Raises:
-            UsageError: The order contradicts itself.
+            UsageError: The order contradicts itself, or its demo would replace a file.
             ConsentMissing: Nobody said that the speaker agreed.
             uploader.UrlNotPublic: Nobody outside could fetch from the storage.
         """
         check_order(order)
+        require_free_demo(order)
         if self.needs_consent and not (order.consent or "").strip():
             raise ConsentMissing(
                 "cloning a voice needs its speaker's consent", 'say who agreed and when: --consent "NAME, DATE"'
@@ -111,7 +117,7 @@ class Pipeline:
                 standing = self.ledger.attempts.standing(subject)
                 if isinstance(standing, Unsettled):
                     raise not_settled(standing.attempt)
-                return None if standing is None else cloned_before(standing.voice, order)
+                return None if standing is None else self._cloned_before(standing.voice, order)
         return None
 
     def send(
@@ -143,10 +149,30 @@ class Pipeline:
         if isinstance(standing, Claimed):
             return Passage(self, order, prepared, standing.attempt, observer, stopping).go()
         if isinstance(standing, Known):
-            return cloned_before(standing.voice, order)
+            return self._cloned_before(standing.voice, order)
         if isinstance(standing, Unsettled):
             raise not_settled(standing.attempt)
         raise UnderWayElsewhere(prepared.take.report.path, standing.attempt)
+
+    def _cloned_before(self, voice: VoiceRecord, order: Order) -> Cloned:
+        """The answer for a recording whose voice is known: nothing is sent, nothing is paid."""
+        if order.consent and voice.consent is None:
+            self.ledger.voices.agreed(voice, order.consent)
+        warnings = []
+        if order.name is not None and order.name != voice.name:
+            warnings.append(
+                f"its voice is called {voice.name} already: onetake voices rename {voice.name} {order.name}"
+            )
+        if order.options.text is not None:
+            warnings.append(f'no trial is made of a known voice; hear it with: onetake say {voice.name} "…" -o OUT')
+        return Cloned(
+            voice_id=voice.voice_id,
+            name=voice.name,
+            known=True,
+            expires_at=None if voice.kept_at else voice.expires_at,
+            changes=voice.changes,
+            warnings=tuple(warnings),
+        )
 
 
 def not_settled(attempt: Attempt) -> NotSettled:
@@ -155,19 +181,4 @@ def not_settled(attempt: Attempt) -> NotSettled:
         f"{attempt.take}: whether an earlier call made this voice is not known (attempt {attempt.id})",
         f"look into your account with the service, then: onetake voices settle {attempt.id} --voice VOICE_ID "
         "(or --failed); --again pays for another one",
-    )
-
-
-def cloned_before(voice: VoiceRecord, order: Order) -> Cloned:
-    """The answer for a recording whose voice is known: nothing is sent, nothing is paid."""
-    warnings: tuple[str, ...] = ()
-    if order.options.text is not None:
-        warnings = (f'no trial is made of a known voice; hear it with: onetake say {voice.name} "…" -o OUT',)
-    return Cloned(
-        voice_id=voice.voice_id,
-        name=voice.name,
-        known=True,
-        expires_at=None if voice.kept_at else voice.expires_at,
-        changes=voice.changes,
-        warnings=warnings,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 
-from onetake.cloning.cleaning import clean_storage
+from onetake.cloning.cleaning import clean_up_after_others
 from onetake.cloning.preparation import Notes, Prepared, prepare_apart
 from onetake.errors import Failure, NotSettled, Status, UnderWayElsewhere, failure_of
 from preflight.batch import usable_cores
@@ -164,7 +164,7 @@ class Series:
             threading.Thread(target=self._send_in_turn, name=f"onetake-send-{number}", daemon=True).start()
         try:
             yield from self._work(pool, folder, crew)
-            clean_storage(self._pipeline.storage, self._pipeline.ledger, self._observer)
+            clean_up_after_others(self._pipeline.storage, self._pipeline.ledger, self._observer)
         finally:
             self._stopping = True
             for _ in range(self._senders):

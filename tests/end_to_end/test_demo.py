@@ -10,7 +10,7 @@ import pytest
 
 from tests.client.scripted_server import Behaviour, ScriptedServer, answers, closes_after_reading, http, pages, says
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, ledger_dump
+from tests.onetake.services import FIXTURES, Services, ledger_dump, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
 TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd")
@@ -22,9 +22,15 @@ def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, value)
 
 
-def test_an_existing_demo_is_replaced(say: Say) -> None:
+def test_an_existing_file_is_replaced_only_when_that_is_asked_for(say: Say, home: Path) -> None:
     Path("demo.mp3").write_bytes(b"old")
-    assert say("clone", GOOD, *TRIAL, "--demo", "demo.mp3").status == 0
+    for more in ((), ("--dry-run",)):
+        refused = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", *more)
+        assert refused.status == 2
+        assert "'demo.mp3' exists" in refused.err
+    assert paid_calls(home) == []
+    assert Path("demo.mp3").read_bytes() == b"old"
+    assert say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", "--force").status == 0
     assert len(Path("demo.mp3").read_bytes()) > 1000
     assert [path.name for path in Path.cwd().iterdir()] == ["demo.mp3"]
 

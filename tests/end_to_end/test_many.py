@@ -207,6 +207,32 @@ def test_consent_is_kept_with_the_voice(say: Say) -> None:
     assert "consent: Ann Example" in say("voices").out
 
 
+def test_what_is_said_of_a_known_voice_is_not_lost(say: Say) -> None:
+    good = str(FIXTURES / "good.wav")
+    assert say("clone", good, "--name", "ann").status == 0
+    again = say("clone", good, "--name", "ben", "--consent", "Ann Example, 2026-11-02")
+    assert again.status == 0
+    assert "known: nothing was sent" in again.out
+    assert "its voice is called ann already" in again.err
+    assert say("clone", good, "--consent", "Somebody else").status == 0
+    (voice,) = json.loads(say("voices", "--json").out)["voices"]
+    assert (voice["name"], voice["consent"]) == ("ann", "Ann Example, 2026-11-02")
+    assert say("clone", good, "--name", "a\x1b[31mb").status == 2
+    dry = say("clone", good, "--dry-run")
+    assert dry.out == f"would send nothing: its voice is known, ann ({voice['voice_id']})\n"
+    assert json.loads(say("clone", good, "--dry-run", "--json").out)["known"]
+
+
+@pytest.mark.parametrize("cost", ["1", "9.89", "0", "-1", "NaN", "much"])
+def test_one_that_costs_too_much_is_not_sent(say: Say, home: Path, cost: str) -> None:
+    ran = say("clone", str(FIXTURES / "good.wav"), "--price", "9.9", "--max-cost", cost, "--json")
+    assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (2, "usage")
+    assert paid_calls(home) == []
+    many = ("clone", str(FIXTURES / "good.wav"), str(FIXTURES / "good.mp3"), "--price", "9.9", "--max-cost", cost)
+    assert say(*many).status == (2 if cost in {"-1", "NaN", "much"} else 0)
+    assert paid_calls(home) == []
+
+
 def test_any_executor_prepares(home: Path, services: Services) -> None:
     """What is submitted can be sent to another process, with its results and its errors."""
     make_takes(Path("many"), 3)
@@ -231,13 +257,13 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
     make_takes(Path("many"), 16)
     with StandInEndpoint(KEY, answer_delay_s=0.7) as endpoint:
         env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
-        running = Running("clone", "many", "--format", "jsonl", env=env)
+        running = Running("clone", "many", "--format", "jsonl" if times == 1 else "json", env=env)
         wait_for(lambda: len(paid_calls(home)) >= 3)
         for _ in range(times):
             running.process.send_signal(signal.SIGINT)
             time.sleep(0.2)
         status, out, err = running.end()
-        ended = by_name(lines(out))
+        ended = by_name(lines(out) if times == 1 else json.loads(out)["takes"])
         calls = paid_calls(home)
         voices = {voice["voice_id"] for voice in endpoint.account()["voices"]}
         assert "nothing more is begun" in err
@@ -252,6 +278,11 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
             assert status == 5
             assert "unknown" in {call["state"] for call in calls}
             assert "is not known (attempt" in err
+            assert json.loads(out)["error"]["kind"] == "interrupted"
+            counted = json.loads(out)["summary"]
+            assert counted["unknown"] == sum(call["state"] == "unknown" for call in calls)
+            assert counted.get("cloned", 0) == sum(call["state"] == "voice" for call in calls)
+            assert sum(counted.values()) == len(ended) == 16
         assert left_behind() == []
         again = Running("clone", "many", "--format", "jsonl", env=env).end(60)
         unknown = sum(call["state"] == "unknown" for call in calls)
