@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,16 @@ from tests.preflight import defects, making
 from tests.preflight.defects import Defect, Speech
 from tests.preflight.listening import judged
 
+
+def shortened(speech: Speech) -> Speech:
+    """In whole tenths of a second: transforms take ten times as long where the number of samples has a large prime."""
+    tenth = speech.rate // 10
+    return replace(speech, sound=speech.sound[: len(speech.sound) // tenth * tenth])
+
+
 SPEECHES = {
-    16_000: defects.clean(making.talk(24), making.RATE),
-    48_000: defects.clean(defects.resampled(making.talk(24), making.RATE, 48_000), 48_000),
+    16_000: shortened(defects.clean(making.talk(24), making.RATE)),
+    48_000: shortened(defects.clean(defects.resampled(making.talk(24), making.RATE, 48_000), 48_000)),
 }
 COMPANIONS = {
     "clipping": {"too-loud"},  # what was driven into the ceiling is loud
