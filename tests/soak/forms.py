@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.fuzz.fields import with_checksums
 from tests.preflight import making
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tests.preflight.making import Sound
 
@@ -41,18 +42,28 @@ _SAME_EVERY_TIME: Final = {"fflags": "+bitexact"}
 
 def made(seconds: float = _SECONDS) -> Mapping[str, bytes]:
     """Some seconds of speech in each form, by name."""
+    return {name: make() for name, make in makers(seconds).items()}
+
+
+def makers(seconds: float) -> Mapping[str, Callable[[], bytes]]:
+    """What makes each form, by name; it is made when it is asked for, and once."""
     talk = making.talk(seconds)
-    forms = {
-        f"{subtype.lower()}.{form.lower()}": making.wav(talk, subtype=subtype, form=form)
+    forms: dict[str, Callable[[], bytes]] = {
+        f"{subtype.lower()}.{form.lower()}": partial(making.wav, talk, subtype=subtype, form=form)
         for form, subtype in _BY_LIBSNDFILE
     }
     for muxer, codec, rate, channels in _BY_FFMPEG:
-        sound = _spread(making.at_rate(talk, rate), channels)
-        forms[f"{codec}.{muxer}"] = making.coded(sound, muxer, codec, rate=rate, muxing=_SAME_EVERY_TIME)
-    forms["float.wav"] = making.riff(making.form_chunk(3, bits=32), making.chunk(b"data", talk.tobytes()))
-    forms["fragmented.m4a"] = making.m4a(talk, fragmented=True)
-    forms["vorbis.ogg"] = _renumbered(making.wav(talk, subtype="VORBIS", form="OGG"))
-    return forms
+        forms[f"{codec}.{muxer}"] = partial(_coded, talk, muxer, codec, rate, channels)
+    floats = making.form_chunk(3, bits=32), making.chunk(b"data", talk.tobytes())
+    forms["float.wav"] = partial(making.riff, *floats)
+    forms["fragmented.m4a"] = partial(making.m4a, talk, fragmented=True)
+    forms["vorbis.ogg"] = lambda: _renumbered(making.wav(talk, subtype="VORBIS", form="OGG"))
+    return {name: cache(make) for name, make in forms.items()}
+
+
+def _coded(talk: Sound, muxer: str, codec: str, rate: int, channels: int) -> bytes:
+    sound = _spread(making.at_rate(talk, rate), channels)
+    return making.coded(sound, muxer, codec, rate=rate, muxing=_SAME_EVERY_TIME)
 
 
 def _spread(sound: Sound, channels: int) -> Sound:

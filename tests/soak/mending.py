@@ -28,7 +28,7 @@ from preflight.probe import probe
 from preflight.source import Source
 from tests.fuzz.recordings import broken, committed
 from tests.preflight import making
-from tests.soak.forms import made
+from tests.soak.forms import made, makers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,10 +55,10 @@ _TOLERANT: Final = preflight.PROFILES["default"].changed(ignore=["no-speech"])
 
 
 class Case(NamedTuple):
-    """A recording to be mended."""
+    """A recording to be mended, and what makes it: who takes a sample of the cases does not wait for the others."""
 
     name: str
-    data: bytes
+    make: Callable[[], bytes]
     ending: str
 
 
@@ -84,25 +84,30 @@ DEFECTS: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 def cases() -> Iterator[Case]:
     """Each form with each defect, and those that are too long, in channels too many, or named wrongly."""
-    forms = made(SECONDS)
-    for name, data in forms.items():
+    for name, make in makers(SECONDS).items():
         ending = "." + name.rpartition(".")[2]
         for defect, spoiled in DEFECTS.items():
-            yield Case(f"{name}, {defect}", spoiled(data), _ENDINGS.get(ending[1:], ending))
-        yield Case(f"{name}, named wrongly", data, ".mp3" if ending != ".mp3" else ".wav")
+            yield Case(f"{name}, {defect}", partial(_spoilt, make, spoiled), _ENDINGS.get(ending[1:], ending))
+        yield Case(f"{name}, named wrongly", make, ".mp3" if ending != ".mp3" else ".wav")
     long = making.at_rate(making.talk(330), 8000)
     for seconds in (301, 330):
         sound = long[: seconds * 8000]
-        yield Case(f"{seconds} s of MP3", making.mp3(sound, 8000, bit_rate=24_000), ".mp3")
-        yield Case(f"{seconds} s of MP3, VBR", making.mp3(sound, 8000, vbr=True), ".mp3")
-        yield Case(f"{seconds} s of MP3 without a header", making.mp3(sound, 8000, bit_rate=24_000, xing=False), ".mp3")
-        yield Case(f"{seconds} s of M4A", making.m4a(sound, 8000, bit_rate=24_000), ".m4a")
-        yield Case(f"{seconds} s of WAV", making.wav(sound, 8000), ".wav")
-        yield Case(f"{seconds} s of FLAC", making.wav(sound, 8000, form="FLAC"), ".flac")
+        coded = partial(making.mp3, sound, 8000, bit_rate=24_000)
+        yield Case(f"{seconds} s of MP3", coded, ".mp3")
+        yield Case(f"{seconds} s of MP3, VBR", partial(making.mp3, sound, 8000, vbr=True), ".mp3")
+        yield Case(f"{seconds} s of MP3 without a header", partial(coded, xing=False), ".mp3")
+        yield Case(f"{seconds} s of M4A", partial(making.m4a, sound, 8000, bit_rate=24_000), ".m4a")
+        yield Case(f"{seconds} s of WAV", partial(making.wav, sound, 8000), ".wav")
+        yield Case(f"{seconds} s of FLAC", partial(making.wav, sound, 8000, form="FLAC"), ".flac")
     for channels in (6, 8):
         spread = np.stack([making.talk(14)] * 2 + [making.talk(14) * 0] * (channels - 2), axis=1)
-        yield Case(f"{channels} channels of WAV", making.wav(spread), ".wav")
-        yield Case(f"{channels} channels of AAC", making.coded(spread, "ipod", "aac", bit_rate=256_000), ".m4a")
+        yield Case(f"{channels} channels of WAV", partial(making.wav, spread), ".wav")
+        aac = partial(making.coded, spread, "ipod", "aac", bit_rate=256_000)
+        yield Case(f"{channels} channels of AAC", aac, ".m4a")
+
+
+def _spoilt(make: Callable[[], bytes], spoiled: Callable[[bytes], bytes]) -> bytes:
+    return spoiled(make())
 
 
 def mend(case: Case, folder: Path) -> str:
@@ -112,7 +117,7 @@ def mend(case: Case, folder: Path) -> str:
         AssertionError: The result is not what it has to be.
     """
     path = folder / f"take{case.ending}"
-    path.write_bytes(case.data)
+    path.write_bytes(case.make())
     if preflight.check(path).verdict != "fixable":
         return ""
     out = folder / "out"
