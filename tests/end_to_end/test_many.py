@@ -254,7 +254,7 @@ def test_any_executor_prepares(home: Path, services: Services) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times: int) -> None:
-    make_takes(Path("many"), 16)
+    make_takes(Path("many"), 10)  # four are sent at a time: some are left when the third is
     with StandInEndpoint(KEY, answer_delay_s=0.7) as endpoint:
         env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
         running = Running("clone", "many", "--format", "jsonl" if times == 1 else "json", env=env)
@@ -272,7 +272,8 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
             assert {call["state"] for call in calls} == {"voice"}
             assert {call["voice_id"] for call in calls} == voices
             assert list(ended.values()).count("cloned") == len(voices)
-            assert len(ended) == 16
+            assert len(ended) == 10
+            assert "not-started" in ended.values()
             assert services.objects() == {}
         else:
             assert status == 5
@@ -287,8 +288,8 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
         again = Running("clone", "many", "--format", "jsonl", env=env).end(60)
         unknown = sum(call["state"] == "unknown" for call in calls)
         assert again[0] == (5 if unknown else 0)
-        assert len(paid_calls(home)) == 16
-        assert endpoint.account()["clones_charged"] == 16
+        assert len(paid_calls(home)) == 10
+        assert endpoint.account()["clones_charged"] == 10
         assert services.objects() == {}
 
 
