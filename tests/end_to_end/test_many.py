@@ -283,7 +283,7 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
             counted = json.loads(out)["summary"]
             assert counted["unknown"] == sum(call["state"] == "unknown" for call in calls)
             assert counted.get("cloned", 0) == sum(call["state"] == "voice" for call in calls)
-            assert sum(counted.values()) == len(ended) == 16
+            assert sum(counted.values()) == len(ended) == 10
         assert left_behind() == []
         again = Running("clone", "many", "--format", "jsonl", env=env).end(60)
         unknown = sum(call["state"] == "unknown" for call in calls)

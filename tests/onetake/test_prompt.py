@@ -73,7 +73,7 @@ def test_a_clone_takes_its_prompt_from_the_recording(
     sizes = [upload["bytes"] for upload in json.loads(ran.out)["uploads"]]
     assert len(sizes) == 2
     assert sizes[1] < sizes[0] / 2
-    planned = json.loads(say("clone", str(take), *words, "--dry-run", "--json").out)
+    planned = json.loads(say("clone", str(take), *words, "--dry-run", "--again", "--json").out)
     assert planned["request"]["clone_prompt"]["prompt_text"] == "A small brown dog."
     refused = say("clone", str(take), *words, "--prompt", str(FIXTURES / "prompt.wav"))
     assert (refused.status, "two prompt clips" in refused.err) == (2, True)
