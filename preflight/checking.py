@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from preflight import limits
+from preflight.at_hand import at_hand
 from preflight.errors import CannotOpen, DecoderFailed, NotARecording, PreflightError
 from preflight.profile import DEFAULT, Profile
-from preflight.recording import at_hand
 from preflight.report import FileFacts, Report, Role, verdict_of
 from preflight.rules import Subject
 from preflight.source import Source, display_name

@@ -15,7 +15,6 @@ from preflight.wording import clock, describe_file, describe_sound
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from preflight.repair.fixing import Fixed
     from preflight.report import Finding, Report, Span
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ _MOST_MARKS: Final = 300
 _MOST_PLACES: Final = 5
 
 
-def _never_failing(show: Callable[[T], str]) -> Callable[[T], str]:
+def never_failing(show: Callable[[T], str]) -> Callable[[T], str]:
     """A notebook shows nothing at all of what raises: then rather the plain text."""
 
     @wraps(show)
@@ -45,42 +44,29 @@ def _never_failing(show: Callable[[T], str]) -> Callable[[T], str]:
         try:
             return show(value)
         except Exception:  # noqa: BLE001 - whatever somebody put into it
-            return f"<pre>{_text(repr(value))}</pre>"
+            return f"<pre>{text_of(repr(value))}</pre>"
 
     return shown
 
 
-@_never_failing
+@never_failing
 def html_of_report(report: Report) -> str:
     """Verdict, facts, findings, and where they are."""
-    return _framed(_report(report))
+    return framed(shown_report(report))
 
 
-@_never_failing
-def html_of_fixed(fixed: Fixed) -> str:
-    """What was done, or would be, and the report of what came of it."""
-    is_done = fixed.after is not None
-    done = "written to" if is_done else "planned"
-    place = f" <bdi>{_text(fixed.path)}</bdi>" if fixed.path else ""
-    how = "without loss" if fixed.lossless else "coded anew"
-    edits = "".join(
-        f"<li>{_text(edit.what)}{'' if edit.safe else ' ' + _pill('unsafe', 'warning')}</li>" for edit in fixed.edits
-    )
-    told = f"<ul>{edits}</ul>" if edits else "<p>Its bytes stay as they are.</p>"
-    head = f"<p><strong>{_text(fixed.action)}</strong>, {how}, {done}{place}</p>"
-    return _framed(f"{head}{told}{_report(fixed.after or fixed.before)}")
-
-
-def _framed(content: str) -> str:
+def framed(content: str) -> str:
+    """Content in one box that is no wider than is easily read."""
     return f'<div style="max-width:60em;line-height:1.4">{content}</div>'
 
 
-def _report(report: Report) -> str:
+def shown_report(report: Report) -> str:
+    """Verdict, facts, findings, and where they are, without a box."""
     by_headers = ", by its headers only" if report.method == "headers" else ""
     role = "prompt clip: " if report.role == "prompt" else ""
-    head = f"<strong><bdi>{_text(report.path)}</bdi></strong> {_pill(report.verdict, report.verdict)}"
+    head = f"<strong><bdi>{text_of(report.path)}</bdi></strong> {pill(report.verdict, report.verdict)}"
     lines = (f"{role}{describe_file(report.file)}{by_headers}", describe_sound(report))
-    about = "".join(f"<div>{_text(line)}</div>" for line in lines if line)
+    about = "".join(f"<div>{text_of(line)}</div>" for line in lines if line)
     return f"<div>{head}</div>{about}{_strip(report)}{_findings(report.findings)}"
 
 
@@ -95,7 +81,7 @@ def _strip(report: Report) -> str:
     )
     marks = "".join(
         f'<rect {_across(span, seconds)} y="0" height="{_HEIGHT}" fill="{_COLOURS.get(finding.severity, _NONE)}">'
-        f"<title>{_text(finding.rule)} {clock(span[0])}</title></rect>"
+        f"<title>{text_of(finding.rule)} {clock(span[0])}</title></rect>"
         for finding in report.findings
         for span in _inside(finding.spans, seconds)
     )
@@ -126,9 +112,9 @@ def _findings(findings: tuple[Finding, ...]) -> str:
     cell = '<td style="text-align:left;vertical-align:top;padding-right:.8em;white-space:{}">{}</td>'
     rows = "".join(
         "<tr>"
-        + cell.format("nowrap", _pill(finding.severity, finding.severity))
-        + cell.format("nowrap", _text(finding.rule))
-        + cell.format("normal", _text(finding.message))
+        + cell.format("nowrap", pill(finding.severity, finding.severity))
+        + cell.format("nowrap", text_of(finding.rule))
+        + cell.format("normal", text_of(finding.message))
         + cell.format("normal", _places(finding))
         + "</tr>"
         for finding in findings
@@ -145,12 +131,13 @@ def _places(finding: Finding) -> str:
     return f"{told} and {more} more" if more > 0 else told
 
 
-def _pill(word: str, kind: str) -> str:
+def pill(word: str, kind: str) -> str:
+    """A word on the colour of a verdict or a severity."""
     style = f"background:{_COLOURS.get(kind, _NONE)};color:inherit;border-radius:.6em;padding:.1em .6em"
-    return f'<span style="{style}">{_text(word)}</span>'
+    return f'<span style="{style}">{text_of(word)}</span>'
 
 
-def _text(text: object) -> str:
+def text_of(text: object) -> str:
     """Text for any place; what moves, hides or turns the writing around is shown as an escape."""
     plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
     return html.escape(plain, quote=True)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from preflight.at_hand import at_hand
 from preflight.checking import examine, for_role
 from preflight.errors import CannotFix
 from preflight.profile import DEFAULT, Profile
-from preflight.recording import PathLike, Recording, at_hand
+from preflight.recording import PathLike, Recording
 from preflight.repair.window import Lengths
 from preflight.repair.wishes import Wishes
 

@@ -1,8 +1,7 @@
-"""What a recording may be: a file by its path, or sound without a file, which is stored as long as it is needed."""
+"""What a recording may be: a file by its path, or sound without a file."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -12,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 from preflight.errors import CannotOpen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 PathLike = str | os.PathLike[str] | os.PathLike[bytes]
@@ -103,7 +100,7 @@ def name_of(recording: Recording) -> str:
         return "<bytes>"
     if isinstance(recording, tuple):
         return "<samples>"
-    if _is_segment(recording):
+    if is_segment(recording):
         return "<AudioSegment>"
     if callable(getattr(recording, "read", None)):
         name = getattr(recording, "name", None)
@@ -120,50 +117,7 @@ def stem_of(recording: Recording) -> str:
     return Path(name).stem
 
 
-@contextlib.contextmanager
-def at_hand(recording: Recording) -> Iterator[PathLike]:
-    """A path under which a recording can be opened as often as it is needed; the recording itself if it is one.
-
-    Yields:
-        The path. Where the recording cannot be read or stored, it is a `Stored` with the problem, which is raised when
-        that is opened.
-
-    Raises:
-        TypeError: It can be no recording.
-        ValueError: Its samples cannot be, or its file object is closed or not open for reading.
-    """
-    if isinstance(recording, str | os.PathLike):
-        yield recording
-        return
-    from preflight.storing import regular_file
-
-    name = name_of(recording)
-    with contextlib.ExitStack() as stack:
-        try:
-            path = stack.enter_context(_at_path(recording))
-            stored = Stored(name, path, has_file=regular_file(recording) is not None)
-        except CannotOpen as problem:
-            stored = Stored(name, problem=problem)
-        yield stored
-
-
-def _at_path(recording: Any) -> contextlib.AbstractContextManager[str]:
-    from preflight import storing
-
-    if isinstance(recording, bytes | bytearray | memoryview):
-        return storing.stored_bytes(recording)
-    if isinstance(recording, tuple):
-        from preflight.samples import sound_of
-
-        return storing.stored_sound(sound_of(recording))
-    if _is_segment(recording):
-        from preflight.samples import sound_of_segment
-
-        return storing.stored_sound(sound_of_segment(recording))
-    return storing.stored_file(recording)
-
-
-def _is_segment(recording: object) -> TypeGuard[Segment]:
+def is_segment(recording: object) -> TypeGuard[Segment]:
     """Asked of the module if it is there: nobody has a segment without it, and to import it takes long."""
     kind = getattr(sys.modules.get("pydub"), "AudioSegment", None)
     return isinstance(kind, type) and isinstance(recording, kind)

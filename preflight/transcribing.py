@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from preflight.agreement import Comparison, agreement
+from preflight.at_hand import at_hand
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
 from preflight.isolation.process import module_path
 from preflight.meters.downmix import Downmix
 from preflight.meters.grid import Grid, Rows
 from preflight.meters.speech import SAMPLES_PER_FRAME
 from preflight.profile import DEFAULT, Profile
-from preflight.recording import PathLike, Recording, at_hand
+from preflight.recording import PathLike, Recording
 from preflight.source import Source, display_name
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
     from onetake.ledger import Ledger
     from onetake.settings import home_path, load
     from onetake.speech_model import with_chosen_model
-    from preflight.recording import at_hand
+    from preflight.at_hand import at_hand
 
     found = load(settings or {})
     with contextlib.ExitStack() as stack:

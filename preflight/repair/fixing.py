@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 
 from preflight import limits
+from preflight.at_hand import at_hand
 from preflight.checking import Examination, check, examine
 from preflight.errors import BadOutput, CannotFix
 from preflight.profile import DEFAULT, Profile
-from preflight.recording import PathLike, Recording, at_hand, stem_of
+from preflight.recording import PathLike, Recording, stem_of
 from preflight.repair.edits import Edit
 from preflight.repair.planning import Plan, converted, decide
 from preflight.repair.wishes import SMALLEST, Wishes
@@ -56,7 +57,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from preflight.notebook import html_of_fixed
+        from preflight.repair.notebook import html_of_fixed
 
         return html_of_fixed(self)
 

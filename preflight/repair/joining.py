@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 
 from preflight import limits
+from preflight.at_hand import at_hand
 from preflight.checking import Examination, check, examine
 from preflight.errors import BadOutput, CannotFix
 from preflight.probe import Probe
 from preflight.profile import DEFAULT, Profile
-from preflight.recording import PathLike, Recording, at_hand
+from preflight.recording import PathLike, Recording
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import pauses_of, trimmed
 from preflight.repair.writing import CONTAINERS, is_folder, require_output, write_verified

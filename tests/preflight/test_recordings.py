@@ -25,7 +25,8 @@ from pydub import AudioSegment
 
 import preflight
 from preflight import storing
-from preflight.recording import Stored, at_hand
+from preflight.at_hand import at_hand
+from preflight.recording import Stored
 from tests.preflight.making import FIXTURES, RATE
 
 FILES = sorted(path for path in FIXTURES.iterdir() if path.suffix not in (".py", ".txt"))
