@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from uploader import Storage
 
 
+_REHEARSE: Final = "rehearse: onetake clone --sandbox, or onetake sandbox"
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting.
@@ -126,7 +129,7 @@ class Settings:
 
         key = self.text("api_key")
         if key is None:
-            raise SettingError("api_key is not set", "set ONETAKE_API_KEY, or rehearse with --sandbox")
+            raise SettingError("api_key is not set", f"set ONETAKE_API_KEY, or {_REHEARSE}")
         return CloneClient(key, self.text("base_url") or "", on_retry=on_retry)
 
     def pace(self) -> Pace:
@@ -173,7 +176,10 @@ class Settings:
         from uploader import Storage, StorageSettings
 
         if self.text("bucket") is None:
-            raise SettingError("bucket is not set", "set ONETAKE_BUCKET or --bucket, or rehearse with --sandbox")
+            raise SettingError(
+                "bucket is not set",
+                f"set ONETAKE_BUCKET or --bucket, or {_REHEARSE}",
+            )
         keys = self._keys()
         return Storage(
             StorageSettings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -107,7 +108,7 @@ def cut_prompt(
     out: PathLike,
     *,
     number: int = 1,
-    prompt_text: str,
+    prompt_text: str | None,
     force: bool = False,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
@@ -118,7 +119,7 @@ def cut_prompt(
         recording: As in `fix`.
         out: The file or folder to write to, as in `fix`.
         number: Which clip; 1 is the best.
-        prompt_text: The text that is spoken in it.
+        prompt_text: The text that is spoken in it; None for a clip that is to be listened to first.
         force: Replace `out` when it exists.
         profile: By which the recording is examined and the clip is judged.
         on_progress: As in `fix`.
@@ -141,6 +142,8 @@ def cut_prompt(
             raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
         clip = clips[number - 1]
         wishes = Wishes(start_s=clip.start_s, end_s=clip.end_s)
+        if prompt_text is None:
+            examination = dataclasses.replace(examination, profile=profile.changed(ignore=["prompt-text-missing"]))
         as_prompt = for_role(examination, "prompt", prompt_text)
         return clip, mend(path, out, as_prompt, wishes, force=force, on_progress=on_progress)
 

@@ -91,8 +91,8 @@ class CredentialsMissing(StorageError):
 
     kind = "credentials-missing"
     usual_hint = (
-        "Set ONETAKE_ACCESS_KEY_ID and ONETAKE_SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and "
-        "AWS_SECRET_ACCESS_KEY, or a profile."
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or give access_key_id and "
+        "secret_access_key (the command reads ONETAKE_ACCESS_KEY_ID and ONETAKE_SECRET_ACCESS_KEY)."
     )
 
 
@@ -197,7 +197,7 @@ class UrlNotPublic(StorageError):
     """The URL's host cannot be reached from outside, so the service could not fetch it."""
 
     kind = "url-not-public"
-    usual_hint = "Use a storage with a public endpoint."
+    usual_hint = "Use a storage with a public endpoint; for a service of your own, public_only can be off."
 
 
 class StorageFailed(StorageError):

@@ -19,6 +19,7 @@ from onetake.console.verbosity import is_verbose
 from onetake.console.window import is_terminal
 from onetake.errors import Status, UsageError
 from onetake.render.forms import LINE_FORMS, form_called
+from onetake.render.terminal import verdict_counts
 from onetake.render.text import is_wrong, report_lines, safe
 from onetake.takes import gathered
 
@@ -98,7 +99,7 @@ def command(
         _show(reports[-1], form, bad)
     if page is not None:
         page.write()
-        print_aside(f"{safe(str(page.path))}: {len(reports)} checked")
+        print_aside(f"{safe(str(page.path))}: {verdict_counts(reports)}")
     _conclude(reports, form, bad)
     is_fit = not any(is_wrong(report, bad) for report in reports)
     return exit_with(Status.DONE if is_fit or exit_zero else Status.NOT_FIT)

@@ -101,7 +101,7 @@ def command(
             order = with_consent(order, settings)
         cloned = pipeline.clone(order, steps)
     try:
-        _show(cloned, as_json=form == "json")
+        _show(cloned, as_json=form == "json", sandbox=sandbox)
     except OutputLost:
         steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
         raise
@@ -189,7 +189,7 @@ def _usual_order(flags: dict[str, Any]) -> Order:
     )
 
 
-def _show(cloned: Cloned, *, as_json: bool) -> None:
+def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(cloned, name) for name in cloned.__struct_fields__}})
         return
@@ -202,3 +202,5 @@ def _show(cloned: Cloned, *, as_json: bool) -> None:
         print_text(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
     if cloned.demo:
         print_text(f"demo      {safe(cloned.demo)}")
+    if sandbox:
+        print_text("rehearsed in a sandbox that has ended, and the voice with it")

@@ -48,8 +48,10 @@ def command(
     steps = Steps(quiet=as_json)
     with opened_ledger() as ledger:
         chosen = _chosen(ledger, voices, expiring, client.base_url)
-        if chosen and not (yes or settings.is_local):
-            print_aside(f"{len(chosen)} voices are kept; a service may charge each one's fee at this, its first call")
+        count = sum(voice.kept_at is None for voice in chosen)
+        if count and not (yes or settings.is_local):
+            what = "1 voice is" if count == 1 else f"{count} voices are"
+            print_aside(f"{what} kept by a call; a service may charge a voice's fee at this, its first call")
             if can_ask():
                 click.confirm("Go on?", abort=True, err=True)
         ended: dict[str, Failure | None] = {}

@@ -15,6 +15,7 @@ from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, watched
 from onetake.console.steps import Steps
 from onetake.console.streams import print_aside, print_text
+from onetake.console.verbosity import is_quiet
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.settings import load
@@ -50,26 +51,25 @@ def command(
 ) -> Any:
     """Find the best stretches of a recording for a prompt clip: one clean sentence of less than 8 seconds.
 
-    Listen to one, write down what is said in it, and have it written with --pick. A speech model proposes the words.
+    Have one written with --pick, listen to it, and write down what is said in it. A speech model proposes the words.
     """
     import preflight
 
     if (pick is None) != (out is None):
         raise UsageError("--pick and -o belong together", "say which clip to write, and where")
-    if pick is not None and text is None:
-        raise UsageError("a prompt clip needs the text that is spoken in it", 'add --text "…"')
     profile = profile_from(flags)
     model = chosen_model(load(flags))
-    if pick is None or out is None or text is None:
+    if pick is None or out is None:
         with named_problems(file), watched("listening", SOUND) as tell:
             clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=tell)
             spans = [(clip.start_s, clip.end_s) for clip in clips]
             heard = preflight.hear(file, spans, model) if model else None
         _show(file, clips, heard, as_json=as_json)
         return exit_with(Status.DONE)
-    from client import CloneOptions
+    if text is not None:
+        from client import CloneOptions
 
-    CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
+        CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
     with named_problems(file), watched("cutting", SOUND) as tell:
         clip, fixed = preflight.cut_prompt(
             file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=tell
@@ -79,12 +79,16 @@ def command(
         print_json({"schema_version": 1, "clip": clip, "fixed": fixed, **comparison})
     else:
         print_written(fixed)
+    if text is None and not is_quiet():
+        print_aside("listen to it, and write down exactly what is said: a clone needs it as --prompt-text")
     return exit_with(Status.DONE if is_fit else Status.NOT_FIT)
 
 
-def _compared(fixed: Fixed, text: str, model: SpeechModel | None, profile: Profile) -> tuple[dict[str, Any], bool]:
+def _compared(
+    fixed: Fixed, text: str | None, model: SpeechModel | None, profile: Profile
+) -> tuple[dict[str, Any], bool]:
     """What JSON says of the text beside the clip, and whether it is fit; where they differ, that is said at once."""
-    if model is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
+    if model is None or text is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
         return {}, True
     from onetake.cloning.comparison import comparison_fields
     from preflight import compare_text, display_name, text_findings

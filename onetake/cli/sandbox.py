@@ -25,7 +25,7 @@ def command(answer_delay: float) -> None:
         try:
             print_line("# The sandbox is running on this machine; nothing leaves it, and nothing is charged.")
             print_line("# Paste these lines into another terminal:")
-            for name, value in access.settings().items():
+            for name, value in {**access.settings(), "home": access.folder}.items():
                 print_line(f"export ONETAKE_{name.upper()}={shlex.quote(value)}")
             print_aside("# Ctrl-C ends it.")
             threading.Event().wait()

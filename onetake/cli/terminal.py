@@ -41,7 +41,7 @@ def check_at_terminal(takes: Takes, profile: Profile, jobs: int | None, bad: set
     if is_verbose():
         for report in told:
             _print(report, None)
-    for line in table_lines(told, columns_of_window(sys.stdout)) if told else ():
+    for line in table_lines(told, columns_of_window(sys.stdout)) if told and not is_verbose() else ():
         print_line(line)
     return reports
 

@@ -144,6 +144,12 @@ def check_order(order: Order) -> None:
         raise UsageError("a prompt clip needs the text that is spoken in it", 'add --prompt-text "…"')
     if not order.has_prompt and order.options.prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
+    _check_demo(order)
+
+
+def _check_demo(order: Order) -> None:
+    if order.demo is None and order.options.text is not None:
+        raise UsageError("--text is charged, and its trial would be heard by nobody", "add --demo OUT")
     if order.demo is None:
         return
     if order.options.text is None:

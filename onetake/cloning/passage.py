@@ -119,7 +119,7 @@ class Passage:
         with self._parts.pace.turn(self._stopping):
             # only now, so that waiting for a turn does not eat into the links' time
             links = [shown_to_stranger(self._parts.storage, upload) for upload in stored]
-            self._observer.step("verify", f"a stranger can fetch it until {links[0][1].astimezone():%H:%M}")
+            self._observer.step("verify", f"its link works until {links[0][1].astimezone():%H:%M %Z}")
             return self._call(uploaded_at, *(url for url, _ in links))
 
     def _upload(self, sendable: Sendable) -> Upload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -164,7 +165,9 @@ class Pipeline:
                 f"its voice is called {voice.name} already: onetake voices rename {voice.name} {order.name}"
             )
         if order.options.text is not None:
-            warnings.append(f'no trial is made of a known voice; hear it with: onetake say {voice.name} "…" -o OUT')
+            warnings.append(
+                f'no trial is made of a known voice; hear it with: onetake say {shlex.quote(voice.name)} "…" -o OUT'
+            )
         return Cloned(
             voice_id=voice.voice_id,
             name=voice.name,

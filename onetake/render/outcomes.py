@@ -23,12 +23,13 @@ _COLOURS: Final = {"cloned": "green", "known": "green", "refused": "red", "faile
 
 
 def outcome_line(outcome: Outcome) -> str:
-    """One line for people: how it ended, which recording, and the voice or the reason."""
+    """One line for people: how it ended, which recording, and the voice with its name, or the reason."""
     told = f"{styled(f'{outcome.ending:<11}', _COLOURS.get(outcome.ending))} {safe(outcome.path)}"
     if outcome.cloned is not None:
         cloned = outcome.cloned
         stays = "kept" if cloned.expires_at is None else f"until {until(cloned.expires_at)}"
-        return f"{told}  {safe(cloned.voice_id)}  {stays}"
+        named = f"  {safe(cloned.name)}" if cloned.name else ""
+        return f"{told}{named}  {safe(cloned.voice_id)}  {stays}"
     if outcome.failure is not None:
         hint = f" ({safe(outcome.failure.hint)})" if outcome.failure.hint else ""
         return f"{told}  {safe(outcome.failure.message)}{hint}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import shlex
 import sys
 from collections import Counter
 from itertools import pairwise
@@ -44,6 +45,8 @@ def take_lines(report: Report, pictures: Pictures | None, width: int) -> Iterato
     for finding in report.findings:
         told = f"{coloured(finding.severity)} {finding.rule}: {safe(finding.message)}"
         yield from wrapped(f"{INDENT}{told}", width)
+    if report.verdict == "fixable":
+        yield from wrapped(f"{INDENT}mend it: onetake fix {shlex.quote(safe(report.path))} -o OUT", width)
 
 
 def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[str]:
@@ -67,10 +70,12 @@ def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[s
         ):
             first, last = (min(len(marks) - 1, int(moment / seconds * len(marks))) for moment in (start, end))
             marks[first : last + 1] = mark * (last + 1 - first)
-    if any(mark != " " for mark in marks):
+    shown = [f"{mark} {severity}" for severity, mark in _MARKS.items() if mark in marks]
+    if shown:
         yield (INDENT + "".join(marks)).rstrip()
     ends = clock(0), clock(report.file.duration_s or seconds)
-    yield f"{INDENT}{ends[0]}{ends[1]:>{len(peaks) - len(ends[0])}}"
+    legend = "   ".join(shown) if len("   ".join(shown)) + 16 < len(peaks) else ""
+    yield f"{INDENT}{ends[0]}{legend:^{len(peaks) - len(ends[0]) - len(ends[1])}}{ends[1]}"
 
 
 def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
@@ -87,10 +92,17 @@ def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
         what = ", ".join(dict.fromkeys(finding.rule for finding in report.findings))
         used = len("rejected") + 2 + 7 + 2 + room + 2
         yield f"{verdict}  {length:>7}  {fitted(safe(report.path), room)}  {cut(what, width - used - 1)}".rstrip()
+    by_headers = " (by their headers only)" if any(report.method == "headers" for report in reports) else ""
+    yield verdict_counts(reports) + by_headers
+    if any(report.findings for report in reports):
+        yield "what was found, where, and what to do: onetake check -v, or name one of them alone"
+
+
+def verdict_counts(reports: Sequence[Report]) -> str:
+    """How many takes there are, and how many of each verdict."""
     counts = Counter(report.verdict for report in reports)
-    yield f"{len(reports)} takes: " + ", ".join(
-        f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict]
-    )
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict])
+    return f"{len(reports)} {'take' if len(reports) == 1 else 'takes'}: {told}"
 
 
 def can_draw(encoding: str | None) -> bool:

@@ -23,7 +23,7 @@ from preflight.repair.planning import Plan, converted, decide
 from preflight.repair.wishes import SMALLEST, Wishes
 from preflight.repair.writing import CONTAINERS, is_folder, require_output, write_verified
 from preflight.report import Report, Role
-from preflight.source import Source
+from preflight.source import Source, display_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,11 +130,11 @@ def mend(
     elif wanted.suffix.lower() != ending:
         raise BadOutput(
             f"the result is {steps.container.upper()}, not {wanted.suffix}",
-            f"name the output {wanted.with_suffix(ending).name!r}",
+            f"name the output {wanted.with_suffix(ending).name!r}, or ask for that form (--to)",
         )
     produce = partial(_produce, _Take(path, examination, wishes, on_progress), steps)
     steps, after = write_verified(wanted, steps.container, produce, force=force)
-    return _fixed(os.fspath(wanted), steps, examination, after)
+    return _fixed(os.fspath(wanted), steps, examination, msgspec.structs.replace(after, path=display_name(wanted)))
 
 
 def plan(

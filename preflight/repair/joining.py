@@ -132,7 +132,7 @@ def _joined(
     verify = partial(check, profile=profile, on_progress=on_progress)
     produce = partial(_produce, takes, parts, container, target, verify)
     after = write_verified(wanted, container, produce, force=force)
-    return Joined(path=os.fspath(wanted), parts=parts, after=after)
+    return Joined(path=os.fspath(wanted), parts=parts, after=msgspec.structs.replace(after, path=display_name(wanted)))
 
 
 def _require_length(seconds: float) -> None:

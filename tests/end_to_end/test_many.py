@@ -96,7 +96,8 @@ def test_one_recording_is_known_again_and_can_be_paid_for_again(say: Say, servic
     before = charged(services)
     take = str(FIXTURES / "good.m4a")
     first = json.loads(say("clone", take, "--json").out)
-    known = json.loads(say("clone", take, "--json", "--text", "Hi.", "--model", "speech-2.8-hd").out)
+    known = json.loads(say("clone", take, "--json", "--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "d.mp3").out)
+    assert not Path("d.mp3").exists()
     assert (known["voice_id"], known["known"], known["uploads"]) == (first["voice_id"], True, [])
     assert "onetake say" in known["warnings"][0]
     assert charged(services) == before + 1
@@ -106,6 +107,13 @@ def test_one_recording_is_known_again_and_can_be_paid_for_again(say: Say, servic
         first["voice_id"], other["voice_id"]
     }  # fmt: skip
     assert charged(services) == before + 3
+
+
+def test_a_trial_that_nobody_would_hear_is_not_paid_for(say: Say, services: Services) -> None:
+    before = charged(services)
+    ran = say("clone", str(FIXTURES / "good.wav"), "--text", "Hi.", "--model", "speech-2.8-hd")
+    assert (ran.status, "add --demo OUT" in ran.err) == (2, True)
+    assert charged(services) == before
 
 
 def test_a_manifest_says_what_each_row_wants(say: Say, services: Services) -> None:

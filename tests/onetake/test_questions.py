@@ -64,12 +64,14 @@ def _far(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_consent_is_asked_for_once(home: Path) -> None:
     make_takes(Path("many"), 2)
     terminal = Terminal("clone", "many")
-    terminal.until("Who agreed that this voice is cloned, and when: ")
+    terminal.until("Who agreed that this voice is cloned, and when")
+    terminal.answer("yes\n")
+    terminal.until("write a name and a date")
     terminal.answer("Ann Example, today\n")
     # the storage is on this machine, where a service far away could not fetch anything
     terminal.until("is an address that nobody outside can reach")
     assert terminal.end() == 3
-    assert terminal.shown.count("Who agreed") == 1
+    assert terminal.shown.count("Who agreed") == 2  # of the answer that was none, and of all takes
     assert paid_calls(home) == []
 
 

@@ -60,7 +60,8 @@ def test_many_takes_are_a_table_with_the_worst_first(home: Path, columns: int) -
     assert [line.split()[0] for line in table] == ["rejected", "rejected", "ready", "ready", "ready"]
     assert max(map(columns_of, table)) < columns
     assert "\\x1b[31m" in "".join(table)
-    assert window.lines[-1] == "5 takes: 2 rejected, 3 ready"
+    assert window.lines[-2] == "5 takes: 2 rejected, 3 ready"
+    assert "onetake check -v" in window.lines[-1]
 
 
 def test_no_colour_and_no_bars_where_they_are_not_wanted(home: Path) -> None:
