@@ -187,6 +187,7 @@ _BY_KIND = {
     "file-changed": Status.NOT_FIT,
     "file-unreadable": Status.NOT_FIT,
     "invalid-argument": Status.USAGE,
+    "not-examined": Status.BUG,
     "outcome-unknown": Status.UNKNOWN,
     "nonsense-answer": Status.UNKNOWN,
     "sandbox-unavailable": Status.USAGE,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         CannotWrite,
         EngineMissing,
         NotARecording,
+        NotExamined,
         OutputExists,
         PreflightError,
     )
@@ -67,6 +68,7 @@ __all__ = [
     "Fixed",
     "Joined",
     "NotARecording",
+    "NotExamined",
     "OutputExists",
     "PreflightError",
     "Profile",

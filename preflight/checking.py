@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from preflight import limits
 from preflight.at_hand import at_hand
-from preflight.errors import CannotOpen, DecoderFailed, NotARecording, PreflightError
+from preflight.errors import CannotOpen, DecoderFailed, NotARecording, NotExamined, PreflightError
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Report, Role, verdict_of
 from preflight.rules import Subject
@@ -63,7 +63,7 @@ def check(
     """Tell what a file is by its content, and whether the clone endpoint would take it, and how it sounds.
 
     The file is decoded by another process, which is kept for the next file: a decoder that crashes, hangs or takes
-    too much memory costs one finding.
+    too much memory costs one finding, and so does a bug of ours there (``not-examined``).
 
     Args:
         recording: A path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
@@ -161,7 +161,7 @@ def _headers(source: Source) -> _Seen:
         if not is_possible():
             return _Seen(probe=probe(source, quick=True))
         return _Seen(probe=_retried(lambda fresh: headers_apart(source, fresh=fresh)))
-    except (CannotOpen, NotARecording) as error:
+    except (CannotOpen, NotARecording, NotExamined) as error:
         return _Seen(problem=_explained(error, source))
 
 
@@ -192,7 +192,7 @@ def _sound(task: _Task) -> _Seen:
             raise NotARecording("the file is empty")
         seen = _retried(lambda fresh: _heard(task, fresh=fresh))
         source.require_unchanged()
-    except (CannotOpen, NotARecording) as error:
+    except (CannotOpen, NotARecording, NotExamined) as error:
         return _Seen(problem=_explained(error, source), sha256=sha256)
     return replace(seen, sha256=sha256)
 

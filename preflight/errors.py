@@ -4,6 +4,7 @@
     ├── CannotOpen        the path does not lead to a regular file that may be read, or a stream cannot be read
     ├── NotARecording     the bytes are no audio that any decoder knows
     │   └── DecoderFailed they make a decoder crash, hang or take too much memory
+    ├── NotExamined       a bug of ours came up while it was read
     ├── CannotFix         the take cannot be made ready; the message says why
     ├── BadOutput         the output cannot have this name
     ├── BadProfile        a profile names a rule, severity or threshold that does not exist
@@ -20,7 +21,7 @@ What can be no recording at all, such as a number or samples without a rate, is 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class PreflightError(Exception):
@@ -63,6 +64,17 @@ class DecoderFailed(NotARecording):
     def __init__(self, message: str, hint: str = "", *, may_be_innocent: bool = False) -> None:
         super().__init__(message, hint)
         self.may_be_innocent = may_be_innocent
+
+
+class NotExamined(PreflightError):
+    """A bug of ours came up while the recording was read: nothing is known of it."""
+
+    kind = "not-examined"
+
+    @classmethod
+    def because(cls, bug: str) -> Self:
+        """The error for what nobody expected, in a few words without any value: that may hold a secret."""
+        return cls(f"this is a bug in onetake ({bug})", "please report it")
 
 
 class CannotFix(PreflightError):

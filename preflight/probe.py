@@ -11,6 +11,7 @@ from preflight.riff import WavHeader, read_wav_header
 
 if TYPE_CHECKING:
     import av.container
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
 
     from preflight.source import Source
@@ -147,7 +148,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             bit_rate_bps=stream.bit_rate or None,
             audio_tracks=len(container.streams.audio),
             has_video=has_video,
-            protected=context.codec_tag in _PROTECTED_TAGS,
+            protected=_tag(context) in _PROTECTED_TAGS,
             wav=header,
         )
 
@@ -162,6 +163,14 @@ def _container_name(container: av.container.InputContainer, source: Source) -> s
     if brand.startswith("3g"):
         return "3gp"
     return "mov" if brand == "qt  " else "m4a"
+
+
+def _tag(context: AudioCodecContext) -> str:
+    """The four characters that say how the sound is coded; empty where they are none."""
+    try:
+        return context.codec_tag
+    except UnicodeDecodeError:  # a WAV has numbers there: 0x00FF is AAC
+        return ""
 
 
 def _is_cover(stream: object) -> bool:

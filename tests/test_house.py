@@ -25,9 +25,9 @@ SOUND = {"numpy", "av", "soundfile", "pydub", "wave"}
 LONGEST_FILE = 350
 PUBLIC = {
     "preflight": """BadOutput BadProfile BadSpeechModel BadWish CannotFix CannotOpen CannotWrite Comparison Edit
-        EngineMissing FileFacts Finding Fixed Joined NotARecording OutputExists PROFILES PreflightError Profile
-        PromptClip RULES Recording Report Rule SpeechModel Wishes check check_many compare_text cut_prompt display_name
-        fix hear join load_profile plan prompt_clips recordings_in text_findings""",
+        EngineMissing FileFacts Finding Fixed Joined NotARecording NotExamined OutputExists PROFILES PreflightError
+        Profile PromptClip RULES Recording Report Rule SpeechModel Wishes check check_many compare_text cut_prompt
+        display_name fix hear join load_profile plan prompt_clips recordings_in text_findings""",
     "uploader": """BadBucketName ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectMissing PROVIDERS Provider RoundTrip
         SettingsError Storage StorageError StorageFailed StorageSettings TlsFailed Unreachable Upload UrlNotPublic

@@ -125,8 +125,9 @@ def prepare(
 
     Raises:
         TakeRefused: It is not fit and cannot be made so.
+        preflight.NotExamined: A bug of ours came up while it was read.
     """
-    from preflight import CannotFix
+    from preflight import CannotFix, NotExamined
     from preflight.checking import examine
 
     def look(*, whole: bool) -> Examination:
@@ -143,6 +144,8 @@ def prepare(
 
     examination = look(whole=one_of_many)
     report = examination.report
+    if isinstance(problem := examination.subject.problem, NotExamined):
+        raise NotExamined(f"{report.path}: {problem.message}", problem.hint)
     observer.step("check", f"{report.path}: {report.verdict}")
     for finding in report.findings:
         if finding.severity == "warning":

@@ -39,6 +39,7 @@ class PassApart:
     Raises:
         NotARecording: At any point: nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: At any point: reading failed.
+        NotExamined: At any point: a bug of ours came up.
     """
 
     def __init__(self, process: Process) -> None:
@@ -118,6 +119,7 @@ def measured_apart(
     Raises:
         NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: Reading failed.
+        NotExamined: A bug of ours came up.
     """
     with borrowed(fresh=fresh) as process:
         process.give(_job(source, "whole", listen_s, pictures=pictures))
@@ -133,6 +135,7 @@ def headers_apart(source: Source, *, fresh: bool) -> Probe:
     Raises:
         NotARecording: Nothing in it is recognised as audio, or it makes the decoder crash.
         CannotOpen: Reading failed.
+        NotExamined: A bug of ours came up.
     """
     with borrowed(fresh=fresh) as process:
         process.give(_job(source, "headers"))
@@ -157,11 +160,11 @@ def _received(process: Process) -> wire.Message | Stored:
     if isinstance(message, wire.Refused):
         raise _ERRORS.get(message.kind, errors.NotARecording)(message.message, message.hint)
     if isinstance(message, wire.Failed):
-        raise RuntimeError("in the decoding process: " + " / ".join(message.lines))
+        raise errors.NotExamined.because(" / ".join(message.lines))
     return message
 
 
 def _as(kind: type[T], message: wire.Message | Stored) -> T:
     if not isinstance(message, kind):
-        raise RuntimeError(f"the decoding process answered {type(message).__name__}")
+        raise errors.NotExamined.because(f"the decoding process answered {type(message).__name__}")
     return message

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from preflight.errors import DecoderFailed
+from preflight.errors import DecoderFailed, NotExamined, PreflightError
 from preflight.isolation import wire
 from preflight.isolation.ring import Ring, shared_memory
 
@@ -125,13 +125,13 @@ class Process:
             self.end()
             raise DecoderFailed("reading it stands still", "copy it to a sound disk")
 
-    def _end_explained(self) -> Exception:
+    def _end_explained(self) -> PreflightError:
         status = self._child.wait()
         self.end()
         if status == -signal.SIGPROF:
             return DecoderFailed("decoding it comes to no end", "export it again from the program that recorded it")
         if status > 0:
-            return RuntimeError(f"the decoding process ended with status {status}")
+            return NotExamined.because(f"the decoding process ended with status {status}")
         # 0: how it ended is not known where the caller has the system reap its children
         return self._crashed(signal.Signals(-status).name if status else "it ended")
 

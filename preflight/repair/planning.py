@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from preflight import limits
-from preflight.errors import CannotFix
+from preflight.errors import CannotFix, NotExamined
 from preflight.repair.edits import HIGH_PASS_HZ, UNCHANGED, Edit, SoundEdits, cut_edit, edits_of_coding, edits_of_sound
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import chosen_window, given_window, pauses_of, trimmed
@@ -125,8 +125,11 @@ def decide(examination: Examination, wishes: Wishes, ending: Container | None = 
 
     Raises:
         CannotFix: It cannot be made ready, or not as it is wished.
+        NotExamined: A bug of ours came up while it was read.
     """
     problem = examination.subject.problem
+    if isinstance(problem, NotExamined):
+        raise problem
     if problem is not None:
         raise CannotFix(problem.message, problem.hint or "open it in a player; if that fails too, export it again")
     _refuse_what_cannot_be(examination.report, wishes)

@@ -10,6 +10,7 @@ from preflight.rules.model import Rule, Subject, Threshold
 __all__ = ["RULES", "Rule", "Subject", "Threshold"]
 
 _TABLE = (
+    form.NOT_EXAMINED,
     form.UNREADABLE,
     form.NO_AUDIO,
     form.PROTECTED,

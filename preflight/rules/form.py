@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preflight import limits
+from preflight.errors import NotExamined
 from preflight.rules.model import Rule, Subject
 from preflight.wording import clock
 
@@ -58,8 +59,16 @@ _CODECS = {
 }
 
 
+def _not_examined(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    problem = subject.problem
+    if isinstance(problem, NotExamined):
+        yield rule.finding(f"{problem.message}: {problem.hint}")
+
+
 def _unreadable(rule: Rule, subject: Subject) -> Iterator[Finding]:
     probe = subject.probe
+    if isinstance(subject.problem, NotExamined):
+        return
     if subject.problem is not None:
         problem = subject.problem
         yield rule.finding(f"{problem.message}: {problem.hint}" if problem.hint else problem.message)
@@ -159,6 +168,16 @@ def _too_many_channels(rule: Rule, subject: Subject) -> Iterator[Finding]:
         )
 
 
+NOT_EXAMINED = Rule(
+    "not-examined",
+    "error",
+    what="A bug in onetake kept it from examining the file.",
+    why="Nothing is known of the file, so it is not sent. Other files are checked all the same.",
+    source="Whatever the decoding process did not expect. `onetake check` then ends with status 6.",
+    mend="Report it, with the file if you may. Exporting the file again often helps.",
+    judge=_not_examined,
+    is_contract=True,
+)
 UNREADABLE = Rule(
     "unreadable",
     "error",

@@ -49,6 +49,8 @@ REJECTED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "10-mhz.wav": (lambda: riff(form_chunk(rate=10_000_000), chunk(b"data", SAMPLES)), "unreadable", "10000000 Hz"),
     "0-bits.wav": (lambda: riff(form_chunk(bits=0, align=2), chunk(b"data", SAMPLES)), "unreadable", "no decoder"),
     "odd-tag.wav": (lambda: riff(form_chunk(0x9999), chunk(b"data", SAMPLES)), "unreadable", "no decoder"),
+    # nobody can tell where a packet of it begins, FFmpeg neither
+    "aac-inside.wav": (lambda: making.coded(TAKE, "wav", "aac"), "unsupported-format", "a WAV that holds AAC"),
     "no-moov.m4a": (lambda: m4a(TAKE).replace(b"moov", b"XXXX"), "unreadable", "index (moov)"),
     "huge-table.m4a": (lambda: patched(m4a(TAKE), b"stsz", 8, b"\x7f\xff\xff\xff"), "unreadable", "index (moov)"),
     "encrypted.m4a": (lambda: m4a(TAKE).replace(b"mp4a", b"enca"), "protected", "encrypted"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import preflight
+from onetake.cli import run
 from preflight.isolation import process as room
 from preflight.isolation.lending import end_all
 from tests.preflight.faulty_decoders import FAULTS, idle_process, install
@@ -50,15 +51,30 @@ def test_what_a_library_prints_disturbs_nothing(faulty: Path, monkeypatch: pytes
     assert errors == {"truncated", "too-short"}  # since it gives no sound after that
 
 
-def test_a_bug_is_no_finding(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install("raise KeyError('secret')", monkeypatch)
-    with pytest.raises(RuntimeError, match="KeyError") as caught:
-        preflight.check(faulty)
-    assert "secret" not in str(caught.value)
-    install("os._exit(3)", monkeypatch)
+@pytest.mark.parametrize(("bug", "words"), [("raise KeyError('secret')", "KeyError"), ("os._exit(3)", "status 3")])
+def test_a_bug_is_a_finding_of_its_file_and_told_as_a_bug(
+    bug: str,
+    words: str,
+    faulty: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    install(bug, monkeypatch)
+    for report in (preflight.check(faulty), *preflight.check_many([faulty], workers=1)):
+        assert (report.path, report.verdict) == (str(faulty), "rejected")
+        assert [finding.rule for finding in report.findings] == ["not-examined"]
+        assert words in report.findings[0].message
+        assert "secret" not in report.findings[0].message
+    with pytest.raises(preflight.NotExamined, match=words):
+        preflight.fix(faulty, tmp_path / "out.wav")
     end_all()
-    with pytest.raises(RuntimeError, match="status 3"):
-        preflight.check(faulty)
+    assert run(["check", str(GOOD), str(faulty), str(GOOD), "--exit-zero"]) == 6
+    told = capfd.readouterr().out
+    assert told.count("good.wav: ready") == 2
+    assert "faulty.wav: rejected" in told
+    assert run(["fix", str(faulty), "-o", str(tmp_path / "out.wav")]) == 6
+    assert "faulty.wav: this is a bug" in capfd.readouterr().err
 
 
 def test_one_process_serves_many_recordings() -> None:

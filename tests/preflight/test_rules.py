@@ -41,7 +41,8 @@ def recording(given: Callable[[], bytes] | str, folder: Path) -> Path:
 
 def test_no_rule_of_the_contract_goes_without_a_recording() -> None:
     contract = {name for name, rule in preflight.RULES.items() if rule.is_contract}
-    assert contract == set(RAISED_BY) | set(RAISED_BY_PROMPTS)
+    # what raises that one is a bug, in test_decoding_process.py
+    assert contract - {"not-examined"} == set(RAISED_BY) | set(RAISED_BY_PROMPTS)
 
 
 @pytest.mark.parametrize("rule", RAISED_BY)
