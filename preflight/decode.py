@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _NEAR_S = 0.1
 """Losses no further apart than this are one."""
+_IN_FRAMES = frozenset({"aac", "mp3"})
+"""Codings whose packets all hold as many samples: encoders pad both ends, and not every decoder takes that away."""
 _CODEC_PADDING_FRAMES = 2 * 2048
 """FFmpeg keeps the last frame of AAC whole; up to two frames (of SBR, 2048) behind the declared end are padding."""
 
@@ -55,6 +57,8 @@ class Decoder:
     changes: list[tuple[float, int, int]] = field(default_factory=list)
     stopped: bool = False
     _read_bytes: int = 0
+    _packets: int = 0
+    _packet_s: float = 0.0
 
     @property
     def duration_s(self) -> float:
@@ -62,9 +66,15 @@ class Decoder:
         return self.frames / self.probe.sample_rate_hz if self.frames else 0.0
 
     @property
+    def padded_s(self) -> float:
+        """Seconds that a decoder finds which keeps what the encoder padded; no less than `duration_s`."""
+        held_s = self._packets * self._packet_s if self.probe.codec in _IN_FRAMES else 0.0
+        return max(self.duration_s, held_s)
+
+    @property
     def ending(self) -> Ending:
         """How it went, so far."""
-        return Ending(self.duration_s, tuple(self.damage), tuple(self.changes), self.stopped)
+        return Ending(self.duration_s, tuple(self.damage), tuple(self.changes), self.stopped, self.padded_s)
 
     @property
     def _block_frames(self) -> int:
@@ -169,6 +179,7 @@ class Decoder:
             while (packet := self._next(packets, conform.position_s)) is not None:
                 try:
                     for frame in stream.decode(packet):
+                        self._packet_s = max(self._packet_s, frame.samples / frame.sample_rate)
                         if frame.is_corrupt:
                             self._note_lost(packet, stream, conform.position_s)
                         for conforming in conform.frames(frame):
@@ -196,6 +207,7 @@ class Decoder:
             return None
         if packet is not None and packet.pos is not None:
             self._read_bytes = max(self._read_bytes, packet.pos + packet.size)
+        self._packets += packet is not None and packet.size > 0
         return packet
 
     def _unread_s(self, position_s: float) -> float:

@@ -35,12 +35,14 @@ class Ending:
         damage: What could not be decoded.
         changes: Where rate or channels changed: (seconds, rate, channels).
         stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
+        padded_s: Seconds that a decoder finds which keeps what the encoder padded: see `Decoder.padded_s`.
     """
 
     duration_s: float
     damage: tuple[Damage, ...] = ()
     changes: tuple[tuple[float, int, int], ...] = ()
     stopped: bool = False
+    padded_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from preflight.at_hand import at_hand
 from preflight.checking import examine, for_role
-from preflight.errors import CannotFix
+from preflight.errors import CannotFix, NotExamined
 from preflight.profile import DEFAULT, Profile
 from preflight.recording import PathLike, Recording
 from preflight.repair.window import Lengths
@@ -149,6 +149,8 @@ def cut_prompt(
 
 
 def _best(path: PathLike, examination: Examination, count: int) -> tuple[PromptClip, ...]:
+    if isinstance(examination.subject.problem, NotExamined):
+        raise examination.subject.problem
     if examination.subject.problem is not None:
         raise CannotFix(examination.subject.problem.message, examination.subject.problem.hint)
     ranked = sorted(_measured(path, examination, _candidates(examination)), key=lambda clip: -clip.score)

@@ -127,24 +127,22 @@ def _joined(
     form = _form(takes)
     parts = _arranged(takes, _gains(takes, form))
     seconds = parts[-1].at_s + parts[-1].end_s - parts[-1].start_s
-    _require_length(seconds)
-    container, target = target_for(form, seconds, CONTAINERS[wanted.suffix.lower()], None, is_changed=True)
+    container = CONTAINERS[wanted.suffix.lower()]
+    _require_length(seconds, limits.MAX_DURATION_S if container == "wav" else limits.WRITE_BELOW_S)
+    container, target = target_for(form, seconds, container, None, is_changed=True)
     verify = partial(check, profile=profile, on_progress=on_progress)
     produce = partial(_produce, takes, parts, container, target, verify)
     after = write_verified(wanted, container, produce, force=force)
     return Joined(path=os.fspath(wanted), parts=parts, after=msgspec.structs.replace(after, path=display_name(wanted)))
 
 
-def _require_length(seconds: float) -> None:
+def _require_length(seconds: float, longest: float) -> None:
     if seconds < limits.WRITE_ABOVE_S:
         raise CannotFix(
             f"together they last {clock(seconds)}; {clock(limits.WRITE_ABOVE_S)} are needed", "add another take"
         )
-    if seconds > limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S:
-        raise CannotFix(
-            f"together they last {clock(seconds)}; at most {clock(limits.MAX_DURATION_S)} are accepted",
-            "leave one out",
-        )
+    if seconds > longest:
+        raise CannotFix(f"together they last {clock(seconds)}; at most {clock(longest)} are possible", "leave one out")
 
 
 def _examined(path: PathLike, profile: Profile, on_progress: Progress | None) -> Examination:

@@ -24,8 +24,8 @@ _HOMES: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
 """The containers whose coded sound can be copied, by codec."""
 _MENDED_BY_COPY: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
 _MENDED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
-_LOSSY_LIMIT_S: Final = limits.MAX_DURATION_S - limits.LOSSY_MARGIN_S
-"""What a lossy coding adds at the ends must not carry it over the limit."""
+_LOSSY_LIMIT_S: Final = limits.WRITE_BELOW_S
+"""What a lossy coding adds at the ends, three packets of 0.13 s at most, must not carry it over the limit."""
 _PAUSE_LEFT_S: Final = 1.0
 _LEAST_CUT_S: Final = 0.2
 _CHANGE_SOUND: Final = KINDS.keys() - {"trim-silence"}
@@ -100,6 +100,8 @@ class _Case:
         if self.wishes.has_window:
             most = longest if longest == limits.MAX_DURATION_S else limits.WRITE_BELOW_S
             return given_window(self.wishes, self.seconds, self.examination.subject.role, most)
+        if "too-long" in self.errors:  # by its padding alone perhaps
+            longest = min(longest, limits.WRITE_BELOW_S)
         window = chosen_window(self.examination, self.pauses, self.seconds, longest, self.wishes.keep)
         return trimmed(self.pauses, window, self.seconds) if "trim-silence" in self.wanted else window
 

@@ -21,6 +21,10 @@ def _is_lossy(subject: Subject) -> bool:
     return subject.probe is not None and subject.probe.bits is None
 
 
+def _padded(seconds: float, padded: float) -> str:
+    return f"it lasts {clock(seconds)}, but {padded:.2f} s in a decoder that keeps what its encoder padded"
+
+
 def _too_short(rule: Rule, subject: Subject) -> Iterator[Finding]:
     seconds, limit = subject.duration_s, limits.MIN_DURATION_S
     if subject.role != "recording" or not subject.has_sound or seconds is None:
@@ -58,6 +62,13 @@ def _too_long(rule: Rule, subject: Subject) -> Iterator[Finding]:
             spans=((limit, seconds),),
             fix="trim",
         )
+    elif (padded := subject.padded_s or seconds) > limit:
+        yield rule.finding(
+            f"{_padded(seconds, padded)}; at most {clock(limit)} are accepted",
+            value=padded,
+            limit=limit,
+            fix="trim",
+        )
     elif _is_lossy(subject) and seconds > limit - limits.LOSSY_MARGIN_S:
         yield rule.finding(
             f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too long",
@@ -76,6 +87,12 @@ def _prompt_too_long(rule: Rule, subject: Subject) -> Iterator[Finding]:
         yield rule.finding(
             f"it lasts {clock(seconds)}; a prompt clip must be shorter than {clock(limit)}: choose one sentence",
             value=seconds,
+            limit=limit,
+        )
+    elif (padded := subject.padded_s or seconds) >= limit:
+        yield rule.finding(
+            f"{_padded(seconds, padded)}; a prompt clip must be shorter than {clock(limit)}: leave a word out",
+            value=padded,
             limit=limit,
         )
     elif seconds >= limit - margin:
@@ -125,8 +142,8 @@ TOO_SHORT = Rule(
 TOO_LONG = Rule(
     "too-long",
     "error",
-    what="The recording is longer than 5 minutes.",
-    why="The endpoint refuses it (code 2037).",
+    what="The recording is longer than 5 minutes, for one decoder or another.",
+    why="The endpoint refuses it (code 2037). What an encoder padded counts, too: some decoders play it.",
     source=_CONTRACT,
     mend="`onetake fix` keeps at most five minutes and cuts at a pause.",
     judge=_too_long,
@@ -135,7 +152,7 @@ TOO_LONG = Rule(
 PROMPT_TOO_LONG = Rule(
     "prompt-too-long",
     "error",
-    what="The prompt clip lasts 8 seconds or more.",
+    what="The prompt clip lasts 8 seconds or more, for one decoder or another.",
     why="The endpoint refuses it (code 2048).",
     source=_PROMPT_CONTRACT,
     mend="Choose one whole sentence of 3 to 7.5 seconds, and its text. Cutting would part the clip from its text.",

@@ -51,6 +51,12 @@ class Subject:
         return self.probe.estimated_duration_s if self.probe else None
 
     @property
+    def padded_s(self) -> float | None:
+        """Seconds that a decoder may find at most: with what an encoder padded, where the packets were counted."""
+        seconds = self.duration_s
+        return seconds if seconds is None or self.decoded is None else max(seconds, self.decoded.ending.padded_s)
+
+    @property
     def has_sound(self) -> bool:
         """Whether there is audio at all, so that rules about it make sense."""
         if self.probe is None or not self.probe.has_sound:

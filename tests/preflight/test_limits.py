@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,9 @@ from preflight.probe import probe
 from preflight.source import Source
 from preflight.wording import clock
 from tests.preflight import making
-from tests.preflight.making import FIXTURES, RATE, chunk, form_chunk, mp3, riff, talk, wav
+from tests.preflight.making import FIXTURES, RATE, chunk, form_chunk, m4a, mp3, riff, talk, wav
+
+Make = Callable[..., bytes]
 
 
 def verdict_and_rules(report: preflight.Report) -> tuple[str, list[tuple[str, str]]]:
@@ -44,13 +47,29 @@ def test_duration_of_a_wav(
     assert verdict_and_rules(report) == expected
 
 
-@pytest.mark.parametrize(("seconds", "rule"), [(10.05, "too-short"), (299.95, "too-long")])
+@pytest.mark.parametrize(("seconds", "rule"), [(10.05, "too-short"), (299.92, "too-long")])
 def test_a_lossy_take_near_a_limit_is_warned_about(seconds: float, rule: str, tmp_path: Path) -> None:
     path = tmp_path / "take.mp3"
-    path.write_bytes(mp3(making.at_rate(talk(seconds), 8000), 8000, bit_rate=16_000))
+    path.write_bytes(mp3(making.at_rate(talk(seconds), 44_100), 44_100))
     report = preflight.check(path)
     assert report.verdict == "ready"
     assert (rule, "warning") in verdict_and_rules(report)[1]
+
+
+@pytest.mark.parametrize(("make", "seconds"), [(mp3, 299.99), (m4a, 299.92)])
+def test_what_is_too_long_with_its_padding_alone_is_cut(make: Make, seconds: float, tmp_path: Path) -> None:
+    ending = "mp3" if make is mp3 else "m4a"
+    path = tmp_path / f"take.{ending}"
+    path.write_bytes(make(talk(seconds)))
+    report = preflight.check(path)
+    assert verdict_and_rules(report) == ("fixable", [("too-long", "error")])
+    assert report.file.duration_s == pytest.approx(seconds, abs=0.07)
+    assert 300 < (report.errors[0].value or 0) < 300.2
+    assert "keeps what its encoder padded" in report.errors[0].message
+    fixed = preflight.fix(path, tmp_path / f"out.{ending}")
+    assert fixed.lossless
+    assert fixed.after is not None
+    assert 285 < (fixed.after.file.duration_s or 0) < 299.6  # as any that is too long, it is cut at a pause
 
 
 @pytest.mark.parametrize(
