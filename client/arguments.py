@@ -15,6 +15,7 @@ from client.redaction import redact
 AUDIO_ENDINGS = (".mp3", ".m4a", ".wav")
 # What may follow the closing punctuation: quotation marks and brackets.
 _CLOSERS = "\"'\u2019\u201d\u00bb\u300d\u300f\u3011\u300b\uff09)]}"
+_SHOWN_BELOW = 1e15
 _PUNCTUATION = ".?!\u3002\uff1f\uff01\u2026"
 
 
@@ -49,11 +50,12 @@ def check_number(
     """Refuse what is not a finite number within limits (both included)."""
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InvalidArgument("must be a whole number" if whole else "must be a number", argument=argument)
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise InvalidArgument("must be a finite number", argument=argument)
     if not least <= value <= most:
         limits = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        raise InvalidArgument(f"is {value:g}, and must be {limits}", argument=argument)
+        shown = f"is {value:g}, and " if abs(value) < _SHOWN_BELOW else ""
+        raise InvalidArgument(f"{shown}must be {limits}", argument=argument)
 
 
 def check_flag(argument: str, value: object) -> None:
@@ -62,12 +64,12 @@ def check_flag(argument: str, value: object) -> None:
         raise InvalidArgument("must be True or False", argument=argument)
 
 
-def check_choice(argument: str, value: object, choices: Iterable[str]) -> None:
+def check_choice(argument: str, value: object, choices: Iterable[str | int]) -> None:
     """Refuse what is not one of the choices."""
     choices = tuple(choices)
     if value not in choices:
         shown = redact(repr(value), longest=60)
-        raise InvalidArgument(f"{shown} is not known; one of {', '.join(choices)}", argument=argument)
+        raise InvalidArgument(f"{shown} is not known; one of {', '.join(map(str, choices))}", argument=argument)
 
 
 def check_url(argument: str, url: object, *, endings: tuple[str, ...] = ()) -> SplitResult:

@@ -14,24 +14,31 @@ LONGEST_SPOKEN_TEXT: Final = 9999
 """Characters of a synchronous T2A text ("under 10,000")."""
 
 AUDIO_FORMATS: Final = ("mp3", "pcm", "flac", "wav")
+SAMPLE_RATES: Final = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100)
+BITRATES: Final = (32_000, 64_000, 128_000, 256_000)
+SPEEDS: Final = (0.5, 2.0)
+VOLUMES: Final = (0.01, 10.0)
+"""More than 0, and at most 10."""
+PITCHES: Final = (-12, 12)
+"""Of all these, T2A refuses others (code 2013): the maker's T2A page, and those of the gateways that forward to it."""
 
 
 class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A text to be read with a voice; checked when it is made.
 
-    What is None is left to the service. The pages state no ranges for speed, volume and pitch.
+    What is None is left to the service. The words for moods differ from model to model, and are left to it, too.
 
     Attributes:
         voice_id: The voice, as a clone answered it.
         text: 1 to 9999 characters; line breaks and tabs are allowed.
         model: One of `SPEECH_MODELS`.
-        speed: Relative to normal, above 0.
-        vol: Relative to normal, above 0.
-        pitch: Steps up or down, whole.
+        speed: Relative to normal, 0.5 to 2.
+        vol: Relative to normal, above 0, at most 10.
+        pitch: Semitones up or down, whole, at most 12.
         emotion: The service's word for a mood.
         format: ``mp3``, ``pcm``, ``flac`` or ``wav``.
-        sample_rate: Hertz.
-        bitrate: Bits a second (MP3).
+        sample_rate: Hertz, one of `SAMPLE_RATES`.
+        bitrate: Bits a second of an MP3, one of `BITRATES`.
         channel: 1 or 2.
         language_boost: The service's word for a language.
         output_format: Whether the audio comes in the answer (``hex``) or as a link (``url``).
@@ -60,14 +67,16 @@ class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):
         check_choice("model", self.model, SPEECH_MODELS)
         check_choice("format", self.format, AUDIO_FORMATS)
         check_choice("output_format", self.output_format, ("hex", "url"))
-        for name in ("speed", "vol"):
+        for name, (least, most) in (("speed", SPEEDS), ("vol", VOLUMES)):
             if (value := getattr(self, name)) is not None:
-                check_number(name, value, least=0.01)
-        if self.pitch is not None:
-            check_number("pitch", self.pitch, whole=True)
-        for name in ("sample_rate", "bitrate", "channel"):
+                check_number(name, value, least=least, most=most)
+        for name, (lowest, highest) in (("pitch", PITCHES), ("channel", (1, 2))):
             if (value := getattr(self, name)) is not None:
-                check_number(name, value, least=1, most=2 if name == "channel" else 10_000_000, whole=True)
+                check_number(name, value, least=lowest, most=highest, whole=True)
+        for name, known in (("sample_rate", SAMPLE_RATES), ("bitrate", BITRATES)):
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, whole=True)
+                check_choice(name, value, known)
         for name in ("emotion", "language_boost"):
             if (value := getattr(self, name)) is not None:
                 check_text(name, value, 100)

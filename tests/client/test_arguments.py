@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import CLONE_MODELS, CloneClient, CloneOptions, InvalidArgument, SpeechRequest
+from client.speech_types import BITRATES, SAMPLE_RATES
+from onetake.sandbox.endpoint.contract import speech_order
 
 AUDIO = "https://storage.example/take.mp3"
 
@@ -208,16 +210,47 @@ def test_times_must_make_sense(setting: dict[str, Any]) -> None:
         ({"format": "ogg"}, "format"),
         ({"output_format": "base64"}, "output_format"),
         ({"speed": 0}, "speed"),
+        ({"speed": 0.49}, "speed"),
+        ({"speed": 99}, "speed"),
+        ({"speed": 10**400}, "speed"),
         ({"vol": math.inf}, "vol"),
+        ({"vol": 10.1}, "vol"),
         ({"pitch": 0.5}, "pitch"),
+        ({"pitch": -13}, "pitch"),
         ({"channel": 3}, "channel"),
         ({"sample_rate": True}, "sample_rate"),
+        ({"sample_rate": 11_025}, "sample_rate"),
+        ({"sample_rate": 8_000.0}, "sample_rate"),
+        ({"bitrate": 1}, "bitrate"),
         ({"emotion": ""}, "emotion"),
     ],
 )
 def test_speech_requests_name_the_wrong_field(wrong: dict[str, Any], argument: str) -> None:
     with pytest.raises(InvalidArgument, match=f"^{argument}"):
         SpeechRequest(**({"voice_id": "v", "text": "Hi.\nThere."} | wrong))
+
+
+SPOKEN = st.fixed_dictionaries(
+    {},
+    optional={
+        "speed": st.one_of(st.integers(), st.floats(), st.floats(0.4, 2.1)),
+        "vol": st.one_of(st.integers(), st.floats(), st.floats(0, 11)),
+        "pitch": st.one_of(st.integers(), st.integers(-14, 14)),
+        "sample_rate": st.one_of(st.integers(), st.sampled_from(SAMPLE_RATES)),
+        "bitrate": st.one_of(st.integers(), st.sampled_from(BITRATES)),
+        "channel": st.integers(0, 3),
+    },
+)
+
+
+@given(SPOKEN)
+def test_what_is_sent_to_be_spoken_is_what_the_stand_in_takes(said: dict[str, Any]) -> None:
+    try:
+        request = SpeechRequest(voice_id="v", text="Hi.", **said)
+    except InvalidArgument:
+        return
+    order = speech_order(request.body())
+    assert (order.sample_rate, order.bitrate) == (said.get("sample_rate", 32_000), said.get("bitrate", 128_000))
 
 
 def test_a_speech_body_leaves_out_the_model_and_what_is_not_set() -> None:
