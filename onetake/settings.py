@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from client import CloneClient, ServiceError
     from onetake.cloning.pace import Pace
-    from uploader import Storage
+    from uploader import Storage, StorageSettings
 
 
 _REHEARSE: Final = "rehearse: onetake clone --sandbox, or onetake sandbox"
@@ -105,6 +105,11 @@ class Settings:
         cleared = dict.fromkeys(("aws_profile", "session_token", "region", "addressing"), Value(None, "default"))
         return Settings({**self._values, **cleared, **{name: Value(text, origin) for name, text in values.items()}})
 
+    def filled(self, values: Mapping[str, str]) -> Settings:
+        """A copy in which what is not set has the value in `values`."""
+        missing = {name: Value(text, "default") for name, text in values.items() if self.text(name) is None}
+        return Settings({**self._values, **missing})
+
     def remember(self, name: str, value: str) -> None:
         """Take an answer that was given at the terminal."""
         self._values[name] = Value(value, "terminal")
@@ -173,7 +178,13 @@ class Settings:
             SettingError: Settings contradict each other.
             uploader.SettingsError: One is missing or impossible.
         """
-        from uploader import Storage, StorageSettings
+        from uploader import Storage
+
+        return Storage(self.storage_settings())
+
+    def storage_settings(self) -> StorageSettings:
+        """What `uploader` is told; raises `SettingError` when settings contradict each other."""
+        from uploader import StorageSettings
 
         if self.text("bucket") is None:
             raise SettingError(
@@ -181,21 +192,19 @@ class Settings:
                 f"set ONETAKE_BUCKET or --bucket, or {_REHEARSE}",
             )
         keys = self._keys()
-        return Storage(
-            StorageSettings(
-                bucket=self.text("bucket") or "",
-                provider=self.text("provider") or "aws",
-                endpoint=self.text("s3_endpoint"),
-                region=self.text("region"),
-                prefix=self.text("prefix") or "",
-                addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage says which are allowed
-                url_expires_s=int(self.text("url_expires_s") or 0),
-                profile=self.text("aws_profile"),
-                public_only=not self.is_local,
-                access_key_id=keys[0],
-                secret_access_key=keys[1],
-                session_token=keys[2],
-            )
+        return StorageSettings(
+            bucket=self.text("bucket") or "",
+            provider=self.text("provider") or "aws",
+            endpoint=self.text("s3_endpoint"),
+            region=self.text("region"),
+            prefix=self.text("prefix") or "",
+            addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage says which are allowed
+            url_expires_s=int(self.text("url_expires_s") or 0),
+            profile=self.text("aws_profile"),
+            public_only=not self.is_local,
+            access_key_id=keys[0],
+            secret_access_key=keys[1],
+            session_token=keys[2],
         )
 
     def _keys(self) -> tuple[str | None, str | None, str | None]:

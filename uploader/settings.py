@@ -171,15 +171,15 @@ def _given_endpoint(settings: StorageSettings, provider: Provider) -> str | None
 
 def _check_endpoint(endpoint: str, bucket: str) -> None:
     def refuse(reason: str, hint: str) -> SettingsError:
-        return SettingsError(f"endpoint {one_line(endpoint)!r} {reason}", hint, setting="endpoint")
+        return SettingsError(f"endpoint {one_line(endpoint.partition('#')[0])!r} {reason}", hint, setting="endpoint")
 
+    if "@" in endpoint:  # also where it is no URL: a message would show them
+        raise SettingsError("endpoint has keys in it", "Set the keys on their own.", setting="endpoint")
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise refuse("is not a URL", "It looks like https://s3.example.com.") from None
-    if parts.username is not None or parts.password is not None:
-        raise SettingsError("endpoint has keys in it", "Set the keys on their own.", setting="endpoint")
     if parts.scheme not in {"http", "https"} or not host:
         raise refuse("is not an http or https URL", "It looks like https://s3.example.com.")
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host) or not endpoint.isprintable() or "\\" in endpoint:

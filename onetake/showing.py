@@ -1,0 +1,79 @@
+"""Settings as they are shown: without secrets, and with what is wrong about them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from onetake.errors import SettingError
+from onetake.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from onetake.settings import Setting, Settings, Value
+
+_MASK: Final = "********"
+_INSTEAD: Final = {"bucket": "a-bucket-still-to-be-named", "api_key": "a-key-still-to-be-set"}
+"""What stands for a setting that is not set, so that the others can be looked at."""
+_NAMES: Final = {"endpoint": "s3_endpoint", "profile": "aws_profile"}
+"""What the libraries call a setting, where that is not its name."""
+
+
+_SCHEME: Final = re.compile(r"[A-Za-z0-9+.-]*")
+_BEHIND_THE_PATH: Final = re.compile(r"([?#]).*", re.DOTALL)
+
+
+class Problem(NamedTuple):
+    """A value that cannot be.
+
+    Attributes:
+        message: What is wrong, and with which setting.
+        hint: What to do.
+    """
+
+    message: str
+    hint: str
+
+
+def shown_value(setting: Setting, value: Value) -> str | int | None:
+    """What may be seen of a setting's value."""
+    if value.value is None or isinstance(value.value, int):
+        return value.value
+    if setting.secret:
+        return _MASK
+    return without_secrets(value.value) if setting.name in ("base_url", "s3_endpoint") else value.value
+
+
+def without_secrets(url: str) -> str:
+    """`url` without user, password, query and fragment, which what is no proper URL may hold as well."""
+    scheme, colon, rest = url.partition("://") if "://" in url else ("", "", url)
+    _, at, place = rest.rpartition("@")
+    seen = _BEHIND_THE_PATH.sub(r"\1***", place)
+    return f"{scheme if _SCHEME.fullmatch(scheme) else '***'}{colon}{'***@' if at else ''}{seen}"
+
+
+def problems_of(settings: Settings) -> Iterator[Problem]:
+    """What is wrong with the values; that one is not set at all is no problem here."""
+    from client import InvalidArgument
+    from uploader import SettingsError
+    from uploader.settings import target_of
+
+    whole = settings.filled(_INSTEAD)
+    trials: tuple[Callable[[], object], ...] = (
+        whole.client,
+        lambda: target_of(whole.storage_settings()),
+        whole.pace,
+        whole.price,
+    )
+    for trial in trials:
+        try:
+            trial()
+        except SettingError as error:
+            yield Problem(error.message, error.hint)
+        except InvalidArgument as error:
+            yield Problem(error.message, error.hint or "")
+        except SettingsError as error:
+            name = _NAMES.get(error.setting, error.setting)
+            if name not in {setting.name for setting in SETTINGS} or settings.text(name) is not None:
+                yield Problem(error.message, error.hint or "")

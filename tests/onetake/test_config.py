@@ -1,0 +1,85 @@
+"""`onetake config`: what it hides, and what it says of values that cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onetake.showing import without_secrets
+from tests.onetake.conftest import Say
+
+SECRET = "S3CR3T-of-mine"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://user:{SECRET}@127.0.0.1:1",
+        f"http://{SECRET}@storage.example/path",
+        f"https://storage.example/?key={SECRET}",
+        f"https://storage.example/#{SECRET}",
+        f"user:{SECRET}@storage.example",
+        f"http://user:a/b?{SECRET}#@storage.example",
+    ],
+)
+@pytest.mark.parametrize("setting", ["s3_endpoint", "base_url"])
+def test_what_a_url_holds_besides_its_place_is_not_shown(
+    say: Say, monkeypatch: pytest.MonkeyPatch, setting: str, url: str
+) -> None:
+    monkeypatch.setenv(f"ONETAKE_{setting.upper()}", url)
+    for form in ((), ("--json",)):
+        ran = say("config", *form)
+        assert ran.status == 2  # no such URL can be used
+        assert SECRET not in ran.out + ran.err
+        assert "***" in ran.out
+    monkeypatch.delenv(f"ONETAKE_{setting.upper()}")
+    ran = say("config", f"--{setting.replace('_', '-')}", url)
+    assert SECRET not in ran.out + ran.err
+
+
+HIDDEN = st.tuples(st.text(), st.text()).map(SECRET.join)
+
+
+@given(user=HIDDEN, query=HIDDEN, scheme=st.sampled_from(["http://", "https://", "", "s3+x://"]))
+def test_neither_user_nor_query_is_ever_shown(user: str, query: str, scheme: str) -> None:
+    place = "storage.example/path"
+    assert without_secrets(scheme + place) == scheme + place
+    for mark in "?#":
+        assert SECRET not in without_secrets(f"{scheme}{user}@{place}{mark}{query}")
+        assert SECRET not in without_secrets(f"{scheme}{place}{mark}{query}")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--url-expires-s", "-5"), "url_expires_s -5"),
+        (("--url-expires-s", "0"), "url_expires_s 0"),
+        (("--calls-at-once", "0"), "calls_at_once"),
+        (("--calls-per-minute", "-1"), "calls_per_minute"),
+        (("--price", "much"), "price"),
+        (("--provider", "mars"), "'mars'"),
+        (("--region", "a b"), "region"),
+        (("--bucket", "_"), "bucket name '_'"),
+        (("--prefix", "../"), "prefix"),
+        (("--addressing", "none", "--region", "eu-west-1"), "addressing"),
+        (("--s3-endpoint", "nonsense"), "endpoint"),
+        (("--base-url", "ftp://x"), "base_url"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_and_shown_all_the_same(say: Say, flags: tuple[str, ...], words: str) -> None:
+    ran = say("config", *flags)
+    assert ran.status == 2
+    assert words in ran.err
+    assert f"{flags[0][2:].replace('-', '_')} " in ran.out
+    problems = json.loads(say("config", "--json", *flags).out)["problems"]
+    assert [words in problem["message"] for problem in problems] == [True]
+
+
+@pytest.mark.parametrize("flags", [(), ("--provider", "r2"), ("--bucket", "takes"), ("--aws-profile", "work")])
+def test_what_is_not_set_is_no_problem(say: Say, flags: tuple[str, ...]) -> None:
+    ran = say("config", "--json", *flags)
+    assert (ran.status, ran.err) == (0, "")
+    assert json.loads(ran.out)["problems"] == []
