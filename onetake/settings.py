@@ -277,16 +277,19 @@ def _typed(setting: Setting, value: object, origin: str) -> Value:
 
 
 def _read_file() -> dict[str, Any]:
+    from preflight.errors import CannotOpen
+    from preflight.small_text import read_small_text
+
     path = config_path()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        content = tomllib.loads(read_small_text(path))
+    except CannotOpen as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise SettingError(f"{str(path)!r} cannot be read: {error.message}", error.hint) from error
         if os.environ.get("ONETAKE_CONFIG"):
             raise SettingError(f"ONETAKE_CONFIG names {str(path)!r}, which does not exist", "create it") from None
         return {}
-    except OSError as error:
-        raise SettingError(f"{str(path)!r} cannot be read: {error.strerror}", "check its permissions") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         # the parser's text can quote a line, and a line can hold a key
         raise SettingError(f"{str(path)!r} is not valid TOML", 'write lines such as bucket = "takes"') from None
     unknown = sorted(set(content) - {setting.name for setting in SETTINGS})

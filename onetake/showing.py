@@ -21,7 +21,7 @@ _NAMES: Final = {"endpoint": "s3_endpoint", "profile": "aws_profile"}
 
 
 _SCHEME: Final = re.compile(r"[A-Za-z0-9+.-]*")
-_BEHIND_THE_PATH: Final = re.compile(r"([?#]).*", re.DOTALL)
+_BEHIND_THE_PATH: Final = re.compile(r"[?#]")
 
 
 class Problem(NamedTuple):
@@ -48,9 +48,12 @@ def shown_value(setting: Setting, value: Value) -> str | int | None:
 def without_secrets(url: str) -> str:
     """`url` without user, password, query and fragment, which what is no proper URL may hold as well."""
     scheme, colon, rest = url.partition("://") if "://" in url else ("", "", url)
-    _, at, place = rest.rpartition("@")
-    seen = _BEHIND_THE_PATH.sub(r"\1***", place)
-    return f"{scheme if _SCHEME.fullmatch(scheme) else '***'}{colon}{'***@' if at else ''}{seen}"
+    place, *behind = _BEHIND_THE_PATH.split(rest, maxsplit=1)
+    if "@" in "".join(behind):  # where the query begins is not sure: passwords are written in URLs as they are
+        place, behind = "***", []
+    _, at, seen = place.rpartition("@")
+    shown_scheme = scheme if _SCHEME.fullmatch(scheme) else "***"
+    return f"{shown_scheme}{colon}{'***@' if at else ''}{seen}{'?***' if behind else ''}"
 
 
 def problems_of(settings: Settings) -> Iterator[Problem]:

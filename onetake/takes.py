@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import sys
@@ -89,9 +90,10 @@ def names_listed(file: str) -> list[str]:
         file: The list; ``-`` is standard input.
 
     Raises:
-        UsageError: It cannot be read, is far too long, or names nothing.
+        UsageError: It cannot be read, is far too long or UTF-16, or names nothing.
     """
     from preflight import display_name
+    from preflight.small_text import is_wide
 
     shown = "the list on standard input" if file == PIPE else display_name(file)
     try:
@@ -102,10 +104,13 @@ def names_listed(file: str) -> list[str]:
         raise UsageError(f"{shown} cannot be read: {reason}", "--files-from needs a list of names") from error
     if len(content) > _LONGEST_LIST_BYTES:
         raise UsageError(f"{shown} is too long for a list of names", "split it, or name the folder")
+    if is_wide(content):  # its NULs are no ends of names
+        raise UsageError(f"{shown} is UTF-16 or UTF-32 text", "save it as UTF-8")
     if b"\0" in content:
         names = content.split(b"\0")
     else:
-        names = [line.removesuffix(b"\r") for line in content.split(b"\n")]
+        lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+        names = [line.removesuffix(b"\r") for line in lines if line.strip()]
     if not any(names):
         raise UsageError(f"{shown} names no recording", "write one name a line")
     return [os.fsdecode(name) for name in names if name]

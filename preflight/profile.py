@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
-from preflight.errors import BadProfile
+from preflight.errors import BadProfile, CannotOpen
 from preflight.report import Finding, Severity
 
 if TYPE_CHECKING:
@@ -124,17 +124,14 @@ def load_profile(path: PathLike) -> Profile:
     Raises:
         BadProfile: It cannot be read, or says what no rule knows.
     """
-    import os
-    from pathlib import Path
-
+    from preflight.small_text import read_small_text
     from preflight.source import display_name
 
     name = display_name(path)
     try:
-        content = tomllib.loads(Path(os.fsdecode(path)).read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = (error.strerror or "it cannot be read").lower()
-        raise BadProfile(f"the profile {name!r} cannot be read: {reason}", "check the path") from error
+        content = tomllib.loads(read_small_text(path))
+    except CannotOpen as error:
+        raise BadProfile(f"the profile {name!r} cannot be read: {error.message}", error.hint) from error
     except (ValueError, RecursionError) as error:
         raise BadProfile(f"the profile {name!r} is not valid TOML: {error}", "see the profile in the README") from error
     try:
@@ -176,8 +173,10 @@ def _values(rule: str, given: object) -> dict[str, float]:
         if name not in known:
             hint = f"it has {', '.join(known)}" if known else "it has none that can be set"
             raise BadProfile(f"{rule} has no threshold {name!r}", hint)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - not a number
             raise BadProfile(f"{rule}.{name} is {value!r}", "write a number")
+        if not abs(value) < _LARGEST:
+            raise BadProfile(f"{rule}.{name} is out of range", f"write a number between -{_LARGEST:g} and {_LARGEST:g}")
     return {name: float(value) for name, value in given.items()}
 
 

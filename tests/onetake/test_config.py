@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -83,3 +86,32 @@ def test_what_is_not_set_is_no_problem(say: Say, flags: tuple[str, ...]) -> None
     ran = say("config", "--json", *flags)
     assert (ran.status, ran.err) == (0, "")
     assert json.loads(ran.out)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "no regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+        (lambda path: path.write_bytes(b"#" * 1_000_001), "more than 1,000,000 bytes"),
+        (lambda path: path.write_text("a = " + "[" * 100_000), "not valid TOML"),
+        (lambda path: path.write_text("url_expires_s = " + "1" * 5_000), "not valid TOML"),
+    ],
+)
+def test_a_file_that_would_take_for_ever(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], words: str
+) -> None:
+    make(home / "my.toml")
+    monkeypatch.setenv("ONETAKE_CONFIG", str(home / "my.toml"))
+    ran = say("config", "--json")
+    error = json.loads(ran.out)["error"]
+    assert (ran.status, error["kind"]) == (2, "bad-setting")
+    assert words in error["message"]
+    monkeypatch.setenv("ONETAKE_CONFIG", "")
+    assert say("check", "take.wav", "--profile", str(home / "my.toml")).status == 2
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "my.toml").write_text('bucket = "takes"\n', encoding="utf-8-sig")
+    monkeypatch.setenv("ONETAKE_CONFIG", str(home / "my.toml"))
+    assert json.loads(say("config", "--json").out)["settings"]["bucket"]["value"] == "takes"

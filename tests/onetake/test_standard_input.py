@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from onetake.errors import InputFailed
 from onetake.piped import stored
 from onetake.takes import names_listed
+from preflight.small_text import is_wide
 from tests.onetake.services import FIXTURES, Ran
 
 GOOD, SHORT = FIXTURES / "good.m4a", FIXTURES / "too-short.wav"
@@ -195,7 +197,29 @@ def test_a_list_that_names_nothing_is_bad_usage(home: Path, listed: str, content
     assert len(ran.err.splitlines()) == 2
 
 
-@given(names=st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name), min_size=1))
+@pytest.mark.parametrize("after", [b"\n", b"\r\n"])
+def test_a_byte_order_mark_and_blank_lines_are_no_names(home: Path, after: bytes) -> None:
+    content = codecs.BOM_UTF8 + after.join([str(SHORT).encode(), b"  ", b"", b"\t", b" b.wav", b""])
+    ran = fed(content, "--files-from", "-", "--format", "json")
+    assert [take["path"] for take in takes(ran)] == [str(SHORT), " b.wav"]
+    Path("list.txt").write_bytes(b" \0a.wav\0")
+    assert names_listed("list.txt") == [" ", "a.wav"]
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-32"])
+def test_a_list_in_another_coding_is_not_taken_to_pieces(home: Path, coding: str) -> None:
+    Path("there.wav").write_bytes(SHORT.read_bytes())
+    Path("list.txt").write_text("there.wav\n./there.wav\n", encoding=coding)
+    ran = fed(b"", "--files-from", "list.txt")
+    assert (ran.status, ran.out) == (2, "")
+    assert "list.txt is UTF-16 or UTF-32 text\n  save it as UTF-8" in ran.err
+
+
+@given(
+    names=st.lists(st.binary(min_size=1).filter(lambda name: b"\0" not in name), min_size=1).filter(
+        lambda names: not is_wide(names[0])
+    )
+)
 def test_any_names_come_back_from_a_list(names: list[bytes]) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(name + b"\0" for name in names))

@@ -58,6 +58,8 @@ def test_a_profile_of_ones_own(tmp_path: Path) -> None:
         ("[thresholds.too-long]\nmax_s = 400", "no threshold"),
         ("[thresholds.noisy]\nmin_snr_db = 'high'", "is 'high'"),
         ("[thresholds.noisy]\nmin_snr_db = nan", "is nan"),
+        ("[thresholds.noisy]\nmin_snr_db = inf", "noisy.min_snr_db is out of range"),
+        (f"[thresholds.noisy]\nmin_snr_db = -1{'0' * 400}", "noisy.min_snr_db is out of range"),
         ("[thresholds.noisy]\nmin_snr_db = true", "is True"),
         ("thresholds = {noisy = 3}", "must be a table"),
         ("= broken", "not valid TOML"),
