@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.cloning.order import check_order
+from onetake.cloning.order import check_order, require_apart
 from onetake.errors import OnetakeError, UsageError
+from preflight.errors import CannotOpen
+from preflight.small_text import read_small_text
 from preflight.source import display_name
 
 if TYPE_CHECKING:
@@ -78,19 +81,16 @@ def orders_in(manifest: str, usual: Order) -> list[Order]:
     """
     shown = display_name(manifest)
     try:
-        if Path(manifest).stat().st_size > _LARGEST_BYTES:
-            raise UsageError(f"{shown} is too large for a manifest", "name recordings, or split it")
-        text = Path(manifest).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{shown} cannot be read: {(error.strerror or '').lower()}", "check its name") from error
-    except UnicodeDecodeError:
-        raise UsageError(f"{shown} is not UTF-8 text", "save it as UTF-8") from None
+        text = read_small_text(manifest, _LARGEST_BYTES)
+    except CannotOpen as error:
+        raise UsageError(f"{shown} cannot be read: {error.message}", error.hint) from error
     rows = _csv_rows(text) if manifest.lower().endswith(".csv") else _json_rows(text)
-    orders = []
+    orders, places = [], []
     try:
         for number, fields in rows:
             try:
                 orders.append(_order(fields, usual, Path(manifest).parent))
+                places.append(f"line {number}")
             except (msgspec.ValidationError, OnetakeError, ValueError) as error:
                 message = str(getattr(error, "message", error))
                 hint = getattr(error, "hint", "") or f"the columns are {', '.join(Row.__struct_fields__)}"
@@ -100,11 +100,18 @@ def orders_in(manifest: str, usual: Order) -> list[Order]:
         raise UsageError(f"{shown} is no manifest: {error}", hint) from error
     if not orders:
         raise UsageError(f"{shown} names no recording", "write a row for each, with the column take")
+    try:
+        require_apart(orders, places)
+    except UsageError as error:
+        raise UsageError(f"{shown}: {error.message}", error.hint) from error
     return orders
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    columns = [name.strip() for name in reader.fieldnames or ()]
+    if twice := _first_repeated(columns):
+        raise csv.Error(f"it has the column {twice!r} twice")
     for fields in reader:
         if None in fields or None in fields.values():
             raise csv.Error(f"line {reader.line_num} has not as many fields as the header")
@@ -115,9 +122,28 @@ def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield number, msgspec.json.decode(line)
+                fields = msgspec.json.decode(line)
+                # once more, for msgspec says nothing of a name that comes twice
+                json.loads(line, object_pairs_hook=_require_once, parse_int=str, parse_float=str)
             except msgspec.DecodeError as error:
                 raise msgspec.DecodeError(f"line {number}: {error}") from None
+            except RecursionError:
+                raise msgspec.DecodeError(f"line {number}: it is nested too deeply") from None
+            yield number, fields
+
+
+def _require_once(pairs: list[tuple[str, Any]]) -> None:
+    if twice := _first_repeated([name for name, _ in pairs]):
+        raise msgspec.DecodeError(f"it has {twice!r} twice")
+
+
+def _first_repeated(names: list[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _order(fields: object, usual: Order, folder: Path) -> Order:

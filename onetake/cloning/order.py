@@ -17,6 +17,8 @@ from preflight.report import Report
 from preflight.source import display_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from client import CloneOptions
     from preflight import SpeechModel
     from preflight.recording import PathLike
@@ -170,6 +172,25 @@ def require_free_demo(order: Order) -> None:
     if order.demo is not None and order.demo.exists() and not order.replace_demo:
         shown = repr(display_name(order.demo))
         raise UsageError(f"--demo {shown} exists", "choose another name, or replace it with --force")
+
+
+def require_apart(orders: Sequence[Order], places: Sequence[str]) -> None:
+    """Refuse orders of which one would take the name of another's voice, or the place of its demo.
+
+    Args:
+        orders: To be carried out together.
+        places: Where each of them stands, to be told.
+
+    Raises:
+        UsageError: Two have the same name or the same demo.
+    """
+    names: dict[str, str] = {}
+    demos: dict[str, str] = {}
+    for order, place in zip(orders, places, strict=True):
+        if order.name is not None and (other := names.setdefault(order.name, place)) is not place:
+            raise UsageError(f"{place} has the name {order.name!r} of {other}", "names are to tell voices apart")
+        if order.demo is not None and (other := demos.setdefault(os.path.realpath(order.demo), place)) is not place:
+            raise UsageError(f"{place} has the demo {display_name(order.demo)!r} of {other}", "choose another file")
 
 
 def demo_in(folder: Path, take: PathLike) -> Path:
