@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from preflight.errors import CannotOpen
 from preflight.recording import PathLike, Stored, name_of
+from preflight.walking import recordings_in
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -98,6 +99,8 @@ class Source:
         for is_kind, message, hint in _KINDS:
             if is_kind(status.st_mode):
                 os.close(fd)
+                if is_kind is stat.S_ISDIR and next(recordings_in(os.fsdecode(path)), None) is None:
+                    raise CannotOpen("there is no recording in this folder", "name another one, or a file")
                 raise CannotOpen(message, hint)
         has_ending = not isinstance(path, Stored) or path.has_file
         suffix = Path(name).suffix.lower() if has_ending else ""

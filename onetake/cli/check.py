@@ -11,6 +11,7 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Command, FurtherOption
 from onetake.cli.judging import judging_options, profile_from
+from onetake.cli.options import ANY_PATH
 from onetake.cli.terminal import check_at_terminal, is_worth_telling
 from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, counted, watched
@@ -42,9 +43,9 @@ def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> 
 
 
 @click.command("check", cls=Command, epilog="Example: onetake check takes/ --profile strict --format json")
-@click.argument("files", nargs=-1, type=click.Path(), metavar="FILE|FOLDER...")
-@click.option("--files-from", type=click.Path(), metavar="LIST", help="A file with names; - is stdin.")
-@click.option("--prompt", type=click.Path(), metavar="CLIP", help="Check a prompt clip too.")
+@click.argument("files", nargs=-1, type=ANY_PATH, metavar="FILE|FOLDER...")
+@click.option("--files-from", type=ANY_PATH, metavar="LIST", help="A file with names; - is stdin.")
+@click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="Check a prompt clip too.")
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
 @judging_options(judging=True)
@@ -58,7 +59,7 @@ def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> 
     callback=_tell_schema,
     help="Print the JSON Schema of --format json.",
 )
-@click.option("-o", "--out", type=click.Path(), metavar="FILE", help="Where --format html goes.")
+@click.option("-o", "--out", type=ANY_PATH, metavar="FILE", help="Where --format html goes.")
 @click.option("--fail-on", type=click.Choice(["error", "warning"]), default="error", help="What makes the status 1.")
 @click.option("--exit-zero", cls=FurtherOption, is_flag=True, help="Status 0 even if a recording is not fit.")
 @click.option("--jobs", cls=FurtherOption, type=click.IntRange(1, 256), metavar="N", help="At a time; one a core.")

@@ -14,6 +14,7 @@ from onetake.cli.consent import with_consent, with_known_consent
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.many import Limits, clone_many
 from onetake.cli.options import (
+    ANY_PATH,
     PACE,
     SERVICE,
     SPEECH_MODEL,
@@ -45,8 +46,8 @@ FORMS: Final = ("text", "json", "jsonl", "csv")
 
 
 @click.command("clone", cls=Command, epilog="Example: onetake clone take.m4a --consent 'Ann Example, 2026-11-01'")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE|FOLDER|MANIFEST...")
-@click.option("--prompt", type=click.Path(), metavar="CLIP", help="A clip under 8 s, for a closer voice.")
+@click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE|FOLDER|MANIFEST...")
+@click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="A clip under 8 s, for a closer voice.")
 @click.option(
     "--auto-prompt",
     cls=FurtherOption,
@@ -58,7 +59,7 @@ FORMS: Final = ("text", "json", "jsonl", "csv")
 @click.option("--text", metavar="TEXT", help="Have the voice read this (charged).")
 @click.option("--model", metavar="MODEL", help="The model that reads it, e.g. speech-2.8-hd.")
 @click.option("--allow-unknown-model", cls=FurtherOption, is_flag=True, help="Send a model name that is not listed.")
-@click.option("--demo", type=click.Path(), metavar="OUT", help="Where that goes; a folder for many.")
+@click.option("--demo", type=ANY_PATH, metavar="OUT", help="Where that goes; a folder for many.")
 @click.option("--accuracy", cls=FurtherOption, type=float, metavar="0..1", help="Threshold of the text verification.")
 @click.option("--noise-reduction", cls=FurtherOption, is_flag=True, help="Have the service reduce noise.")
 @click.option("--volume-normalization", cls=FurtherOption, is_flag=True, help="Have the service normalise loudness.")

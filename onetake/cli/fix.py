@@ -9,7 +9,7 @@ import click
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.mended import named_problems, print_written
-from onetake.cli.options import json_option
+from onetake.cli.options import ANY_PATH, json_option
 from onetake.cli.wishing import wishes_from, wishing_options
 from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, watched
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
-@click.argument("file", type=click.Path(), metavar="FILE")
-@click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
+@click.argument("file", type=ANY_PATH, metavar="FILE")
+@click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 @wishing_options

@@ -8,7 +8,7 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
-from onetake.cli.options import json_option
+from onetake.cli.options import ANY_PATH, json_option
 from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, watched
 from onetake.console.streams import print_text
@@ -18,8 +18,8 @@ from preflight.wording import clock, describe_file
 
 
 @click.command("join", cls=Command, epilog="Example: onetake join one.wav two.wav three.wav -o take.wav")
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
-@click.option("-o", "--out", type=click.Path(), required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
+@click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE...")
+@click.option("-o", "--out", type=ANY_PATH, required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @judging_options()
 @json_option

@@ -10,7 +10,7 @@ from onetake.cli import exit_with
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
 from onetake.cli.mended import named_problems, print_written
-from onetake.cli.options import SPEECH_MODEL, json_option, setting_options
+from onetake.cli.options import ANY_PATH, SPEECH_MODEL, json_option, setting_options
 from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, watched
 from onetake.console.steps import Steps
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @click.command(
     "prompt", cls=Command, epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav"
 )
-@click.argument("file", type=click.Path(), metavar="FILE")
+@click.argument("file", type=ANY_PATH, metavar="FILE")
 @click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="How many to show; 5 by default.")
 @click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this one; 1 is the best.")
 @click.option("--text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
-@click.option("-o", "--out", type=click.Path(), metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
+@click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @judging_options()
 @setting_options(SPEECH_MODEL)

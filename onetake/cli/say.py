@@ -31,7 +31,12 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
 @click.argument("voice")
 @click.argument("text")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="To .mp3, .wav, .flac, .pcm."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, readable=False),
+    required=True,
+    metavar="OUT",
+    help="To .mp3, .wav, .flac, .pcm.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="speech-2.8-turbo by default.")

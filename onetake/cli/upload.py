@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli.command import Command
-from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, sandbox_option, services, setting_options
+from onetake.cli.options import (
+    ANY_PATH,
+    STORAGE,
+    STORAGE_DETAILS,
+    json_option,
+    sandbox_option,
+    services,
+    setting_options,
+)
 from onetake.cloning.preparation import prepare
 from onetake.cloning.storing import Deposits, shown_to_stranger
 from onetake.console.documents import print_json
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command("upload", cls=Command, epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
-@click.argument("file", type=click.Path(), metavar="FILE")
+@click.argument("file", type=ANY_PATH, metavar="FILE")
 @setting_options(*STORAGE)
 @setting_options(*STORAGE_DETAILS, further=True)
 @sandbox_option

@@ -121,3 +121,34 @@ def test_names_travel_through_a_real_command_line(name: bytes, home: Path) -> No
     ran = onetake(b"fix", b"--json", b"-o", b"./out-" + name, b"--", name)
     assert ran.status == 0
     assert (Path.cwd() / os.fsdecode(b"out-" + name)).exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_one_that_may_not_be_read_does_not_stop_the_others(say: Say, home: Path) -> None:
+    for name in ("a.wav", "b.wav", "c.wav"):
+        shutil.copy(FIXTURES / "good.wav", name)
+    Path("b.wav").chmod(0)
+    takes = json.loads(say("check", "a.wav", "b.wav", "c.wav", "--quick", "--format", "json").out)["takes"]
+    assert [take["verdict"] for take in takes] == ["ready", "rejected", "ready"]
+    assert "permission" in takes[1]["findings"][0]["message"]
+    for command in ("fix b.wav -o out.wav", "prompt b.wav", "join a.wav b.wav -o out.wav"):
+        ran = say(*command.split())
+        assert ran.status == 1
+        assert "b.wav: you have no permission" in ran.err
+    ran = say("check", "a.wav", "--prompt", "b.wav", "--prompt-text", "Hello.", "--quick")
+    assert ran.status == 1
+    assert "b.wav: rejected" in ran.out
+
+
+def test_a_folder_without_recordings_says_so(say: Say, home: Path) -> None:
+    Path("takes/deep").mkdir(parents=True)
+    Path("takes/deep/notes.txt").write_text("Take two was better.")
+    ran = say("check", "takes")
+    assert ran.status == 1
+    assert "there is no recording in this folder" in ran.out
+    ran = say("clone", "takes", "--sandbox")
+    assert ran.status == 1
+    assert "takes: there is no recording in this folder" in ran.out
+    shutil.copy(FIXTURES / "good.wav", "takes/deep")
+    ran = say("fix", "takes", "-o", "out.wav")
+    assert "this is a folder, not a recording: name" in ran.err.replace("\n  ", ": ")

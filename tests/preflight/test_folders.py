@@ -178,7 +178,7 @@ def test_an_empty_folder_is_no_success(form: str, folder: Folder, home: dict[str
     document = json.loads(out)
     take = document["takes"][0] if form == "json" else document
     assert (take["path"], take["verdict"]) == (str(folder.path), "rejected")
-    assert "this is a folder" in take["findings"][0]["message"]
+    assert "no recording in this folder" in take["findings"][0]["message"]
 
 
 def on_terminals(
