@@ -24,6 +24,7 @@ _HOMES: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
 """The containers whose coded sound can be copied, by codec."""
 _MENDED_BY_COPY: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
 _MENDED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
+_ABOUT_TEXT: Final = frozenset({"prompt-text-missing", "prompt-text-unfit"})
 _LOSSY_LIMIT_S: Final = limits.WRITE_BELOW_S
 """What a lossy coding adds at the ends, three packets of 0.13 s at most, must not carry it over the limit."""
 _PAUSE_LEFT_S: Final = 1.0
@@ -154,7 +155,9 @@ def _refuse_what_cannot_be(report: Report, wishes: Wishes) -> None:
     answered = {"prompt-too-long"} if wishes.has_window else set()
     hopeless = [finding for finding in report.errors if not finding.fix and finding.rule not in answered]
     if hopeless:
-        raise CannotFix("; ".join(finding.message for finding in hopeless), "make or export another recording")
+        is_text = all(finding.rule in _ABOUT_TEXT for finding in hopeless)
+        hint = "give the text as it is spoken" if is_text else "make or export another recording"
+        raise CannotFix("; ".join(finding.message for finding in hopeless), hint)
 
 
 def _as_it_is(facts: Probe, *, renamed: bool) -> Plan:

@@ -22,6 +22,7 @@ _TABLE = (
     length.TOO_LARGE,
     length.PROMPT_TOO_LONG,
     length.PROMPT_TEXT_MISSING,
+    prompt_text.PROMPT_TEXT_UNFIT,
     prompt_text.PROMPT_TEXT_DIFFERS,
     integrity.TRUNCATED,
     integrity.DAMAGED,

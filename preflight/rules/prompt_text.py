@@ -1,8 +1,9 @@
-"""The rule about the text of a prompt clip, for those who had the clip heard."""
+"""Rules about the text of a prompt clip: its form, and, for those who had the clip heard, its words."""
 
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from preflight.languages import language_name
@@ -15,6 +16,31 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN: Final = 300
 """Characters: eight seconds of speech have fewer."""
+_LONGEST: Final = 2000
+"""Characters; more is no text of a clip of eight seconds."""
+_MARKS: Final = ".?!\u3002\uff1f\uff01\u2026"
+_MAY_FOLLOW: Final = "\"'\u2019\u201d\u00bb\u300d\u300f\u3011\u300b\uff09)]}"
+
+
+def problem_of_text(text: str) -> str | None:
+    """Why the endpoint would not take `text` as that of a prompt clip, to be read after "its text"; None if it would.
+
+    An empty text is what `prompt-text-missing` is about. The same is asked once more before anything is sent, by
+    `client`, which knows no recordings; a test holds the two against each other.
+    """
+    if len(text) > _LONGEST:
+        return f"has {len(text)} characters; at most {_LONGEST} are allowed"
+    if control := next((letter for letter in text if unicodedata.category(letter) in ("Cc", "Cs")), ""):
+        return f"holds the control character U+{ord(control):04X}: take it out"
+    if not text.rstrip().rstrip(_MAY_FOLLOW).endswith(tuple(_MARKS)):
+        return f"must end with punctuation, one of {' '.join(_MARKS)}"
+    return None
+
+
+def _unfit(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    text = subject.prompt_text or ""
+    if subject.role == "prompt" and text.strip() and (problem := problem_of_text(text)):
+        yield rule.finding(f"its text {problem}")
 
 
 def _differs(rule: Rule, subject: Subject) -> Iterator[Finding]:
@@ -37,6 +63,16 @@ def _differs(rule: Rule, subject: Subject) -> Iterator[Finding]:
         )
 
 
+PROMPT_TEXT_UNFIT = Rule(
+    "prompt-text-unfit",
+    "error",
+    what="The text of a prompt clip has a form that the endpoint does not take.",
+    why="It refuses a text that does not end with punctuation, or holds what cannot be read aloud (codes 1042, 2013).",
+    source="The clone endpoint's parameter table and reports: clone_prompt.prompt_text.",
+    mend="Write exactly what is said in the clip, with the mark that ends the sentence.",
+    judge=_unfit,
+    is_contract=True,
+)
 PROMPT_TEXT_DIFFERS = Rule(
     "prompt-text-differs",
     "warning",

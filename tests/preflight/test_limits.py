@@ -94,7 +94,7 @@ def test_a_prompt_needs_its_text(text: str | None) -> None:
 
 
 def test_a_prompt_with_its_text_is_ready() -> None:
-    text = (FIXTURES / "prompt.txt").read_text("utf-8")
+    text = (FIXTURES / "prompt.txt").read_text("utf-8").strip()
     for name in ("prompt.wav", "prompt.m4a"):
         assert preflight.check(FIXTURES / name, role="prompt", prompt_text=text).verdict == "ready"
 

@@ -42,7 +42,7 @@ def recording(given: Callable[[], bytes] | str, folder: Path) -> Path:
 def test_no_rule_of_the_contract_goes_without_a_recording() -> None:
     contract = {name for name, rule in preflight.RULES.items() if rule.is_contract}
     # what raises that one is a bug, in test_decoding_process.py
-    assert contract - {"not-examined"} == set(RAISED_BY) | set(RAISED_BY_PROMPTS)
+    assert contract - {"not-examined"} == set(RAISED_BY) | set(RAISED_BY_PROMPTS) | {"prompt-text-unfit"}
 
 
 @pytest.mark.parametrize("rule", RAISED_BY)
@@ -60,6 +60,13 @@ def test_raised_for_prompts(rule: str) -> None:
     report = preflight.check(FIXTURES / str(RAISED_BY_PROMPTS[rule]), role="prompt")
     assert rule in [finding.rule for finding in report.errors]
     assert not {"too-short", "too-long"} & {finding.rule for finding in report.findings}
+
+
+def test_a_prompt_text_has_to_end_with_a_mark() -> None:
+    report = preflight.check(FIXTURES / "prompt.wav", role="prompt", prompt_text="The small brown dog slept")
+    assert [(finding.rule, finding.severity) for finding in report.findings] == [("prompt-text-unfit", "error")]
+    assert "must end with punctuation" in report.findings[0].message
+    assert preflight.check(FIXTURES / "prompt.wav", role="prompt", prompt_text="It slept.").verdict == "ready"
 
 
 def test_errors_come_first() -> None:
