@@ -82,8 +82,9 @@ def _try_ledger(home: Path) -> str:
     from onetake.ledger import Ledger
 
     with Ledger(home) as ledger:
+        ledger.require_sound()
         ledger.require_writable()
-        return f"{ledger.path} can be written"
+        return f"{ledger.path} is whole and can be written"
 
 
 def _try_key(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from onetake.errors import LedgerFailed
 from onetake.ledger.attempts import Attempts
-from onetake.ledger.database import Database
+from onetake.ledger.database import Database, hint_for
 from onetake.ledger.journal import take_over_journal
 from onetake.ledger.runs import Runs
 from onetake.ledger.uploads import Uploads
@@ -58,6 +58,10 @@ class Ledger:
         self.uploads.reserve("", "")
         self.uploads.strike("", "")
 
+    def require_sound(self) -> None:
+        """Read all of it; raises `LedgerFailed` where it is damaged."""
+        self._database.require_sound()
+
     def close(self) -> None:
         """End this run; it can be called twice."""
         self._runs.end()
@@ -77,6 +81,4 @@ def _runs_in(folder: Path) -> Runs:
         return Runs(folder)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise LedgerFailed(
-            f"{str(folder)!r} cannot be written: {reason}", "free some space, or set ONETAKE_HOME"
-        ) from error
+        raise LedgerFailed(f"{str(folder)!r} cannot be written: {reason}", hint_for(error)) from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from onetake.errors import LedgerFailed
 from onetake.ledger.schema import MIGRATIONS
@@ -14,6 +15,20 @@ from onetake.ledger.schema import MIGRATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_SPACE: Final = "free some space, or set ONETAKE_HOME"
+_HINTS: Final = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions, or set ONETAKE_HOME to a folder of your own"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is in its folder's place: move it, or set ONETAKE_HOME"),
+    errno.EISDIR: "a folder is in its place: move it, or set ONETAKE_HOME",
+    errno.EROFS: "the disk can only be read: set ONETAKE_HOME to a folder on another one",
+}
+
+
+def hint_for(error: OSError) -> str:
+    """What to do when the ledger, or what lies beside it, cannot be written."""
+    return _HINTS.get(error.errno or 0, "check the disk, or set ONETAKE_HOME")
 
 
 class Database:
@@ -66,6 +81,15 @@ class Database:
         with self._lock, self._told():
             return self._connection.execute(statement, values).fetchall()
 
+    def require_sound(self) -> None:
+        """Read all of it.
+
+        Raises:
+            LedgerFailed: It is damaged, perhaps where nothing else has looked.
+        """
+        if [tuple(row) for row in self.rows("PRAGMA quick_check(1)")] != [("ok",)]:
+            raise LedgerFailed(*self._damaged)
+
     def _open(self) -> sqlite3.Connection:
         if not self.path.parent.is_dir():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -100,6 +124,10 @@ class Database:
     def _shown(self) -> str:
         return f"the ledger {str(self.path)!r}"
 
+    @property
+    def _damaged(self) -> tuple[str, str]:
+        return f"{self._shown} is damaged or no ledger", "move it aside, and look into it before you clone again"
+
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         """Turn what SQLite and the system say into one message and a hint."""
@@ -111,13 +139,13 @@ class Database:
     def _explained(self, error: sqlite3.Error | OSError) -> tuple[str, str]:
         if isinstance(error, OSError):
             reason: Any = (error.strerror or str(error)).lower()
-            return f"{self._shown} cannot be written: {reason}", "free some space, or set ONETAKE_HOME"
+            return f"{self._shown} cannot be written: {reason}", hint_for(error)
         code = getattr(error, "sqlite_errorname", "") or ""
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             what = f"{self._shown} was kept busy by another onetake for {self._wait_s:g} s"
             return what, "let that one end, then run this again"
         if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return f"{self._shown} is damaged or no ledger", "move it aside, and look into it before you clone again"
+            return self._damaged
         if code.startswith("SQLITE_FULL"):
-            return f"{self._shown} cannot be written: the disk is full", "free some space, or set ONETAKE_HOME"
+            return f"{self._shown} cannot be written: the disk is full", _SPACE
         return f"{self._shown} cannot be used: {error}", "check its permissions and the disk, or set ONETAKE_HOME"
