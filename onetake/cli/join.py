@@ -8,6 +8,7 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.judging import judging_options, profile_from
+from onetake.cli.mended import named_output
 from onetake.cli.options import ANY_PATH, json_option
 from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, watched
@@ -33,7 +34,7 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
     if len(files) < 2:
         raise UsageError("there is nothing to join", "name two takes or more")
     profile = profile_from(flags)
-    with watched("joining", SOUND) as tell:
+    with named_output(out), watched("joining", SOUND) as tell:
         joined = preflight.join(files, out, force=force, profile=profile, on_progress=tell)
     if as_json:
         print_json({"schema_version": 1, "joined": joined})

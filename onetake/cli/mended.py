@@ -29,6 +29,18 @@ def named_problems(file: str) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def named_output(out: str) -> Iterator[None]:
+    """Say what could not be written, where the problem is there and not with a recording."""
+    from preflight import CannotWrite, display_name
+
+    try:
+        yield
+    except CannotWrite as error:
+        error.message = f"{display_name(out)}: {error.message}"
+        raise
+
+
 def print_written(fixed: Fixed) -> None:
     """Say what was written, if anything was."""
     from preflight import display_name

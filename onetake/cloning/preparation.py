@@ -13,7 +13,7 @@ from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
     from onetake.cloning.order import Observer, Order, Stage
-    from preflight import FileFacts, Report
+    from preflight import CannotWrite, FileFacts, Report
     from preflight.checking import Examination
     from preflight.recording import PathLike
     from preflight.repair.fixing import Fixed
@@ -88,7 +88,7 @@ def prepare_order(order: Order, folder: Path, observer: Observer, *, one_of_many
 
 def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
     """The prompt clip that is a part of the recording itself."""
-    from preflight import CannotFix, check, cut_prompt, display_name
+    from preflight import CannotFix, CannotWrite, check, cut_prompt, display_name
 
     target = Path(folder) / "prompt"
     target.mkdir()
@@ -98,6 +98,8 @@ def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
     except CannotFix as error:
         name = display_name(order.take)
         raise TakeRefused(f"{name}: {error.message}", error.hint, check(order.take, quick=True)) from error
+    except CannotWrite as error:
+        raise _no_room(display_name(order.take), error) from error
     observer.step("prompt", f"{clip.start_s:.2f} s to {clip.end_s:.2f} s of the recording")
     return _mended(fixed)
 
@@ -127,7 +129,7 @@ def prepare(
         TakeRefused: It is not fit and cannot be made so.
         preflight.NotExamined: A bug of ours came up while it was read.
     """
-    from preflight import CannotFix, NotExamined
+    from preflight import CannotFix, CannotWrite, NotExamined
     from preflight.checking import examine
 
     def look(*, whole: bool) -> Examination:
@@ -165,6 +167,8 @@ def prepare(
         fixed = mend(path, target, examination, on_progress=partial(observer.progress, "fix"))
     except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
+    except CannotWrite as error:
+        raise _no_room(report.path, error) from error
     observer.step("fix", "; ".join(edit.what for edit in fixed.edits))
     return _mended(fixed)
 
@@ -174,6 +178,10 @@ def _mended(fixed: Fixed) -> Sendable:
         raise _refused(fixed.before)
     changes = tuple(edit.what for edit in fixed.edits)
     return Sendable(fixed.after, fixed.path, fixed.before.file, changes)
+
+
+def _no_room(name: str, error: CannotWrite) -> CannotWrite:
+    return type(error)(f"{name}: its mended copy cannot be kept: {error.message}", "make room, or set TMPDIR")
 
 
 def _refused(report: Report) -> TakeRefused:

@@ -123,8 +123,16 @@ def test_no_room_for_a_mended_copy_is_one_clear_line(
         for arguments in (("take.ogg",), ("take.ogg", GOOD, "--format", "jsonl")):
             ran = say("clone", *arguments)
             assert ran.status == 2
-            assert "disk" in ran.err + ran.out or "room" in ran.err + ran.out
+            assert "take.ogg: its mended copy cannot be kept: the disk is full" in ran.err + ran.out
         assert endpoint.connections == 1  # the other one needs no copy
+
+
+def test_no_room_for_what_is_joined_or_fixed_names_it(say: Say, disk: Disk) -> None:
+    out = str(disk(64) / "out.wav")
+    ran = say("join", GOOD, GOOD, "-o", out)
+    assert (ran.status, f"{out}: the disk is full" in ran.err) == (2, True)
+    ran = say("fix", str(FIXTURES / "voice-message.ogg"), "-o", out)
+    assert (ran.status, "voice-message.ogg: the disk is full" in ran.err) == (2, True)
 
 
 def test_no_room_for_the_demo_loses_no_voice(say: Say, disk: Disk, home: Path, services: Services) -> None:
