@@ -134,8 +134,9 @@ def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
 def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order], bool]:
     """The orders that the command line names, and whether they are many."""
     from onetake.cloning.manifest import is_manifest, orders_in
-    from onetake.cloning.order import check_order
+    from onetake.cloning.order import check_order, require_apart
     from onetake.takes import takes_in
+    from preflight.source import display_name
 
     usual = _usual_order(flags)
     is_many = len(files) > 1 or any(is_manifest(file) or Path(file).is_dir() for file in files)
@@ -148,6 +149,7 @@ def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order],
     orders: list[Order] = []
     for file in files:
         orders += orders_in(file, usual) if is_manifest(file) else _plain(takes_in([file]), usual)
+    require_apart(orders, [display_name(order.take) for order in orders])
     return orders, True
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import pyte
 
+_OF_OTHER_WINDOWS = {"NO_COLOR", "COLUMNS", "LINES"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -65,10 +66,10 @@ class Window:
         pid, self._line = pty.fork()
         if pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, self.columns, 0, 0))
-            os.environ.update({"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **variables})
-            for name in {"NO_COLOR", "COLUMNS", "LINES"} - set(variables):
-                os.environ.pop(name, None)
-            os.execv(sys.executable, [sys.executable, "-m", "onetake", *arguments])
+            # not what os.execv would hand on: readline puts COLUMNS where os.environ does not see it
+            usual = {name: value for name, value in os.environ.items() if name not in _OF_OTHER_WINDOWS}
+            told = {**usual, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **variables}
+            os.execve(sys.executable, [sys.executable, "-m", "onetake", *arguments], told)
         screen = pyte.Screen(self.columns, 40)
         stream, shown = pyte.ByteStream(screen), b""
         while piece := self._read():
