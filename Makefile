@@ -12,7 +12,7 @@ demo: $(VENV)/installed
 	$(BIN)/onetake clone fixtures/good.m4a --text "Hello." --model speech-2.8-hd --demo $(VENV)/demo.mp3 --force --sandbox
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -188,8 +188,7 @@ def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, s
     assert left_behind() == []
 
 
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("command", ["say", "keep"])
+@pytest.mark.parametrize(("command", "times"), [("say", 1), ("say", 2), ("keep", 2)])
 def test_ctrl_c_waits_for_a_speech_call_too(
     home: Path, services: Services, slow: dict[str, str], command: str, times: int
 ) -> None:

@@ -22,7 +22,7 @@ FORMS: dict[str, Callable[..., bytes]] = {
     "wav": wav,
     "aac": lambda sound, rate: coded(sound, "adts", "aac", rate=rate),
 }
-OFTEN = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+OFTEN = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 sound = functools.cache(talk)
 
 
@@ -52,7 +52,9 @@ def test_recordings_around_ten_seconds(form: str, rate: int, seconds: float) -> 
     require_agreement(form, round(seconds * rate), rate, "recording")
 
 
-@pytest.mark.parametrize("form", sorted(FORMS))
-@pytest.mark.parametrize(("seconds", "rate"), [(299.7, 8_000), (299.95, RATE), (300.0, RATE)])
+@pytest.mark.parametrize(
+    ("form", "seconds", "rate"),
+    [("mp3", 299.95, RATE), ("m4a", 299.7, 8_000), ("m4a", 300.0, RATE), ("aac", 299.95, RATE), ("wav", 300.0, 8_000)],
+)
 def test_recordings_around_five_minutes(form: str, rate: int, seconds: float) -> None:
     require_agreement(form, round(seconds * rate), rate, "recording")

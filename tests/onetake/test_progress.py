@@ -39,13 +39,20 @@ def has_flickered(window: Window) -> bool:
     return any((one == ERASED and DRAWN.match(other)) or one == other for one, other in pairwise(pieces))
 
 
-@pytest.fixture
-def long_take(home: Path) -> str:
-    """Two hours of noise, which take a while to be heard."""
+@pytest.fixture(scope="module")
+def two_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of noise, which take a while to be heard."""
+    path = tmp_path_factory.mktemp("long") / "long.wav"
     noise = np.random.default_rng(1).integers(-8000, 8000, 8000 * 60, np.int16)
-    with soundfile.SoundFile("long.wav", "w", 8000, 1) as file:
+    with soundfile.SoundFile(path, "w", 8000, 1) as file:
         for _ in range(120):
             file.write(noise)
+    return path
+
+
+@pytest.fixture
+def long_take(home: Path, two_hours: Path) -> str:
+    Path("long.wav").symlink_to(two_hours)
     return "long.wav"
 
 

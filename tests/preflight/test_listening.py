@@ -19,7 +19,7 @@ from tests.preflight.listening import SoundPass, heard, measured
 if TYPE_CHECKING:
     from tests.preflight.listening import Sound
 
-OFTEN = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+OFTEN = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 RATES = st.sampled_from([1_000, 3_363, 8_000, 11_025, 16_000, 22_050, 44_099, 44_100, 48_000, 96_000, 192_000, 768_000])
 
 

@@ -254,7 +254,7 @@ KINDS = st.sampled_from(["int16", "int32", "float32", "float64", "uint8", "int64
 RATES = st.one_of(st.integers(-1, 10**6), st.floats(), st.sampled_from([8000, 44100.0, np.int64(48000), None, "8000"]))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(data=st.data(), shape=SHAPES, kind=KINDS, rate=RATES)
 def test_any_array(data: st.DataObject, shape: tuple[int, ...], kind: str, rate: Any) -> None:
     """It is refused by a plain error, or stored whole and read back as it was."""
