@@ -123,6 +123,6 @@ def _ask(series: Series, total: int, price: Decimal | None, *, agreed: bool) -> 
     if not series.to_clone:
         return
     cost = f", at most {price * series.to_clone:,}" if price is not None else ""
-    print_aside(f"{total} recordings, up to {series.to_clone} to be cloned{cost}")
+    print_aside(f"{total} {'recording' if total == 1 else 'recordings'}, up to {series.to_clone} to be cloned{cost}")
     if not agreed and can_ask():
         click.confirm("Go on?", abort=True, err=True)

@@ -147,6 +147,9 @@ def _first_repeated(names: list[str]) -> str | None:
 
 
 def _order(fields: object, usual: Order, folder: Path) -> Order:
+    for name in fields if isinstance(fields, dict) else ():
+        if name not in Row.__struct_fields__:
+            raise UsageError(f"there is no column {name!r}")
     row = msgspec.convert(fields, Row, strict=False)
     said = {name: value for name, value in msgspec.structs.asdict(row).items() if value is not None}
     options = {option: said[name] for name, option in _OPTIONS.items() if name in said}

@@ -138,7 +138,7 @@ def test_a_manifest_says_what_each_row_wants(say: Say, services: Services) -> No
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("m.csv", "take,nonsense\ngood.wav,1\n", "line 2: Object contains unknown field `nonsense`"),
+        ("m.csv", "take,nonsense\ngood.wav,1\n", "line 2: there is no column 'nonsense'"),
         ("m.csv", "take\nmissing.wav\n", "line 2: there is no recording missing.wav"),
         ("m.csv", "take,text\ngood.wav,Hello.\n", "line 2: model: is required with text"),
         ("m.csv", "take,prompt_text\ngood.wav,Hello.\n", "line 2: --prompt-text needs the clip"),
