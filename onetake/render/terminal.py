@@ -93,9 +93,9 @@ def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
         used = len("rejected") + 2 + 7 + 2 + room + 2
         yield f"{verdict}  {length:>7}  {fitted(safe(report.path), room)}  {cut(what, width - used - 1)}".rstrip()
     by_headers = " (by their headers only)" if any(report.method == "headers" for report in reports) else ""
-    yield verdict_counts(reports) + by_headers
+    yield from wrapped(verdict_counts(reports) + by_headers, width)
     if any(report.findings for report in reports):
-        yield "what was found, where, and what to do: onetake check -v, or name one of them alone"
+        yield from wrapped("where, and what to do: onetake check -v, or name one of them alone", width)
 
 
 def verdict_counts(reports: Sequence[Report]) -> str:

@@ -58,10 +58,10 @@ def test_many_takes_are_a_table_with_the_worst_first(home: Path, columns: int) -
     table = [line for line in window.bare_lines if line.startswith(("ready", "fixable", "rejected"))]
     assert window.status == 1
     assert [line.split()[0] for line in table] == ["rejected", "rejected", "ready", "ready", "ready"]
-    assert max(map(columns_of, table)) < columns
+    assert max(map(columns_of, window.bare_lines)) < columns
     assert "\\x1b[31m" in "".join(table)
-    assert window.lines[-2] == "5 takes: 2 rejected, 3 ready"
-    assert "onetake check -v" in window.lines[-1]
+    assert "5 takes: 2 rejected, 3 ready" in window.lines
+    assert "onetake check -v" in window.raw
 
 
 def test_no_colour_and_no_bars_where_they_are_not_wanted(home: Path) -> None:
