@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from onetake.errors import InputFailed
 from preflight.errors import CannotOpen
+from preflight.recording import Stored
 from preflight.storing import MOST_BYTES, stored_stream
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def stored(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Iterator[str]:
-    """The path of a file with all that `stream` holds; it is gone afterwards, and where possible has never had a name.
+def stored(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Iterator[Stored]:
+    """All that `stream` holds in a file, called ``<stdin>``; it is gone afterwards, and where possible had no name.
 
     Args:
         stream: Read to its end.
@@ -29,4 +30,4 @@ def stored(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Iterator[str]:
             path = stack.enter_context(stored_stream(stream, most_bytes))
         except CannotOpen as error:
             raise InputFailed(f"standard input: {error.message}", error.hint) from error
-        yield path
+        yield Stored("<stdin>", path)

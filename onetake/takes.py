@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -15,36 +14,14 @@ from onetake.errors import InputFailed, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from preflight import Report
+    from preflight.recording import Stored
 
 PIPE: Final = "-"
-_PIPED_NAME: Final = "<stdin>"
 _LONGEST_LIST_BYTES: Final = 100_000_000
 
 
-@dataclass(frozen=True)
-class Takes:
-    """What is to be checked.
-
-    Attributes:
-        paths: In the order in which they were named.
-        piped: The one of them where the recording from standard input is stored.
-    """
-
-    paths: list[str]
-    piped: str | None = None
-
-    def called(self, report: Report) -> Report:
-        """A report under the name by which its take is known to the user."""
-        if report.path != self.piped:
-            return report
-        from msgspec.structs import replace
-
-        return replace(report, path=_PIPED_NAME)
-
-
 @contextlib.contextmanager
-def gathered(files: Sequence[str], list_of_files: str | None = None) -> Iterator[Takes]:
+def gathered(files: Sequence[str], list_of_files: str | None = None) -> Iterator[list[str | Stored]]:
     """The recordings that are named, with that of standard input stored as long as it is needed.
 
     Args:
@@ -59,14 +36,13 @@ def gathered(files: Sequence[str], list_of_files: str | None = None) -> Iterator
         raise UsageError("standard input can be read only once", "name a file instead of one -")
     listed = [] if list_of_files is None else names_listed(list_of_files)
     if PIPE not in files:
-        yield Takes(list(takes_in([*files, *listed])))
+        yield list(takes_in([*files, *listed]))
         return
     from onetake.piped import stored
 
     with stored(_standard_input()) as piped:
         place = files.index(PIPE)
-        paths = [*takes_in(files[:place]), piped, *takes_in([*files[place + 1 :], *listed])]
-        yield Takes(paths, piped)
+        yield [*takes_in(files[:place]), piped, *takes_in([*files[place + 1 :], *listed])]
 
 
 def takes_in(files: Iterable[str]) -> Iterator[str]:

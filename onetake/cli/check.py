@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from onetake.checked_page import CheckedPage
-    from onetake.takes import Takes
     from preflight import Profile, Report
+    from preflight.recording import Stored
 
 FORMS: Final = (*LINE_FORMS, "json", "jsonl", "html")
 
@@ -124,14 +124,19 @@ def _page(form: str, out: str | None, profile: Profile) -> CheckedPage | None:
 
 
 def _checked(
-    takes: Takes, profile: Profile, jobs: int | None, page: CheckedPage | None, form: str, bad: set[str], *, quick: bool
+    takes: list[str | Stored],
+    profile: Profile,
+    jobs: int | None,
+    page: CheckedPage | None,
+    form: str,
+    bad: set[str],
+    *,
+    quick: bool,
 ) -> list[Report]:
     """Check recordings, and show each as soon as it and those before it are done."""
     reports = []
-    is_late = form_called(form).each is None if form in LINE_FORMS else form != "jsonl"
-    is_quiet = is_late or not is_terminal(sys.stdout)
-    with contextlib.closing(_reports(takes, profile, jobs, page, quick=quick, is_quiet=is_quiet)) as found:
-        for report in map(takes.called, found):
+    with contextlib.closing(_reports(takes, profile, jobs, page, quick=quick)) as found:
+        for report in found:
             reports.append(report)
             _show(report, form, bad)
     return reports
@@ -160,22 +165,22 @@ def _conclude(reports: list[Report], form: str, bad: set[str]) -> None:
 
 
 def _reports(
-    takes: Takes, profile: Profile, jobs: int | None, page: CheckedPage | None, *, quick: bool, is_quiet: bool
+    takes: list[str | Stored], profile: Profile, jobs: int | None, page: CheckedPage | None, *, quick: bool
 ) -> Generator[Report, None, None]:
-    files = takes.paths
     if page is not None:
-        if takes.piped is not None:
+        files = [take for take in takes if isinstance(take, str)]
+        if len(files) < len(takes):
             raise UsageError("a page plays its recordings: that of standard input has no file", "name the file instead")
         with contextlib.closing(page.check(files, quick=quick, jobs=jobs)) as found:
-            yield from counted(found, len(files), doing="checking", shown=is_quiet)
-    elif len(files) == 1:
+            yield from counted(found, len(files), doing="checking")
+    elif len(takes) == 1:
         from preflight import check
 
         with watched("checking", SOUND) as on_progress:
-            report = check(files[0], quick=quick, profile=profile, on_progress=on_progress)
+            report = check(takes[0], quick=quick, profile=profile, on_progress=on_progress)
         yield report
-    elif files:
+    elif takes:
         from preflight import check_many
 
-        with contextlib.closing(check_many(files, quick=quick, profile=profile, workers=jobs)) as found:
-            yield from counted(found, len(files), doing="checking", shown=is_quiet)
+        with contextlib.closing(check_many(takes, quick=quick, profile=profile, workers=jobs)) as found:
+            yield from counted(found, len(takes), doing="checking")

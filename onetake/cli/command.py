@@ -37,6 +37,10 @@ def _set_verbosity(ctx: click.Context, option: click.Parameter, wanted: bool) ->
     if ctx.meta.setdefault(_CHOSEN, chosen) is not chosen:
         raise UsageError("-q and -v contradict each other", "give one of them")
     choose(chosen)
+    if chosen is Verbosity.VERBOSE:
+        from onetake.console.request_log import tell_requests
+
+        tell_requests()
 
 
 def _decline_colour(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:

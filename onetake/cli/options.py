@@ -19,7 +19,6 @@ Decorated = Any
 ANY_PATH = click.Path(readable=False)
 """A path of which the command itself says what is wrong: click would stop at one of many that may not be read."""
 
-take_argument = click.argument("file", type=ANY_PATH, metavar="FILE")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with storage and service on this machine.")
 

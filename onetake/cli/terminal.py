@@ -14,9 +14,9 @@ from onetake.render.terminal import can_draw, table_lines, take_lines
 from onetake.render.text import is_wrong, measurement_lines
 
 if TYPE_CHECKING:
-    from onetake.takes import Takes
     from preflight import Profile, Report
     from preflight.pictures import Pictures
+    from preflight.recording import Stored
 
 
 def is_worth_telling(report: Report, bad: set[str]) -> bool:
@@ -29,14 +29,16 @@ def is_worth_telling(report: Report, bad: set[str]) -> bool:
     return not is_quiet() or is_wrong(report, bad)
 
 
-def check_at_terminal(takes: Takes, profile: Profile, jobs: int | None, bad: set[str], *, quick: bool) -> list[Report]:
+def check_at_terminal(
+    takes: list[str | Stored], profile: Profile, jobs: int | None, bad: set[str], *, quick: bool
+) -> list[Report]:
     """Check recordings and show what was found; returns the reports in order."""
-    if len(takes.paths) == 1:
-        return [_take(takes, profile, bad, quick=quick)]
+    if len(takes) == 1:
+        return [_take(takes[0], profile, bad, quick=quick)]
     from preflight import check_many
 
-    with contextlib.closing(check_many(takes.paths, quick=quick, profile=profile, workers=jobs)) as found:
-        reports = [takes.called(report) for report in counted(found, len(takes.paths), doing="checking")]
+    with contextlib.closing(check_many(takes, quick=quick, profile=profile, workers=jobs)) as found:
+        reports = list(counted(found, len(takes), doing="checking"))
     told = [report for report in reports if is_worth_telling(report, bad)]
     if is_verbose():
         for report in told:
@@ -46,16 +48,15 @@ def check_at_terminal(takes: Takes, profile: Profile, jobs: int | None, bad: set
     return reports
 
 
-def _take(takes: Takes, profile: Profile, bad: set[str], *, quick: bool) -> Report:
+def _take(take: str | Stored, profile: Profile, bad: set[str], *, quick: bool) -> Report:
     from preflight.checking import examine
 
     pictures = can_draw(sys.stdout.encoding)
     with watched("checking", SOUND) as on_progress:
-        examination = examine(takes.paths[0], quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
-    report = takes.called(examination.report)
-    if is_worth_telling(report, bad):
-        _print(report, examination.pictures)
-    return report
+        examination = examine(take, quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
+    if is_worth_telling(examination.report, bad):
+        _print(examination.report, examination.pictures)
+    return examination.report
 
 
 def _print(report: Report, pictures: Pictures | None) -> None:

@@ -187,10 +187,18 @@ def require_apart(orders: Sequence[Order], places: Sequence[str]) -> None:
     names: dict[str, str] = {}
     demos: dict[str, str] = {}
     for order, place in zip(orders, places, strict=True):
-        if order.name is not None and (other := names.setdefault(order.name, place)) is not place:
-            raise UsageError(f"{place} has the name {order.name!r} of {other}", "names are to tell voices apart")
-        if order.demo is not None and (other := demos.setdefault(os.path.realpath(order.demo), place)) is not place:
-            raise UsageError(f"{place} has the demo {display_name(order.demo)!r} of {other}", "choose another file")
+        if order.name in names:
+            raise UsageError(f"{place} has the name {order.name!r} of {names[order.name]}", "tell the voices apart")
+        if order.name is not None:
+            names[order.name] = place
+        if order.demo is None:
+            continue
+        demo = os.path.realpath(order.demo)
+        if demo in demos:
+            raise UsageError(
+                f"{place} has the demo {display_name(order.demo)!r} of {demos[demo]}", "choose another file"
+            )
+        demos[demo] = place
 
 
 def demo_in(folder: Path, take: PathLike) -> Path:

@@ -109,9 +109,9 @@ def watched(doing: str, unit: Unit) -> Iterator[Tell | None]:
         status_line.end()
 
 
-def counted(items: Iterable[T], total: int, *, doing: str, shown: bool = True) -> Iterator[T]:
+def counted(items: Iterable[T], total: int, *, doing: str) -> Iterator[T]:
     """Yield `items`, and show how many of `total` there were."""
-    with watched(doing, TAKES) if shown else contextlib.nullcontext() as tell:
+    with watched(doing, TAKES) as tell:
         if tell is not None:
             tell(0, total)
         for number, item in enumerate(items, 1):

@@ -27,6 +27,11 @@ _DOING: Final[dict[Stage, tuple[str, Unit]]] = {
 """What each stage is called while it lasts, and in what it is counted."""
 
 
+def print_step(elapsed_s: float, name: str, detail: str) -> None:
+    """What was done by then, in one line."""
+    print_aside(f"{elapsed_s:5.1f} s  {name:<9} {safe(detail)}")
+
+
 class Steps:
     """Shows each step of the work on standard error as it is done, and how far the one under way has come.
 
@@ -39,8 +44,6 @@ class Steps:
         self._started = time.monotonic()
         self._stage: Stage | None = None
         self._progress: Progress | None = None
-        if is_verbose():
-            self._tell_requests()
 
     def step(self, name: str, detail: str) -> None:
         """A step is done."""
@@ -48,8 +51,7 @@ class Steps:
             self._stage = None
             status_line.end()
         if not self._quiet:
-            elapsed = time.monotonic() - self._started
-            print_aside(f"{elapsed:5.1f} s  {name:<9} {safe(detail)}")
+            print_step(time.monotonic() - self._started, name, detail)
 
     def progress(self, stage: Stage, done: float, total: float | None) -> None:
         """A step is under way."""
@@ -58,22 +60,6 @@ class Steps:
             status_line.show(self._progress.told)
         if self._progress is not None:
             self._progress.update(done, total)
-
-    def _tell_requests(self) -> None:
-        """Show what the libraries log: each request and its answer, without the queries of URLs."""
-        import logging
-
-        shown = self.step
-
-        class Shown(logging.Handler):
-            def emit(self, record: logging.LogRecord) -> None:
-                if is_verbose():
-                    shown(record.name, record.getMessage())
-
-        for name in ("uploader", "client"):
-            log = logging.getLogger(name)
-            log.handlers = [Shown()]
-            log.setLevel(logging.DEBUG)
 
     def warn(self, message: str) -> None:
         """Something went wrong that does not end the work."""

@@ -202,6 +202,8 @@ def test_requests_are_told_of_without_what_is_secret(
         assert line in talkative.err
         assert line not in usual.err
     assert "X-Amz" not in talkative.err
+    assert "PutObject: 200" in say("doctor", "-v").err
+    assert say("doctor").err == ""
     assert "upload" in usual.err
     assert silent.err == ""
     assert silent.out.startswith("voice_id  voice_")
