@@ -66,12 +66,12 @@ class CheckedPage:
         Raises:
             CannotWrite: The disk is full, or the folder may not be written to; what stood there still does.
         """
+        from onetake.io.atomic_write import atomic_write
         from onetake.render.html.page import page
-        from onetake.replacing import replacing
         from preflight import CannotWrite, display_name
 
         try:
-            with replacing(self.path) as (file, _):
+            with atomic_write(self.path) as (file, _):
                 for part in page(self._entries, self._profile, self.path.absolute().parent):
                     file.write(part.encode("utf-8", "backslashreplace"))
         except OSError as error:

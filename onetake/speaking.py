@@ -8,7 +8,8 @@ import msgspec
 
 from onetake.errors import LedgerFailed, UsageError, failure_of
 from onetake.interrupts import finishing
-from onetake.replacing import replacing, require_sound
+from onetake.io.atomic_write import atomic_write
+from onetake.received_audio import require_recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,7 @@ def say(
 
     _require_same_service(client, voice)
     note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
-    with finishing(lambda: observer.warn(note)) as patience, replacing(out) as (file, temporary):
+    with finishing(lambda: observer.warn(note)) as patience, atomic_write(out) as (file, temporary):
         speech = _answered(client, ledger, voice, request)
         _note_kept(ledger, voice, observer)
         if speech.audio is not None:
@@ -85,7 +86,7 @@ def say(
         file.flush()
         size = file.tell()
         if request.format in _CHECKED:
-            require_sound(temporary)
+            require_recording(temporary)
     return Spoken(voice.voice_id, voice.name, display_name(out), size, speech.trace_id, patience.asked_to_stop)
 
 

@@ -10,7 +10,8 @@ from onetake.cloning.order import Cloned, Sent
 from onetake.cloning.storing import Deposits, shown_to_stranger
 from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
-from onetake.replacing import replacing, require_sound
+from onetake.io.atomic_write import atomic_write
+from onetake.received_audio import require_recording
 from preflight.source import display_name
 
 if TYPE_CHECKING:
@@ -198,11 +199,11 @@ class Passage:
             self._warn("the service sent no trial recording")
             return None
         try:
-            with replacing(self._order.demo) as (file, temporary):
+            with atomic_write(self._order.demo) as (file, temporary):
                 tell = partial(self._observer.progress, "demo")
                 self._parts.client.download(voice.demo_audio_url, file, progress=tell)
                 file.flush()
-                require_sound(temporary)
+                require_recording(temporary)
         except Exception as error:  # noqa: BLE001 - the voice is paid for: nothing here may lose it
             self._warn(f"the trial recording could not be fetched: {failure_of(error).message}")
             return None

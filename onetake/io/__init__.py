@@ -1,0 +1,1 @@
+"""Input and output of the application: files that are written atomically."""

@@ -1,0 +1,81 @@
+"""Atomic writes: a file gets its name when it is complete and on disk, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from onetake.errors import UsageError
+from preflight.source import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NAME_ATTEMPTS: Final = 100
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Open a temporary file beside `path`; it replaces `path` if the block succeeds, and is removed otherwise.
+
+    A new file gets the permissions that the process's umask allows; a replaced file keeps its own. A symbolic
+    link stays a link: the file it points to is replaced.
+
+    Args:
+        path: The final name.
+
+    Yields:
+        The open file, and its temporary path.
+
+    Raises:
+        UsageError: `path` exists and is not a regular file, such as a FIFO or a device.
+        OSError: The file cannot be written.
+    """
+    require_replaceable(path)
+    target = Path(os.path.realpath(path))
+    file, temporary = _create_beside(target)
+    try:
+        with file:
+            yield file, temporary
+            file.flush()
+            os.fsync(file.fileno())
+        require_replaceable(path)  # something else may have taken the name meanwhile
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse a name under which something other than a regular file exists; raises `UsageError`."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{display_name(path)!r} is a symbolic link to itself", "name a file") from error
+        raise
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{display_name(path)!r} is not a regular file", "name a file, not a folder, FIFO or device")
+
+
+def _create_beside(target: Path) -> tuple[BinaryIO, Path]:
+    # os.open instead of tempfile: mkstemp always creates 0600, and there is no safe way to ask for the umask
+    # while other threads create files. Here the kernel applies it.
+    for _ in range(_NAME_ATTEMPTS):
+        temporary = target.parent / f".onetake-{secrets.token_hex(8)}"
+        try:
+            descriptor = os.open(temporary, _NEW, 0o666)
+        except FileExistsError:
+            continue
+        return os.fdopen(descriptor, "w+b"), temporary
+    raise FileExistsError(errno.EEXIST, "no free temporary name", str(target.parent))
