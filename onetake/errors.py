@@ -2,6 +2,7 @@
 
     OnetakeError
     ├── UsageError        arguments that do not fit together
+    │   └── InvalidManifest  a manifest with mistakes
     ├── SettingError      a setting is missing, unknown or contradicts another
     ├── TakeRefused       a recording cannot be sent, and why
     ├── ConsentMissing    nobody said that the speaker agreed
@@ -77,6 +78,23 @@ class UsageError(OnetakeError):
     """Arguments that do not fit together."""
 
     kind = "usage"
+
+
+class InvalidManifest(UsageError):
+    """A manifest with mistakes.
+
+    Attributes:
+        details: Each mistake with its line; empty when the message says it all.
+    """
+
+    kind = "invalid-manifest"
+
+    def __init__(self, message: str, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.details = details
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint, self.details))
 
 
 class SettingError(OnetakeError):
@@ -164,12 +182,14 @@ class Failure(NamedTuple):
         message: What happened.
         hint: What to do next.
         status: The exit status.
+        details: Further lines, such as each mistake in a file.
     """
 
     kind: str
     message: str
     hint: str
     status: Status
+    details: tuple[str, ...] = ()
 
 
 _BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
@@ -202,7 +222,8 @@ def failure_of(error: BaseException) -> Failure:
     kind = getattr(error, "kind", None)
     status = getattr(error, "status", None) or _status_by_origin(error, kind)
     if isinstance(kind, str) and status is not None:
-        return Failure(kind, str(getattr(error, "message", error)), str(getattr(error, "hint", "")), Status(status))
+        message, hint = str(getattr(error, "message", error)), str(getattr(error, "hint", ""))
+        return Failure(kind, message, hint, Status(status), getattr(error, "details", ()))
     return _trouble_here(error) or _bug(error)
 
 

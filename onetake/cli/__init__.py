@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from itertools import pairwise, takewhile
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -41,6 +41,10 @@ _COMMANDS = {
     "sandbox": "run storage and a stand-in service to rehearse with",
     "completion": "teach a shell to complete what you type",
 }
+
+
+_MOST_DETAILS: Final = 20
+"""Lines of detail below an error message; a JSON document lists all."""
 
 
 class _LazyGroup(Group):
@@ -177,8 +181,15 @@ def tell_failure(failure: Failure) -> None:
     """Say on standard error what happened, and what to do next."""
     from onetake.render.text import safe
 
-    hint = f"\n  {safe(failure.hint)}" if failure.hint else ""
-    print_aside(f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}{hint}")
+    shown = failure.details[:_MOST_DETAILS]
+    more = len(failure.details) - len(shown)
+    lines = [
+        *map(safe, shown),
+        *([f"and {more} more"] if more else []),
+        *([safe(failure.hint)] if failure.hint else []),
+    ]
+    head = f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}"
+    print_aside("\n  ".join([head, *lines]))
 
 
 def _tell_machine(failure: Failure, form: str) -> None:

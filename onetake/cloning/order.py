@@ -17,7 +17,7 @@ from preflight.report import Report
 from preflight.source import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from client import CloneOptions
     from preflight import SpeechModel
@@ -175,30 +175,33 @@ def require_free_demo(order: Order) -> None:
 
 
 def require_apart(orders: Sequence[Order], places: Sequence[str]) -> None:
-    """Refuse orders of which one would take the name of another's voice, or the place of its demo.
+    """Refuse orders that `conflicts` finds something wrong with; raises `UsageError`."""
+    for index, conflict in conflicts(orders, places):
+        raise UsageError(f"{places[index]}: {conflict.message}", conflict.hint)
+
+
+def conflicts(orders: Sequence[Order], places: Sequence[str]) -> Iterator[tuple[int, UsageError]]:
+    """Find orders that give their voice the same name as an earlier one, or write the same preview file.
 
     Args:
-        orders: To be carried out together.
-        places: Where each of them stands, to be told.
+        orders: All orders of a run.
+        places: A description of each for messages, such as its line in a manifest.
 
-    Raises:
-        UsageError: Two have the same name or the same demo.
+    Yields:
+        The index of the later order, and the error.
     """
     names: dict[str, str] = {}
     demos: dict[str, str] = {}
-    for order, place in zip(orders, places, strict=True):
-        if order.name in names:
-            raise UsageError(f"{place} has the name {order.name!r} of {names[order.name]}", "tell the voices apart")
-        if order.name is not None:
-            names[order.name] = place
+    for index, (order, place) in enumerate(zip(orders, places, strict=True)):
+        if order.name is not None and names.setdefault(order.name, place) is not place:
+            message = f"the name {order.name!r} is used already by {names[order.name]}"
+            yield index, UsageError(message, "give each voice its own name")
         if order.demo is None:
             continue
         demo = os.path.realpath(order.demo)
-        if demo in demos:
-            raise UsageError(
-                f"{place} has the demo {display_name(order.demo)!r} of {demos[demo]}", "choose another file"
-            )
-        demos[demo] = place
+        if demos.setdefault(demo, place) is not place:
+            message = f"the demo {display_name(order.demo)!r} is written already by {demos[demo]}"
+            yield index, UsageError(message, "give each preview its own file")
 
 
 def demo_in(folder: Path, take: PathLike) -> Path:

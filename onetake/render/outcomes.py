@@ -41,9 +41,10 @@ def until(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
-def error_fields(failure: Failure) -> dict[str, str]:
+def error_fields(failure: Failure) -> dict[str, Any]:
     """A failure as a JSON object."""
-    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint}
+    details = {"details": failure.details} if failure.details else {}
+    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint, **details}
 
 
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:
