@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from client.errors import (
         AudioRefused,
         BalanceTooLow,
+        DownloadFailed,
         InvalidArgument,
         KeyRefused,
         NonsenseAnswer,
@@ -49,6 +50,7 @@ __all__ = [
     "CloneClient",
     "CloneOptions",
     "ClonedVoice",
+    "DownloadFailed",
     "InvalidArgument",
     "KeyRefused",
     "NonsenseAnswer",

@@ -77,13 +77,17 @@ class ClonedVoice(msgspec.Struct, frozen=True, kw_only=True):
         voice_id: The voice's name for T2A calls, 1 to 256 printable characters.
         demo_audio_url: Link to the trial listening, if one was asked for and came; download it at once.
         answered_at: When the answer came, UTC.
-        raw: The answer's JSON object as it came.
+        raw: The answer's JSON object; what JSON or Unicode cannot express (NaN, half a surrogate pair) is replaced.
+        warnings: What else the answer says, such as an error code beside the voice, one sentence each.
+        trace_id: The identifier that the service's support asks for, if the answer has one.
     """
 
     voice_id: str
     demo_audio_url: str | None
     answered_at: datetime
     raw: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    trace_id: str | None = None
 
     @property
     def expires_at(self) -> datetime:

@@ -1,28 +1,42 @@
-"""What can go wrong with a call, as one tree.
+"""The errors of a call, as one tree.
 
 ::
 
     ServiceError
-    ├── InvalidArgument (also ValueError)   found here, before anything was sent
+    ├── InvalidArgument (also ValueError)   an argument is not valid; nothing was sent
     ├── KeyRefused                          the API key is missing, wrong or revoked
     ├── BalanceTooLow                       the account cannot pay
     ├── NotPermitted                        identity check, or no right to this
-    ├── RateLimited                         too many calls; nothing was done
+    ├── RateLimited                         too many calls; rejected before any work
     ├── AudioRefused                        the recording or the prompt clip
     ├── TextRefused                         the text of the trial listening or of the speech
     ├── RequestRefused                      any other refusal
     ├── VoiceNotFound                       expired, never kept, or of another account
-    ├── ServerFailed                        the service says that it failed
-    ├── ServiceUnreachable                  the request was surely not sent
-    └── OutcomeUnknown                      the request was, or may have been, sent; no usable answer came
-        └── NonsenseAnswer                  an answer came, and says nothing about the outcome
+    ├── DownloadFailed                      a link gave no audio; downloading is free and can be repeated
+    ├── ServiceUnreachable                  the request was certainly not sent
+    └── OutcomeUnknown                      the request was, or may have been, sent; nobody knows what it did
+        ├── ServerFailed                    the service reports a failure of its own
+        └── NonsenseAnswer                  the answer says nothing about the outcome
 
-Messages, hints and representations never hold the API key nor the query part of a URL.
+`ServiceError.state` says how the call ended: "not-sent", "refused" or "unknown". It follows `client.settlement`.
+Only "unknown" may have been charged, and every "unknown" error of a paid call is an `OutcomeUnknown`.
+
+Messages, hints and representations never contain the API key nor the query part of a URL.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+State = Literal["not-sent", "refused", "unknown"]
+"""How a call that gave no result ended."""
+
+
+class HiddenBytes(bytes):
+    """Bytes that do not show their content: `vars`, tracebacks and crash reporters print attributes."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
 
 
 class ServiceError(Exception):
@@ -30,16 +44,23 @@ class ServiceError(Exception):
 
     Attributes:
         kind: The error's name for machines, kebab-case, the same for every instance of a class.
+        state: How the call ended: ``not-sent``, ``refused`` (neither is charged), or ``unknown``.
+        retryable: Whether the call may be repeated automatically (see `client.settlement`).
         message: What happened, in one line; also ``str(error)``.
         hint: What to do next, in one line.
+        service_message: The service's own words, without secrets and control characters; empty if there are none.
         http_status: Status of the answer, if one came.
-        code: MiniMax's own number (``base_resp.status_code`` or the like), if the answer held one.
-        reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``, if the answer held one.
-        trace_id: What the service's support asks for, if the answer held one.
+        code: The service's own number (``base_resp.status_code`` or the like), if the answer has one.
+        reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``, if the answer has one.
+        trace_id: The identifier that the service's support asks for, if the answer has one.
+        answer_body: The bytes of an answer that could not be used, as they came (at most the limit of the endpoint).
+            They may contain paid audio, and secrets: never print them.
     """
 
     kind: ClassVar[str] = "service-error"
     usual_hint: ClassVar[str] = "Try again later."
+    state: State = "unknown"
+    retryable: bool = False
 
     def __init__(
         self,
@@ -50,6 +71,7 @@ class ServiceError(Exception):
         code: int | None = None,
         reason: str | None = None,
         trace_id: str | None = None,
+        service_message: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -58,6 +80,8 @@ class ServiceError(Exception):
         self.code = code
         self.reason = reason
         self.trace_id = trace_id
+        self.service_message = service_message
+        self.answer_body: bytes = HiddenBytes()
 
 
 class InvalidArgument(ServiceError, ValueError):
@@ -69,6 +93,7 @@ class InvalidArgument(ServiceError, ValueError):
 
     kind = "invalid-argument"
     usual_hint = "Correct the argument; nothing was sent."
+    state = "not-sent"
 
     def __init__(self, message: str, *, argument: str = "", hint: str = "") -> None:
         super().__init__(f"{argument}: {message}" if argument else message, hint=hint)
@@ -89,6 +114,7 @@ class KeyRefused(ServiceError):
 
     kind = "key-refused"
     usual_hint = "Check the API key, and that it belongs to the service at this base URL."
+    state = "refused"
 
 
 class BalanceTooLow(ServiceError):
@@ -96,6 +122,7 @@ class BalanceTooLow(ServiceError):
 
     kind = "balance-too-low"
     usual_hint = "Top up the account, then try again."
+    state = "refused"
 
 
 class NotPermitted(ServiceError):
@@ -103,17 +130,19 @@ class NotPermitted(ServiceError):
 
     kind = "not-permitted"
     usual_hint = "Verify the account's identity with the service, and that it may clone voices."
+    state = "refused"
 
 
 class RateLimited(ServiceError):
-    """Too many calls, or the account's limit is reached; nothing was done.
+    """Too many calls, or the account's limit is reached; rejected before any work.
 
     Attributes:
-        retry_after_s: Seconds after which the service wants to be asked again, if it said so.
+        retry_after_s: Seconds after which the service accepts calls again, if it said so.
     """
 
     kind = "rate-limited"
     usual_hint = "Wait, then try again: nothing was done, and nothing was charged."
+    state = "refused"
     retry_after_s: float | None = None
 
 
@@ -121,7 +150,8 @@ class AudioRefused(ServiceError):
     """The service refused the recording or the prompt clip."""
 
     kind = "audio-refused"
-    usual_hint = "Check the recording, mend it, and send it again."
+    usual_hint = "Check the recording, fix it, and send it again."
+    state = "refused"
 
 
 class TextRefused(ServiceError):
@@ -129,6 +159,7 @@ class TextRefused(ServiceError):
 
     kind = "text-refused"
     usual_hint = "Change the text, then try again."
+    state = "refused"
 
 
 class RequestRefused(ServiceError):
@@ -136,33 +167,31 @@ class RequestRefused(ServiceError):
 
     kind = "request-refused"
     usual_hint = "Check the arguments and the base URL."
+    state = "refused"
 
 
 class VoiceNotFound(ServiceError):
     """The voice does not exist: it expired before it was kept, or it belongs to another account."""
 
     kind = "voice-not-found"
-    usual_hint = "Check the voice's name and the account; a voice that was not kept in 168 hours must be cloned anew."
+    usual_hint = "Check the voice's name and the account; a voice not used within 168 hours must be cloned again."
+    state = "refused"
 
 
-class ServerFailed(ServiceError):
-    """The service says that it failed."""
+class DownloadFailed(ServiceError):
+    """A link gave no audio: it was refused, led to a page, or the connection failed. Nothing is charged."""
 
-    kind = "server-failed"
-    usual_hint = "Try again later; look at the account's bill first if the call is one that is charged."
+    kind = "download-failed"
+    usual_hint = "Download it again: that is free."
+    state = "refused"
 
 
 class ServiceUnreachable(ServiceError):
-    """No connection could be made: the request was surely not sent.
-
-    Attributes:
-        passing: Whether the cause may pass by itself in seconds (name resolution, a refused or late
-            connection), unlike a bad certificate.
-    """
+    """No connection could be made: the request was certainly not sent."""
 
     kind = "service-unreachable"
     usual_hint = "Check the network, the proxy settings and the base URL; nothing was sent."
-    passing: bool = False
+    state = "not-sent"
 
 
 class OutcomeUnknown(ServiceError):
@@ -170,6 +199,13 @@ class OutcomeUnknown(ServiceError):
 
     kind = "outcome-unknown"
     usual_hint = "The call may have been carried out and charged: look at the account's bill before trying again."
+    state = "unknown"
+
+
+class ServerFailed(OutcomeUnknown):
+    """The service reports a failure of its own, which says nothing about how far it came."""
+
+    kind = "server-failed"
 
 
 class NonsenseAnswer(OutcomeUnknown):

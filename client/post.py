@@ -65,5 +65,5 @@ def _failure(problem: NoAnswer) -> ServiceError:
     if problem.sent:
         return OutcomeUnknown(f"the request was or may have been sent, and {problem.why}")
     unreachable = ServiceUnreachable(f"the service was not reached: {problem.why}; nothing was sent")
-    unreachable.passing = problem.passing
+    unreachable.retryable = problem.passing
     return unreachable

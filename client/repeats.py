@@ -52,7 +52,7 @@ class Repeats(Struct, frozen=True):
 def _pause_s(error: ServiceError, tries: int) -> float | None:
     """Tell how long to wait after the given number of tries; None when the call must not be repeated."""
     if isinstance(error, ServiceUnreachable):
-        return _backoff_s(0.25, tries) if error.passing and tries < _CONNECTION_TRIES else None
+        return _backoff_s(0.25, tries) if error.retryable and tries < _CONNECTION_TRIES else None
     # A limit that a server error speaks of says nothing about how far the call came.
     if not isinstance(error, RateLimited) or (error.http_status or 0) >= 500 or tries >= _RATE_TRIES:
         return None

@@ -113,9 +113,11 @@ class Speech(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         audio: The encoded audio, if it came in the answer.
         audio_url: A link to it, if it came as one; download it at once (the pages say 1 h or 24 h).
-        trace_id: What the service's support asks for, if the answer held one.
-        raw: The answer's JSON object as it came, without the audio.
-        extra: The answer's ``extra_info`` (length, size, billed characters), empty when there was none.
+        trace_id: The identifier that the service's support asks for, if the answer has one.
+        raw: The answer's JSON object without the audio; empty when the answer was not JSON.
+        extra: The answer's ``extra_info`` (length, size, billed characters), empty when there is none.
+        warnings: What is unusual about the answer, one sentence each, such as audio in a place that the contract
+            does not name.
     """
 
     audio: bytes | None
@@ -123,6 +125,7 @@ class Speech(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None
     raw: dict[str, Any]
     extra: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         length = len(self.audio) if self.audio is not None else None

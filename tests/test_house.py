@@ -32,9 +32,9 @@ PUBLIC = {
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectMissing PROVIDERS Provider RoundTrip
         SettingsError Storage StorageError StorageFailed StorageSettings TlsFailed Unreachable Upload UrlNotPublic
         WrongKey WrongRegion WrongSecret""",
-    "client": """AudioRefused BalanceTooLow CLONE_MODELS CloneClient CloneOptions ClonedVoice InvalidArgument
-        KeyRefused NonsenseAnswer NotPermitted OutcomeUnknown RateLimited RequestRefused SPEECH_MODELS ServerFailed
-        ServiceError ServiceUnreachable Speech SpeechRequest TextRefused VOICE_LIFETIME VoiceNotFound""",
+    "client": """AudioRefused BalanceTooLow CLONE_MODELS CloneClient CloneOptions ClonedVoice DownloadFailed
+        InvalidArgument KeyRefused NonsenseAnswer NotPermitted OutcomeUnknown RateLimited RequestRefused SPEECH_MODELS
+        ServerFailed ServiceError ServiceUnreachable Speech SpeechRequest TextRefused VOICE_LIFETIME VoiceNotFound""",
 }
 
 

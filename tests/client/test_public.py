@@ -20,6 +20,7 @@ def test_exactly_these_names_are_public() -> None:
             "CloneClient",
             "CloneOptions",
             "ClonedVoice",
+            "DownloadFailed",
             "InvalidArgument",
             "KeyRefused",
             "NonsenseAnswer",
