@@ -112,7 +112,7 @@ class Pipeline:
             return None
         with contextlib.suppress(OSError):  # what cannot be read is told when it is checked
             path = as_path(order.take)
-            if path.is_file() and (size := path.stat().st_size) in self.ledger.attempts.seen_sizes():
+            if path.is_file() and self.ledger.attempts.knows_size(size := path.stat().st_size):
                 prompt = digest(order.prompt) if order.prompt is not None else None
                 subject = subject_of(order, self.client.base_url, size, digest(order.take), prompt)
                 standing = self.ledger.attempts.standing(subject)

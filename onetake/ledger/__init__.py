@@ -3,6 +3,28 @@
 from __future__ import annotations
 
 from onetake.ledger.book import FILE_NAME, Ledger
-from onetake.ledger.records import Attempt, Claimed, Known, LeftUpload, UnderWay, Unsettled, VoiceRecord
+from onetake.ledger.records import (
+    Attempt,
+    Claimed,
+    Known,
+    LeftUpload,
+    ServiceAnswer,
+    SpeechRecord,
+    UnderWay,
+    Unsettled,
+    VoiceRecord,
+)
 
-__all__ = ["FILE_NAME", "Attempt", "Claimed", "Known", "Ledger", "LeftUpload", "UnderWay", "Unsettled", "VoiceRecord"]
+__all__ = [
+    "FILE_NAME",
+    "Attempt",
+    "Claimed",
+    "Known",
+    "Ledger",
+    "LeftUpload",
+    "ServiceAnswer",
+    "SpeechRecord",
+    "UnderWay",
+    "Unsettled",
+    "VoiceRecord",
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from onetake.errors import LedgerFailed
-from onetake.ledger.records import Attempt, Claimed, Known, Standing, UnderWay, Unsettled
+from onetake.ledger.records import NO_ANSWER, Attempt, Claimed, Known, ServiceAnswer, Standing, UnderWay, Unsettled
 from onetake.ledger.voices import OF_VOICES, add_voice, voice_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from onetake.ledger.runs import Runs
 
 _OF_ATTEMPTS = """SELECT attempts.id, takes.path AS take, takes.sha256, base_url, state, claimed_at, uploaded_at,
-    called_at, ended_at, kind, message FROM attempts JOIN takes ON takes.id = attempts.take"""
+    called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id
+    FROM attempts JOIN takes ON takes.id = attempts.take"""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +51,9 @@ class Attempts:
         self._database = database
         self._runs = runs
 
-    def seen_sizes(self) -> set[int]:
-        """Sizes of the recordings that are known, in bytes: another size needs no digest to be told new."""
-        return {row["bytes"] for row in self._database.rows("SELECT DISTINCT bytes FROM takes")}
+    def knows_size(self, size: int) -> bool:
+        """Whether a recording of this size in bytes is known: any other is new, and needs no digest."""
+        return bool(self._database.rows("SELECT 1 FROM takes WHERE bytes = ? LIMIT 1", size))
 
     def standing(self, subject: Subject) -> Known | Unsettled | None:
         """What is known of a recording and request; None when nothing keeps it from being cloned."""
@@ -80,7 +81,8 @@ class Attempts:
             changes: What was done to the recording.
             consent: Who agreed, and when.
             name: What the voice is to be called.
-            again: Begin it also where the voice is known, or nobody knows.
+            again: Begin it also where the voice is known, or where nobody knows how an earlier run's call ended; a
+                call of this run whose outcome is unknown is never repeated.
 
         Raises:
             LedgerFailed: It could not be written down, so nothing may be sent.
@@ -89,7 +91,8 @@ class Attempts:
             take = _take(connection, subject)
             if take is not None:
                 self._bury(connection, "attempts.take = ?", take)
-                if not again and (settled := _settled(connection, take)) is not None:
+                settled = self._unknown_here(connection, take) if again else _settled(connection, take)
+                if settled is not None:
                     return settled
                 active = "SELECT id FROM attempts WHERE take = ? AND state IN ('claimed', 'called')"
                 if (row := connection.execute(active, (take,)).fetchone()) is not None:
@@ -119,23 +122,47 @@ class Attempts:
             if connection.execute(f"{update} WHERE id = ? AND state = 'claimed'", values).rowcount != 1:
                 raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
 
-    def gave_voice(self, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime) -> str:
+    def gave_voice(
+        self,
+        attempt: str,
+        voice_id: str,
+        created_at: datetime,
+        expires_at: datetime,
+        *,
+        demo_url: str | None = None,
+        answer: ServiceAnswer = NO_ANSWER,
+        warnings: tuple[str, ...] = (),
+    ) -> str:
         """Write down the voice that a call gave, and return its name: that which it has, if another call gave it, too.
+
+        Args:
+            attempt: Its name.
+            voice_id: The voice.
+            created_at: When the service answered.
+            expires_at: When the voice is deleted unless a speech call uses it.
+            demo_url: The link to the trial recording.
+            answer: What the service answered.
+            warnings: What was wrong with the answer.
 
         Raises:
             LedgerFailed: It could not be: the attempt stays one whose end is unknown.
         """
         with self._database.transaction() as connection:
-            connection.execute("UPDATE attempts SET state = 'voice', ended_at = ? WHERE id = ?", (_now(), attempt))
+            connection.execute(
+                "UPDATE attempts SET state = 'voice', ended_at = ?, demo_url = ?, warnings = ? WHERE id = ?",
+                (_now(), demo_url, _json(warnings), attempt),
+            )
+            note_answer(connection, "attempts", attempt, answer)
             return add_voice(connection, attempt, voice_id, created_at, expires_at)
 
-    def ended(self, attempt: str, state: str, kind: str, message: str = "") -> None:
+    def ended(self, attempt: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
         """Write down that an attempt ended without a voice: ``refused``, ``unknown`` or ``given-up``."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE attempts SET state = ?, ended_at = ?, kind = ?, message = ? WHERE id = ?",
                 (state, _now(), kind, message, attempt),
             )
+            note_answer(connection, "attempts", attempt, answer)
 
     def give_up(self) -> list[Attempt]:
         """End all attempts of this run that are under way, and return those whose end is then unknown."""
@@ -162,12 +189,25 @@ class Attempts:
             with self._database.transaction() as connection:
                 self._bury(connection, "1", None)
 
+    def _unknown_here(self, connection: sqlite3.Connection, take: int) -> Unsettled | None:
+        """A call of this very run whose outcome is unknown: the user has not heard of it yet."""
+        wanted = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' AND run = ? LIMIT 1"
+        row = connection.execute(wanted, (take, self._runs.own)).fetchone()
+        return None if row is None else Unsettled(msgspec.convert(dict(row), Attempt))
+
     def _bury(self, connection: sqlite3.Connection, where: str, value: object) -> None:
         values = () if value is None else (value,)
         active = f"SELECT DISTINCT run FROM attempts WHERE state IN ('claimed', 'called') AND {where}"
         for row in connection.execute(active, values).fetchall():
             if not self._runs.lives(row["run"]):
                 _end(connection, "run = ?", row["run"], "process-ended")
+
+
+def note_answer(connection: sqlite3.Connection, table: str, call: str, answer: ServiceAnswer) -> None:
+    """Write down what the service answered to a paid call."""
+    fields = msgspec.to_builtins(answer)
+    changes = ", ".join(f"{name} = ?" for name in fields)
+    connection.execute(f"UPDATE {table} SET {changes} WHERE id = ?", (*fields.values(), call))
 
 
 def _end(connection: sqlite3.Connection, where: str, value: str, kind: str) -> None:

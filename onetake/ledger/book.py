@@ -10,6 +10,7 @@ from onetake.ledger.attempts import Attempts
 from onetake.ledger.database import Database, hint_for
 from onetake.ledger.journal import take_over_journal
 from onetake.ledger.runs import Runs
+from onetake.ledger.speeches import Speeches
 from onetake.ledger.uploads import Uploads
 from onetake.ledger.voices import Voices
 
@@ -22,7 +23,8 @@ FILE_NAME: Final = "ledger.sqlite3"
 class Ledger:
     """One file for every run of the command, of which each may write while others do.
 
-    No secret and no presigned URL is in it. Threads may share one.
+    No key and no link to an upload is in it; the service's links to trial recordings and speeches are. Threads may
+    share one.
 
     Args:
         folder: Where it is kept; made when it is missing.
@@ -33,6 +35,7 @@ class Ledger:
         attempts: What was begun, and how it ended.
         voices: What was made.
         uploads: What may still be stored.
+        speeches: Speech calls, and how they ended.
 
     Raises:
         LedgerFailed: It cannot be used.
@@ -50,7 +53,9 @@ class Ledger:
         self.attempts = Attempts(self._database, self._runs)
         self.voices = Voices(self._database)
         self.uploads = Uploads(self._database, self._runs)
+        self.speeches = Speeches(self._database, self._runs)
         self.attempts.settle_those_of_the_dead()
+        self.speeches.mark_abandoned()
         self._runs.sweep()
 
     def require_writable(self) -> None:

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 State = Literal["claimed", "called", "voice", "refused", "unknown", "given-up"]
 """Of an attempt: ``claimed`` nothing is sent yet; ``called`` the paid call was or is about to be sent; ``voice`` it
 gave one; ``refused`` it surely gave none; ``unknown`` nobody knows; ``given-up`` it ended before anything was sent."""
+
+
+SpeechState = Literal["called", "answered", "not-sent", "refused", "unknown"]
+"""Of a speech call: ``called`` it was or is about to be sent; ``answered`` it succeeded; ``not-sent`` and ``refused``
+it surely cost nothing; ``unknown`` nobody knows."""
+
+
+class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service answered to a paid call, as far as it says anything.
+
+    Attributes:
+        http_status: Status of the answer.
+        code: The service's own number.
+        reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``.
+        service_message: The service's own words.
+        trace_id: What the service's support asks for.
+        answer: The beginning of the raw answer.
+    """
+
+    http_status: int | None = None
+    code: int | None = None
+    reason: str | None = None
+    service_message: str | None = None
+    trace_id: str | None = None
+    answer: str | None = None
+
+
+NO_ANSWER: Final = ServiceAnswer()
 
 
 class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +56,10 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
         sha256: Of the recording; None where it is not known.
         changes: What was done to the recording before it was sent.
         attempt: The attempt that made it.
+        demo_url: The service's link to the trial recording, if it sent one; it expires after hours or a day.
+        trace_id: Of the answer that gave the voice: what the service's support asks for.
+        service_message: What the service said along with it.
+        warnings: What was wrong with that answer.
     """
 
     voice_id: str
@@ -42,6 +74,10 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None
     changes: tuple[str, ...]
     attempt: str | None
+    demo_url: str | None = None
+    trace_id: str | None = None
+    service_message: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def lives(self, now: datetime) -> bool:
         """Whether it exists at a moment, as far as is known here."""
@@ -63,6 +99,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         ended_at: When its end was written down.
         kind: Of the error that ended it.
         message: Of that error.
+        http_status: Of the answer, if one came.
+        code: The service's own number, if the answer held one.
+        reason: The gateway's reason, if the answer held one.
+        service_message: The service's own words.
+        trace_id: What the service's support asks for.
     """
 
     id: str
@@ -76,6 +117,55 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     kind: str | None
     message: str | None
+    http_status: int | None = None
+    code: int | None = None
+    reason: str | None = None
+    service_message: str | None = None
+    trace_id: str | None = None
+
+
+class SpeechRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A speech call, with the time of each step, UTC.
+
+    Attributes:
+        id: Its name.
+        name: What the ledger calls the voice.
+        voice_id: The voice.
+        base_url: The service.
+        purpose: Whether it was made to ``keep`` the voice or to ``say`` something.
+        text: What was to be spoken.
+        model: The model that was asked.
+        state: How it ended.
+        called_at: When it was about to be sent.
+        ended_at: When its end was written down.
+        kind: Of the error that ended it.
+        message: Of that error.
+        http_status: Of the answer, if one came.
+        code: The service's own number, if the answer held one.
+        reason: The gateway's reason, if the answer held one.
+        service_message: The service's own words.
+        trace_id: What the service's support asks for.
+        audio_url: The service's link to the speech, if it sent one; it expires after hours or a day.
+    """
+
+    id: str
+    name: str
+    voice_id: str
+    base_url: str
+    purpose: Literal["keep", "say"]
+    text: str
+    model: str
+    state: SpeechState
+    called_at: datetime
+    ended_at: datetime | None
+    kind: str | None
+    message: str | None
+    http_status: int | None
+    code: int | None
+    reason: str | None
+    service_message: str | None
+    trace_id: str | None
+    audio_url: str | None
 
 
 class LeftUpload(msgspec.Struct, frozen=True, kw_only=True):

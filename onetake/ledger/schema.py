@@ -72,8 +72,48 @@ def _voice_of_each_attempt(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _answers_of_paid_calls(connection: sqlite3.Connection) -> None:
+    """What the service answered, for its support and for links that are fetched later; speech calls like clones."""
+    for statement in (
+        *(
+            f"ALTER TABLE attempts ADD COLUMN {column}"
+            for column in (
+                *("service_message TEXT", "trace_id TEXT", "http_status INTEGER", "code INTEGER", "reason TEXT"),
+                *("answer TEXT", "demo_url TEXT", "warnings TEXT NOT NULL DEFAULT '[]'"),
+            )
+        ),
+        "CREATE INDEX voices_by_id ON voices (voice_id)",
+        """CREATE TABLE speeches (
+            id TEXT PRIMARY KEY,
+            base_url TEXT NOT NULL,
+            voice_id TEXT NOT NULL,
+            purpose TEXT NOT NULL CHECK (purpose IN ('keep', 'say')),
+            text TEXT NOT NULL,
+            model TEXT NOT NULL,
+            run TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('called', 'answered', 'not-sent', 'refused', 'unknown')),
+            called_at TEXT NOT NULL,
+            ended_at TEXT,
+            kind TEXT,
+            message TEXT,
+            service_message TEXT,
+            trace_id TEXT,
+            http_status INTEGER,
+            code INTEGER,
+            reason TEXT,
+            answer TEXT,
+            audio_url TEXT,
+            warnings TEXT NOT NULL DEFAULT '[]',
+            FOREIGN KEY (base_url, voice_id) REFERENCES voices (base_url, voice_id) ON DELETE CASCADE
+        ) STRICT""",
+        "CREATE INDEX speeches_by_voice ON speeches (base_url, voice_id)",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _takes_attempts_voices_uploads,
     _voice_of_each_attempt,
+    _answers_of_paid_calls,
 )
 """The file's ``user_version`` says how many of them it has seen."""

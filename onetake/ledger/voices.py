@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 OF_VOICES: Final = """SELECT voices.voice_id, voices.name, voices.base_url, created_at, expires_at, kept_at, gone_at,
     voices.consent, coalesce(takes.path, '') AS take, takes.sha256, coalesce(attempts.changes, '[]') AS changes,
-    voices.attempt
+    voices.attempt, attempts.demo_url, attempts.trace_id, attempts.service_message,
+    coalesce(attempts.warnings, '[]') AS warnings
     FROM voices LEFT JOIN attempts ON attempts.id = voices.attempt LEFT JOIN takes ON takes.id = attempts.take"""
 _LONGEST_NAME: Final = 100
 
@@ -47,7 +48,8 @@ class Voices:
         Raises:
             UsageError: There is none, or more than one.
         """
-        found = [voice for voice in self.all() if wanted in {voice.name, voice.voice_id}]
+        rows = self._database.rows(f"{OF_VOICES} WHERE voices.name = ? OR voices.voice_id = ?", wanted, wanted)
+        found = [voice_of(row) for row in rows]
         by_name = [voice for voice in found if voice.name == wanted]
         if len(found) == 1 or len(by_name) == 1:
             return (by_name or found)[0]
@@ -132,7 +134,8 @@ class Voices:
 
 def voice_of(row: sqlite3.Row) -> VoiceRecord:
     """Read a row of `OF_VOICES`."""
-    return msgspec.convert({**dict(row), "changes": msgspec.json.decode(row["changes"])}, VoiceRecord)
+    lists = {name: msgspec.json.decode(row[name]) for name in ("changes", "warnings")}
+    return msgspec.convert({**dict(row), **lists}, VoiceRecord)
 
 
 def add_voice(

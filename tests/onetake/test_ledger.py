@@ -266,6 +266,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.attempts: dict[str, str] = {}
         self.states = {"a": "free", "b": "free"}  # or claimed, called: of the attempt that is under way
         self.known = {"a": "free", "b": "free"}  # or voice, unknown: of those that ended
+        self.unknown_here: set[str] = set()  # calls of this run, which `again` does not repeat
 
     def teardown(self) -> None:
         self.ledger.close()
@@ -277,6 +278,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def claim(self, name: str, again: bool) -> None:
         found = claim(self.ledger, name, again=again)
         expected: type = Claimed if self.states[name] == "free" else UnderWay
+        if again and name in self.unknown_here:
+            expected = Unsettled
         if not again:
             expected = {"unknown": Unsettled, "voice": Known}.get(self.known[name], expected)
         assert isinstance(found, expected)
@@ -297,6 +300,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.ledger.attempts.gave_voice(attempt, f"voice_{attempt}", NOW, NOW + WEEK)
             else:
                 self.ledger.attempts.ended(attempt, ending, "kind")
+                self.unknown_here |= {name} if ending == "unknown" else set()
             self.look(name)
 
     @rule(killed=st.booleans())
@@ -305,8 +309,10 @@ class LedgerMachine(RuleBasedStateMachine):
         if killed:
             self.ledger.close()
             self.ledger = Ledger(self.folder)
+            self.unknown_here.clear()
         else:
             self.ledger.attempts.give_up()
+            self.unknown_here.update(called)
         for name in self.states:
             self.look(name)
             assert name not in called or self.known[name] in {"unknown", "voice"}
@@ -317,6 +323,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for attempt in self.ledger.attempts.unknown():
                 if attempt.sha256 == subject(name).sha256:
                     self.ledger.voices.settle(attempt.id, None)
+            self.unknown_here.discard(name)
             under_way = self.states[name]
             self.look(name)
             self.states[name] = under_way

@@ -1,0 +1,132 @@
+"""Speech calls: written down before each is made, so that none is paid for twice and no link is lost."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from onetake.errors import UsageError
+from onetake.ledger.attempts import note_answer
+from onetake.ledger.records import NO_ANSWER, SpeechRecord
+
+if TYPE_CHECKING:
+    from onetake.ledger.database import Database
+    from onetake.ledger.records import ServiceAnswer, VoiceRecord
+    from onetake.ledger.runs import Runs
+
+_OF_SPEECHES: Final = """SELECT speeches.id, voices.name, speeches.voice_id, speeches.base_url, purpose, text, model,
+    state, called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id, audio_url
+    FROM speeches JOIN voices USING (base_url, voice_id)"""
+_OF_VOICE: Final = "speeches.base_url = ? AND speeches.voice_id = ?"
+
+
+class Speeches:
+    """The book of speech calls.
+
+    Args:
+        database: The file.
+        runs: Who else writes in it.
+    """
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+
+    def begin(self, voice: VoiceRecord, purpose: Literal["keep", "say"], text: str, model: str) -> str:
+        """Write down that a speech call is about to be sent, and return its name.
+
+        Raises:
+            LedgerFailed: It could not be: the call must not be sent.
+        """
+        speech = secrets.token_hex(8)
+        with self._database.transaction() as connection:
+            connection.execute(
+                """INSERT INTO speeches (id, base_url, voice_id, purpose, text, model, run, state, called_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 'called', ?)""",
+                (speech, voice.base_url, voice.voice_id, purpose, text, model, self._runs.own, _now()),
+            )
+        return speech
+
+    def answered(self, speech: str, audio_url: str | None, answer: ServiceAnswer, warnings: tuple[str, ...]) -> None:
+        """Write down that a call succeeded, with the link to its audio if there is one. Raises `LedgerFailed`."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE speeches SET state = 'answered', ended_at = ?, audio_url = ?, warnings = ? WHERE id = ?",
+                (_now(), audio_url, msgspec.json.encode(warnings).decode(), speech),
+            )
+            note_answer(connection, "speeches", speech, answer)
+
+    def ended(self, speech: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
+        """Write down that a call failed: ``not-sent``, ``refused`` or ``unknown``. Raises `LedgerFailed`."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE speeches SET state = ?, ended_at = ?, kind = ?, message = ? WHERE id = ?",
+                (state, _now(), kind, message, speech),
+            )
+            note_answer(connection, "speeches", speech, answer)
+
+    def unsettled(self, voice: VoiceRecord, text: str | None = None) -> SpeechRecord | None:
+        """The newest call for a voice, if nobody knows how it ended.
+
+        Args:
+            voice: Whose it is.
+            text: Look only at calls that were to speak this text.
+        """
+        wanted = f"{_OF_SPEECHES} WHERE {_OF_VOICE} AND state IN ('unknown', 'answered')"
+        values = [voice.base_url, voice.voice_id]
+        if text is not None:
+            wanted, values = f"{wanted} AND text = ?", [*values, text]
+        rows = self._database.rows(f"{wanted} ORDER BY called_at DESC LIMIT 1", *values)
+        newest = [msgspec.convert(dict(row), SpeechRecord) for row in rows]
+        return next((speech for speech in newest if speech.state == "unknown"), None)
+
+    def unknown(self) -> list[SpeechRecord]:
+        """The calls of which nobody knows whether they were charged, oldest first."""
+        rows = self._database.rows(f"{_OF_SPEECHES} WHERE state = 'unknown' ORDER BY called_at")
+        return [msgspec.convert(dict(row), SpeechRecord) for row in rows]
+
+    def last_link(self, voice: VoiceRecord) -> SpeechRecord | None:
+        """The newest call for a voice that was answered with a link."""
+        wanted = f"{_OF_SPEECHES} WHERE {_OF_VOICE} AND audio_url IS NOT NULL ORDER BY called_at DESC LIMIT 1"
+        rows = self._database.rows(wanted, voice.base_url, voice.voice_id)
+        return msgspec.convert(dict(rows[0]), SpeechRecord) if rows else None
+
+    def settle(self, speech: str, *, succeeded: bool) -> SpeechRecord:
+        """Record the outcome of a call whose answer was lost; one that succeeded keeps its voice.
+
+        Raises:
+            UsageError: It is not a call whose outcome is unknown.
+        """
+        with self._database.transaction() as connection:
+            row = connection.execute(f"{_OF_SPEECHES} WHERE speeches.id = ?", (speech,)).fetchone()
+            if row is None or row["state"] != "unknown":
+                raise UsageError(
+                    f"{speech!r} is not a call whose outcome is unknown", "`onetake voices --unknown` lists those"
+                )
+            state = "answered" if succeeded else "refused"
+            connection.execute("UPDATE speeches SET state = ?, kind = 'settled' WHERE id = ?", (state, speech))
+            if succeeded:
+                connection.execute(
+                    """UPDATE voices SET kept_at = coalesce(kept_at, ?), gone_at = NULL
+                    WHERE base_url = ? AND voice_id = ?""",
+                    (row["called_at"], row["base_url"], row["voice_id"]),
+                )
+        return msgspec.convert({**dict(row), "state": state}, SpeechRecord)
+
+    def mark_abandoned(self) -> None:
+        """Calls of runs that ended while they were under way have an unknown outcome."""
+        active = self._database.rows("SELECT DISTINCT run FROM speeches WHERE state = 'called'")
+        for run in (row["run"] for row in active if not self._runs.lives(row["run"])):
+            with self._database.transaction() as connection:
+                connection.execute(
+                    """UPDATE speeches SET state = 'unknown', ended_at = ?, kind = 'process-ended'
+                    WHERE state = 'called' AND run = ?""",
+                    (_now(), run),
+                )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
