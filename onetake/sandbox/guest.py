@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def sandbox(answer_delay_s: float = 0.0) -> Iterator[Access]:
     """
     home = Path(__file__).resolve().parents[2]
     # -P and our own folder first: a `client.py` in the user's folder must not be taken for ours
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(home), os.environ.get("PYTHONPATH", "")))}
+    environment = {**_environment(), "PYTHONPATH": os.pathsep.join((str(home), os.environ.get("PYTHONPATH", "")))}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "onetake.sandbox.supervisor", str(answer_delay_s)],
         stdin=subprocess.PIPE,
@@ -53,6 +54,12 @@ def sandbox(answer_delay_s: float = 0.0) -> Iterator[Access]:
     finally:
         with finishing(lambda: None):  # a second Ctrl-C does not wait for it; it ends by itself
             _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without the settings of services: keys, AWS profiles and endpoints, proxies."""
+    services = re.compile(r"(AWS|BOTO|ONETAKE|WEED)_.*|.*_PROXY|.*_CA_BUNDLE|SSL_CERT_.*", re.IGNORECASE)
+    return {name: value for name, value in os.environ.items() if not services.fullmatch(name)}
 
 
 def _access(process: subprocess.Popen[bytes]) -> Access:

@@ -1,12 +1,14 @@
 """The sandbox's storage: a real S3 service (SeaweedFS) on loopback, for as long as it is needed.
 
 `weed mini` runs every part of SeaweedFS in one process and is ready in about a second. It gets a folder and
-keys of its own, free ports on 127.0.0.1, and an environment without the user's settings and keys.
+keys of its own, free ports on 127.0.0.1, and an environment without the user's settings and keys. Only its S3 port
+answers: the others need a client certificate that nobody else has (`onetake.sandbox.tls`).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import time
@@ -16,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from onetake.sandbox.tls import write_security
 from onetake.sandbox.weed import (
     SOCKETS,
     Identity,
@@ -33,6 +36,14 @@ _STARTS = 3
 _START_TIMEOUT_S = 30.0
 _EVERY_RIGHT = ("Admin", "Read", "Write", "List", "Tagging")
 _LOG_TAIL_LINES = 6
+
+
+def _secure(folder: Path) -> None:
+    try:
+        write_security(folder)
+    except ImportError:
+        message = "the sandbox needs the package cryptography, which is not installed"
+        raise SandboxUnavailable(message, "pip install 'onetake[sandbox]'") from None
 
 
 class SandboxStorage:
@@ -91,7 +102,7 @@ class SandboxStorage:
             return self
         weed = find_weed()
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             reason = f"its folder {self._folder} cannot be made: {error.strerror}"
             raise SandboxUnavailable(f"the sandbox's storage did not start; {reason}", "Use another.") from error
@@ -133,7 +144,8 @@ class SandboxStorage:
 
     def _launch(self, weed: str) -> subprocess.Popen[bytes]:
         data = self._folder / f"data-{secrets.token_hex(4)}"  # it remembers its ports there: never start twice in one
-        data.mkdir()
+        data.mkdir(mode=0o700)
+        _secure(data)
         config = self._folder / "identities.json"
         config.touch(mode=0o600)
         config.write_text(json.dumps(configuration(self._identities)), encoding="utf-8")
@@ -152,6 +164,7 @@ class SandboxStorage:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                umask=0o077 if os.name == "posix" else -1,  # its UNIX sockets stand in /tmp
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
             )
 
@@ -160,48 +173,39 @@ class SandboxStorage:
     def _came_up(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
         """Whether the bucket is there before the deadline; False at once when the process has ended."""
         while time.monotonic() < deadline and process.poll() is None:
-            if self._is_healthy() and self._has_bucket():
+            if self._is_ready():
                 return True
             time.sleep(0.05)
         return False
 
-    def _is_healthy(self) -> bool:
+    def _is_ready(self) -> bool:
+        """Whether the server answers, and the bucket is there: it is created if necessary."""
         import requests
 
         try:
             with requests.Session() as session:
-                session.trust_env = False  # a proxy has no business between here and here
-                return session.get(f"{self.endpoint}/healthz", timeout=2).ok
+                session.trust_env = False  # no proxy and no ~/.netrc for loopback
+                if not session.get(f"{self.endpoint}/healthz", timeout=2).ok:
+                    return False
+                url = f"{self.endpoint}/{self.bucket}"
+                answer = session.put(url, headers=self._signature("PUT", url), timeout=5)
         except requests.exceptions.RequestException:
             return False
+        # 409: an earlier attempt whose answer was lost. 5xx: the filer behind it is not up yet.
+        return answer.ok or (answer.status_code == 409 and "BucketAlreadyOwnedByYou" in answer.text)
 
-    def _has_bucket(self) -> bool:
-        import boto3.session
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _signature(self, method: str, url: str) -> dict[str, str]:
+        """The headers of a signed request without a body.
 
-        client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            config=Config(
-                signature_version="s3v4",
-                connect_timeout=2,
-                read_timeout=5,
-                retries={"total_max_attempts": 1, "mode": "standard"},
-                s3={"addressing_style": "path"},
-                proxies={},
-            ),
-        )
-        try:
-            client.create_bucket(Bucket=self.bucket)
-        except client.exceptions.BucketAlreadyOwnedByYou:
-            return True  # an earlier try whose answer was lost
-        except (BotoCoreError, ClientError):
-            return False  # the filer behind it is not up yet
-        return True
+        A client of boto3 would read the user's AWS settings (profiles, endpoints, certificates) and may fail on them.
+        """
+        from botocore.auth import S3SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+
+        request = AWSRequest(method, url)
+        S3SigV4Auth(Credentials(self.access_key_id, self.secret_access_key), "s3", self.region).add_auth(request)
+        return dict(request.headers.items())
 
     def _tail(self) -> str:
         with suppress(OSError):

@@ -11,8 +11,10 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _PREFIX: Final = "onetake-sandbox-"
 _LOCK: Final = "lock"
+_LOCKED_AFTER_S: Final = 600.0
 
 
 @contextlib.contextmanager
@@ -44,41 +47,62 @@ def running(log: Callable[[str], None] | None = None, answer_delay_s: float = 0.
         SandboxUnavailable: The storage server is not installed or does not start.
     """
     _remove_leftovers()
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    try:
-        with (
-            _locked(folder),
-            SandboxStorage(folder) as storage,
-            StandInEndpoint(key := f"sandbox-{secrets.token_hex(8)}", 0, answer_delay_s, log) as endpoint,
-        ):
-            yield Access(
-                base_url=endpoint.base_url,
-                api_key=key,
-                provider="seaweedfs",
-                s3_endpoint=storage.endpoint,
-                bucket=storage.bucket,
-                access_key_id=storage.access_key_id,
-                secret_access_key=storage.secret_access_key,
-                folder=str(folder),
-            )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        _own_folder() as folder,
+        SandboxStorage(folder) as storage,
+        StandInEndpoint(key := f"sandbox-{secrets.token_hex(8)}", 0, answer_delay_s, log) as endpoint,
+    ):
+        yield Access(
+            base_url=endpoint.base_url,
+            api_key=key,
+            provider="seaweedfs",
+            s3_endpoint=storage.endpoint,
+            bucket=storage.bucket,
+            access_key_id=storage.access_key_id,
+            secret_access_key=storage.secret_access_key,
+            folder=str(folder),
+        )
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock in `folder` that the system lets go when this process ends."""
-    with (folder / _LOCK).open("w") as file:
-        try_lock(file.fileno())
-        yield
+def _own_folder() -> Iterator[Path]:
+    """A new folder that only this user can enter, with a lock in it that the system releases when this process ends."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                lock = stack.enter_context((folder / _LOCK).open("x"))
+                if try_lock(lock.fileno()) and (folder / _LOCK).exists():
+                    break
+            # another sandbox that was starting took it for a leftover, between its creation and its lock
+        yield folder
 
 
 def _remove_leftovers() -> None:
-    """Remove the folders of sandboxes whose process was killed."""
+    """Remove the folders of this user's sandboxes whose process was killed."""
+    if not is_possible():
+        return
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError), (folder / _LOCK).open() as file:
-            if is_possible() and try_lock(file.fileno()):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                continue  # a link, or somebody else's
+            if _is_abandoned(folder, status.st_mtime):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path, changed_at: float) -> bool:
+    """Whether no process holds the folder's lock; without a lock, whether it is too old to be about to get one."""
+    try:
+        # O_NONBLOCK: something else in its place, such as a named pipe, must not make this wait
+        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return time.time() - changed_at > _LOCKED_AFTER_S
+    try:
+        return stat.S_ISREG(os.fstat(handle).st_mode) and try_lock(handle)
+    finally:
+        os.close(handle)
 
 
 def main() -> None:

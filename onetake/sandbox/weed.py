@@ -8,6 +8,7 @@ import platform
 import shutil
 import signal
 import socket
+import stat
 import sys
 import sysconfig
 import time
@@ -16,9 +17,12 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
+from onetake.sandbox.tls import NO_ORIGIN
+
 SOCKETS: Final = Path("/tmp")  # noqa: S108
 """It makes sockets beside its ports here, whatever TMPDIR says; it leaves one when it stops, all when killed."""
 _DEAD_AFTER_S = 60.0
+_PROBE_S = 1.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # The admin part's gRPC port is looked for this far above its HTTP port by the other parts.
 _GRPC_OFFSET = 10_000
@@ -76,6 +80,9 @@ def options(data: Path, config: Path) -> list[str]:
         f"-s3.config={config}",
         "-s3.iam=false",
         "-s3.autoCreateBucket=false",
+        f"-s3.allowedOrigins={NO_ORIGIN}",
+        f"-filer.allowedOrigins={NO_ORIGIN}",
+        "-filer.disableDirListing",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-webdav=false",
@@ -112,8 +119,10 @@ def remove_dead_sockets() -> None:
     """Remove what killed storages of this user left; a young socket may be one that is about to listen."""
     for left in SOCKETS.glob("seaweedfs-*.sock"):
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            found = left.stat()
-            if found.st_uid == os.getuid() and time.time() - found.st_mtime > _DEAD_AFTER_S:
+            found = left.lstat()  # what is no socket refuses a connection, too, and is not ours
+            is_ours = stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid()
+            if is_ours and time.time() - found.st_mtime > _DEAD_AFTER_S:
+                probe.settimeout(_PROBE_S)
                 try:
                     probe.connect(str(left))
                 except ConnectionRefusedError:

@@ -24,6 +24,7 @@ from onetake.sandbox.endpoint.refusals import Refusal
 from tests.client.loopback_files import FileServer, m4a, sound_file
 
 KEY = "sandbox-key-0123456789"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 CLONE = "/v3/minimax-voice-cloning"
 FILES: dict[str, Callable[[], bytes]] = {
     "/good.wav": lambda: sound_file("WAV", 10.0),
@@ -72,7 +73,7 @@ def test_lawful_recordings_become_voices(stand_in: StandInEndpoint, files: str, 
     status, body = post(stand_in, CLONE, {"audio_url": f"{files}/{name}"})
     assert status == 200
     assert set(body) == {"voice_id"}
-    account = requests.get(stand_in.base_url + "/sandbox/account", timeout=5).json()
+    account = requests.get(stand_in.base_url + "/sandbox/account", headers=AUTHORIZED, timeout=5).json()
     assert account == stand_in.account()
     assert account["clones_charged"] == 1
     assert account["stored_types"] == ["application/x-test"]
@@ -201,7 +202,45 @@ def test_keys_and_paths_are_checked(stand_in: StandInEndpoint) -> None:
     assert (bare.status_code, bare.json()["reason"]) == (400, "MISSING_API_KEY")
     for path in ("/", "/v3/minimax-speech-9", "/v3/nothing", "/v3/minimax-speech-2.8-hd/x"):
         assert post(stand_in, path, {})[0] == 404
-    assert requests.get(stand_in.base_url + "/sandbox/audio/none.mp3", timeout=5).status_code == 404
+    for path in ("/sandbox/audio/none.mp3", "/", "/sandbox"):
+        assert requests.get(stand_in.base_url + path, headers=AUTHORIZED, timeout=5).status_code == 404
+
+
+@pytest.mark.parametrize("key", [None, "Bearer wrong", f"Basic {KEY}"])
+@pytest.mark.parametrize("path", ["/", "/sandbox/account", "/sandbox/audio/none.mp3", "/v3/nothing", CLONE])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
+def test_no_route_answers_without_the_key(stand_in: StandInEndpoint, method: str, path: str, key: str | None) -> None:
+    headers = {"Authorization": key} if key else {}
+    answer = requests.request(method, stand_in.base_url + path, json={}, headers=headers, timeout=5)
+    wanted = ((401,) if key else (400,)) if method in {"GET", "POST"} else (501,)
+    assert answer.status_code in wanted
+    assert not any(name.lower().startswith("access-control-") for name in answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        (["127.0.0.1"], 200),
+        (["LOCALHOST:8080"], 200),
+        (["evil.example:8080"], 403),
+        (["127.0.0.1.evil.example"], 403),
+        (["localhost", "evil.example"], 403),
+        (["0.0.0.0"], 403),
+        ([""], 403),
+        ([], 403),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_another_host_name_is_refused(stand_in: StandInEndpoint, method: str, hosts: list[str], status: int) -> None:
+    """A web page may let its own name resolve to 127.0.0.1: then its browser sends that name."""
+    path, body = ("/sandbox/account", b"") if method == "GET" else (CLONE, b"{}")
+    lines = [f"{method} {path} HTTP/1.1", *(f"Host: {host}" for host in hosts), f"Authorization: Bearer {KEY}"]
+    lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close", "", ""]
+    with socket.create_connection(("127.0.0.1", int(stand_in.base_url.rpartition(":")[2])), timeout=5) as line:
+        line.sendall("\r\n".join(lines).encode() + body)
+        answer = b"".join(iter(lambda: line.recv(65536), b""))
+    wanted = 400 if status == 200 and method == "POST" else status  # an empty order names no recording
+    assert answer.startswith(f"HTTP/1.1 {wanted} ".encode())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +257,7 @@ def test_keys_and_paths_are_checked(stand_in: StandInEndpoint) -> None:
     ],
 )
 def test_bodies_must_be_json_objects(stand_in: StandInEndpoint, content: bytes, kind: str) -> None:
-    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": kind, "Connection": "close"}
+    headers = {**AUTHORIZED, "Host": "localhost", "Content-Type": kind, "Connection": "close"}
     with socket.create_connection(("127.0.0.1", int(stand_in.base_url.rpartition(":")[2])), timeout=5) as line:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         line.sendall(f"POST {CLONE} HTTP/1.1\r\n{head}Content-Length: {len(content)}\r\n\r\n".encode())

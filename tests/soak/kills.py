@@ -155,7 +155,7 @@ def _restart(storage: SandboxStorage) -> None:
         process.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 20
-    while not storage._is_healthy() and time.monotonic() < deadline:
+    while not storage._is_ready() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

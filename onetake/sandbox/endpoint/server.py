@@ -19,6 +19,8 @@ from onetake.sandbox.endpoint.service import Service
 
 _LARGEST_BODY: Final = 1_000_000
 _SOCKET_S: Final = 30.0
+_HOSTS: Final = frozenset({"127.0.0.1", "localhost"})
+_AUDIO: Final = "/sandbox/audio/"
 
 
 def _utc_now() -> datetime:
@@ -131,6 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         service.account.count_request()
         try:
+            self._require_loopback_host()
             content = self._content()
             answer = service.answer(
                 path, self.headers.get("Authorization"), self.headers.get("Content-Type", ""), content
@@ -141,19 +144,37 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer, outcome = refusal.status, refusal.body, f"refused ({refusal.summary()})"
         self.server.say(f"POST {path}: HTTP {status}, {outcome}")
         self.server.stopping.wait(self.server.answer_delay_s)
-        self._send(status, json.dumps(answer).encode(), "application/json")
+        self._send_json(status, answer)
 
     def do_GET(self) -> None:
+        service = self.server.service
         path = urlsplit(self.path).path
-        recording = self.server.service.recording(path.removeprefix("/sandbox/audio/"))
-        if path == "/sandbox/account":
-            statement = self.server.service.account.statement()
-            self._send(200, json.dumps(statement).encode(), "application/json")
-        elif recording is not None and path.startswith("/sandbox/audio/"):
-            self._send(200, *recording)
-        else:
-            refusal = unknown_path()
-            self._send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
+        try:
+            self._require_loopback_host()
+            # like a presigned URL, one of these carries its own permission: 128 random bits
+            recording = service.recording(path.removeprefix(_AUDIO)) if path.startswith(_AUDIO) else None
+            if recording is not None:
+                self._send(200, *recording)
+                return
+            service.require_key(self.headers.get("Authorization"))
+            if path != "/sandbox/account":
+                raise unknown_path()
+            self._send_json(200, service.account.statement())
+        except Refusal as refusal:
+            self._send_json(refusal.status, refusal.body)
+
+    def _require_loopback_host(self) -> None:
+        """Refuse what a web page sends to a name of its own that resolves to this machine (DNS rebinding).
+
+        The port does not matter: a request may come through a forwarded one.
+        """
+        hosts = self.headers.get_all("Host") or [""]
+        if len(hosts) != 1 or hosts[0].partition(":")[0].lower() not in _HOSTS:
+            self.close_connection = True
+            raise gateway(403, "FORBIDDEN_HOST", "the sandbox answers requests to 127.0.0.1 and localhost only")
+
+    def _send_json(self, status: int, body: dict[str, Any]) -> None:
+        self._send(status, json.dumps(body).encode(), "application/json")
 
     def _content(self) -> bytes:
         announced = self.headers.get("Content-Length", "")

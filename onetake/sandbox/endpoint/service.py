@@ -31,9 +31,9 @@ class Service:
 
     def answer(self, path: str, authorization: str | None, content_type: str, content: bytes) -> dict[str, Any]:
         """Carry out a POST; raises `Refusal`."""
+        self.require_key(authorization)
         if path != CLONE_PATH:
             contract.speech_model(path)
-        self._check_key(authorization)
         body = contract.read_object(content, content_type)
         return self._clone(body) if path == CLONE_PATH else self._speak(contract.speech_model(path), body)
 
@@ -42,7 +42,8 @@ class Service:
         with self._lock:
             return self._recordings.get(token)
 
-    def _check_key(self, authorization: str | None) -> None:
+    def require_key(self, authorization: str | None) -> None:
+        """Check a request's ``Authorization`` header; raises `Refusal`."""
         if not authorization:
             raise gateway(400, "MISSING_API_KEY", "the API key is missing")
         expected = f"Bearer {self._key}".encode()
