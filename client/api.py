@@ -173,6 +173,16 @@ class CloneClient:
         timeouts = (min(self._connect_s, timeout_s), float(timeout_s))
         return fetch(url, binary_file, max_bytes, timeouts, self._key, progress)
 
+    def without_secrets(self, text: str, *links: str | None) -> str:
+        """Blot out the API key, and the secret parts of `links`, in a text that is to be stored.
+
+        Other URLs stay whole: a demo link without its query leads nowhere.
+        """
+        secrets = {self._key, *(secret for link in links for secret in secrets_of_url(link))}
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
+
     def _post(self, path: str, body: dict[str, Any], secrets: list[str], total_s: float, largest: int) -> Answer:
         from client.post import post  # here, so that the first call loads the HTTP library
 

@@ -138,3 +138,13 @@ def test_no_query_survives_redaction(before: str, after: str, query: str) -> Non
     assert secret not in shown or secret in before or secret in after
     assert len(shown) <= LONGEST_SHOWN
     assert shown.isprintable()
+
+
+def test_a_text_to_be_stored_keeps_links_but_no_secret_of_ours() -> None:
+    ours = "https://s3.example/take.mp3?X-Amz-Signature=0123456789abcdef&X-Amz-Credential=AKIDEXAMPLE%2F2026"
+    theirs = "https://cdn.example/demo.mp3?token=feedfacefeedface"
+    text = f'{{"key": "secret-key-1", "got": "{ours}", "credential": "AKIDEXAMPLE/2026", "demo": "{theirs}"}}'
+    stored = CloneClient("secret-key-1").without_secrets(text, ours, None)
+    assert theirs in stored
+    for secret in ("secret-key-1", "0123456789abcdef", "AKIDEXAMPLE"):
+        assert secret not in stored
