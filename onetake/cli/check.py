@@ -11,10 +11,11 @@ import click
 from onetake.cli import exit_with
 from onetake.cli.command import Command, FurtherOption
 from onetake.cli.judging import judging_options, profile_from
-from onetake.cli.options import ANY_PATH
+from onetake.cli.options import ANY_PATH, chosen_format
 from onetake.cli.terminal import check_at_terminal, is_worth_telling
 from onetake.console.documents import print_json
 from onetake.console.progress import SOUND, counted, watched
+from onetake.console.stopwatch import Stopwatch
 from onetake.console.streams import print_aside, print_line, print_text
 from onetake.console.verbosity import is_verbose
 from onetake.console.window import is_terminal
@@ -49,7 +50,8 @@ def _tell_schema(ctx: click.Context, _option: click.Parameter, wanted: bool) -> 
 @click.option("--prompt-text", metavar="TEXT", help="The words spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
 @judging_options(judging=True)
-@click.option("--format", "form", type=click.Choice(FORMS), default="text", metavar="FORM", help=f"{', '.join(FORMS)}.")
+@click.option("--format", "form", type=click.Choice(FORMS), metavar="FORM", help=f"{', '.join(FORMS)}.")
+@click.option("--json", "as_json", cls=FurtherOption, is_flag=True, help="The same as --format json.")
 @click.option(
     "--schema",
     is_flag=True,
@@ -67,10 +69,11 @@ def command(
     files: tuple[str, ...],
     prompt: str | None,
     prompt_text: str | None,
-    form: str,
+    form: str | None,
     fail_on: str,
     jobs: int | None,
     *,
+    as_json: bool,
     quick: bool,
     exit_zero: bool,
     **flags: Any,
@@ -83,25 +86,28 @@ def command(
         raise UsageError("no recording is named", "give one or more files")
     if prompt is None and prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
+    form = chosen_format(form, as_json=as_json)
     profile = profile_from(flags)
     page = _page(form, flags.pop("out"), profile)
     bad = {"error", "warning"} if fail_on == "warning" else {"error"}
+    stopwatch = Stopwatch()
     with gathered(files, files_from) as takes:
         if form == "text" and is_terminal(sys.stdout):
             reports = check_at_terminal(takes, profile, jobs, bad, quick=quick)
         else:
-            reports = _checked(takes, profile, jobs, page, form, bad, quick=quick)
+            reports = _checked(takes, profile, jobs, page, form, bad, stopwatch, quick=quick)
     if prompt is not None and page is not None:
         reports.append(page.check_prompt(prompt, prompt_text, quick=quick))
     elif prompt is not None:
         from preflight import check
 
         reports.append(check(prompt, role="prompt", prompt_text=prompt_text, quick=quick, profile=profile))
+        stopwatch.split()
         _show(reports[-1], form, bad)
     if page is not None:
         page.write()
         print_aside(f"{safe(str(page.path))}: {verdict_counts(reports)}")
-    _conclude(reports, form, bad)
+    _conclude(reports, form, bad, stopwatch)
     return exit_with(_status(reports, bad, exit_zero=exit_zero))
 
 
@@ -130,6 +136,7 @@ def _checked(
     page: CheckedPage | None,
     form: str,
     bad: set[str],
+    stopwatch: Stopwatch,
     *,
     quick: bool,
 ) -> list[Report]:
@@ -138,6 +145,7 @@ def _checked(
     with contextlib.closing(_reports(takes, profile, jobs, page, quick=quick)) as found:
         for report in found:
             reports.append(report)
+            stopwatch.split()
             _show(report, form, bad)
     return reports
 
@@ -153,14 +161,14 @@ def _show(report: Report, form: str, bad: set[str]) -> None:
             print_line(made)
 
 
-def _conclude(reports: list[Report], form: str, bad: set[str]) -> None:
+def _conclude(reports: list[Report], form: str, bad: set[str], stopwatch: Stopwatch) -> None:
     """Print what says something of all of them."""
     if form == "json":
         from preflight.report import SCHEMA_VERSION
 
         print_json({"schema_version": SCHEMA_VERSION, "takes": reports})
     elif form in LINE_FORMS:
-        for line in form_called(form).end(reports, bad):
+        for line in form_called(form).end(reports, bad, stopwatch.seconds):
             print_line(line)
 
 

@@ -20,6 +20,7 @@ from onetake.cli.options import (
     SPEECH_MODEL,
     STORAGE,
     STORAGE_DETAILS,
+    chosen_format,
     sandbox_option,
     services,
     setting_options,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from onetake.ledger import Ledger
     from onetake.settings import Settings
 
-FORMS: Final = ("text", "json", "jsonl", "csv")
+FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
 
 
 @click.command("clone", cls=Command, epilog="Example: onetake clone take.m4a --consent 'Ann Example, 2026-11-01'")
@@ -83,14 +84,14 @@ def command(
     """Clone the voice of a recording, or of each in a folder or a manifest (CSV, JSON Lines). It is checked and mended
     first; what was cloned before is not paid for again.
     """  # noqa: D205 - as one paragraph the help fits a screen
-    form = form or ("json" if as_json else "text")
+    form = chosen_format(form, as_json=as_json)
     limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
     orders, is_many = _orders(files, flags)
     orders = with_chosen_model(orders, flags)
-    if not is_many and form in {"jsonl", "csv"}:
+    if not is_many and form in {"jsonl", "csv", "junit"}:
         is_many = True
     if dry_run:
-        return show_plans(orders, load(flags), sandbox=sandbox, form=form, is_many=is_many)
+        return exit_with(show_plans(orders, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home) as ledger:
         pipeline = _pipeline(settings, ledger, steps)

@@ -45,7 +45,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
         else:
             fixed = preflight.fix(file, out or "", wishes=wishes, force=force, profile=profile, on_progress=tell)
     if as_json:
-        print_json(fixed)
+        print_json({"schema_version": 1, **{name: getattr(fixed, name) for name in fixed.__struct_fields__}})
     else:
         _tell(fixed)
 

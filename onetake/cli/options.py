@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli.command import FurtherOption
+from onetake.errors import UsageError
 from onetake.settings import SETTINGS, Settings, home_path, load
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ ANY_PATH = click.Path(readable=False)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with storage and service on this machine.")
+
+
+def chosen_format(form: str | None, *, as_json: bool) -> str:
+    """The output format that `--format` and `--json` choose together; raises `UsageError` if they contradict."""
+    if as_json and form not in {None, "json"}:
+        raise UsageError(f"--json and --format {form} contradict each other", "give one of them")
+    return form or ("json" if as_json else "text")
 
 
 def setting_options(*names: str, further: bool = False) -> Callable[[Decorated], Decorated]:

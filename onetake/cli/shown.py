@@ -11,10 +11,11 @@ from onetake.cloning.identity import as_path
 from onetake.cloning.pipeline import not_settled
 from onetake.cloning.series import Outcome
 from onetake.console.documents import print_json
+from onetake.console.stopwatch import Stopwatch
 from onetake.console.streams import print_aside, print_line, print_text
 from onetake.console.verbosity import is_quiet
 from onetake.errors import Failure, OutputLost, Status, failure_of, weightiest
-from onetake.render.outcomes import csv_line, error_fields, outcome_fields, outcome_line, summary
+from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, outcome_fields, outcome_line, summary
 from onetake.render.text import safe
 from preflight.source import display_name
 
@@ -29,7 +30,7 @@ class Shown:
     """Prints each outcome as it comes, and remembers how they ended.
 
     Args:
-        form: In which it is printed: ``text``, ``json``, ``jsonl`` or ``csv``.
+        form: In which it is printed: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
 
     Attributes:
         lost_output: Why nothing can be printed any more.
@@ -39,8 +40,9 @@ class Shown:
         self._form = form
         self._outcomes: list[Outcome] = []
         self.lost_output: OutputLost | None = None
+        self._stopwatch = Stopwatch()
         if form == "csv":
-            print_line(csv_line(None))
+            print_line(CSV_HEADER)
 
     @property
     def status(self) -> Status:
@@ -74,6 +76,7 @@ class Shown:
     def outcome(self, outcome: Outcome) -> None:
         """Print what came of one recording."""
         self._outcomes.append(outcome)
+        self._stopwatch.split()
         for warning in outcome.warnings:
             print_aside(f"{click.style('warning:', fg='yellow')} {safe(_about(outcome, warning))}")
         try:
@@ -85,9 +88,9 @@ class Shown:
         if self.lost_output:
             return
         if self._form == "jsonl":
-            print_json(outcome_fields(outcome), in_one_line=True)
+            print_json({"schema_version": 1, **outcome_fields(outcome)}, in_one_line=True)
         elif self._form == "csv":
-            print_line(csv_line(outcome))
+            print_line(csv_line(outcome_fields(outcome)))
         elif self._form == "text":
             print_text(outcome_line(outcome))
 
@@ -108,6 +111,10 @@ class Shown:
             takes = [outcome_fields(outcome) for outcome in self._outcomes]
             error = {"error": error_fields(failure)} if failure else {}
             print_json({"schema_version": 1, "takes": takes, "summary": counts, **error})
+        elif self._form == "junit":
+            from onetake.render.junit import junit_outcomes
+
+            print_line(junit_outcomes(self._outcomes, self._stopwatch.seconds))
         told = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         cost = f"; about {price * counts.get('cloned', 0):,} to pay" if price is not None else ""
         if not is_quiet():

@@ -11,7 +11,7 @@ import click
 
 from onetake.cli import exit_with
 from onetake.cli.command import Group
-from onetake.cli.options import json_option
+from onetake.cli.options import chosen_format, json_option
 from onetake.console.documents import print_json
 from onetake.console.streams import print_line, print_text
 from onetake.errors import Status, UsageError
@@ -103,23 +103,29 @@ def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
 @click.argument("attempt", metavar="ID")
 @click.option("--voice", metavar="VOICE_ID", help="The voice that the call gave.")
 @click.option("--failed", is_flag=True, help="It gave none: the recording may be cloned again.")
-def settle(attempt: str, voice: str | None, *, failed: bool) -> None:
+@json_option
+def settle(attempt: str, voice: str | None, *, failed: bool, as_json: bool) -> None:
     """Say how a paid call ended of which nobody knew it; your account with the service tells."""
     if (voice is not None) == failed:
         raise UsageError("how it ended is not said", "give --voice VOICE_ID, or --failed")
     with opened_ledger() as ledger:
         settled = ledger.voices.settle(attempt, voice)
-    print_text("noted: it gave no voice" if settled is None else voice_line(settled, datetime.now(UTC)))
+    now = datetime.now(UTC)
+    if as_json:
+        print_json({"schema_version": 1, "attempt": attempt, "voice": settled and voice_fields(settled, now)})
+    else:
+        print_text("recorded: the call made no voice" if settled is None else voice_line(settled, now))
 
 
 @command.command("export", epilog="Example: onetake voices export > voices.csv")
-@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", help="csv by default.")
-def export(form: str) -> None:
-    """Print every voice with all that is known of it, consent included."""
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="csv by default.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def export(form: str | None, *, as_json: bool) -> None:
+    """Print every voice with everything the ledger knows, consent included."""
     now = datetime.now(UTC)
     with opened_ledger() as ledger:
         voices = [voice_fields(voice, now) for voice in ledger.voices.all()]
-    if form == "json":
+    if chosen_format(form, as_json=as_json) == "json":
         print_json({"schema_version": 1, "voices": voices})
     else:
         for line in voices_csv(voices):
@@ -129,17 +135,22 @@ def export(form: str) -> None:
 @command.command("rename", epilog="Example: onetake voices rename take anna")
 @click.argument("voice")
 @click.argument("name")
-def rename(voice: str, name: str) -> None:
-    """Call a voice by another name, here only."""
+@json_option
+def rename(voice: str, name: str, *, as_json: bool) -> None:
+    """Rename a voice in the ledger; the service is not contacted."""
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
         ledger.voices.rename(found, name)
-    print_text(f"{safe(found.voice_id)} is called {safe(name)}")
+    if as_json:
+        print_json({"schema_version": 1, "voice_id": found.voice_id, "name": name, "previous_name": found.name})
+    else:
+        print_text(f"{safe(found.voice_id)} is now named {safe(name)}")
 
 
 @command.command("forget", epilog="Example: onetake voices forget anna")
 @click.argument("voice")
-def forget(voice: str) -> None:
+@json_option
+def forget(voice: str, *, as_json: bool) -> None:
     """Strike a voice out of the ledger; the service is told nothing.
 
     Its recording then counts as never cloned.
@@ -147,4 +158,7 @@ def forget(voice: str) -> None:
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
         ledger.voices.forget(found)
-    print_text(f"forgotten: {safe(found.name)} ({safe(found.voice_id)})")
+    if as_json:
+        print_json({"schema_version": 1, "forgotten": {"voice_id": found.voice_id, "name": found.name}})
+    else:
+        print_text(f"forgotten: {safe(found.name)} ({safe(found.voice_id)})")

@@ -101,8 +101,12 @@ class Pipeline:
                     while self.ledger.attempts.under_way(error.attempt):
                         time.sleep(_LOOK_S)
 
-    def known(self, order: Order) -> Cloned | None:
+    def known(self, order: Order, *, read_only: bool = False) -> Cloned | None:
         """The voice that was made of the same recording before; only a file of a known size is read for it.
+
+        Args:
+            order: What is to be cloned.
+            read_only: Do not add the order's consent to a voice that has none.
 
         Raises:
             NotSettled: Whether it was cloned before is not known.
@@ -118,7 +122,7 @@ class Pipeline:
                 standing = self.ledger.attempts.standing(subject)
                 if isinstance(standing, Unsettled):
                     raise not_settled(standing.attempt)
-                return None if standing is None else self._cloned_before(standing.voice, order)
+                return None if standing is None else self._cloned_before(standing.voice, order, read_only=read_only)
         return None
 
     def send(
@@ -155,9 +159,9 @@ class Pipeline:
             raise not_settled(standing.attempt)
         raise UnderWayElsewhere(prepared.take.report.path, standing.attempt)
 
-    def _cloned_before(self, voice: VoiceRecord, order: Order) -> Cloned:
+    def _cloned_before(self, voice: VoiceRecord, order: Order, *, read_only: bool = False) -> Cloned:
         """The answer for a recording whose voice is known: nothing is sent, nothing is paid."""
-        if order.consent and voice.consent is None:
+        if order.consent and voice.consent is None and not read_only:
             self.ledger.voices.agreed(voice, order.consent)
         warnings = []
         if order.name is not None and order.name != voice.name:

@@ -32,12 +32,13 @@ class Form:
 
     Attributes:
         each: Of a take, as soon as it and those before it are checked; None where all of it is said at the end.
-        end: Of all takes; a finding of one of the severities makes a take unfit.
+        end: Of all takes; a finding of one of the severities makes a take unfit. The last argument is the run time of
+            each take in seconds.
         failure: Of what kept the command from checking; standard error says it in any case.
     """
 
     each: Callable[[Report], Lines] | None = None
-    end: Callable[[Sequence[Report], Collection[str]], Lines] = _nothing
+    end: Callable[[Sequence[Report], Collection[str], Sequence[float]], Lines] = _nothing
     failure: Callable[[Failure], Lines] = _nothing
 
 

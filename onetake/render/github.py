@@ -61,6 +61,6 @@ def _escaped(text: str, replacements: dict[str, str]) -> str:
 
 FORM: Final = Form(
     each=annotation_lines,
-    end=lambda reports, _: [summary_line(reports)],
+    end=lambda reports, _failing, _seconds: [summary_line(reports)],
     failure=lambda failure: [failure_line(failure)],
 )

@@ -1,8 +1,8 @@
-"""JUnit XML, as Jenkins, GitLab and GitHub's test reporters read it: one suite, one case a take.
+"""JUnit XML, as Jenkins, GitLab and GitHub's test reporters read it: one suite, one case per recording.
 
-It keeps to the schema that Jenkins publishes (``junit-10.xsd``). A case has one ``failure`` for all that is wrong with
-a take, because Jenkins reads only the first, and no ``properties``, which that schema has only for suites: the
-measurements stand in ``system-out``.
+It follows the schema that Jenkins publishes (``junit-10.xsd``). A case has one ``failure`` for all that is wrong with
+a recording, because Jenkins reads only the first, and no ``properties``, which that schema allows only for suites: the
+measurements are in ``system-out``. ``time`` is run time in seconds.
 """
 
 from __future__ import annotations
@@ -19,67 +19,110 @@ from preflight.wording import describe_file
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from onetake.cli.plans import Plan
+    from onetake.cloning.series import Outcome
     from onetake.errors import Failure
     from preflight import Finding, Report
 
-_SUITE: Final = "onetake check"
+_CHECK: Final = "onetake check"
+_CLONE: Final = "onetake clone"
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even as a reference (section 2.2, production 2)."""
 
 
-def junit_document(reports: Sequence[Report], failing: Collection[str]) -> bytes:
-    """The reports as a document.
+def junit_document(reports: Sequence[Report], failing: Collection[str], seconds: Sequence[float]) -> bytes:
+    """Render reports as a document.
 
     Args:
-        reports: Of the takes, in order.
-        failing: The severities of which a finding makes a take a failure.
+        reports: In order.
+        failing: The severities of which a finding makes a recording a failure.
+        seconds: Run time of each.
     """
-    heard = sum(report.file.duration_s or 0.0 for report in reports)
-    failures = sum(any(finding.severity in failing for finding in report.findings) for report in reports)
-    root, suite = _suite(tests=len(reports), failures=failures, errors=0, time=heard)
-    for report in reports:
-        _add_case(suite, report, failing)
-    return _encoded(root)
+    suite = _Suite(_CHECK)
+    for report, run_time in zip(reports, seconds, strict=True):
+        case = suite.case(report.path, run_time)
+        failures = [finding for finding in report.findings if finding.severity in failing]
+        if failures:
+            suite.problem(case, "failure", failures[0].rule, failures[0].message, "\n".join(map(_line, failures)))
+        output = [f"{report.verdict}: {describe_file(report.file)}"]
+        output += [_line(finding) for finding in report.findings if finding not in failures]
+        output += [f"{measurement} = {value}" for measurement, value in report.measurements.items()]
+        suite.output(case, output)
+    return suite.encoded()
 
 
-def junit_failure(failure: Failure) -> bytes:
-    """A document with one case that could not be tried, and why."""
-    root, suite = _suite(tests=1, failures=0, errors=1, time=0.0)
-    case = ET.SubElement(suite, "testcase", classname=_SUITE, name=_xml(failure.kind), time="0.000")
-    text = _xml("\n".join(part for part in (failure.message, failure.hint) if part))
-    ET.SubElement(case, "error", type=_xml(failure.kind), message=_xml(failure.message)).text = text
-    return _encoded(root)
+def junit_outcomes(outcomes: Sequence[Outcome | Plan], seconds: Sequence[float]) -> bytes:
+    """Render the outcomes, or the plans, of `onetake clone` as a document.
+
+    A recording that is not fit or that the service refused is a failure; a call that failed or whose outcome is
+    unknown is an error; one that was not started is skipped.
+    """
+    suite = _Suite(_CLONE)
+    for outcome, run_time in zip(outcomes, seconds, strict=True):
+        case = suite.case(outcome.path, run_time)
+        output = [outcome.ending, *(f"warning: {warning}" for warning in outcome.warnings)]
+        if outcome.cloned is not None:
+            output[1:1] = [f"voice_id = {outcome.cloned.voice_id}", f"name = {outcome.cloned.name}"]
+        elif outcome.failure is not None:
+            element = {"refused": "failure", "not-started": "skipped"}.get(outcome.ending, "error")
+            suite.problem(case, element, outcome.failure.kind, outcome.failure.message, outcome.failure.hint)
+        suite.output(case, output)
+    return suite.encoded()
 
 
-def _suite(*, tests: int, failures: int, errors: int, time: float) -> tuple[ET.Element, ET.Element]:
-    counts = {"tests": str(tests), "failures": str(failures), "errors": str(errors), "time": f"{time:.3f}"}
-    root = ET.Element("testsuites", {"name": "onetake", **counts})
-    suite = ET.SubElement(root, "testsuite", {"name": _SUITE, **counts, "skipped": "0"})
-    properties = ET.SubElement(suite, "properties")
-    ET.SubElement(properties, "property", name="onetake_version", value=onetake.__version__)
-    return root, suite
+def junit_failure(failure: Failure, suite_name: str = _CHECK) -> bytes:
+    """Render a document with one case for a command that could not run, with the reason."""
+    suite = _Suite(suite_name)
+    case = suite.case(failure.kind, 0.0)
+    case.set("classname", suite_name)
+    text = "\n".join(part for part in (failure.message, *failure.details, failure.hint) if part)
+    suite.problem(case, "error", failure.kind, failure.message, text)
+    return suite.encoded()
 
 
-def _add_case(suite: ET.Element, report: Report, failing: Collection[str]) -> None:
-    folder, name = _place(report.path)
-    case = ET.SubElement(suite, "testcase", classname=_xml(folder), name=_xml(name))
-    if report.file.duration_s is not None:
-        case.set("time", f"{report.file.duration_s:.3f}")
-    failures = [finding for finding in report.findings if finding.severity in failing]
-    if failures:
-        failure = ET.SubElement(case, "failure", type=failures[0].rule, message=_xml(failures[0].message))
-        failure.text = _xml("\n".join(map(_line, failures)))
-    told = [f"{report.verdict}: {describe_file(report.file)}"]
-    told += [_line(finding) for finding in report.findings if finding not in failures]
-    told += [f"{measurement} = {value}" for measurement, value in report.measurements.items()]
-    ET.SubElement(case, "system-out").text = _xml("\n".join(told))
+class _Suite:
+    """A document with one suite, whose counts are those of its cases."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._cases: list[ET.Element] = []
+        self._seconds = 0.0
+
+    def case(self, path: str, seconds: float) -> ET.Element:
+        folder, name = _place(path, self._name)
+        case = ET.Element("testcase", classname=_xml(folder), name=_xml(name), time=f"{seconds:.3f}")
+        self._cases.append(case)
+        self._seconds += seconds
+        return case
+
+    def problem(self, case: ET.Element, element: str, kind: str, message: str, text: str) -> None:
+        ET.SubElement(case, element, type=_xml(kind), message=_xml(message)).text = _xml(text)
+
+    def output(self, case: ET.Element, lines: Sequence[str]) -> None:
+        ET.SubElement(case, "system-out").text = _xml("\n".join(lines))
+
+    def encoded(self) -> bytes:
+        numbers = {"tests": len(self._cases), "failures": self._count("failure"), "errors": self._count("error")}
+        counts = {**{name: str(number) for name, number in numbers.items()}, "time": f"{self._seconds:.3f}"}
+        root = ET.Element("testsuites", {"name": "onetake", **counts})
+        skipped = str(self._count("skipped"))
+        suite = ET.SubElement(root, "testsuite", {"name": self._name, **counts, "skipped": skipped})
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", name="onetake_version", value=onetake.__version__)
+        suite.extend(self._cases)
+        ET.indent(root)
+        document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        return document
+
+    def _count(self, element: str) -> int:
+        return sum(case.find(element) is not None for case in self._cases)
 
 
-def _place(path: str) -> tuple[str, str]:
-    """The folder, which readers take for a class, and the name; neither is ever empty, which some of them refuse."""
+def _place(path: str, suite_name: str) -> tuple[str, str]:
+    """Split a path into folder, which readers take for a class, and name; some readers refuse empty ones."""
     place = PurePath(path)
     folder = str(place.parent)
-    return (_SUITE if folder in {".", ""} else folder), place.name or path or "."
+    return (suite_name if folder in {".", ""} else folder), place.name or path or "."
 
 
 def _line(finding: Finding) -> str:
@@ -90,13 +133,7 @@ def _xml(text: str) -> str:
     return _FORBIDDEN.sub("\ufffd", text)
 
 
-def _encoded(root: ET.Element) -> bytes:
-    ET.indent(root)
-    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return document
-
-
 FORM: Final = Form(
-    end=lambda reports, failing: [junit_document(reports, failing)],
+    end=lambda reports, failing, seconds: [junit_document(reports, failing, seconds)],
     failure=lambda failure: [junit_failure(failure)],
 )

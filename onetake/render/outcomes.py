@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from onetake.cli.plans import Plan
     from onetake.cloning.series import Outcome
     from onetake.errors import Failure
 
@@ -54,23 +55,33 @@ def outcome_fields(outcome: Outcome) -> dict[str, Any]:
     return {"path": outcome.path, "ending": outcome.ending, **cloned, "error": error, "warnings": outcome.warnings}
 
 
-def csv_line(outcome: Outcome | None) -> str:
-    """An outcome as a line of CSV (RFC 4180); the header for None."""
-    if outcome is None:
-        return csv_row(COLUMNS)
-    fields = outcome_fields(outcome)
+def csv_line(fields: dict[str, Any]) -> str:
+    """The fields of an outcome or a plan as a line of CSV (RFC 4180), whose columns are those of `CSV_HEADER`."""
     error = fields["error"] or {}
-    fields |= {"error": error.get("kind"), "message": error.get("message"), "hint": error.get("hint")}
-    return csv_row(fields.get(name) for name in COLUMNS)
+    values = {**fields, "error": error.get("kind"), "message": error.get("message"), "hint": error.get("hint")}
+    return csv_row(values.get(name) for name in COLUMNS)
+
+
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Spreadsheets run a cell that begins so; the last four are full-width (OWASP, "CSV Injection")."""
 
 
 def csv_row(values: Iterable[object]) -> str:
-    """Values as one line, without its end; nothing for None."""
+    """Values as one line without its end: None as an empty cell, and text that a spreadsheet would run behind a '."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow("" if value is None else value for value in values)
+    csv.writer(buffer, lineterminator="").writerow(map(_csv_cell, values))
     return buffer.getvalue()
 
 
-def summary(outcomes: Iterable[Outcome]) -> dict[str, int]:
+def _csv_cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+CSV_HEADER: Final = csv_row(COLUMNS)
+
+
+def summary(outcomes: Iterable[Outcome | Plan]) -> dict[str, int]:
     """How many ended in which way."""
     return dict(Counter(outcome.ending for outcome in outcomes))

@@ -138,7 +138,7 @@ def test_a_dry_run_sends_nothing_at_all(say: Say, services: Services, home: Path
     assert services.objects() == {}
     assert paid_calls(home) == []
     assert not Path("d.mp3").exists()
-    assert say("clone", GOOD, "--dry-run", *nowhere).out.startswith("would upload to ")
+    assert say("clone", GOOD, "--dry-run", *nowhere).out.startswith(f"{GOOD}: would upload to ")
 
 
 def test_the_command_of_the_issue(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,7 +217,7 @@ def test_what_is_said_of_a_known_voice_is_not_lost(say: Say) -> None:
     assert (voice["name"], voice["consent"]) == ("ann", "Ann Example, 2026-11-02")
     assert say("clone", good, "--name", "a\x1b[31mb").status == 2
     dry = say("clone", good, "--dry-run")
-    assert dry.out == f"would send nothing: its voice is known, ann ({voice['voice_id']})\n"
+    assert dry.out == f"{good}: would send nothing: its voice is known, ann ({voice['voice_id']})\n"
     assert json.loads(say("clone", good, "--dry-run", "--json").out)["known"]
 
 

@@ -1,0 +1,107 @@
+"""`onetake clone --dry-run` of many recordings: one document, every recording examined, nothing sent or written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.onetake.conftest import Say
+from tests.onetake.services import FIXTURES, Services, paid_calls
+from tests.onetake.test_junit import valid
+
+MANY = ("a.wav", "b.mp3", "c.ogg")
+ENDINGS = {"a.wav": "known", "b.mp3": "refused", "c.ogg": "would-clone"}
+
+
+@pytest.fixture(autouse=True)
+def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in services.settings().items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def takes(say: Say) -> tuple[str, ...]:
+    """One whose voice is known without a consent, one that is not a recording, and one that needs a fix."""
+    shutil.copy(FIXTURES / "good.wav", "a.wav")
+    Path("b.mp3").write_text("not a recording")
+    shutil.copy(FIXTURES / "voice-message.ogg", "c.ogg")
+    assert say("clone", "a.wav").status == 0
+    return MANY
+
+
+def voices(say: Say) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(say("voices", "--json").out)["voices"]
+    return [{name: value for name, value in voice.items() if name != "seconds_left"} for voice in found]
+
+
+def test_json_is_one_document(say: Say, services: Services, home: Path, takes: tuple[str, ...]) -> None:
+    before = (services.endpoint.account(), paid_calls(home), voices(say), sorted(Path().iterdir()))
+    ran = say("clone", *takes, "--dry-run", "--json", "--consent", "Ann Example, 2026-11-01")
+    assert ran.status == 1
+    document = json.loads(ran.out)
+    assert (document["schema_version"], document["dry_run"]) == (1, True)
+    plans = {plan["path"]: plan for plan in document["takes"]}
+    assert {path: plan["ending"] for path, plan in plans.items()} == ENDINGS
+    assert document["summary"] == {"known": 1, "refused": 1, "would-clone": 1}
+    assert plans["a.wav"]["name"] == "a"
+    assert plans["b.mp3"]["error"]["kind"] == "take-refused"
+    assert plans["b.mp3"]["take"]["verdict"] == "rejected"
+    assert plans["c.ogg"]["request"]["audio_url"].startswith("https://presigned.example/")
+    assert plans["c.ogg"]["changes"]
+    assert plans["c.ogg"]["error"] is None
+    # the known voice has no consent: a dry run must not add the one that is given here
+    assert (services.endpoint.account(), paid_calls(home), voices(say), sorted(Path().iterdir())) == before
+
+
+def test_the_other_formats(say: Say, takes: tuple[str, ...]) -> None:
+    lines = say("clone", *takes, "--dry-run", "--format", "jsonl").out.splitlines()
+    assert {plan["path"]: plan["ending"] for plan in map(json.loads, lines)} == ENDINGS
+    assert all(json.loads(line)["schema_version"] == 1 for line in lines)
+    rows = csv.DictReader(io.StringIO(say("clone", *takes, "--dry-run", "--format", "csv").out))
+    assert {row["path"]: row["ending"] for row in rows} == ENDINGS
+    suite = valid(say("clone", *takes, "--dry-run", "--format", "junit").out)
+    cases = suite.findall("testcase")
+    assert [case.get("name") for case in cases] == list(takes)
+    assert [case.find("failure") is not None for case in cases] == [False, True, False]
+    text = say("clone", *takes, "--dry-run")
+    assert "a.wav: would send nothing: its voice is known, a (voice_" in text.out
+    assert "c.ogg: would upload to seaweedfs" in text.out
+    assert "b.mp3" in text.err
+    assert "1 known, 1 refused, 1 would-clone" in text.err
+
+
+def test_one_document_for_one_recording(say: Say, takes: tuple[str, ...]) -> None:
+    planned = json.loads(say("clone", "c.ogg", "--dry-run", "--json").out)
+    assert (planned["path"], planned["ending"]) == ("c.ogg", "would-clone")
+    assert "error" not in planned
+    refused = say("clone", "b.mp3", "--dry-run", "--json")
+    assert (refused.status, json.loads(refused.out)["error"]["kind"]) == (1, "take-refused")
+
+
+def test_a_demo_that_exists_is_reported_for_its_recording(say: Say, takes: tuple[str, ...]) -> None:
+    Path("demos").mkdir()
+    Path("demos/c.mp3").write_bytes(b"older")
+    trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demos")
+    ran = say("clone", "c.ogg", str(FIXTURES / "good.mp3"), "--dry-run", "--json", *trial)
+    failed, planned = json.loads(ran.out)["takes"]
+    assert (ran.status, failed["ending"], planned["ending"]) == (2, "failed", "would-clone")
+    assert "--force" in failed["error"]["hint"]
+
+
+def test_clone_as_junit(say: Say, takes: tuple[str, ...]) -> None:
+    ran = say("clone", *takes, "--format", "junit")
+    assert ran.status == 1
+    suite = valid(ran.out)
+    assert suite.get("name") == "onetake clone"
+    cases = {case.get("name"): case for case in suite.findall("testcase")}
+    assert cases["a.wav"].findtext("system-out", "").startswith("known\nvoice_id = voice_")
+    assert cases["c.ogg"].findtext("system-out", "").startswith("cloned\nvoice_id = voice_")
+    (failure,) = suite.iter("failure")
+    assert failure in cases["b.mp3"]
+    assert failure.get("type") == "take-refused"
