@@ -62,9 +62,11 @@ def _faded(parts: list[Block], sample_rate_hz: int, *, fade_in: bool) -> Block:
         warnings.simplefilter("ignore")
         from pydub import AudioSegment
 
-    sound = np.concatenate(parts).astype(np.float64) * _FULL_SCALE
-    whole = np.clip(np.rint(sound), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i4")
+    sound = np.concatenate(parts).astype(np.float64)
+    # pydub works on integers: float samples beyond full scale are scaled down for it, and back afterwards
+    scale = _FULL_SCALE / max(1.0, float(np.abs(sound).max(initial=0)))
+    whole = np.clip(np.rint(sound * scale), -_FULL_SCALE, _FULL_SCALE - 1).astype("<i4")
     segment = AudioSegment(whole.tobytes(), sample_width=4, frame_rate=sample_rate_hz, channels=whole.shape[1])
     segment = segment.fade_in(_FADE_MS) if fade_in else segment.fade_out(_FADE_MS)
     back = np.frombuffer(segment.raw_data, "<i4").reshape(-1, whole.shape[1])
-    return np.asarray(back / _FULL_SCALE, dtype=np.float32)
+    return np.asarray(back / scale, dtype=np.float32)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HIGHEST_DBTP: Final = -3.0
 """What a gain leaves of peaks: ACX's limit; coders and players add some."""
+HEADROOM_DBTP: Final = -1.0
+"""Where a gain brings peaks that would clip otherwise: the maximum true peak of EBU R 128."""
 HIGH_PASS_HZ: Final = 80.0
 """Below the lowest speaking voice; speech recorders and mixers cut there."""
 
@@ -56,6 +58,7 @@ class SoundEdits:
         pauses: What is cut out of long pauses, as spans of the decoded sound.
         loudness_lufs: What it is brought to; None to leave it.
         limit: Whether peaks may be limited for that.
+        gain_db: One gain for everything, so that no peak is cut off; 0 for none.
     """
 
     remove_dc: bool = False
@@ -64,11 +67,17 @@ class SoundEdits:
     pauses: tuple[Span, ...] = ()
     loudness_lufs: float | None = None
     limit: bool = False
+    gain_db: float = 0.0
 
     @property
     def computes(self) -> bool:
         """Whether samples get other values."""
-        return self.remove_dc or any(what is not None for what in (self.high_pass_hz, self.hum_hz, self.loudness_lufs))
+        return self.filters or self.gain_db != 0 or self.loudness_lufs is not None
+
+    @property
+    def filters(self) -> bool:
+        """Whether the shape of the wave changes, so that its peaks are not known before it is computed."""
+        return self.remove_dc or self.high_pass_hz is not None or self.hum_hz is not None
 
 
 UNCHANGED: Final = SoundEdits()
@@ -122,6 +131,12 @@ def _edit_of_loudness(examination: Examination, lufs: float, *, limit: bool) -> 
                 f"bring it to {now + most:.1f} LUFS: for {lufs:g} a peak would lie above -3 dBTP (--limit)",
             )
     return Edit(name="loudness", rule="", what=what, safe=False, db=away)
+
+
+def gain_edit(gain_db: float, peak_db: float) -> Edit:
+    """One gain for everything, because a peak at `peak_db` would be cut off otherwise."""
+    what = f"lower the level by {-gain_db:.1f} dB: a peak at {peak_db:+.1f} dB would be cut off at full scale"
+    return Edit(name="gain", rule="", what=what, safe=True, db=round(gain_db, 2))
 
 
 def edits_of_coding(

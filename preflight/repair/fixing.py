@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from functools import partial
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
-import numpy as np
 
 from preflight import limits
 from preflight.at_hand import at_hand
@@ -18,6 +16,7 @@ from preflight.checking import Examination, check, examine
 from preflight.errors import BadOutput, CannotFix
 from preflight.profile import DEFAULT, Profile
 from preflight.recording import PathLike, Recording, stem_of
+from preflight.repair.conversion import Take, convert, with_headroom, without_overshoot
 from preflight.repair.edits import Edit
 from preflight.repair.planning import Plan, converted, decide
 from preflight.repair.wishes import SMALLEST, Wishes
@@ -26,14 +25,14 @@ from preflight.report import Report, Role
 from preflight.source import Source, display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from preflight.decode import Block, Decoder
     from preflight.measuring import Progress
     from preflight.repair.wishes import Container
 
 _COPY_MAY_DIFFER_S: Final = 0.3
 """Containers tell more or less of what an encoder added at the ends: 2112 frames, and at the least 8 kHz."""
+
+
+_MOST_ATTEMPTS: Final = 4
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +121,8 @@ def mend(
     """Like `fix`, for a take that is at hand under a path, and was examined already, to its end."""
     wanted = Path(os.fsdecode(out))
     require_output(path, wanted, force=force)
-    steps = decide(examination, wishes, _ending(wanted))
+    take = Take(path, examination, wishes, on_progress)
+    steps = with_headroom(take, decide(examination, wishes, _ending(wanted)))
     ending = limits.ACCEPTED[steps.container]
     if is_folder(wanted):
         wanted = wanted / (stem_of(path) + ending)
@@ -132,7 +132,7 @@ def mend(
             f"the result is {steps.container.upper()}, not {wanted.suffix}",
             f"name the output {wanted.with_suffix(ending).name!r}, or ask for that form (--to)",
         )
-    produce = partial(_produce, _Take(path, examination, wishes, on_progress), steps)
+    produce = partial(_produce, take, steps)
     steps, after = write_verified(wanted, steps.container, produce, force=force)
     return _fixed(os.fspath(wanted), steps, examination, msgspec.structs.replace(after, path=display_name(wanted)))
 
@@ -163,20 +163,11 @@ def plan(
     with at_hand(recording) as path:
         examination = examine(path, to_its_end=True, profile=profile, on_progress=on_progress)
         steps = decide(examination, wishes, None if out is None else _ending(Path(os.fsdecode(out))))
-        return _fixed(None, _tried(_Take(path, examination, wishes), steps), examination, None)
+        take = Take(path, examination, wishes)
+        return _fixed(None, with_headroom(take, _tried(take, steps)), examination, None)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Take:
-    """What is mended, and who wants to know how far that is."""
-
-    path: PathLike
-    examination: Examination
-    wishes: Wishes
-    on_progress: Progress | None = None
-
-
-def _tried(take: _Take, steps: Plan) -> Plan:
+def _tried(take: Take, steps: Plan) -> Plan:
     """What is left of a plan to copy a part of coded sound: whether that is possible only the packets say."""
     if steps.action != "rewrap" or steps.window is None:
         return steps
@@ -192,29 +183,39 @@ def _ending(wanted: Path) -> Container | None:
     return None if is_folder(wanted) else CONTAINERS.get(wanted.suffix.lower())
 
 
-def _produce(take: _Take, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
+def _produce(take: Take, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
     """Write and verify; where a copy of the coded sound does not verify, code it anew."""
     try:
-        _apply(take, file, steps)
-        return steps, _verified(temporary, take, steps)
+        return _written(take, steps, file, temporary)
     except CannotFix:
         if steps.action != "rewrap":
             raise
-    steps = converted(take.examination, take.wishes, steps.container)
-    file.seek(0)
-    file.truncate()
-    _apply(take, file, steps)
-    return steps, _verified(temporary, take, steps)
+    steps = with_headroom(take, converted(take.examination, take.wishes, steps.container))
+    return _written(take, steps, file, temporary)
 
 
-def _apply(take: _Take, file: IO[bytes], steps: Plan) -> None:
+def _written(take: Take, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
+    """Write and verify; where an encoder overshoots full scale, write it again at a lower level."""
+    for attempt in range(_MOST_ATTEMPTS):
+        file.seek(0)
+        file.truncate()
+        _apply(take, file, steps)
+        after = _verified(temporary, take, steps)
+        lower = without_overshoot(steps, after.measurements["sample_peak_dbfs"])
+        if lower is None or attempt == _MOST_ATTEMPTS - 1:
+            break
+        steps = lower
+    return steps, after
+
+
+def _apply(take: Take, file: IO[bytes], steps: Plan) -> None:
     with Source.open(take.path) as source:
         if steps.action == "rewrap":
             from preflight.repair.rewrapping import rewrap
 
             rewrap(source, file, steps.container, steps.window)
         elif steps.action == "convert":
-            _convert(source, file, take, steps)
+            convert(source, file, take, steps)
         else:
             source.rewind()
             with os.fdopen(os.dup(source.fd), "rb") as original:
@@ -222,47 +223,7 @@ def _apply(take: _Take, file: IO[bytes], steps: Plan) -> None:
     file.flush()
 
 
-def _convert(source: Source, file: IO[bytes], take: _Take, steps: Plan) -> None:
-    from preflight.repair.encoding import encode
-    from preflight.repair.sounding import sounding
-
-    facts = take.examination.subject.probe
-    if facts is None or steps.target is None:
-        raise CannotFix("its sound is not known", "check it first")
-    begin = steps.window[0] if steps.window else 0.0
-    pauses = tuple((start - begin, end - begin) for start, end in steps.sound.pauses)
-    sound = dataclasses.replace(steps.sound, pauses=pauses)
-    blocks = sounding(partial(_kept, source, take, steps), facts.sample_rate_hz, sound)
-    encode(blocks, facts.sample_rate_hz, file, steps.container, steps.target)
-
-
-def _kept(source: Source, take: _Take, steps: Plan) -> Iterator[Block]:
-    """The part that is kept, in as many channels as are written."""
-    from preflight.decode import Decoder
-    from preflight.repair.cutting import keep_window
-
-    facts, seconds = take.examination.subject.probe, take.examination.subject.duration_s
-    if facts is None or seconds is None or steps.target is None:
-        raise CannotFix("its sound is not known", "check it first")
-    blocks = _told(Decoder(source, facts), steps.window[1] if steps.window else seconds, take.on_progress)
-    if steps.window is not None:
-        # its own beginning and end are not faded
-        is_cut = steps.window[0] > 0, steps.window[1] < seconds
-        blocks = keep_window(blocks, facts.sample_rate_hz, steps.window, fades=is_cut)
-    if steps.target.fold is None:
-        return blocks
-    weights = np.asarray(steps.target.fold, np.float32)
-    return ((block @ weights)[:, np.newaxis] for block in blocks)
-
-
-def _told(decoder: Decoder, seconds: float, on_progress: Progress | None) -> Iterator[Block]:
-    for block in decoder.blocks():
-        yield block
-        if on_progress is not None:
-            on_progress(decoder.duration_s, seconds)
-
-
-def _verified(temporary: Path, take: _Take, steps: Plan) -> Report:
+def _verified(temporary: Path, take: Take, steps: Plan) -> Report:
     subject, before = take.examination.subject, take.examination.report
     after = check(
         temporary,

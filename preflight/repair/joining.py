@@ -19,6 +19,7 @@ from preflight.errors import BadOutput, CannotFix
 from preflight.probe import Probe
 from preflight.profile import DEFAULT, Profile
 from preflight.recording import PathLike, Recording
+from preflight.repair.conversion import OVERSHOOT_MARGIN_DB
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import pauses_of, trimmed
 from preflight.repair.writing import CONTAINERS, is_folder, require_output, write_verified
@@ -39,6 +40,7 @@ BREATH_S: Final = 0.6
 """Between the speech of two takes, of which as much as there is comes from the takes themselves."""
 _HIGHEST_DBTP: Final = -1.0
 _LOUDEST_ROOM_DBFS: Final = -60.0
+_MOST_ATTEMPTS: Final = 4
 _NOISE_SEED: Final = 1
 """Fixed, so that the same takes always become the same file."""
 _MENDED: Final = frozenset(
@@ -132,7 +134,7 @@ def _joined(
     container, target = target_for(form, seconds, container, None, is_changed=True)
     verify = partial(check, profile=profile, on_progress=on_progress)
     produce = partial(_produce, takes, parts, container, target, verify)
-    after = write_verified(wanted, container, produce, force=force)
+    parts, after = write_verified(wanted, container, produce, force=force)
     return Joined(path=os.fspath(wanted), parts=parts, after=msgspec.structs.replace(after, path=display_name(wanted)))
 
 
@@ -191,7 +193,7 @@ def _gains(takes: list[tuple[PathLike, Examination]], form: Probe) -> list[float
 
 def _loudness(path: PathLike, examination: Examination, form: Probe) -> tuple[float, float]:
     """Integrated loudness and true peak in the channels in which the take will be written."""
-    from preflight.repair.sounding import loudness_of
+    from preflight.repair.dsp import loudness_of
 
     window = _window(examination)
     with Source.open(path) as source:
@@ -220,16 +222,27 @@ def _produce(
     verify: Callable[[Path], Report],
     file: IO[bytes],
     temporary: Path,
-) -> Report:
+) -> tuple[tuple[Part, ...], Report]:
+    """Write and verify; where an encoder overshoots full scale, write it again at a lower level."""
     from preflight.repair.encoding import encode
 
-    encode(_sound(takes, parts, target), target.sample_rate_hz, file, container, target)
-    file.flush()
-    after = verify(temporary)
-    if after.verdict != "ready":
-        reasons = "; ".join(finding.message for finding in after.errors)
-        raise CannotFix(f"the result would not be accepted: {reasons}", "use other takes")
-    return after
+    for attempt in range(_MOST_ATTEMPTS):
+        file.seek(0)
+        file.truncate()
+        encode(_sound(takes, parts, target), target.sample_rate_hz, file, container, target)
+        file.flush()
+        after = verify(temporary)
+        if after.verdict != "ready":
+            reasons = "; ".join(finding.message for finding in after.errors)
+            raise CannotFix(f"the result would not be accepted: {reasons}", "use other takes")
+        over_db = after.measurements["sample_peak_dbfs"]
+        if over_db <= 0 or attempt == _MOST_ATTEMPTS - 1:
+            break
+        parts = tuple(
+            msgspec.structs.replace(part, gain_db=round(part.gain_db - over_db - OVERSHOOT_MARGIN_DB, 2))
+            for part in parts
+        )
+    return parts, after
 
 
 def _sound(takes: list[tuple[PathLike, Examination]], parts: tuple[Part, ...], target: Target) -> Iterator[Block]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from preflight.decode import Block
+    from preflight.meters.grid import Chunk
     from preflight.repair.edits import SoundEdits
     from preflight.report import Span
 
@@ -49,7 +50,20 @@ class Loud:
     dbtp: float
 
 
-def sounding(blocks: Blocks, sample_rate_hz: int, sound: SoundEdits) -> Iterator[Block]:
+@dataclass(frozen=True)
+class Peak:
+    """The highest peak of some sound.
+
+    Attributes:
+        sample: Of the samples themselves, linear; 1 is full scale.
+        dbtp: Of the wave between them.
+    """
+
+    sample: float
+    dbtp: float
+
+
+def processed(blocks: Blocks, sample_rate_hz: int, sound: SoundEdits) -> Iterator[Block]:
     """The blocks with what `sound` asks for.
 
     Args:
@@ -69,9 +83,11 @@ def sounding(blocks: Blocks, sample_rate_hz: int, sound: SoundEdits) -> Iterator
         filters = [*_high_pass(sound), *_notches(sound, sample_rate_hz)]
         return filtered(some, sample_rate_hz, filters) if filters else some
 
-    if sound.loudness_lufs is None:
-        return cleaned()
-    return _levelled(cleaned, sample_rate_hz, sound.loudness_lufs, limit=sound.limit)
+    if sound.loudness_lufs is not None:
+        result = _levelled(cleaned, sample_rate_hz, sound.loudness_lufs, limit=sound.limit)
+    else:
+        result = cleaned()
+    return _amplified(result, sound.gain_db) if sound.gain_db else result
 
 
 def _means(blocks: Iterator[Block]) -> Block:
@@ -145,22 +161,36 @@ def _limited(blocks: Iterator[Block], sample_rate_hz: int, gain_db: float, ceili
 
 def loudness_of(blocks: Iterator[Block], sample_rate_hz: int) -> Loud:
     """How loud the blocks are: float32 of shape (frames, channels)."""
-    meters, rows = None, None
+    meters: tuple[LoudnessMeter, TruePeakMeter] | None = None
     with one_thread():
-        for block in blocks:
-            if meters is None or rows is None:
-                grid = Grid.at(sample_rate_hz, block.shape[1])
-                meters, rows = (LoudnessMeter(grid), TruePeakMeter(grid)), Rows(grid)
-            for chunk in rows.add(block):
-                for meter in meters:
-                    meter.add(chunk)
-        if meters is None or rows is None:
-            return Loud(None, -120.0)
-        for chunk in rows.end():
+        for chunk in _chunks(blocks, sample_rate_hz):
+            meters = meters or (LoudnessMeter(chunk.grid), TruePeakMeter(chunk.grid))
             for meter in meters:
                 meter.add(chunk)
+    if meters is None:
+        return Loud(None, -120.0)
     loudness, peak = (meter.measurements() for meter in meters)
     return Loud(loudness.get("integrated_loudness_lufs"), peak["true_peak_dbtp"])
+
+
+def peak_of(blocks: Iterator[Block], sample_rate_hz: int) -> Peak:
+    """The highest peak of the blocks: float32 of shape (frames, channels)."""
+    meter, sample = None, 0.0
+    with one_thread():
+        for chunk in _chunks(blocks, sample_rate_hz):
+            meter = meter or TruePeakMeter(chunk.grid)
+            meter.add(chunk)
+            sample = max(sample, float(chunk.frame_peaks.max()))
+    return Peak(sample, meter.measurements()["true_peak_dbtp"] if meter else -120.0)
+
+
+def _chunks(blocks: Iterator[Block], sample_rate_hz: int) -> Iterator[Chunk]:
+    rows = None
+    for block in blocks:
+        rows = rows or Rows(Grid.at(sample_rate_hz, block.shape[1]))
+        yield from rows.add(block)
+    if rows is not None:
+        yield from rows.end()
 
 
 def _without(blocks: Iterator[Block], sample_rate_hz: int, spans: tuple[Span, ...]) -> Iterator[Block]:
