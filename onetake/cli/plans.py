@@ -147,10 +147,10 @@ def _print_document(plans: Sequence[Plan], *, is_many: bool) -> None:
 def _pipeline(settings: Settings) -> Iterator[Pipeline | None]:
     """A pipeline to look into the ledger with; None where there is none yet, since a dry run does not make one."""
     from onetake.cloning.pipeline import Pipeline
-    from onetake.ledger import FILE_NAME, Ledger
+    from onetake.ledger import Ledger, is_ledger_expected
     from onetake.settings import home_path
 
-    if not (home_path() / FILE_NAME).exists():
+    if not is_ledger_expected(home_path()):
         yield None
         return
     with Ledger(home_path()) as ledger:

@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from onetake.errors import LedgerFailed
-from onetake.ledger.records import NO_ANSWER, Attempt, Claimed, Known, ServiceAnswer, Standing, UnderWay, Unsettled
-from onetake.ledger.voices import OF_VOICES, add_voice, voice_of
+from onetake.ledger.records import (
+    NO_ANSWER,
+    Attempt,
+    Claimed,
+    Known,
+    ServiceAnswer,
+    Standing,
+    UnderWay,
+    Unsettled,
+    VoiceRecord,
+)
+from onetake.ledger.rows import record_of
+from onetake.ledger.voices import OF_VOICES, add_voice
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +32,9 @@ if TYPE_CHECKING:
 _OF_ATTEMPTS = """SELECT attempts.id, takes.path AS take, takes.sha256, base_url, state, claimed_at, uploaded_at,
     called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id
     FROM attempts JOIN takes ON takes.id = attempts.take"""
+
+_ACTIVE = "state IN ('claimed', 'called')"
+"""The words of the indexes that are used by it: SQLite compares them with a query's."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,11 +104,11 @@ class Attempts:
         with self._database.transaction() as connection:
             take = _take(connection, subject)
             if take is not None:
-                self._bury(connection, "attempts.take = ?", take)
+                self._bury(connection, f"SELECT DISTINCT run FROM attempts WHERE take = ? AND {_ACTIVE}", take)
                 settled = self._unknown_here(connection, take) if again else _settled(connection, take)
                 if settled is not None:
                     return settled
-                active = "SELECT id FROM attempts WHERE take = ? AND state IN ('claimed', 'called')"
+                active = f"SELECT id FROM attempts WHERE take = ? AND {_ACTIVE}"
                 if (row := connection.execute(active, (take,)).fetchone()) is not None:
                     return UnderWay(row["id"])
             else:
@@ -108,19 +122,24 @@ class Attempts:
                 VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?)""",
                 (attempt, take, self._runs.own, base_url, _json(options), _json(changes), consent, name, _now()),
             )
+            self._database.memory.remember(connection, attempt)
+        self._runs.beat()
         return Claimed(attempt)
 
     def called(self, attempt: str, uploaded_at: datetime) -> None:
-        """Write down that the paid call is about to be sent.
+        """Write down that the paid call is about to be sent, and read that back by the ledger's name.
 
         Raises:
-            LedgerFailed: It could not be, or the attempt was ended meanwhile: the call must not be sent.
+            LedgerFailed: It is not stored, or the attempt was ended meanwhile: the call must not be sent.
         """
         with self._database.transaction() as connection:
             update = "UPDATE attempts SET state = 'called', uploaded_at = ?, called_at = ?"
             values = (uploaded_at.isoformat(), _now(), attempt)
             if connection.execute(f"{update} WHERE id = ? AND state = 'claimed'", values).rowcount != 1:
                 raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
+            self._database.memory.remember(connection, attempt)
+        self._runs.beat()
+        self._database.require_stored("SELECT 1 FROM attempts WHERE id = ? AND state = 'called'", attempt)
 
     def gave_voice(
         self,
@@ -135,6 +154,8 @@ class Attempts:
     ) -> str:
         """Write down the voice that a call gave, and return its name: that which it has, if another call gave it, too.
 
+        A ledger that was deleted, moved or emptied meanwhile is written again.
+
         Args:
             attempt: Its name.
             voice_id: The voice.
@@ -147,35 +168,56 @@ class Attempts:
         Raises:
             LedgerFailed: It could not be: the attempt stays one whose end is unknown.
         """
-        with self._database.transaction() as connection:
+
+        def write(connection: sqlite3.Connection) -> str:
             connection.execute(
                 "UPDATE attempts SET state = 'voice', ended_at = ?, demo_url = ?, warnings = ? WHERE id = ?",
                 (_now(), demo_url, _json(warnings), attempt),
             )
             note_answer(connection, "attempts", attempt, answer)
-            return add_voice(connection, attempt, voice_id, created_at, expires_at)
+            name = add_voice(connection, attempt, voice_id, created_at, expires_at)
+            self._database.memory.remember(connection, attempt)
+            return name
+
+        name = self._database.write_paid(write)
+        known = "SELECT 1 FROM attempts WHERE id = ? AND state = 'voice' AND voice_id = ?"
+        self._database.require_stored(known, attempt, voice_id)
+        return name
 
     def ended(self, attempt: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
-        """Write down that an attempt ended without a voice: ``refused``, ``unknown`` or ``given-up``."""
-        with self._database.transaction() as connection:
+        """Write down that an attempt ended without a voice: ``refused``, ``unknown`` or ``given-up``.
+
+        A ledger that was deleted, moved or emptied meanwhile is written again.
+
+        Raises:
+            LedgerFailed: It could not be.
+        """
+
+        def write(connection: sqlite3.Connection) -> None:
             connection.execute(
                 "UPDATE attempts SET state = ?, ended_at = ?, kind = ?, message = ? WHERE id = ?",
                 (state, _now(), kind, message, attempt),
             )
             note_answer(connection, "attempts", attempt, answer)
+            self._database.memory.remember(connection, attempt)
+
+        self._database.write_paid(write)
 
     def give_up(self) -> list[Attempt]:
         """End all attempts of this run that are under way, and return those whose end is then unknown."""
-        mine = "run = ? AND state = 'called'"
-        under_way = [row["id"] for row in self._database.rows(f"SELECT id FROM attempts WHERE {mine}", self._runs.own)]
-        with self._database.transaction() as connection:
-            _end(connection, "run = ?", self._runs.own, "interrupted")
-        return [attempt for attempt in self.unknown() if attempt.id in under_way]
+
+        def write(connection: sqlite3.Connection) -> list[str]:
+            called = f"SELECT id FROM attempts WHERE {_ACTIVE} AND run = ? AND state = 'called'"
+            lost = [row["id"] for row in connection.execute(called, (self._runs.own,))]
+            _end(connection, self._runs.own, "interrupted")
+            return lost
+
+        lost = set(self._database.write_paid(write))
+        return [attempt for attempt in self.unknown() if attempt.id in lost]
 
     def unknown(self) -> list[Attempt]:
         """The attempts of which nobody knows whether they gave a voice, oldest first."""
-        rows = self._database.rows(f"{_OF_ATTEMPTS} WHERE state = 'unknown' ORDER BY claimed_at")
-        return [msgspec.convert(dict(row), Attempt) for row in rows]
+        return self._database.records(Attempt, f"{_OF_ATTEMPTS} WHERE state = 'unknown' ORDER BY claimed_at")
 
     def under_way(self, attempt: str) -> bool:
         """Whether somebody is still at it."""
@@ -184,23 +226,21 @@ class Attempts:
 
     def settle_those_of_the_dead(self) -> None:
         """End the attempts of runs that ended without doing so: what was called is unknown, the rest given up."""
-        active = "SELECT DISTINCT run FROM attempts WHERE state IN ('claimed', 'called')"
+        active = f"SELECT DISTINCT run FROM attempts WHERE {_ACTIVE}"
         if any(not self._runs.lives(row["run"]) for row in self._database.rows(active)):
             with self._database.transaction() as connection:
-                self._bury(connection, "1", None)
+                self._bury(connection, active)
 
     def _unknown_here(self, connection: sqlite3.Connection, take: int) -> Unsettled | None:
         """A call of this very run whose outcome is unknown: the user has not heard of it yet."""
         wanted = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' AND run = ? LIMIT 1"
         row = connection.execute(wanted, (take, self._runs.own)).fetchone()
-        return None if row is None else Unsettled(msgspec.convert(dict(row), Attempt))
+        return None if row is None else Unsettled(record_of(row, Attempt))
 
-    def _bury(self, connection: sqlite3.Connection, where: str, value: object) -> None:
-        values = () if value is None else (value,)
-        active = f"SELECT DISTINCT run FROM attempts WHERE state IN ('claimed', 'called') AND {where}"
+    def _bury(self, connection: sqlite3.Connection, active: str, *values: object) -> None:
         for row in connection.execute(active, values).fetchall():
             if not self._runs.lives(row["run"]):
-                _end(connection, "run = ?", row["run"], "process-ended")
+                _end(connection, row["run"], "process-ended")
 
 
 def note_answer(connection: sqlite3.Connection, table: str, call: str, answer: ServiceAnswer) -> None:
@@ -210,11 +250,12 @@ def note_answer(connection: sqlite3.Connection, table: str, call: str, answer: S
     connection.execute(f"UPDATE {table} SET {changes} WHERE id = ?", (*fields.values(), call))
 
 
-def _end(connection: sqlite3.Connection, where: str, value: str, kind: str) -> None:
+def _end(connection: sqlite3.Connection, run: str, kind: str) -> None:
+    """End the attempts of a run that are under way."""
     for before, after in (("called", "unknown"), ("claimed", "given-up")):
         connection.execute(
-            f"UPDATE attempts SET state = ?, ended_at = ?, kind = ? WHERE state = ? AND {where}",
-            (after, _now(), kind, before, value),
+            f"UPDATE attempts SET state = ?, ended_at = ?, kind = ? WHERE {_ACTIVE} AND run = ? AND state = ?",
+            (after, _now(), kind, run, before),
         )
 
 
@@ -231,11 +272,11 @@ def _settled(connection: sqlite3.Connection, take: int) -> Known | Unsettled | N
     given = "SELECT base_url, voice_id FROM attempts WHERE take = ?"
     wanted = f"{OF_VOICES} WHERE (voices.base_url, voices.voice_id) IN ({given}) ORDER BY created_at DESC"
     voices = connection.execute(wanted, (take,)).fetchall()
-    if living := [voice for voice in map(voice_of, voices) if voice.lives(now)]:
+    if living := [voice for voice in (record_of(row, VoiceRecord) for row in voices) if voice.lives(now)]:
         return Known(living[0])
     unknown = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' ORDER BY claimed_at DESC LIMIT 1"
     row = connection.execute(unknown, (take,)).fetchone()
-    return None if row is None else Unsettled(msgspec.convert(dict(row), Attempt))
+    return None if row is None else Unsettled(record_of(row, Attempt))
 
 
 def _json(value: object) -> str:

@@ -1,4 +1,9 @@
-"""The file: opened once, only readable by its owner, one writer at a time, and every failure in clear words."""
+"""The file: opened once, one writer at a time, checked before it is believed, and every failure in clear words.
+
+A write counts only when it is in the file that has the ledger's name: each transaction looks before and after whether
+that is still the file that SQLite has open. A program that cleans, restores or synchronizes folders may delete,
+replace or empty it at any moment, and SQLite goes on with the file that it opened, which nobody finds later.
+"""
 
 from __future__ import annotations
 
@@ -7,66 +12,72 @@ import errno
 import os
 import sqlite3
 import threading
-from typing import TYPE_CHECKING, Any, Final
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from onetake.errors import LedgerFailed
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.failures import EXPLAINED, NotInPlace, damaged, explained, not_writable, shown
+from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, with_suffix
+from onetake.ledger.permissions import make_private
+from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
+from onetake.ledger.rows import record_of
+from onetake.ledger.schema import MIGRATIONS, create_file, migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-_SPACE: Final = "free some space, or set ONETAKE_HOME"
-_HINTS: Final = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
-    **dict.fromkeys((errno.EACCES, errno.EPERM), "change its permissions, or set ONETAKE_HOME to a folder of your own"),
-    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is in its folder's place: move it, or set ONETAKE_HOME"),
-    errno.EISDIR: "a folder is in its place: move it, or set ONETAKE_HOME",
-    errno.EROFS: "the disk can only be read: set ONETAKE_HOME to a folder on another one",
-}
+    import msgspec
 
+    from onetake.ledger.restoration import Rows
 
-def hint_for(error: OSError) -> str:
-    """What to do when the ledger, or what lies beside it, cannot be written."""
-    return _HINTS.get(error.errno or 0, "check the disk, or set ONETAKE_HOME")
+_Record = TypeVar("_Record", bound="msgspec.Struct")
+_Result = TypeVar("_Result")
 
 
 class Database:
     """A connection that threads share; each transaction has it alone.
 
     Args:
-        path: The file; made when it is missing, as is its folder.
+        path: The file; created when there never was one, as is its folder.
         wait_s: For how long another process may keep it busy.
+        warn: Called with what was repaired.
+
+    Attributes:
+        identity: The random name of this ledger, which copies of it share.
+        memory: What this run wrote, for the case that the file vanishes.
+        on_restored: Called after the ledger was written again.
 
     Raises:
-        LedgerFailed: It cannot be opened, is no ledger, or is newer than this version.
+        LedgerFailed: It cannot be opened, is damaged, missing, not a ledger, or newer than this version.
     """
 
-    def __init__(self, path: Path, wait_s: float) -> None:
+    def __init__(self, path: Path, wait_s: float, warn: Callable[[str], None]) -> None:
         self.path = path
+        self.identity = new_identity()
+        self.memory = Memory()
+        self.on_restored: Callable[[], None] = lambda: None
         self._wait_s = wait_s
-        self._lock = threading.Lock()
-        with self._told():
+        self._warn = warn
+        self._lock = threading.RLock()
+        self._verified: tuple[int, int] | None = None
+        with self._explained():
             self._connection = self._open()
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
 
     def close(self) -> None:
         """Close it; it can be called twice."""
-        with self._lock, self._told():
+        with self._lock, self._explained():
             self._connection.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when the block has ended.
+        """All or nothing; when the block has ended it is on disk, in the file that has the ledger's name.
 
         Raises:
             LedgerFailed: It could not be written.
         """
-        with self._lock, self._told():
+        with self._lock, self._explained():
+            self._files.require_in_place(self.path)
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -75,77 +86,200 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+            self._files.require_in_place(self.path)
+
+    def write_paid(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """A transaction for what must not be lost: a ledger that vanished is written again first.
+
+        Args:
+            work: Writes; it may be called a second time, in another file.
+
+        Raises:
+            LedgerFailed: It could not be written.
+        """
+        with self._lock:
+            try:
+                with self.transaction() as connection:
+                    return work(connection)
+            except NotInPlace as error:
+                self._write_again()
+                self._warn(f"{error.message}; it was written again with what this run knows")
+            with self.transaction() as connection:
+                return work(connection)
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         """What a query finds; raises `LedgerFailed`."""
-        with self._lock, self._told():
+        with self._lock, self._explained():
+            self._files.require_in_place(self.path)
             return self._connection.execute(statement, values).fetchall()
 
-    def require_sound(self) -> None:
-        """Read all of it.
+    def records(self, kind: type[_Record], statement: str, *values: object) -> list[_Record]:
+        """What a query finds, as records; raises `LedgerFailed`."""
+        with self._explained():
+            return [record_of(row, kind) for row in self.rows(statement, *values)]
+
+    def require_in_place(self) -> None:
+        """Raises `LedgerFailed` when the open file is not the one that has the ledger's name."""
+        with self._explained():
+            self._files.require_in_place(self.path)
+
+    def require_stored(self, statement: str, *values: object) -> None:
+        """Read by the file's name, as the next run will, that a row is there.
 
         Raises:
-            LedgerFailed: It is damaged, perhaps where nothing else has looked.
+            LedgerFailed: A query finds nothing, or the file was damaged meanwhile.
         """
-        if [tuple(row) for row in self.rows("PRAGMA quick_check(1)")] != [("ok",)]:
-            raise LedgerFailed(*self._damaged)
+        with self._lock, self._explained():
+            self._files.require_in_place(self.path)
+            found = self.path.stat()
+            connection = self._connect(read_only=True)
+            with contextlib.closing(connection):
+                if self._verified != (found.st_size, found.st_mtime_ns):  # it changes at checkpoints only
+                    self._require_sound(connection)
+                    self._verified = (found.st_size, found.st_mtime_ns)
+                if connection.execute(statement, values).fetchone() is None:
+                    raise NotInPlace(f"{shown(self.path)} does not hold what was just written", "run this again")
+
+    def require_sound(self) -> None:
+        """Read all of it; raises `LedgerFailed` where it is damaged."""
+        with self._lock, self._explained():
+            self._require_sound(self._connection)
+
+    def shrink(self) -> bool:
+        """Overwrite what was deleted, in the file and in its log; False when another process still reads it.
+
+        Raises:
+            LedgerFailed: It could not be written.
+        """
+        with self._lock, self._explained():
+            self._connection.execute("VACUUM")
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
 
     def _open(self) -> sqlite3.Connection:
+        record = IdentityRecord(self.path)
         if not self.path.parent.is_dir():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # SQLite gives its two companion files the mode of the first one
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self.path, timeout=self._wait_s, isolation_level=None, check_same_thread=False)
+        if not self.path.exists():
+            record.require_new()
+            create_file(self.path, self.identity)
+        self._require_usable_file()
+        for part in (self.path.parent, self.path, with_suffix(self.path, "-wal"), with_suffix(self.path, "-shm")):
+            make_private(part, self._warn)
+        self._require_fitting_log()
+        connection = self._connect()
+        try:
+            self._prepare(connection)
+            record.require_same(self.identity)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _require_usable_file(self) -> None:
+        """SQLite would open a file that it may not write, and take an empty one for a new one."""
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not self.path.is_file():
+            raise damaged(self.path, "it is not a regular file")
+        if self.path.stat().st_size == 0:
+            raise damaged(self.path, "it is empty, 0 bytes")
+        if not os.access(self.path, os.R_OK | os.W_OK):
+            raise not_writable(self.path)
+
+    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        # SQLite gives the two companions of a file its mode and, for root, its owner
+        connection = sqlite3.connect(
+            f"{Path.absolute(self.path).as_uri()}?mode={'ro' if read_only else 'rw'}",
+            uri=True,
+            timeout=self._wait_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         connection.row_factory = sqlite3.Row
         return connection
 
-    def _prepare(self) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            self._connection.execute(f"PRAGMA {setting}")
-        if self._version() > len(MIGRATIONS):
-            raise LedgerFailed(f"{self._shown} was written by a newer version of onetake", "use that version")
-        while self._version() < len(MIGRATIONS):
-            self._connection.execute("BEGIN IMMEDIATE")
+    def _require_fitting_log(self) -> None:
+        """A log that a killed run left is applied when the file is opened; that of another file would destroy it."""
+        log = with_suffix(self.path, "-wal")
+        if not (log.is_file() and log.stat().st_size):
+            return
+        with contextlib.closing(self._connect(read_only=True)) as connection:  # which applies nothing
             try:
-                # asked again: another process may have been here first
-                if (version := self._version()) < len(MIGRATIONS):
-                    MIGRATIONS[version](self._connection)
-                    self._connection.execute(f"PRAGMA user_version = {version + 1}")
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._require_sound(connection)
+            except LedgerFailed as error:
+                error.hint = f"if you restored {self.path.name} from a backup, delete {log.name}; else {error.hint}"
                 raise
 
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        settings = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON")
+        for setting in (*settings, "secure_delete = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {setting}").fetchall()
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(MIGRATIONS):
+            raise LedgerFailed(f"{shown(self.path)} was written by a newer version of onetake", "use that version")
+        if version < 1:
+            raise damaged(self.path, "it is another program's database")
+        self._require_sound(connection)
+        migrate(connection)
+        self.identity = str(connection.execute("SELECT id FROM ledger").fetchone()[0])
+        self._files = FilesInPlace.now(self.path)
 
-    @property
-    def _shown(self) -> str:
-        return f"the ledger {str(self.path)!r}"
+    def _require_sound(self, connection: sqlite3.Connection) -> None:
+        # not quick_check: a recording is looked up in an index, which must not contradict its table
+        try:
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
+        except sqlite3.DatabaseError as error:
+            raise explained(error, self.path, self._wait_s) from error
+        if tuple(found) != ("ok",):
+            raise damaged(self.path, str(found[0]))
+        if dangling is not None:
+            raise damaged(self.path, "a row refers to one that is missing")
 
-    @property
-    def _damaged(self) -> tuple[str, str]:
-        return f"{self._shown} is damaged or no ledger", "move it aside, and look into it before you clone again"
+    def _write_again(self) -> None:
+        """Put a ledger in place that holds what the open file held, or at least what this run wrote.
+
+        Raises:
+            LedgerFailed: Something else is in its place, or it cannot be written.
+        """
+        with self._explained():
+            former, expected = self._connection, self.identity
+            rows = surviving_rows(former) or self.memory.rows()
+            if clear_place(self.path):
+                create_file(self.path, expected)
+            elif FilesInPlace.now(self.path).ledger == self._files.ledger:
+                former.close()  # only its log is gone: SQLite writes that into the file now
+            connection = self._connect()
+            try:
+                self._prepare(connection)
+                if self.identity != expected:
+                    self._rescue(rows)
+                merge(connection, rows if self.identity == expected else self.memory.rows(), set(self.memory.calls))
+            except (LedgerFailed, *EXPLAINED):
+                connection.close()
+                self._rescue(rows)
+                raise
+            former.close()
+            self._connection = connection
+            record = IdentityRecord(self.path)
+            if record.read() is None:
+                record.write(self.identity)
+            self.on_restored()
+
+    def _rescue(self, rows: Rows) -> None:
+        """Keep rows in a file of their own, since something else is in the ledger's place."""
+        place = self.path.with_name(f"{self.path.stem}.rescued-{time.time_ns()}{self.path.suffix}")
+        create_file(place, new_identity())
+        with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as connection:
+            connection.row_factory = sqlite3.Row
+            merge(connection, rows, set())
+        self._warn(f"what {shown(self.path)} held before is now in {str(place)!r}")
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what SQLite and the system say into one message and a hint."""
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite, the system and conversions raise into one message and a hint."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerFailed(*self._explained(error)) from error
-
-    def _explained(self, error: sqlite3.Error | OSError) -> tuple[str, str]:
-        if isinstance(error, OSError):
-            reason: Any = (error.strerror or str(error)).lower()
-            return f"{self._shown} cannot be written: {reason}", hint_for(error)
-        code = getattr(error, "sqlite_errorname", "") or ""
-        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            what = f"{self._shown} was kept busy by another onetake for {self._wait_s:g} s"
-            return what, "let that one end, then run this again"
-        if code.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return self._damaged
-        if code.startswith("SQLITE_FULL"):
-            return f"{self._shown} cannot be written: the disk is full", _SPACE
-        return f"{self._shown} cannot be used: {error}", "check its permissions and the disk, or set ONETAKE_HOME"
+        except EXPLAINED as error:
+            raise explained(error, self.path, self._wait_s) from error

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import secrets
+import sqlite3
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
+    from pathlib import Path
+
+_OLD_S: Final = 3600.0
 
 
 def _takes_attempts_voices_uploads(connection: sqlite3.Connection) -> None:
@@ -111,9 +118,90 @@ def _answers_of_paid_calls(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _identity_and_indexes(connection: sqlite3.Connection) -> None:
+    for statement in (
+        "CREATE TABLE ledger (id TEXT NOT NULL CHECK (length(id) = 32)) STRICT",
+        "INSERT INTO ledger (id) VALUES (lower(hex(randomblob(16))))",
+        "CREATE INDEX attempts_by_run ON attempts (run) WHERE state IN ('claimed', 'called')",
+        "CREATE INDEX unknown_attempts ON attempts (claimed_at) WHERE state = 'unknown'",
+        "CREATE INDEX attempts_by_voice ON attempts (voice_id)",
+        "DELETE FROM uploads WHERE storage = ''",  # a `doctor` that was killed left it
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _takes_attempts_voices_uploads,
     _voice_of_each_attempt,
     _answers_of_paid_calls,
+    _identity_and_indexes,
 )
 """The file's ``user_version`` says how many of them it has seen."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring an open ledger up to date; other processes may do the same at the same moment."""
+    while _version(connection) < len(MIGRATIONS):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # read again: another process may have been first
+            if (version := _version(connection)) < len(MIGRATIONS):
+                MIGRATIONS[version](connection)
+                connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def create_file(path: Path, identity: str) -> None:
+    """Create a ledger without entries, unless another process is faster.
+
+    It is complete when it gets its name, so an empty or partial file under that name is always damage.
+
+    Args:
+        path: Its name.
+        identity: Its random name, 32 hexadecimal digits.
+    """
+    temporary = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    _remove_old(path)
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        temporary.chmod(0o600)  # whatever the umask
+        with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            migrate(connection)
+            connection.execute("UPDATE ledger SET id = ?", (identity,))
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        _place(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _place(temporary: Path, path: Path) -> None:
+    """Give a file its name without replacing one that is there."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        if not path.exists():
+            temporary.rename(path)
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _remove_old(path: Path) -> None:
+    """What runs left that were killed while they created a ledger."""
+    for left in path.parent.glob(f"{path.name}.new-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _OLD_S:
+                left.unlink()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

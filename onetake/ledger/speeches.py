@@ -11,10 +11,13 @@ import msgspec
 from onetake.errors import UsageError
 from onetake.ledger.attempts import note_answer
 from onetake.ledger.records import NO_ANSWER, SpeechRecord
+from onetake.ledger.rows import record_of
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from onetake.ledger.database import Database
-    from onetake.ledger.records import ServiceAnswer, VoiceRecord
+    from onetake.ledger.records import ServiceAnswer, SpeechState, VoiceRecord
     from onetake.ledger.runs import Runs
 
 _OF_SPEECHES: Final = """SELECT speeches.id, voices.name, speeches.voice_id, speeches.base_url, purpose, text, model,
@@ -48,25 +51,29 @@ class Speeches:
                 VALUES (?, ?, ?, ?, ?, ?, ?, 'called', ?)""",
                 (speech, voice.base_url, voice.voice_id, purpose, text, model, self._runs.own, _now()),
             )
+            self._database.memory.remember_speech(connection, speech)
+        self._database.require_stored("SELECT 1 FROM speeches WHERE id = ?", speech)
         return speech
 
     def answered(self, speech: str, audio_url: str | None, answer: ServiceAnswer, warnings: tuple[str, ...]) -> None:
         """Write down that a call succeeded, with the link to its audio if there is one. Raises `LedgerFailed`."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE speeches SET state = 'answered', ended_at = ?, audio_url = ?, warnings = ? WHERE id = ?",
-                (_now(), audio_url, msgspec.json.encode(warnings).decode(), speech),
-            )
-            note_answer(connection, "speeches", speech, answer)
+        fields = ("answered", _now(), audio_url, msgspec.json.encode(warnings).decode(), speech)
+        self._end("state = ?, ended_at = ?, audio_url = ?, warnings = ?", fields, answer)
 
     def ended(self, speech: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
         """Write down that a call failed: ``not-sent``, ``refused`` or ``unknown``. Raises `LedgerFailed`."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "UPDATE speeches SET state = ?, ended_at = ?, kind = ?, message = ? WHERE id = ?",
-                (state, _now(), kind, message, speech),
-            )
+        fields = (state, _now(), kind, message, speech)
+        self._end("state = ?, ended_at = ?, kind = ?, message = ?", fields, answer)
+
+    def _end(self, changes: str, fields: tuple[str | None, ...], answer: ServiceAnswer) -> None:
+        speech = str(fields[-1])
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(f"UPDATE speeches SET {changes} WHERE id = ?", fields)
             note_answer(connection, "speeches", speech, answer)
+            self._database.memory.remember_speech(connection, speech)
+
+        self._database.write_paid(write)
 
     def unsettled(self, voice: VoiceRecord, text: str | None = None) -> SpeechRecord | None:
         """The newest call for a voice, if nobody knows how it ended.
@@ -79,20 +86,17 @@ class Speeches:
         values = [voice.base_url, voice.voice_id]
         if text is not None:
             wanted, values = f"{wanted} AND text = ?", [*values, text]
-        rows = self._database.rows(f"{wanted} ORDER BY called_at DESC LIMIT 1", *values)
-        newest = [msgspec.convert(dict(row), SpeechRecord) for row in rows]
+        newest = self._database.records(SpeechRecord, f"{wanted} ORDER BY called_at DESC LIMIT 1", *values)
         return next((speech for speech in newest if speech.state == "unknown"), None)
 
     def unknown(self) -> list[SpeechRecord]:
         """The calls of which nobody knows whether they were charged, oldest first."""
-        rows = self._database.rows(f"{_OF_SPEECHES} WHERE state = 'unknown' ORDER BY called_at")
-        return [msgspec.convert(dict(row), SpeechRecord) for row in rows]
+        return self._database.records(SpeechRecord, f"{_OF_SPEECHES} WHERE state = 'unknown' ORDER BY called_at")
 
     def last_link(self, voice: VoiceRecord) -> SpeechRecord | None:
         """The newest call for a voice that was answered with a link."""
         wanted = f"{_OF_SPEECHES} WHERE {_OF_VOICE} AND audio_url IS NOT NULL ORDER BY called_at DESC LIMIT 1"
-        rows = self._database.rows(wanted, voice.base_url, voice.voice_id)
-        return msgspec.convert(dict(rows[0]), SpeechRecord) if rows else None
+        return next(iter(self._database.records(SpeechRecord, wanted, voice.base_url, voice.voice_id)), None)
 
     def settle(self, speech: str, *, succeeded: bool) -> SpeechRecord:
         """Record the outcome of a call whose answer was lost; one that succeeded keeps its voice.
@@ -106,7 +110,8 @@ class Speeches:
                 raise UsageError(
                     f"{speech!r} is not a call whose outcome is unknown", "`onetake voices --unknown` lists those"
                 )
-            state = "answered" if succeeded else "refused"
+            settled = record_of(row, SpeechRecord)
+            state: SpeechState = "answered" if succeeded else "refused"
             connection.execute("UPDATE speeches SET state = ?, kind = 'settled' WHERE id = ?", (state, speech))
             if succeeded:
                 connection.execute(
@@ -114,7 +119,7 @@ class Speeches:
                     WHERE base_url = ? AND voice_id = ?""",
                     (row["called_at"], row["base_url"], row["voice_id"]),
                 )
-        return msgspec.convert({**dict(row), "state": state}, SpeechRecord)
+        return msgspec.structs.replace(settled, state=state)
 
     def mark_abandoned(self) -> None:
         """Calls of runs that ended while they were under way have an unknown outcome."""

@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from onetake.ledger.records import LeftUpload
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from onetake.ledger.database import Database
     from onetake.ledger.runs import Runs
+
+
+class _Noted(LeftUpload, frozen=True, kw_only=True):
+    """With the run that noted it."""
+
+    run: str
 
 
 class Uploads:
@@ -33,17 +39,22 @@ class Uploads:
                 "INSERT INTO uploads (storage, key, run, reserved_at) VALUES (?, ?, ?, ?)",
                 (storage, key, self._runs.own, datetime.now(UTC).isoformat()),
             )
+        self._runs.beat()
 
     def strike(self, storage: str, key: str) -> None:
         """The object is gone, or is to stay: nobody needs to delete it."""
-        with self._database.transaction() as connection:
+
+        def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM uploads WHERE storage = ? AND key = ?", (storage, key))
+
+        self._database.write_paid(write)
 
     def left(self) -> list[LeftUpload]:
         """What runs that have ended may have left behind, oldest first."""
-        rows = self._database.rows("SELECT storage, key, run, reserved_at FROM uploads ORDER BY reserved_at")
+        statement = "SELECT storage, key, run, reserved_at FROM uploads ORDER BY reserved_at"
+        noted = self._database.records(_Noted, statement)
         return [
-            msgspec.convert({name: row[name] for name in LeftUpload.__struct_fields__}, LeftUpload)
-            for row in rows
-            if not self._runs.lives(row["run"])
+            LeftUpload(key=upload.key, storage=upload.storage, reserved_at=upload.reserved_at)
+            for upload in noted
+            if not self._runs.lives(upload.run)
         ]

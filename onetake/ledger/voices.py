@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from client import VOICE_LIFETIME
 from onetake.errors import UsageError
+from onetake.ledger.failures import DamagedRow
 from onetake.ledger.records import VoiceRecord
+from onetake.ledger.rows import moment_of, record_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,7 +38,7 @@ class Voices:
     def all(self) -> list[VoiceRecord]:
         """Every voice: those that may still be lost first, soonest first, then the kept ones, then what is gone."""
         now = datetime.now(UTC)
-        voices = [voice_of(row) for row in self._database.rows(f"{OF_VOICES} ORDER BY expires_at, voices.voice_id")]
+        voices = self._database.records(VoiceRecord, f"{OF_VOICES} ORDER BY expires_at, voices.voice_id")
         return sorted(voices, key=lambda voice: (not voice.lives(now), voice.kept_at is not None))
 
     def find(self, wanted: str) -> VoiceRecord:
@@ -48,8 +47,8 @@ class Voices:
         Raises:
             UsageError: There is none, or more than one.
         """
-        rows = self._database.rows(f"{OF_VOICES} WHERE voices.name = ? OR voices.voice_id = ?", wanted, wanted)
-        found = [voice_of(row) for row in rows]
+        named = f"{OF_VOICES} WHERE voices.name = ? OR voices.voice_id = ?"
+        found = self._database.records(VoiceRecord, named, wanted, wanted)
         by_name = [voice for voice in found if voice.name == wanted]
         if len(found) == 1 or len(by_name) == 1:
             return (by_name or found)[0]
@@ -117,25 +116,18 @@ class Voices:
                 whose = f"{voice_id} is {known.name}, which was made of {known.take or 'another recording'}"
                 raise UsageError(whose, "each call gives a voice of its own: look for the other one in your account")
             # when the call was sent, since the answer's time is not known: it expires then at the earliest
-            created = datetime.fromisoformat(row["called_at"])
+            created = moment_of(row["called_at"])
             add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME)
         return self.find(voice_id)
 
     def _mark(self, change: str, voice: VoiceRecord, value: str) -> None:
-        with self._database.transaction() as connection:
-            self._change(connection, change, value, voice)
+        self._database.write_paid(lambda connection: self._change(connection, change, value, voice))
 
     @staticmethod
     def _change(connection: sqlite3.Connection, change: str, value: str, voice: VoiceRecord) -> None:
         connection.execute(
             f"UPDATE voices SET {change} WHERE base_url = ? AND voice_id = ?", (value, voice.base_url, voice.voice_id)
         )
-
-
-def voice_of(row: sqlite3.Row) -> VoiceRecord:
-    """Read a row of `OF_VOICES`."""
-    lists = {name: msgspec.json.decode(row[name]) for name in ("changes", "warnings")}
-    return msgspec.convert({**dict(row), **lists}, VoiceRecord)
 
 
 def add_voice(
@@ -151,12 +143,14 @@ def add_voice(
         WHERE attempts.id = ?""",
         (attempt,),
     ).fetchone()
+    if row is None:
+        raise DamagedRow(f"attempt {attempt} is missing")
     base_url = row["base_url"]
     if (known := _voice(connection, base_url, voice_id)) is not None:
         if known.lives(datetime.now(UTC)):
             return known.name
         connection.execute("DELETE FROM voices WHERE base_url = ? AND voice_id = ?", (base_url, voice_id))
-    name = _free_name(connection, row["name"] or _stem(row["path"]) or voice_id)
+    name = free_name(connection, row["name"] or _stem(row["path"]) or voice_id)
     connection.execute(
         """INSERT INTO voices (base_url, voice_id, name, attempt, consent, created_at, expires_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -174,7 +168,7 @@ def require_name(name: str) -> None:
 def _voice(connection: sqlite3.Connection, base_url: str, voice_id: str) -> VoiceRecord | None:
     wanted = f"{OF_VOICES} WHERE voices.base_url = ? AND voices.voice_id = ?"
     row = connection.execute(wanted, (base_url, voice_id)).fetchone()
-    return None if row is None else voice_of(row)
+    return None if row is None else record_of(row, VoiceRecord)
 
 
 def _now() -> str:
@@ -186,9 +180,19 @@ def _stem(path: str) -> str:
     return stem if stem.isprintable() else ""
 
 
-def _free_name(connection: sqlite3.Connection, wanted: str) -> str:
-    for number in count(1):
+def free_name(connection: sqlite3.Connection, wanted: str) -> str:
+    """A name that no voice has: the wanted one, or one with a number behind it."""
+
+    def is_free(number: int) -> bool:
         name = wanted if number == 1 else f"{wanted}-{number}"
-        if connection.execute("SELECT 1 FROM voices WHERE name = ?", (name,)).fetchone() is None:
-            return name
-    raise AssertionError("unreachable: names do not run out")
+        return connection.execute("SELECT 1 FROM voices WHERE name = ?", (name,)).fetchone() is None
+
+    # thousands of folders may each hold a take.wav: a search by doubling and halving needs few queries for the last
+    free = 1
+    while not is_free(free):
+        free *= 2
+    taken = free // 2
+    while free - taken > 1:
+        middle = (free + taken) // 2
+        free, taken = (middle, taken) if is_free(middle) else (free, middle)
+    return wanted if free == 1 else f"{wanted}-{free}"

@@ -47,7 +47,7 @@ def test_doctor_looks_at_every_page(say: Say, home: Path) -> None:
         path.write_bytes(damaged)
         part = ledger_part(say)
         assert part["status"] == 2, page
-        assert "is damaged or no ledger" in str(part["message"])
+        assert "is damaged or not a ledger" in str(part["message"])
     path.write_bytes(content)
     assert ledger_part(say)["status"] == 0
 

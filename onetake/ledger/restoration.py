@@ -1,0 +1,142 @@
+"""A ledger that vanished under a run is written again: from the open file where that is whole, else from memory."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from onetake.ledger.file_identity import with_suffix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Rows = dict[str, list[dict[str, Any]]]
+"""Rows by table, each with its columns."""
+
+_TABLES: Final = ("takes", "attempts", "voices", "speeches", "uploads")
+
+
+class Memory:
+    """The rows that this run wrote.
+
+    Attributes:
+        calls: By the names of attempts and speech calls: the rows of each, and what these refer to.
+    """
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Rows] = {}
+
+    def remember(self, connection: sqlite3.Connection, attempt: str) -> None:
+        """Read what the ledger holds of an attempt; to be called at the end of each transaction that changes it."""
+        rows = {
+            "takes": _rows(
+                connection, "SELECT * FROM takes WHERE id = (SELECT take FROM attempts WHERE id = ?)", attempt
+            ),
+            "attempts": _rows(connection, "SELECT * FROM attempts WHERE id = ?", attempt),
+            "voices": _rows(connection, "SELECT * FROM voices WHERE attempt = ?", attempt),
+        }
+        if rows["attempts"]:
+            self.calls[attempt] = rows
+
+    def remember_speech(self, connection: sqlite3.Connection, speech: str) -> None:
+        """The same for a speech call."""
+        voices = "SELECT voices.* FROM voices JOIN speeches USING (base_url, voice_id) WHERE speeches.id = ?"
+        rows = {
+            "voices": _rows(connection, voices, speech),
+            "speeches": _rows(connection, "SELECT * FROM speeches WHERE id = ?", speech),
+        }
+        if rows["speeches"]:
+            self.calls[speech] = rows
+
+    def rows(self) -> Rows:
+        """All of them."""
+        return {name: [row for rows in self.calls.values() for row in rows.get(name, ())] for name in _TABLES}
+
+
+def surviving_rows(connection: sqlite3.Connection) -> Rows | None:
+    """All rows of a file that has lost its name; None where it is not whole."""
+    try:
+        if tuple(connection.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
+            return None
+        return {name: _rows(connection, f"SELECT * FROM {name}") for name in _TABLES}
+    except sqlite3.Error:
+        return None
+
+
+def clear_place(path: Path) -> bool:
+    """Whether nothing is left at the ledger's name: an empty file there is set aside, so that it can be looked at.
+
+    Args:
+        path: The name. Logs that are left beside it belong to the file that had it.
+    """
+    if path.exists():
+        if path.stat().st_size:
+            return False
+        path.rename(path.with_name(f"{path.name}.empty-{time.time_ns()}"))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for suffix in ("-wal", "-shm"):
+        with_suffix(path, suffix).unlink(missing_ok=True)
+    return True
+
+
+def merge(connection: sqlite3.Connection, rows: Rows, own: set[str]) -> None:
+    """Add rows to a ledger; of attempts that it holds already only those of this run are changed.
+
+    Args:
+        connection: To the ledger.
+        rows: What it is to hold.
+        own: The attempts and speech calls of this run.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        takes = {row["id"]: _add_take(connection, row) for row in rows["takes"]}
+        for row in rows["attempts"]:
+            _add_call(connection, "attempts", {**row, "take": takes[row["take"]]}, own)
+        for row in rows["voices"]:
+            _add_voice(connection, row)
+        for row in rows["speeches"]:
+            _add_call(connection, "speeches", row, own)
+        for row in rows["uploads"]:
+            _insert(connection, "uploads", row)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _add_take(connection: sqlite3.Connection, row: dict[str, Any]) -> int:
+    _insert(connection, "takes", {name: value for name, value in row.items() if name != "id"})
+    found = connection.execute(
+        "SELECT id FROM takes WHERE sha256 = ? AND request = ?", (row["sha256"], row["request"])
+    ).fetchone()
+    return int(found["id"])
+
+
+def _add_call(connection: sqlite3.Connection, table: str, row: dict[str, Any], own: set[str]) -> None:
+    _insert(connection, table, row)
+    if row["id"] in own:
+        columns = ", ".join(f"{name} = :{name}" for name in row)
+        connection.execute(f"UPDATE {table} SET {columns} WHERE id = :id", row)
+
+
+def _add_voice(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
+    from onetake.ledger.voices import free_name
+
+    known = "SELECT 1 FROM voices WHERE base_url = ? AND voice_id = ?"
+    if connection.execute(known, (row["base_url"], row["voice_id"])).fetchone() is not None:
+        return
+    # where only this run's rows are left, the attempt of an older voice is lost
+    is_known = connection.execute("SELECT 1 FROM attempts WHERE id = ?", (row["attempt"],)).fetchone() is not None
+    name = free_name(connection, row["name"])
+    _insert(connection, "voices", {**row, "name": name, "attempt": row["attempt"] if is_known else None})
+
+
+def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
+    columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+    connection.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({values})", row)
+
+
+def _rows(connection: sqlite3.Connection, statement: str, *values: object) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(statement, values)]
