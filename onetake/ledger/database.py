@@ -60,6 +60,7 @@ class Database:
         self._wait_s = wait_s
         self._warn = warn
         self._lock = threading.RLock()
+        self._rescue_name = f"{time.time_ns()}"
         self._verified: tuple[int, int] | None = None
         with self._explained():
             self._connection = self._open()
@@ -269,12 +270,13 @@ class Database:
 
     def _rescue(self, rows: Rows) -> None:
         """Keep rows in a file of their own, since something else is in the ledger's place."""
-        place = self.path.with_name(f"{self.path.stem}.rescued-{time.time_ns()}{self.path.suffix}")
-        create_file(place, new_identity())
+        place = self.path.with_name(f"{self.path.stem}.rescued-{self._rescue_name}{self.path.suffix}")
+        if not place.exists():
+            create_file(place, new_identity())
+            self._warn(f"what {shown(self.path)} held before is now in {str(place)!r}")
         with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as connection:
             connection.row_factory = sqlite3.Row
-            merge(connection, rows, set())
-        self._warn(f"what {shown(self.path)} held before is now in {str(place)!r}")
+            merge(connection, rows, set(self.memory.calls))
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
