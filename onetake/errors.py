@@ -183,6 +183,10 @@ class Failure(NamedTuple):
         hint: What to do next.
         status: The exit status.
         details: Further lines, such as each mistake in a file.
+        service_message: The service's own words; empty where it said nothing.
+        trace_id: What the service's support asks for.
+        http_status: Of the service's answer.
+        code: The service's own number.
     """
 
     kind: str
@@ -190,6 +194,10 @@ class Failure(NamedTuple):
     hint: str
     status: Status
     details: tuple[str, ...] = ()
+    service_message: str = ""
+    trace_id: str | None = None
+    http_status: int | None = None
+    code: int | None = None
 
 
 _BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
@@ -208,8 +216,6 @@ _BY_KIND = {
     "file-unreadable": Status.NOT_FIT,
     "invalid-argument": Status.USAGE,
     "not-examined": Status.BUG,
-    "outcome-unknown": Status.UNKNOWN,
-    "nonsense-answer": Status.UNKNOWN,
     "sandbox-unavailable": Status.USAGE,
 }
 _SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
@@ -223,13 +229,25 @@ def failure_of(error: BaseException) -> Failure:
     status = getattr(error, "status", None) or _status_by_origin(error, kind)
     if isinstance(kind, str) and status is not None:
         message, hint = str(getattr(error, "message", error)), str(getattr(error, "hint", ""))
-        return Failure(kind, message, hint, Status(status), getattr(error, "details", ()))
+        return Failure(
+            kind=kind,
+            message=message,
+            hint=hint,
+            status=Status(status),
+            details=getattr(error, "details", ()),
+            service_message=getattr(error, "service_message", ""),
+            trace_id=getattr(error, "trace_id", None),
+            http_status=getattr(error, "http_status", None),
+            code=getattr(error, "code", None),
+        )
     return _trouble_here(error) or _bug(error)
 
 
 def _status_by_origin(error: BaseException, kind: object) -> Status | None:
     if kind in _BY_KIND:
         return _BY_KIND[str(kind)]
+    if getattr(error, "state", None) == "unknown":  # of a paid call: see `client.settlement`
+        return Status.UNKNOWN
     origins = (_BY_MODULE.get(base.__module__) for base in type(error).__mro__)
     return next((status for status in origins if status is not None), None)
 

@@ -1,27 +1,42 @@
-"""Speech calls: they read a text with a voice, and by that keep it for good."""
+"""Speech calls: they read a text with a voice, and by that keep it for good.
+
+Each is in the ledger before it is sent, and none whose outcome is unknown is repeated unless the user says so.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.errors import LedgerFailed, UsageError, failure_of
+from onetake.errors import LedgerFailed, NotSettled, OnetakeError, Status, UsageError, failure_of
 from onetake.interrupts import finishing
 from onetake.io.atomic_write import atomic_write
-from onetake.received_audio import require_recording
+from onetake.ledger.records import NO_ANSWER
+from onetake.received_audio import SavedElsewhere, save_audio, save_elsewhere, save_unrecognized
+from onetake.service_answers import answer_of_error, answer_of_speech
+from preflight.source import display_name
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Literal
 
-    from client import CloneClient, Speech, SpeechRequest
+    from client import CloneClient, ServiceError, Speech, SpeechRequest
     from onetake.cloning.order import Observer
-    from onetake.ledger import Ledger, VoiceRecord
+    from onetake.ledger import Ledger, ServiceAnswer, SpeechRecord, VoiceRecord
 
 KEEPING_MODEL: Final = "speech-2.8-turbo"
 KEEPING_TEXT: Final = "Hi."
 """Speech calls are charged by the character, two for a Chinese one; this is as few as make a word."""
-_CHECKED: Final = {"mp3", "wav", "flac"}
+
+
+class NoAudio(OnetakeError):
+    """The service reports success, but sent no audio."""
+
+    kind = "no-audio"
+    status = Status.SERVICE
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -34,6 +49,7 @@ class Spoken(msgspec.Struct, frozen=True):
         bytes: Its size.
         trace_id: What the service's support asks for, if the answer held one.
         interrupted: Whether somebody asked to stop meanwhile.
+        warnings: What was unusual about the answer.
     """
 
     voice_id: str
@@ -42,79 +58,229 @@ class Spoken(msgspec.Struct, frozen=True):
     bytes: int
     trace_id: str | None
     interrupted: bool = False
+    warnings: tuple[str, ...] = ()
 
 
-def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Observer) -> None:
-    """Make the cheapest call that keeps a voice, and write it down.
+def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Observer, *, again: bool = False) -> None:
+    """Make the cheapest call that keeps a voice, and store its outcome. Its audio is of no use, and not needed.
+
+    Args:
+        client: Of the service that made the voice.
+        ledger: Where the voice and the call are stored.
+        voice: To be kept.
+        observer: Is told of warnings.
+        again: Call although the outcome of an earlier speech call for this voice is unknown.
 
     Raises:
         UsageError: It was made by another service.
-        client.VoiceNotFound: It is gone; that is written down, too.
+        NotSettled: The outcome of an earlier call is unknown.
+        LedgerFailed: The call could not be stored; it was not sent.
+        client.VoiceNotFound: It is gone; that is stored, too.
         client.ServiceError: The call failed, or its outcome is unknown: the voice is not marked as kept.
     """
     from client import SpeechRequest
 
-    _require_same_service(client, voice)
-    request = SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL)
-    _answered(client, ledger, voice, request)
-    _note_kept(ledger, voice, observer)
+    call = _Call(client, ledger, voice, observer)
+    call.require_settled(None, again=again)
+    call.send(SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL), "keep")
 
 
 def say(
-    client: CloneClient, ledger: Ledger, voice: VoiceRecord, request: SpeechRequest, out: Path, observer: Observer
+    client: CloneClient,
+    ledger: Ledger,
+    voice: VoiceRecord,
+    request: SpeechRequest,
+    out: Path,
+    observer: Observer,
+    *,
+    again: bool = False,
 ) -> Spoken:
-    """Read a text with a voice into a file, which gets its name when it is whole.
+    """Read a text with a voice into a file, which gets its name when it is complete.
+
+    Args:
+        client: Of the service that made the voice.
+        ledger: Where the voice and the call are stored.
+        voice: Whose voice it is.
+        request: What is to be spoken, and how.
+        out: The file.
+        observer: Is told of warnings.
+        again: Call although the outcome of an earlier call with the same text is unknown.
 
     Raises:
         UsageError: The voice was made by another service.
-        client.VoiceNotFound: The voice is gone; that is written down, too.
+        NotSettled: The outcome of an earlier call is unknown.
+        LedgerFailed: The call could not be stored; it was not sent.
+        client.VoiceNotFound: The voice is gone; that is stored, too.
         client.OutcomeUnknown: It was interrupted a second time, or its answer was lost: it may be charged.
-        client.ServiceError: The call failed, or what came is no recording.
-        OSError: The file cannot be written.
+        client.ServiceError: The call failed; what came instead of a speech is saved as ``OUT.answer``.
+        client.DownloadFailed: The link gave no audio; it stays in the ledger.
+        NoAudio: The service reports success and sent none.
+        UnrecognizedAudio: What came is not a recording; it is saved as ``OUT.answer``.
+        SavedElsewhere: `out` cannot be written; the audio is saved in another place.
+        OSError: `out` cannot be written; nothing was sent.
     """
-    from preflight.source import display_name
+    from client import ServiceError
 
-    _require_same_service(client, voice)
+    call = _Call(client, ledger, voice, observer)
+    call.require_settled(request.text, again=again)
+    _require_writable(out)
     note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
-    with finishing(lambda: observer.warn(note)) as patience, atomic_write(out) as (file, temporary):
-        speech = _answered(client, ledger, voice, request)
-        _note_kept(ledger, voice, observer)
-        if speech.audio is not None:
-            file.write(speech.audio)
-        else:
-            client.download(speech.audio_url or "", file)
-        file.flush()
-        size = file.tell()
-        if request.format in _CHECKED:
-            require_recording(temporary)
-    return Spoken(voice.voice_id, voice.name, display_name(out), size, speech.trace_id, patience.asked_to_stop)
+    with finishing(lambda: observer.warn(note)) as patience:
+        try:
+            speech = call.send(request, "say")
+        except ServiceError as error:
+            if error.state == "unknown" and error.answer_body:
+                _save_answer(error, out)
+            raise
+        size = _save(client, voice, speech, out)
+    return Spoken(
+        voice_id=voice.voice_id,
+        name=voice.name,
+        out=display_name(out),
+        bytes=size,
+        trace_id=speech.trace_id,
+        interrupted=patience.asked_to_stop,
+        warnings=speech.warnings,
+    )
 
 
-def _answered(client: CloneClient, ledger: Ledger, voice: VoiceRecord, request: SpeechRequest) -> Speech:
-    """What the service answers; a voice that is gone is written down as gone."""
-    from client import OutcomeUnknown, VoiceNotFound
+class _Call:
+    """One speech call, from the ledger to its answer."""
 
+    def __init__(self, client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Observer) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._voice = voice
+        self._observer = observer
+        self._id = ""
+        if voice.base_url != client.base_url:
+            what = f"{voice.name} was made by {voice.base_url}, not by {client.base_url}"
+            raise UsageError(what, "give that --base-url")
+
+    def require_settled(self, text: str | None, *, again: bool) -> None:
+        """Refuse to call where an earlier call may be charged; for `text` only one with the same text counts."""
+        earlier = self._ledger.speeches.unsettled(self._voice, text)
+        if earlier is not None and not again:
+            raise speech_not_settled(earlier)
+
+    def send(self, request: SpeechRequest, purpose: Literal["keep", "say"]) -> Speech:
+        """Make the paid call; its outcome is in the ledger before this returns or raises."""
+        from client import OutcomeUnknown, ServiceError, VoiceNotFound
+
+        self._id = self._ledger.speeches.begin(self._voice, purpose, request.text, request.model)
+        try:
+            speech = self._client.synthesize(request)
+        except KeyboardInterrupt:
+            self._note_end("unknown", "interrupted")
+            what = (
+                "interrupted before the answer came: whether the speech was charged, and "
+                f"{self._voice.name} is kept by it, is not known"
+            )
+            raise OutcomeUnknown(what, hint=self._settle) from None
+        except ServiceError as error:
+            self._note_end(error.state, error.kind, error.message, answer_of_error(self._client, error))
+            if isinstance(error, VoiceNotFound):
+                self._ledger.voices.gone(self._voice)
+            if error.state == "unknown":
+                error.hint = self._settle
+            raise
+        except Exception as error:
+            # what is not of the client's own tree says nothing about how far the call came
+            failure = failure_of(error)
+            self._note_end("unknown", failure.kind, failure.message)
+            what = f"{failure.message}; whether the speech was charged is not known"
+            raise OutcomeUnknown(what, hint=f"{self._settle}; {failure.hint}") from error
+        self._note_success(speech)
+        return speech
+
+    @property
+    def _settle(self) -> str:
+        return (
+            "look into your account with the service, then settle it: "
+            f"onetake voices settle {self._id} --kept (or --failed)"
+        )
+
+    def _note_end(self, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
+        """A failing ledger must not hide why the call failed; not stored, its outcome counts as unknown."""
+        try:
+            self._ledger.speeches.ended(self._id, state, kind, message, answer)
+        except LedgerFailed as error:
+            self._observer.warn(f"speech call {self._id} could not be stored as {state}: {error.message}")
+
+    def _note_success(self, speech: Speech) -> None:
+        """The voice is kept and its speech paid for, whether that can be stored or not."""
+        for warning in speech.warnings:
+            self._observer.warn(f"{self._voice.name}: {warning}")
+        answer = answer_of_speech(self._client, speech)
+        try:
+            self._ledger.speeches.answered(self._id, speech.audio_url, answer, speech.warnings)
+            self._ledger.voices.kept(self._voice)
+        except LedgerFailed as error:
+            self._observer.warn(f"{self._voice.name} is kept, but that could not be stored: {error.message}")
+
+
+def speech_not_settled(speech: SpeechRecord) -> NotSettled:
+    """The error for a voice for which a speech call may have been charged already."""
+    return NotSettled(
+        f"{speech.name}: whether an earlier speech call was charged, and keeps the voice, is not known "
+        f"(call {speech.id})",
+        f"look into your account with the service, then: onetake voices settle {speech.id} --kept (or --failed); "
+        "--again pays for another call",
+    )
+
+
+class _Abandoned(Exception):
+    """A file was opened only to see whether it can be."""
+
+
+def _require_writable(out: Path) -> None:
+    """Refuse what cannot be written before anything is paid; raises OSError."""
+    with contextlib.suppress(_Abandoned), atomic_write(out):
+        raise _Abandoned  # which removes the temporary file
+
+
+def _save(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Path) -> int:
+    from client import DownloadFailed
+
+    if speech.audio is None and speech.audio_url is None:
+        what = "the service reports success but sent no audio"
+        raise NoAudio(f"{what}; {voice.name} is kept", "ask its support, with the trace id if there is one")
+    audio, link = speech.audio, speech.audio_url
     try:
-        return client.synthesize(request)
-    except VoiceNotFound:
-        ledger.voices.gone(voice)
+        if audio is not None:
+            return save_audio(out, lambda file: file.write(audio))
+        return save_audio(out, lambda file: client.download(link or "", file))
+    except DownloadFailed as error:
+        error.hint = f"the speech is paid for, and its link is in the ledger: {_fetch_later(voice)}"
         raise
-    except KeyboardInterrupt:
-        raise OutcomeUnknown(
-            f"interrupted before the answer came: whether the speech was charged, and {voice.name} is kept by it, "
-            "is not known",
-            hint="look into your account with the service before you call again",
-        ) from None
+    except (OSError, UsageError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise _saved_elsewhere(voice, audio, out, reason) from error
 
 
-def _require_same_service(client: CloneClient, voice: VoiceRecord) -> None:
-    if voice.base_url != client.base_url:
-        raise UsageError(f"{voice.name} was made by {voice.base_url}, not by {client.base_url}", "give that --base-url")
+def _fetch_later(voice: VoiceRecord) -> str:
+    return f"fetch it with: onetake voices speech {shlex.quote(voice.name)} -o OUT"
 
 
-def _note_kept(ledger: Ledger, voice: VoiceRecord, observer: Observer) -> None:
-    """The voice is kept whether that can be written down or not."""
+def _saved_elsewhere(voice: VoiceRecord, audio: bytes | None, out: Path, reason: str) -> SavedElsewhere:
+    what = f"{display_name(out)!r} cannot be written: {reason}"
+    if audio is None:
+        return SavedElsewhere(f"{what}; the speech is paid for, and its link is in the ledger", _fetch_later(voice))
+    saved = save_elsewhere(out, audio)
+    if saved is None:
+        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere else", "make room")
+    return SavedElsewhere(
+        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it where you want it", str(saved)
+    )
+
+
+def _save_answer(error: ServiceError, out: Path) -> None:
+    """Save an answer that may hold paid audio, and name the file in the error."""
+    content = bytes(error.answer_body)
     try:
-        ledger.voices.kept(voice)
-    except LedgerFailed as error:
-        observer.warn(f"{voice.name} is kept, but that could not be noted: {failure_of(error).message}")
+        saved: Path | None = save_unrecognized(out, content)
+    except OSError:
+        saved = save_elsewhere(out.with_name(f"{out.name}.answer"), content)
+    error.message += (
+        "; what came could not be saved" if saved is None else f"; what came is saved as {display_name(saved)!r}"
+    )

@@ -183,8 +183,11 @@ def tell_failure(failure: Failure) -> None:
 
     shown = failure.details[:_MOST_DETAILS]
     more = len(failure.details) - len(shown)
+    has_more_words = failure.service_message and failure.service_message not in failure.message
     lines = [
         *map(safe, shown),
+        *([f"the service says: {safe(failure.service_message)}"] if has_more_words else []),
+        *([f"trace id, for the service's support: {safe(failure.trace_id)}"] if failure.trace_id else []),
         *([f"and {more} more"] if more else []),
         *([safe(failure.hint)] if failure.hint else []),
     ]

@@ -98,10 +98,12 @@ def command(
         if is_many:
             return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
         order = with_known_consent(orders[0], settings)
-        if pipeline.known(order) is None:
+
+        def complete(order: Order) -> Order:
             limits.require_one(settings.price())
-            order = with_consent(order, settings)
-        cloned = pipeline.clone(order, steps)
+            return with_consent(order, settings)
+
+        cloned = pipeline.clone(order, steps, complete=complete)
     try:
         _show(cloned, as_json=form == "json", sandbox=sandbox)
     except OutputLost:

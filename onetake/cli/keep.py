@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -31,11 +32,19 @@ _STOPPED: Final = Failure("interrupted", "stopped before its turn", "", Status.I
 @click.argument("voices", nargs=-1, metavar="VOICE...")
 @click.option("--expiring", type=SPAN, metavar="TIME", help="Those that expire within 48h, 2d, …")
 @click.option("--all", "every", is_flag=True, help="Every voice that is not kept yet.")
+@click.option("--again", is_flag=True, help="Call although an earlier call may be charged.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @setting_options(*SERVICE)
 @json_option
 def command(
-    voices: tuple[str, ...], expiring: timedelta | None, *, every: bool, yes: bool, as_json: bool, **flags: Any
+    voices: tuple[str, ...],
+    expiring: timedelta | None,
+    *,
+    every: bool,
+    again: bool,
+    yes: bool,
+    as_json: bool,
+    **flags: Any,
 ) -> Any:
     """Keep voices for good, by the cheapest speech call: three characters each.
 
@@ -55,10 +64,11 @@ def command(
             if can_ask():
                 click.confirm("Go on?", abort=True, err=True)
         ended: dict[str, Failure | None] = {}
+        kept = partial(_kept, client, ledger, steps, again=again, as_json=as_json)
         with finishing(lambda: steps.warn(_STOPPING)) as patience:
             for voice in chosen:
                 stopped = patience.asked_to_stop
-                ended[voice.name] = _STOPPED if stopped else _kept(client, ledger, voice, steps, as_json=as_json)
+                ended[voice.name] = _STOPPED if stopped else kept(voice)
     if as_json:
         print_json({"schema_version": 1, "voices": [_fields(voice, ended[voice.name]) for voice in chosen]})
     elif not chosen:
@@ -82,7 +92,9 @@ def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, 
     ]
 
 
-def _kept(client: Any, ledger: Ledger, voice: VoiceRecord, steps: Steps, *, as_json: bool) -> Failure | None:
+def _kept(
+    client: Any, ledger: Ledger, steps: Steps, voice: VoiceRecord, *, again: bool, as_json: bool
+) -> Failure | None:
     """None, or why it was not kept: one that is gone must not keep the others from being kept."""
     from onetake.speaking import keep
 
@@ -91,12 +103,15 @@ def _kept(client: Any, ledger: Ledger, voice: VoiceRecord, steps: Steps, *, as_j
             print_text(f"kept already  {safe(voice.name)}  {safe(voice.voice_id)}  (nothing was sent)")
         return None
     try:
-        keep(client, ledger, voice, steps)
+        keep(client, ledger, voice, steps, again=again)
     except Exception as error:
         failure = failure_of(error)
         if failure.status == Status.BUG:
             raise
-        steps.warn(f"{voice.name} was not kept: {failure.message}{f' ({failure.hint})' if failure.hint else ''}")
+        doubt = "may not be kept" if failure.status == Status.UNKNOWN else "was not kept"
+        trace_id = f" [trace id {failure.trace_id}]" if failure.trace_id else ""
+        hint = f" ({failure.hint})" if failure.hint else ""
+        steps.warn(f"{voice.name} {doubt}: {failure.message}{hint}{trace_id}")
         return failure
     if not as_json:
         print_text(f"kept  {safe(voice.name)}  {safe(voice.voice_id)}")

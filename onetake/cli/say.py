@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,7 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
     help="To .mp3, .wav, .flac, .pcm.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@click.option("--again", is_flag=True, help="Call although an earlier call may be charged.")
 @click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="speech-2.8-turbo by default.")
 @click.option("--link", cls=FurtherOption, is_flag=True, help="Have the service send a link, not the audio.")
 @click.option("--speed", type=float, help="Relative to normal.")
@@ -50,7 +50,7 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
 @click.option("--bitrate", cls=FurtherOption, type=int, metavar="BPS", help="Of an MP3.")
 @setting_options(*SERVICE, further=True)
 @json_option
-def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **flags: Any) -> Any:
+def command(voice: str, text: str, out: Path, *, force: bool, again: bool, as_json: bool, **flags: Any) -> Any:
     """Read a text with a voice of the ledger; that also keeps the voice for good. Charged by the character."""
     from onetake.speaking import say
 
@@ -60,7 +60,7 @@ def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **f
         request = _request(found, text, out, flags)
         client, steps = load(flags).client(), Steps(quiet=as_json)
         with watched("waiting for the service to speak", BYTES):
-            spoken = say(client, ledger, found, request, out, steps)
+            spoken = say(client, ledger, found, request, out, steps, again=again)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(spoken, name) for name in spoken.__struct_fields__}})
     else:
@@ -69,16 +69,14 @@ def command(voice: str, text: str, out: Path, *, force: bool, as_json: bool, **f
 
 
 def _require_place(out: Path, *, force: bool) -> None:
-    """Refuse, before anything is paid, what cannot be written."""
+    """Refuse, before anything is paid, a file that cannot be written."""
+    from onetake.received_audio import require_place
     from preflight.source import display_name
 
-    shown = repr(display_name(out))
     if out.suffix.lower() not in _FORMATS:
+        shown = repr(display_name(out))
         raise UsageError(f"{shown} has no ending that says how to write it", f"use one of {', '.join(_FORMATS)}")
-    if out.exists() and not (force and out.is_file()):
-        raise UsageError(f"{shown} exists", "choose another name, or replace it with --force")
-    if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
-        raise UsageError(f"{shown} cannot be written", "name a file in a folder that you may write to")
+    require_place(out, replace=force)
 
 
 def _request(voice: VoiceRecord, text: str, out: Path, flags: dict[str, Any]) -> SpeechRequest:

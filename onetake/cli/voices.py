@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from onetake.cli import exit_with
 from onetake.cli.command import Group
@@ -16,13 +19,22 @@ from onetake.console.documents import print_json
 from onetake.console.streams import print_line, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
-from onetake.render.voices import attempt_fields, attempt_lines, voice_fields, voice_line, voices_csv
+from onetake.render.voices import (
+    attempt_fields,
+    attempt_lines,
+    speech_fields,
+    speech_lines,
+    voice_fields,
+    voice_line,
+    voices_csv,
+)
 from onetake.settings import home_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onetake.ledger import Ledger
+    from onetake.ledger import Ledger, SpeechRecord
+    from onetake.stored_links import Fetched
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -71,50 +83,118 @@ def command(ctx: click.Context, warn: timedelta | None, *, unknown: bool, as_jso
 def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
     now = datetime.now(UTC)
     voices = ledger.voices.all()
-    unknown = ledger.attempts.unknown()
+    unknown, speeches = ledger.attempts.unknown(), ledger.speeches.unknown()
     if as_json:
         fields = [voice_fields(voice, now) for voice in voices]
-        print_json({"schema_version": 1, "voices": fields, "unknown": len(unknown)})
+        counts = {"unknown": len(unknown), "unknown_speeches": len(speeches)}
+        print_json({"schema_version": 1, "voices": fields, **counts})
     else:
         for voice in voices:
             print_text(voice_line(voice, now))
         if not voices:
             print_text("no voice was cloned yet")
-        if unknown:
-            print_text(f"{len(unknown)} paid calls whose outcome is unknown: onetake voices --unknown")
+        if unknown or speeches:
+            count = len(unknown) + len(speeches)
+            print_text(f"{count} paid calls whose outcome is unknown: onetake voices --unknown")
     may_go = [voice for voice in voices if voice.lives(now) and voice.kept_at is None]
     is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in may_go)
     return exit_with(Status.NOT_FIT if is_urgent else Status.DONE)
 
 
 def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
-    unknown = ledger.attempts.unknown()
+    unknown, speeches = ledger.attempts.unknown(), ledger.speeches.unknown()
     if as_json:
-        print_json({"schema_version": 1, "unknown": [attempt_fields(attempt) for attempt in unknown]})
-    elif not unknown:
+        calls = {"unknown": map(attempt_fields, unknown), "unknown_speeches": map(speech_fields, speeches)}
+        print_json({"schema_version": 1, **{name: list(fields) for name, fields in calls.items()}})
+    elif not (unknown or speeches):
         print_text("the outcome of every paid call is known")
-    for attempt in [] if as_json else unknown:
-        for line in attempt_lines(attempt):
+    else:
+        for line in chain(*map(attempt_lines, unknown), *map(speech_lines, speeches)):
             print_text(line)
-    return exit_with(Status.UNKNOWN if unknown else Status.DONE)
+    return exit_with(Status.UNKNOWN if unknown or speeches else Status.DONE)
 
 
 @command.command("settle", epilog="Example: onetake voices settle 5f0c… --failed")
 @click.argument("attempt", metavar="ID")
 @click.option("--voice", metavar="VOICE_ID", help="The voice that the call gave.")
-@click.option("--failed", is_flag=True, help="It gave none: the recording may be cloned again.")
+@click.option("--kept", is_flag=True, help="A speech call that succeeded: its voice is kept.")
+@click.option("--failed", is_flag=True, help="It failed: the call may be made again.")
 @json_option
-def settle(attempt: str, voice: str | None, *, failed: bool, as_json: bool) -> None:
-    """Say how a paid call ended of which nobody knew it; your account with the service tells."""
-    if (voice is not None) == failed:
-        raise UsageError("how it ended is not said", "give --voice VOICE_ID, or --failed")
+def settle(attempt: str, voice: str | None, *, kept: bool, failed: bool, as_json: bool) -> None:
+    """Record the outcome of a paid call whose answer was lost (look it up in your account)."""
+    if (voice is not None) + kept + failed != 1:
+        raise UsageError("the outcome is missing", "give --voice VOICE_ID, --kept or --failed")
     with opened_ledger() as ledger:
+        is_speech = attempt in {speech.id for speech in ledger.speeches.unknown()}
+        if is_speech and voice is not None:
+            raise UsageError(f"{attempt!r} is a speech call, which gives no voice", "give --kept or --failed")
+        if kept and not is_speech:
+            what = f"{attempt!r} is not a speech call whose outcome is unknown"
+            raise UsageError(what, "give --voice VOICE_ID or --failed")
+        if is_speech:
+            spoken = ledger.speeches.settle(attempt, succeeded=kept)
+            _show_settled_speech(spoken, as_json=as_json)
+            return
         settled = ledger.voices.settle(attempt, voice)
     now = datetime.now(UTC)
     if as_json:
         print_json({"schema_version": 1, "attempt": attempt, "voice": settled and voice_fields(settled, now)})
     else:
         print_text("recorded: the call made no voice" if settled is None else voice_line(settled, now))
+
+
+def _show_settled_speech(speech: SpeechRecord, *, as_json: bool) -> None:
+    is_kept = speech.state == "answered"
+    if as_json:
+        fields = {"attempt": speech.id, "voice_id": speech.voice_id, "name": speech.name, "kept": is_kept}
+        print_json({"schema_version": 1, **fields})
+    else:
+        print_text(f"recorded: {safe(speech.name)} is kept" if is_kept else "recorded: the speech call failed")
+
+
+def _fetching(function: Any) -> Any:
+    """The options of the commands that fetch audio."""
+    for option in (
+        json_option,
+        click.option("--force", is_flag=True, help="Replace OUT when it exists."),
+        click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="The file."),
+        click.argument("voice"),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command("demo", epilog="Example: onetake voices demo anna -o demo.mp3")
+@_fetching
+def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
+    """Fetch the trial recording of a voice from its stored link; that is free while the link works."""
+    from onetake.received_audio import require_place
+    from onetake.stored_links import fetch_demo
+
+    require_place(out, replace=force)
+    with opened_ledger() as ledger:
+        fetched = fetch_demo(ledger.voices.find(voice), out)
+    _show_fetched(fetched, as_json=as_json)
+
+
+@command.command("speech", epilog="Example: onetake voices speech anna -o speech.mp3")
+@_fetching
+def speech(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
+    """Fetch the latest speech of a voice from its stored link; that is free while the link works."""
+    from onetake.received_audio import require_place
+    from onetake.stored_links import fetch_speech
+
+    require_place(out, replace=force)
+    with opened_ledger() as ledger:
+        fetched = fetch_speech(ledger, ledger.voices.find(voice), out)
+    _show_fetched(fetched, as_json=as_json)
+
+
+def _show_fetched(fetched: Fetched, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"schema_version": 1, **msgspec.to_builtins(fetched)})
+    else:
+        print_text(f"{safe(fetched.out)}: {fetched.bytes} bytes")
 
 
 @command.command("export", epilog="Example: onetake voices export > voices.csv")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onetake.cloning.identity import usual_name
-from onetake.cloning.order import Cloned, Order
+from onetake.cloning.order import Cloned, Order, check_order
 from onetake.cloning.preparation import Notes
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
             name=name or usual_name(path),
             again=again,
         )
+        check_order(order)
         (order,) = with_chosen_model([order], settings or {})
         ledger = stack.enter_context(Ledger(home_path()))
         pipeline = Pipeline(found.storage(), found.client(), ledger, found.pace(), needs_consent=not found.is_local)

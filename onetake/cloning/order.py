@@ -114,6 +114,7 @@ class Cloned(msgspec.Struct, frozen=True, kw_only=True):
         uploads: What was stored on the way.
         warnings: What went wrong without losing the voice.
         interrupted: Whether somebody asked to stop meanwhile.
+        trace_id: What the service's support asks for, if the answer had one.
     """
 
     voice_id: str
@@ -126,6 +127,7 @@ class Cloned(msgspec.Struct, frozen=True, kw_only=True):
     uploads: tuple[Sent, ...] = ()
     warnings: tuple[str, ...] = ()
     interrupted: bool = False
+    trace_id: str | None = None
 
 
 def check_order(order: Order) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from onetake.cloning.order import Cloned, Sent
 from onetake.cloning.storing import Deposits, shown_to_stranger
 from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
-from onetake.io.atomic_write import atomic_write
-from onetake.received_audio import require_recording
+from onetake.ledger.records import NO_ANSWER
+from onetake.received_audio import save_audio
+from onetake.service_answers import answer_of_error, answer_of_voice
 from preflight.source import display_name
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from onetake.cloning.order import Observer, Order
     from onetake.cloning.pace import Pace
     from onetake.cloning.preparation import Prepared, Sendable
-    from onetake.ledger import Ledger
+    from onetake.ledger import Ledger, ServiceAnswer
     from uploader import Storage, Upload
+
+_STATES: Final = {"unknown": "unknown", "refused": "refused", "not-sent": "given-up"}
+"""What the ledger calls the state that `client.ServiceError.state` reports."""
 
 
 class Parts(Protocol):
@@ -111,6 +116,7 @@ class Passage:
             uploads=sent,
             warnings=tuple(self._warnings),
             interrupted=self._interrupted,
+            trace_id=voice.trace_id,
         )
 
     def _pay(self) -> ClonedVoice:
@@ -130,34 +136,40 @@ class Passage:
         self._observer.step("upload", f"{upload.bytes / 1e6:.1f} MB stored and verified as {upload.content_type}")
         return upload
 
-    def _call(self, uploaded_at: datetime, audio_url: str, prompt_url: str | None = None) -> ClonedVoice:
-        from client import OutcomeUnknown, ServiceError
-
+    def _call(self, uploaded_at: datetime, *links: str) -> ClonedVoice:
         note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
         with finishing(lambda: self._warn(note)) as patience:
             self._parts.ledger.attempts.called(self._attempt, uploaded_at)
             self._called = True
             self._observer.progress("clone", 0, None)
-            try:
-                self._voice = self._parts.client.clone(audio_url, self._order.options, prompt_url)
-            except KeyboardInterrupt:
-                lost = OutcomeUnknown(
-                    "interrupted before the answer came: whether the voice was made is not known", hint=self._settle
-                )
-                self._note_end("unknown", "interrupted")
-                raise lost from None
-            except Exception as error:
-                failure = failure_of(error)
-                # what is not of the client's own tree says nothing about how far the call came
-                is_refusal = isinstance(error, ServiceError) and not isinstance(error, OutcomeUnknown)
-                self._note_end("refused" if is_refusal else "unknown", failure.kind, failure.message)
-                if isinstance(error, OutcomeUnknown):
-                    error.hint = self._settle
-                raise
-            self._note_voice(self._voice)
-        self._interrupted = patience.asked_to_stop
+            self._voice = self._answered(links)
+            self._note_voice(self._voice, links)
+        self._interrupted = self._interrupted or patience.asked_to_stop
         self._observer.step("clone", self._voice.voice_id)
         return self._voice
+
+    def _answered(self, links: tuple[str, ...]) -> ClonedVoice:
+        """The paid call. Its failure is in the ledger before it is raised, with the state that the client found."""
+        from client import OutcomeUnknown, ServiceError
+
+        try:
+            return self._parts.client.clone(links[0], self._order.options, *links[1:])
+        except KeyboardInterrupt:
+            self._note_end("unknown", "interrupted")
+            message = "interrupted before the answer came: whether the voice was made is not known"
+            raise OutcomeUnknown(message, hint=self._settle) from None
+        except ServiceError as error:
+            answer = answer_of_error(self._parts.client, error, *links)
+            self._note_end(_STATES[error.state], error.kind, error.message, answer)
+            if error.state == "unknown":
+                error.hint = self._settle
+            raise
+        except Exception as error:
+            # what is not of the client's own tree says nothing about how far the call came
+            failure = failure_of(error)
+            self._note_end("unknown", failure.kind, failure.message)
+            message = f"{failure.message}; whether the voice was made is not known"
+            raise OutcomeUnknown(message, hint=f"{self._settle}; {failure.hint}") from error
 
     @property
     def _settle(self) -> str:
@@ -166,49 +178,66 @@ class Passage:
             f"onetake voices settle {self._attempt} --voice VOICE_ID (or --failed)"
         )
 
-    def _note_voice(self, voice: ClonedVoice) -> None:
-        """A failing ledger must not hide the voice that it was to hold."""
+    def _note_voice(self, voice: ClonedVoice, links: tuple[str, ...]) -> None:
+        """Store the voice with the answer that gave it; a failing ledger must not hide it."""
+        for warning in voice.warnings:
+            self._warn(f"{voice.voice_id}: {warning}")
         try:
-            self._name = self._parts.ledger.attempts.gave_voice(
-                self._attempt, voice.voice_id, voice.answered_at, voice.expires_at
-            )
-            noted = self._parts.ledger.voices.find(self._name)
-            if noted.attempt != self._attempt:
-                self._warn(f"the service gave a voice that it had given before, for {noted.take}: ask its support")
+            try:
+                self._store(voice, links)
+            except KeyboardInterrupt:  # the second one: whoever is in such a hurry still wants the voice
+                self._interrupted = True
+                self._store(voice, links)
         except Exception as error:  # noqa: BLE001 - whatever it is, the voice goes first
             self._warn(
-                f"WRITE THIS DOWN: voice_id {voice.voice_id} is paid for and could not be noted "
-                f"({failure_of(error).message}); once that is mended: "
+                f"WRITE THIS DOWN: voice_id {voice.voice_id} is paid for and could not be stored in the ledger "
+                f"({failure_of(error).message}); once that is fixed: "
                 f"onetake voices settle {self._attempt} --voice {voice.voice_id}"
             )
 
-    def _note_end(self, state: str, kind: str, message: str = "") -> None:
-        """A failing ledger must not hide why the attempt ended; unnoted, it counts as unknown if it was called."""
+    def _store(self, voice: ClonedVoice, links: tuple[str, ...]) -> None:
+        ledger = self._parts.ledger
+        self._name = ledger.attempts.gave_voice(
+            self._attempt,
+            voice.voice_id,
+            voice.answered_at,
+            voice.expires_at,
+            demo_url=voice.demo_audio_url,
+            answer=answer_of_voice(self._parts.client, voice, *links),
+            warnings=voice.warnings,
+        )
+        noted = ledger.voices.find(self._name)
+        if noted.attempt != self._attempt:
+            self._warn(f"the service gave a voice that it had given before, for {noted.take}: ask its support")
+
+    def _note_end(self, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
+        """A failing ledger must not hide why the attempt ended; not stored, it counts as unknown if it was called."""
         try:
-            self._parts.ledger.attempts.ended(self._attempt, state, kind, message)
+            self._parts.ledger.attempts.ended(self._attempt, state, kind, message, answer)
         except LedgerFailed as error:
-            self._warn(f"attempt {self._attempt} could not be noted as {state}: {error.message}")
+            self._warn(f"attempt {self._attempt} could not be stored as {state}: {error.message}")
 
     def _fetch_demo(self, voice: ClonedVoice) -> str | None:
         if self._order.demo is None:
             return None
-        if self._interrupted:
-            self._warn("interrupted: the trial recording was not fetched")
-            return None
         if voice.demo_audio_url is None:
-            self._warn("the service sent no trial recording")
+            self._warn("the service sent no link to a trial recording")
+            return None
+        shown = display_name(self._order.demo)
+        later = (
+            f"fetch it later: onetake voices demo {shlex.quote(self._name or voice.voice_id)} -o {shlex.quote(shown)}"
+        )
+        if self._interrupted:
+            self._warn(f"interrupted: the trial recording was not fetched; {later}")
             return None
         try:
-            with atomic_write(self._order.demo) as (file, temporary):
-                tell = partial(self._observer.progress, "demo")
-                self._parts.client.download(voice.demo_audio_url, file, progress=tell)
-                file.flush()
-                require_recording(temporary)
+            download = partial(self._parts.client.download, voice.demo_audio_url)
+            save_audio(self._order.demo, partial(download, progress=partial(self._observer.progress, "demo")))
         except Exception as error:  # noqa: BLE001 - the voice is paid for: nothing here may lose it
-            self._warn(f"the trial recording could not be fetched: {failure_of(error).message}")
+            self._warn(f"the trial recording could not be fetched: {failure_of(error).message}; {later}")
             return None
-        self._observer.step("demo", display_name(self._order.demo))
-        return display_name(self._order.demo)
+        self._observer.step("demo", shown)
+        return shown
 
     def _clean_up(self) -> tuple[Sent, ...]:
         keep = self._order.keep_upload and self._voice is not None

@@ -14,7 +14,7 @@ import msgspec
 
 from onetake.cloning.cleaning import clean_up_after_others
 from onetake.cloning.identity import as_path, digest, subject_of
-from onetake.cloning.order import Cloned, check_order, require_free_demo
+from onetake.cloning.order import Cloned, require_free_demo
 from onetake.cloning.pace import Pace
 from onetake.cloning.passage import Passage
 from onetake.cloning.preparation import prepare_order
@@ -51,11 +51,18 @@ class Pipeline:
     pace: Pace = field(default_factory=Pace)
     needs_consent: bool = True
 
-    def clone(self, order: Order, observer: Observer) -> Cloned:
+    def clone(
+        self, order: Order, observer: Observer, *, complete: Callable[[Order], Order] = lambda order: order
+    ) -> Cloned:
         """Clone one voice, or return the one that was made of the same recording before.
 
+        Args:
+            order: What is to be cloned; it has passed `check_order`.
+            observer: Is told how far it came.
+            complete: Called once it is certain that something is to be sent, such as to ask for consent.
+
         Raises:
-            UsageError: The order contradicts itself.
+            UsageError: The demo would replace a file.
             ConsentMissing: Nobody said that the speaker agreed.
             TakeRefused: A recording cannot be sent.
             NotSettled: Whether it was cloned before is not known.
@@ -63,10 +70,9 @@ class Pipeline:
             client.ServiceError: The service refused or failed; with `client.OutcomeUnknown` it may have charged.
             LedgerFailed: The call could not be written down beforehand; nothing was paid.
         """
-        check_order(order)
         cloned = self.known(order)
         if cloned is None:
-            cloned = self._clone_anew(order, observer)
+            cloned = self._clone_new(complete(order), observer)
         else:
             for warning in cloned.warnings:
                 observer.warn(warning)
@@ -77,11 +83,10 @@ class Pipeline:
         """Refuse, before anything is sent, what cannot be cloned by these parts.
 
         Raises:
-            UsageError: The order contradicts itself, or its demo would replace a file.
+            UsageError: The demo would replace a file.
             ConsentMissing: Nobody said that the speaker agreed.
             uploader.UrlNotPublic: Nobody outside could fetch from the storage.
         """
-        check_order(order)
         require_free_demo(order)
         if self.needs_consent and not (order.consent or "").strip():
             raise ConsentMissing(
@@ -89,7 +94,7 @@ class Pipeline:
             )
         self.storage.require_public()
 
-    def _clone_anew(self, order: Order, observer: Observer) -> Cloned:
+    def _clone_new(self, order: Order, observer: Observer) -> Cloned:
         self.require(order)
         with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
             prepared = prepare_order(order, Path(folder), observer)

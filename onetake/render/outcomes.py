@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from onetake.cloning.series import Outcome
     from onetake.errors import Failure
 
-COLUMNS: Final = ("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint")
+_OF_SERVICE: Final = ("service_message", "trace_id", "http_status", "code")
+COLUMNS: Final = (
+    *("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint"),
+    *_OF_SERVICE,
+)
 _COLOURS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
 
 
@@ -33,7 +37,8 @@ def outcome_line(outcome: Outcome) -> str:
         return f"{told}{named}  {safe(cloned.voice_id)}  {stays}"
     if outcome.failure is not None:
         hint = f" ({safe(outcome.failure.hint)})" if outcome.failure.hint else ""
-        return f"{told}  {safe(outcome.failure.message)}{hint}"
+        trace_id = f" [trace id {safe(outcome.failure.trace_id)}]" if outcome.failure.trace_id else ""
+        return f"{told}  {safe(outcome.failure.message)}{hint}{trace_id}"
     return told
 
 
@@ -45,7 +50,8 @@ def until(moment: datetime) -> str:
 def error_fields(failure: Failure) -> dict[str, Any]:
     """A failure as a JSON object."""
     details = {"details": failure.details} if failure.details else {}
-    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint, **details}
+    said = {name: getattr(failure, name) for name in _OF_SERVICE if getattr(failure, name) not in {None, ""}}
+    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint, **details, **said}
 
 
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:
@@ -59,6 +65,7 @@ def csv_line(fields: dict[str, Any]) -> str:
     """The fields of an outcome or a plan as a line of CSV (RFC 4180), whose columns are those of `CSV_HEADER`."""
     error = fields["error"] or {}
     values = {**fields, "error": error.get("kind"), "message": error.get("message"), "hint": error.get("hint")}
+    values |= {name: error[name] for name in _OF_SERVICE if name in error}
     return csv_row(values.get(name) for name in COLUMNS)
 
 
