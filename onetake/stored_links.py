@@ -80,7 +80,7 @@ def fetch_speech(ledger: Ledger, voice: VoiceRecord, out: Path) -> Fetched:
 def _fetch(voice: VoiceRecord, link: str, sent_at: datetime, out: Path) -> Fetched:
     from client import CloneClient, ServiceError
 
-    client = CloneClient("a link needs no key", voice.base_url)
+    client = CloneClient("a-link-needs-no-key", voice.base_url)
     try:
         size = save_audio(out, lambda file: client.download(link, file))
     except ServiceError as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,19 +62,20 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent(say: 
 
 
 @pytest.mark.parametrize(
-    "link",
+    ("link", "left"),
     [
-        pages(200),
-        pages(404),
-        answers(403, {}),
-        says(http(200, b"RIFFnonsense" * 100, kind="audio/mpeg")),
-        says(http(200, b"", kind="audio/mpeg")),
-        closes_after_reading,
-        None,
+        (pages(200), []),
+        (says(http(200, b"RIFFnonsense" * 100, kind="audio/mpeg")), ["demo.mp3.answer"]),
+        (None, []),
     ],
 )
 def test_a_demo_that_does_not_come_costs_a_warning(
-    say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, link: Behaviour | None
+    say: Say,
+    home: Path,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    link: Behaviour | None,
+    left: list[str],
 ) -> None:
     with ScriptedServer(link or closes_after_reading) as demos:
         url = f"{demos.base_url}/demo.mp3?X-Amz-Signature=feedfacefeedface"
@@ -83,9 +87,66 @@ def test_a_demo_that_does_not_come_costs_a_warning(
     assert (ran.status, said["voice_id"], said["demo"]) == (0, "voice_paid", None)
     assert len(said["warnings"]) == 1
     assert said["warnings"][0] in ran.err
-    assert list(Path.cwd().iterdir()) == []
+    assert [path.name for path in Path.cwd().iterdir()] == left
     assert services.objects() == {}
-    assert "feedface" not in ran.out + ran.err + ledger_dump(home)
+    assert "feedface" not in ran.out + ran.err
+    assert ("onetake voices demo good -o demo.mp3" in said["warnings"][0]) == (link is not None)
+    assert (url in ledger_dump(home)) == (link is not None)
+
+
+def test_a_demo_that_was_not_fetched_is_fetched_later(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = http(200, (FIXTURES / "good.mp3").read_bytes(), kind="audio/mpeg")
+    with ScriptedServer(pages(200), says(recording)) as demos:
+        answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3?token=feedface"}
+        with ScriptedServer(answers(200, answer)) as endpoint:
+            monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+            assert say("clone", GOOD, *TRIAL, "--demo", "demo.mp3").status == 0
+            monkeypatch.delenv("ONETAKE_API_KEY")
+            fetched = say("voices", "demo", "good", "-o", "demo.mp3", "--json")
+            assert endpoint.connections == 1
+        assert b"Authorization" not in b"".join(demos.requests)
+    size = (FIXTURES / "good.mp3").stat().st_size
+    expected = {"schema_version": 1, "voice_id": "voice_paid", "name": "good", "out": "demo.mp3", "bytes": size}
+    assert (fetched.status, json.loads(fetched.out)) == (0, expected)
+    assert Path("demo.mp3").read_bytes() == (FIXTURES / "good.mp3").read_bytes()
+    again = say("voices", "demo", "good", "-o", "demo.mp3")
+    assert (again.status, "exists" in again.err) == (2, True)
+
+
+def test_a_link_that_has_expired_is_reported_with_what_to_do_instead(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(answers(403, {})) as demos:
+        answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3?token=feedface"}
+        with ScriptedServer(answers(200, answer)) as endpoint:
+            monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+            assert say("clone", GOOD).status == 0
+        long_ago(home)
+        ran = say("voices", "demo", "good", "-o", "demo.mp3", "--json")
+        assert demos.connections == 1  # an old link that is refused does not come back
+    error = json.loads(ran.out)["error"]
+    assert (ran.status, error["kind"]) == (4, "link-expired")
+    assert "onetake say good" in error["hint"]
+    assert "charged" in error["hint"]
+    assert not Path("demo.mp3").exists()
+
+
+def test_a_voice_without_a_link_has_no_demo_to_fetch(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(answers(200, {"voice_id": "voice_paid"})) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        assert say("clone", GOOD).status == 0
+    for what in ("demo", "speech"):
+        ran = say("voices", what, "good", "-o", "demo.mp3", "--json")
+        error = json.loads(ran.out)["error"]
+        assert (ran.status, error["kind"]) == (2, "link-missing")
+        assert "onetake say good" in error["hint"]
+
+
+def long_ago(home: Path) -> None:
+    """Make the voices of the ledger a day older."""
+    with contextlib.closing(sqlite3.connect(home / "onetake" / "ledger.sqlite3")) as connection, connection:
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        connection.execute("UPDATE voices SET created_at = ?", (yesterday,))
 
 
 def test_a_link_that_is_none_costs_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ def test_the_policy_names_bucket_and_prefix(say: Say, home: Path) -> None:
     assert "# lifecycle" in say("storage", "policy").out
 
 
-def test_a_speech_that_is_none_keeps_the_voice_and_writes_nothing(
+def test_a_speech_that_does_not_decode_keeps_the_voice_and_is_saved_under_another_name(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speech = answers(200, {"audio": b"no sound".hex(), "status": 2})
@@ -238,6 +238,7 @@ def test_a_speech_that_is_none_keeps_the_voice_and_writes_nothing(
             monkeypatch.setenv(name, value)
         assert say("clone", GOOD).status == 0
         ran = say("say", "good", "Hello.", "-o", "out.mp3")
-        assert ran.status == 5
-        assert not Path("out.mp3").exists()
+        assert ran.status == 4
+        assert "'out.mp3.answer'" in ran.err
+        assert [(path.name, path.read_bytes()) for path in Path.cwd().iterdir()] == [("out.mp3.answer", b"no sound")]
         assert voices(say)["good"]["kept_at"]
