@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from onetake.settings import SETTINGS
+from onetake.settings_table import SETTINGS
 from preflight import RULES
 from uploader import PROVIDERS
 

@@ -101,4 +101,5 @@ def _try_storage(settings: Settings) -> str:
     if trip.clock_skew_s is not None and abs(trip.clock_skew_s) > _SKEW_LIMIT_S:
         raise ClockSkewed(f"this computer's clock is {abs(trip.clock_skew_s):.0f} s off")
     where = storage.describe()
-    return f"stored, fetched as a stranger and deleted in {trip.seconds:.1f} s ({where['provider']}, {where['bucket']})"
+    done = f"stored, fetched by its link and deleted in {trip.seconds:.1f} s ({where['provider']}, {where['bucket']})"
+    return "; ".join((done, *trip.warnings))

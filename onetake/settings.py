@@ -5,15 +5,18 @@ Highest first: flags, environment, the TOML file, defaults. Each value remembers
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from onetake.errors import SettingError
+from onetake.settings_table import SETTINGS, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,52 +29,14 @@ if TYPE_CHECKING:
 _REHEARSE: Final = "rehearse: onetake clone --sandbox, or onetake sandbox"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting.
-
-    Attributes:
-        name: In the TOML file, and as a flag with hyphens.
-        variables: Environment variables that hold it, the first one found wins.
-        what: What it is, in a few words.
-        default: Its value when nobody sets it.
-        secret: Whether it must never be shown; such a setting has no flag.
-        whole: Whether it is a whole number.
-    """
-
-    name: str
-    variables: tuple[str, ...]
-    what: str
-    default: str | int | None = None
-    secret: bool = False
-    whole: bool = False
-
-
-SETTINGS: Final = (
-    Setting("api_key", ("ONETAKE_API_KEY",), "key of the clone service", secret=True),
-    Setting("base_url", ("ONETAKE_BASE_URL",), "where the clone service is", "https://api.highwayapi.ai"),
-    Setting("provider", ("ONETAKE_PROVIDER",), "storage preset: aws, r2, b2, gcs, minio, …", "aws"),
-    Setting("bucket", ("ONETAKE_BUCKET",), "bucket that recordings go to"),
-    Setting("s3_endpoint", ("ONETAKE_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), "URL of the storage"),
-    Setting("region", ("ONETAKE_REGION",), "region of the bucket (for aws also AWS_REGION)"),
-    Setting("prefix", ("ONETAKE_PREFIX",), "put before every object's name", "onetake/"),
-    Setting("addressing", ("ONETAKE_ADDRESSING",), "path or virtual"),
-    Setting("url_expires_s", ("ONETAKE_URL_EXPIRES_S",), "lifetime of presigned URLs in seconds", 3600, whole=True),
-    Setting("consent", ("ONETAKE_CONSENT",), "who agreed that the voice is cloned, and when"),
-    Setting("calls_at_once", ("ONETAKE_CALLS_AT_ONCE",), "paid calls under way at a time", 4, whole=True),
-    Setting("calls_per_minute", ("ONETAKE_CALLS_PER_MINUTE",), "paid calls in a minute; 0 for no limit", whole=True),
-    Setting("price", ("ONETAKE_PRICE",), "what a clone costs, to estimate"),
-    Setting("speech_model", ("ONETAKE_SPEECH_MODEL",), "folder or language; hears prompt clips"),
-    Setting("aws_profile", ("ONETAKE_AWS_PROFILE",), "profile of the AWS configuration files"),
-    Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "storage key", secret=True),
-    Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),
-    Setting("session_token", ("ONETAKE_SESSION_TOKEN", "AWS_SESSION_TOKEN"), "of temporary keys", secret=True),
-)
-
-
 _CALLS_PER_MINUTE: Final = 60
 """The maker's limit for clones; the gateways publish none."""
 _MOST_AT_ONCE: Final = 64
+_STORAGE_DETAILS: Final = (
+    *("public_endpoint", "region", "addressing", "link_check", "sse", "sse_kms_key_id"),
+    *("aws_profile", "session_token"),
+)
+"""Settings that belong to one storage and say nothing about another, such as the sandbox's."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +67,7 @@ class Settings:
 
     def with_values(self, values: Mapping[str, str], origin: str) -> Settings:
         """A copy in which `values` come from `origin`, and every other storage key is gone."""
-        cleared = dict.fromkeys(("aws_profile", "session_token", "region", "addressing"), Value(None, "default"))
+        cleared = dict.fromkeys(_STORAGE_DETAILS, Value(None, "default"))
         return Settings({**self._values, **cleared, **{name: Value(text, origin) for name, text in values.items()}})
 
     def filled(self, values: Mapping[str, str]) -> Settings:
@@ -117,8 +82,10 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether the clone service runs on this machine, as the sandbox does."""
-        host = urlsplit(self.text("base_url") or "").hostname or ""
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        try:
+            return _is_loopback(urlsplit(self.text("base_url") or "").hostname or "")
+        except ValueError:  # not a URL
+            return False
 
     def client(self, on_retry: Callable[[float, ServiceError], None] | None = None) -> CloneClient:
         """A client of the clone service.
@@ -178,8 +145,12 @@ class Settings:
             SettingError: Settings contradict each other.
             uploader.SettingsError: One is missing or impossible.
         """
+        from stamina.instrumentation import set_on_retry_hooks
+
         from uploader import Storage
 
+        # Its default hooks log to the terminal, and with structlog installed to standard output.
+        set_on_retry_hooks(())
         return Storage(self.storage_settings())
 
     def storage_settings(self) -> StorageSettings:
@@ -196,15 +167,20 @@ class Settings:
             bucket=self.text("bucket") or "",
             provider=self.text("provider") or "aws",
             endpoint=self.text("s3_endpoint"),
+            public_endpoint=self.text("public_endpoint"),
             region=self.text("region"),
             prefix=self.text("prefix") or "",
             addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage says which are allowed
             url_expires_s=int(self.text("url_expires_s") or 0),
             profile=self.text("aws_profile"),
             public_only=not self.is_local,
+            link_check=self.text("link_check") or "required",  # type: ignore[arg-type]  # as above
+            sse=self.text("sse"),  # type: ignore[arg-type]  # as above
+            sse_kms_key_id=self.text("sse_kms_key_id"),
             access_key_id=keys[0],
             secret_access_key=keys[1],
             session_token=keys[2],
+            keys_expire_at=_keys_expire_at() if keys[2] and self["session_token"].origin.startswith("AWS_") else None,
         )
 
     def _keys(self) -> tuple[str | None, str | None, str | None]:
@@ -220,6 +196,26 @@ class Settings:
         token = self._values["session_token"]
         same = _family(token.origin) == _family(key.origin)
         return self.text("access_key_id"), self.text("secret_access_key"), self.text("session_token") if same else None
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine: a loopback address, or `localhost` and names below it. No name is resolved."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        name = host.rstrip(".").lower()
+        return name == "localhost" or name.endswith(".localhost")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _keys_expire_at() -> datetime | None:
+    """When the temporary keys of the environment expire, where whoever put them there says so too."""
+    try:
+        expiry = datetime.fromisoformat(os.environ.get("AWS_CREDENTIAL_EXPIRATION", ""))
+    except ValueError:
+        return None
+    return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
 
 def _family(origin: str) -> str:

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from onetake.errors import SettingError
-from onetake.settings import SETTINGS
+from onetake.settings_table import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from onetake.settings import Setting, Settings, Value
+    from onetake.settings import Settings, Value
+    from onetake.settings_table import Setting
 
 _MASK: Final = "********"
 _INSTEAD: Final = {"bucket": "a-bucket-still-to-be-named", "api_key": "a-key-still-to-be-set"}
@@ -20,6 +21,7 @@ _NAMES: Final = {"endpoint": "s3_endpoint", "profile": "aws_profile"}
 """What the libraries call a setting, where that is not its name."""
 
 
+_URLS: Final = ("base_url", "s3_endpoint", "public_endpoint")
 _SCHEME: Final = re.compile(r"[A-Za-z0-9+.-]*")
 _BEHIND_THE_PATH: Final = re.compile(r"[?#]")
 
@@ -42,7 +44,7 @@ def shown_value(setting: Setting, value: Value) -> str | int | None:
         return value.value
     if setting.secret:
         return _MASK
-    return without_secrets(value.value) if setting.name in ("base_url", "s3_endpoint") else value.value
+    return without_secrets(value.value) if setting.name in _URLS else value.value
 
 
 def without_secrets(url: str) -> str:

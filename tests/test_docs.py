@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from onetake.render.forms import LINE_FORMS
-from onetake.settings import SETTINGS
+from onetake.settings_table import SETTINGS
 from uploader import PROVIDERS, Storage, StorageSettings
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -14,7 +14,7 @@ import pytest
 
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
-from onetake.settings import SETTINGS
+from onetake.settings_table import SETTINGS
 from tests.onetake.services import KEY, Services, services
 from tests.speech_models import fill_cache
 from uploader import PROVIDERS, Storage, StorageSettings

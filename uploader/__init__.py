@@ -1,4 +1,4 @@
-"""S3 alone: a file becomes a URL that a stranger can fetch.
+"""S3 alone: a file becomes a URL that anybody can fetch until it expires.
 
     from uploader import Storage, StorageSettings
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LinkRefused,
         NoSuchBucket,
         NotPermitted,
+        ObjectLocked,
         ObjectMissing,
         SettingsError,
         StorageError,
@@ -59,6 +60,7 @@ __all__ = [
     "LinkRefused",
     "NoSuchBucket",
     "NotPermitted",
+    "ObjectLocked",
     "ObjectMissing",
     "Provider",
     "RoundTrip",
@@ -76,7 +78,7 @@ __all__ = [
     "WrongSecret",
 ]
 
-_ROOMS = {
+_MODULES = {
     "PROVIDERS": "providers",
     "Provider": "providers",
     "Link": "results",
@@ -90,8 +92,8 @@ _ROOMS = {
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Whatever is in no other room is an error class.
-    value: object = getattr(import_module(f"uploader.{_ROOMS.get(name, 'errors')}"), name)
+    # Whatever is in no other module is an error class.
+    value: object = getattr(import_module(f"uploader.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 

@@ -1,4 +1,4 @@
-"""boto3's client, set up for every S3-compatible service, and its failures in our terms."""
+"""One client for one target, and its failures in our terms."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from uploader.answers import from_botocore, from_service
-from uploader.discretion import keep_logs_discreet
-from uploader.errors import CredentialsMissing, StorageError
+from uploader.error_body import MOST_BYTES, read_error_body
+from uploader.errors import NotPermitted, StorageError
+from uploader.redaction import redact_logs, without_secrets
+from uploader.service_errors import ERROR_BODY, from_service, is_explained, is_unsupported
+from uploader.session import new_client, new_session
 from uploader.settings import StorageSettings, Target
+from uploader.transport_errors import from_botocore
 
 if TYPE_CHECKING:
+    from boto3.session import Session
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
 _log = logging.getLogger("uploader")
@@ -29,80 +35,136 @@ class Connection:
     ) -> None:
         self.target = target
         self._settings = settings
-        self._timeouts: dict[str, Any] = {
-            "connect_timeout": connect_timeout_s,
-            "read_timeout": read_timeout_s,
-        }
+        self._timeouts = {"connect_timeout": connect_timeout_s, "read_timeout": read_timeout_s}
         self._opening = threading.Lock()
+        self._session: Session | None = None
         self._client: S3Client | None = None
+        self._signer: S3Client | None = None
 
-    def ask(self, request: Callable[[S3Client], _Answer]) -> _Answer:
-        """What `request` returns for the client.
+    def ask(
+        self, request: Callable[[S3Client], _Answer], *, with_body: Callable[[S3Client], object] | None = None
+    ) -> _Answer:
+        """Return what `request` returns for the client.
+
+        Args:
+            request: One request.
+            with_body: For a HEAD request: one that is answered with a body. It is asked where `request` is refused,
+                because the answer to HEAD says no more than its status.
 
         Raises:
             StorageError: Whatever failed; nothing of botocore, whose texts may hold URLs, hangs on to it.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        client = self._opened()
+        client, _ = self._opened()
         failure: StorageError
         try:
             return request(client)
         except ClientError as answer:
+            failure = self._refusal(client, answer, with_body)
+        except BotoCoreError as cause:
+            failure = from_botocore(cause, self.target)
+        raise self._redacted(failure)
+
+    def sign(self, key: str, expires_s: int) -> str:
+        """A presigned URL for an object, at the public endpoint. Nothing is sent but what finding keys needs.
+
+        Raises:
+            StorageError: There are no keys, or the settings cannot be used.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        _, signer = self._opened()
+        failure: StorageError
+        parameters = {"Bucket": self.target.bucket, "Key": key}
+        try:
+            return signer.generate_presigned_url("get_object", parameters, ExpiresIn=expires_s)
+        except ClientError as answer:  # of the service that gives out temporary keys
             failure = from_service(answer, self.target)
         except BotoCoreError as cause:
             failure = from_botocore(cause, self.target)
-        raise failure
+        raise self._redacted(failure)
 
-    def _opened(self) -> S3Client:
-        from botocore.exceptions import BotoCoreError
+    def keys_expire_at(self, within_s: int) -> datetime | None:
+        """When the keys that sign expire, if that is known and sooner than `within_s` seconds from now (UTC)."""
+        now = datetime.now(UTC)
+        if self._settings.keys_expire_at is not None:
+            expiry = self._settings.keys_expire_at.astimezone(UTC)
+            return expiry if expiry < now + timedelta(seconds=within_s) else None
+        self._opened()
+        credentials = self._session.get_credentials() if self._session and not self._settings.access_key_id else None
+        # Only refreshable credentials have it: whether they expire within so many seconds. The moment is searched for.
+        expires_within: Callable[[int], bool] | None = getattr(credentials, "refresh_needed", None)
+        if expires_within is None or not expires_within(within_s):
+            return None
+        low, high = 0, within_s
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if expires_within(middle) else (middle, high)
+        return now + timedelta(seconds=low)
+
+    def _refusal(
+        self, client: S3Client, answer: ClientError, with_body: Callable[[S3Client], object] | None
+    ) -> StorageError:
+        """The error for a refusal; a request with a body is asked where it may say more than one without."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        status = answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
+        if with_body is None or is_explained(answer) or not _needs_words(answer.operation_name, status):
+            return from_service(answer, self.target)
+        try:
+            with_body(client)
+        except ClientError as second:
+            if is_explained(second) and not is_unsupported(second):
+                return from_service(second, self.target)
+            is_s3 = is_unsupported(second)
+        except BotoCoreError:
+            is_s3 = False  # the first answer stands
+        else:
+            is_s3 = True
+        if is_s3 and status == 403:
+            return NotPermitted(f"{self.target.shown} does not permit HEAD in bucket {self.target.bucket!r}")
+        return from_service(answer, self.target)
+
+    def _opened(self) -> tuple[S3Client, S3Client]:
+        from botocore.exceptions import BotoCoreError, ClientError
 
         with self._opening:
             failure: StorageError
             try:
-                if self._client is None:
-                    self._client = self._open()
+                if self._client is None or self._signer is None:
+                    self._client, self._signer = self._open()
+            except ClientError as answer:
+                failure = from_service(answer, self.target)
             except (BotoCoreError, ValueError) as cause:
                 failure = from_botocore(cause, self.target)
             else:
-                return self._client
-            raise failure
+                return self._client, self._signer
+            raise self._redacted(failure)
 
-    def _open(self) -> S3Client:
-        import boto3.session
-        from botocore.config import Config
-
-        keep_logs_discreet()
+    def _redacted(self, failure: StorageError) -> StorageError:
         settings = self._settings
-        session = boto3.session.Session(profile_name=settings.profile)
-        if settings.access_key_id is None and session.get_credentials() is None:
-            raise CredentialsMissing("no storage keys were given and none were found")
-        config: dict[str, Any] = {
-            # boto3 presigns with Signature V2 otherwise, for custom endpoints and us-east-1.
-            "signature_version": "s3v4",
-            # R2, B2, GCS and older MinIO refuse the headers of the default.
-            "request_checksum_calculation": "when_required",
-            "response_checksum_validation": "when_required",
-            # Patience repeats, under one budget.
-            "retries": {"total_max_attempts": 1, "mode": "standard"},
-            # Content-MD5, which is signed, tells the service what to expect: a second digest of the whole is of no use.
-            "s3": {"addressing_style": self.target.addressing, "payload_signing_enabled": False},
-            # The settings have looked at them already.
-            "ignore_configured_endpoint_urls": True,
-        }
-        client = session.client(
-            "s3",
-            region_name=self.target.signing_region,
-            endpoint_url=self.target.endpoint,
-            aws_access_key_id=settings.access_key_id,
-            aws_secret_access_key=settings.secret_access_key,
-            aws_session_token=settings.session_token,
-            config=Config(**config, **self._timeouts),
-        )
-        client.meta.events.register("before-send.s3.PutObject", _tell_body)
+        secrets = (settings.secret_access_key, settings.session_token, settings.access_key_id)
+        failure.message = without_secrets(failure.message, secrets)
+        failure.args = (failure.message,)
+        return failure
+
+    def _open(self) -> tuple[S3Client, S3Client]:
+        redact_logs()
+        self._session = new_session(self._settings)
+        client = new_client(self._session, self._settings, self.target, **self._timeouts)
+        client.meta.events.register("before-send.s3.PutObject", _announce_body)
         client.meta.events.register("before-call.s3", _begin)
+        client.meta.events.register("before-parse.s3", _keep_error_body)
         client.meta.events.register("after-call.s3", _log_answer)
-        return client
+        if self.target.public_endpoint is None:
+            return client, client
+        return client, new_client(self._session, self._settings, self.target.public)
+
+
+def _needs_words(operation: str, status: int) -> bool:
+    """Whether a status alone is not clear: 404 for an object is, and redirects name their place in a header."""
+    return 400 <= status < 500 and not (operation == "HeadObject" and status == 404)
 
 
 def _begin(context: dict[str, Any], **_: object) -> None:
@@ -111,11 +173,20 @@ def _begin(context: dict[str, Any], **_: object) -> None:
     context[_BEGUN] = time.monotonic()
 
 
+def _keep_error_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    # botocore understands S3's XML only, and drops web pages, JSON and plain text
+    if response_dict.get("status_code", 0) >= 300:
+        body = response_dict.get("body")
+        content_type = str(response_dict["headers"].get("content-type", ""))
+        read = read_error_body(body[:MOST_BYTES] if isinstance(body, bytes) else b"", content_type)
+        customized_response_dict[ERROR_BODY] = read
+
+
 def _log_answer(http_response: Any, model: Any, context: dict[str, Any], **_: object) -> None:
     _log.debug("%s: %d, %.2f s", model.name, http_response.status_code, time.monotonic() - context[_BEGUN])
 
 
-def _tell_body(request: object, **_: object) -> None:
+def _announce_body(request: object, **_: object) -> None:
     # The last moment before the body is read for the wire: what was read until now was for the signature.
     start_sending = getattr(getattr(request, "body", None), "start_sending", None)
     if start_sending is not None:

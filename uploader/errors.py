@@ -1,4 +1,4 @@
-"""What can go wrong between a file and a URL that a stranger can fetch.
+"""What can go wrong between a file and a URL that anybody can fetch.
 
 ```
 StorageError                   anything below; catch this one
@@ -16,9 +16,10 @@ StorageError                   anything below; catch this one
 ├── TlsFailed                  no trusted encrypted connection
 ├── CorruptStored              what is stored is not what was sent
 ├── ObjectMissing              the object is not there (or not there any more)
+├── ObjectLocked               the object cannot be deleted: a lock or a retention rule of the bucket keeps it
 ├── FileChanged                the file is not the one that was looked at, or changed while it was sent
 ├── FileUnreadable             the file cannot be read
-├── LinkRefused                a stranger cannot fetch the presigned URL, or gets something else
+├── LinkRefused                the presigned URL cannot be fetched, or gives something else
 ├── UrlNotPublic               the URL's host cannot be reached from outside
 └── StorageFailed              anything else, with the service's own code
 ```
@@ -39,7 +40,7 @@ class StorageError(Exception):
         kind: A stable kebab-case name of the class.
         hint: What to do next, in one line; may be empty.
         service_code: The service's own code or HTTP status, where it gave one.
-        patience_s: For how many seconds after the first try a repeat may still help; 0 when it cannot.
+        retry_for_s: For how many seconds after the first try a repeat may still help; 0 when it cannot.
         left_behind: Whether an upload that failed may have left something under its key.
     """
 
@@ -52,13 +53,13 @@ class StorageError(Exception):
         hint: str | None = None,
         *,
         service_code: str | None = None,
-        patience_s: float = 0.0,
+        retry_for_s: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = self.usual_hint if hint is None else hint
         self.service_code = service_code
-        self.patience_s = patience_s
+        self.retry_for_s = retry_for_s
         self.left_behind = False
 
     def __str__(self) -> str:
@@ -156,7 +157,7 @@ class TlsFailed(StorageError):
     """No trusted encrypted connection could be made."""
 
     kind = "tls-failed"
-    usual_hint = "Check that the endpoint speaks https; for a private authority set AWS_CA_BUNDLE."
+    usual_hint = "Check that the endpoint speaks https, and that its certificate is trusted here."
 
 
 class CorruptStored(StorageError):
@@ -170,6 +171,16 @@ class ObjectMissing(StorageError):
     """The object is not there, or not there any more."""
 
     kind = "object-missing"
+
+
+class ObjectLocked(StorageError):
+    """The object cannot be deleted, because a lock or a retention rule of the bucket keeps it."""
+
+    kind = "object-locked"
+    usual_hint = (
+        "It stays until its retention ends; then delete it yourself, or let a lifecycle rule do it (onetake storage "
+        "policy). For recordings, use a bucket without object lock."
+    )
 
 
 class FileChanged(StorageError):
@@ -187,7 +198,7 @@ class FileUnreadable(StorageError):
 
 
 class LinkRefused(StorageError):
-    """A stranger cannot fetch the presigned URL, or gets something other than the file."""
+    """The presigned URL cannot be fetched without keys, or gives something other than the file."""
 
     kind = "link-refused"
     usual_hint = "Check region, addressing and endpoint: a presigned URL shows a mistake there only when it is used."
@@ -197,7 +208,10 @@ class UrlNotPublic(StorageError):
     """The URL's host cannot be reached from outside, so the service could not fetch it."""
 
     kind = "url-not-public"
-    usual_hint = "Use a storage with a public endpoint; for a service of your own, public_only can be off."
+    usual_hint = (
+        "Use a storage with a public endpoint, or set public_endpoint to the URL under which this one can be reached "
+        "from outside; for a service of your own, public_only can be off."
+    )
 
 
 class StorageFailed(StorageError):

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Addressing = Literal["path", "virtual"]
+Addressing = Literal["path", "virtual", "domain"]
+"""Where the bucket stands in URLs: in the path, in front of the host, or nowhere (the host is bound to the bucket)."""
 
 _WEEK_S = 604_800
 _S3_NAME = r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _DOTLESS_NAME = r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
-_LOOSE_NAME = r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]"
+# Ceph's buckets can belong to a tenant: https://docs.ceph.com/en/latest/radosgw/multitenancy/
+_LOOSE_NAME = r"(?:[A-Za-z0-9_]{1,64}:)?(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Provider:
         region_in_host: Pattern whose first group is the region in an endpoint's host name.
         signing_region: Template of the region's name in signatures.
         addressing: The addressing styles that work, the default first.
+        own_hosts: Pattern of the provider's own hosts, where any other host is a domain bound to one bucket.
         max_url_expires_s: How long a presigned URL may live, in seconds.
         bucket_name: Pattern of the whole of a bucket's name.
         bucket_rule: The same in words.
@@ -46,6 +49,7 @@ class Provider:
     source: str
     region_in_host: str | None = None
     signing_region: str = "{region}"
+    own_hosts: str | None = None
     max_url_expires_s: int = _WEEK_S
     bucket_name: str = _S3_NAME
     bucket_rule: str = "3 to 63 lower-case letters, digits, hyphens and dots"
@@ -139,23 +143,27 @@ _TABLE = (
         region=None,
         region_in_host=r"(?:s3\.)?oss-([a-z0-9-]+?)(?:-internal)?\.aliyuncs\.com",
         signing_region="oss-{region}",
-        addressing=("virtual",),
+        own_hosts=r"(?:.+\.)?aliyuncs\.com",
+        addressing=("virtual", "domain"),
         bucket_name=_DOTLESS_NAME,
         bucket_rule="3 to 63 lower-case letters, digits and hyphens",
         source="https://www.alibabacloud.com/help/en/oss/developer-reference/use-amazon-s3-sdks-to-access-oss",
-        notes="Accounts opened since March 2025 cannot use the default domains of mainland regions.",
+        notes="Accounts opened since March 2025 cannot use the default domains of mainland regions: bind a domain to "
+        "the bucket and set s3_endpoint to it, together with region.",
     ),
     Provider(
         name="cos",
         title="Tencent Cloud COS",
         endpoint="https://cos.{region}.myqcloud.com",
         region=None,
-        region_in_host=r"cos\.([a-z0-9-]+)\.myqcloud\.com",
-        addressing=("virtual",),
+        region_in_host=r"cos\.([a-z0-9-]+)\.(?:myqcloud\.com|tencentcos\.(?:cn|com))",
+        own_hosts=r"(?:.+\.)?(?:myqcloud\.com|tencentcos\.(?:cn|com))",
+        addressing=("virtual", "domain"),
         bucket_name=r"[a-z0-9][a-z0-9-]{0,49}-\d{5,12}",
         bucket_rule="lower-case letters, digits and hyphens, ending in -<APPID>",
         source="https://www.tencentcloud.com/document/product/436/32537",
-        notes="A bucket's name ends in -<APPID>; path addressing is refused for buckets made since 2024.",
+        notes="A bucket's name ends in -<APPID>; path addressing is refused for buckets made since 2024. The endpoint "
+        "can also be https://cos.{region}.tencentcos.cn.",
     ),
     Provider(
         name="seaweedfs",
@@ -171,11 +179,12 @@ _TABLE = (
         title="another S3-compatible storage",
         endpoint="https://{host}",
         region="us-east-1",
-        addressing=("path", "virtual"),
+        addressing=("path", "virtual", "domain"),
         bucket_name=_LOOSE_NAME,
-        bucket_rule="3 to 63 letters, digits, hyphens, underscores and dots",
+        bucket_rule="3 to 63 letters, digits, hyphens, underscores and dots; with Ceph also tenant:bucket",
         source="https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html",
-        notes="Strict services want virtual addressing and answer 400 to path style.",
+        notes="Strict services want virtual addressing and answer 400 to path style. The endpoint may have a path, as "
+        "Supabase's has (https://PROJECT.supabase.co/storage/v1/s3).",
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from uploader.discretion import without_query
+from uploader.redaction import without_query
 
 _Bytes = bytes  # `Upload.bytes` hides the name
 
@@ -21,7 +21,7 @@ class Upload:
         sha256: Hex digest of the content.
         version_id: The version that the last put made; None where the bucket keeps no versions.
         content_type: The media type that it is served with.
-        first_bytes: The first (at most 64) bytes, to compare with what a stranger gets.
+        first_bytes: The first (at most 64) bytes, to compare with what a public fetch gets.
         clock_skew_s: This computer's clock minus the service's, in seconds, within about a second; None
             where the service sent no date.
     """
@@ -42,12 +42,14 @@ class Link:
 
     Attributes:
         url: The whole URL, signature included.
-        expires_at: The moment at which it dies (UTC, aware). URLs signed with session credentials die with
-            these if that is sooner, which cannot be known here.
+        expires_at: The moment at which it dies (UTC, aware). A URL signed with temporary keys dies with them if
+            that is sooner; where their end is not known, this is the end of the URL itself.
+        warnings: For people: that temporary keys end it early.
     """
 
     url: str = field(repr=False)
     expires_at: datetime
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Link({without_query(self.url)!r}, expires_at={self.expires_at.isoformat()})"
@@ -63,7 +65,9 @@ class RoundTrip:
         seconds: Wall time of put, presign, fetch and delete together.
         clock_skew_s: This computer's clock minus the service's, in seconds, within about a second; None
             where the service sent no date.
+        warnings: What presigning and the public fetch found, for people.
     """
 
     seconds: float
     clock_skew_s: float | None
+    warnings: tuple[str, ...] = ()

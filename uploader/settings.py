@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import configparser
-import ipaddress
-import os
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
-from uploader.discretion import one_line
+from uploader.aws_config import configured_region
+from uploader.endpoint import checked_endpoint, given_endpoint, is_own_domain
 from uploader.errors import BadBucketName, SettingsError
+from uploader.hosts import literal_address
 from uploader.providers import PROVIDERS, Addressing, Provider
 
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_.=+@-]+/)*[A-Za-z0-9_.=+@-]*")
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _LONGEST_PREFIX = 512
+_KMS_KEY = re.compile(r"[A-Za-z0-9:/_.-]{1,2048}")
+
+Encryption = Literal["AES256", "aws:kms"]
+"""Server-side encryption that each upload asks for: SSE-S3 or SSE-KMS."""
+LinkCheck = Literal["required", "warn", "off"]
+"""What happens when a link cannot be fetched from here: an error, a warning, or it is not tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +32,50 @@ class StorageSettings:
     Attributes:
         bucket: The bucket's name.
         provider: A name in `PROVIDERS`.
-        endpoint: The service's URL without bucket or path. None: made from the region, or what
-            AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL say.
+        endpoint: The service's URL without the bucket. None: made from the region, or what AWS_ENDPOINT_URL_S3,
+            AWS_ENDPOINT_URL or the profile say.
+        public_endpoint: The same storage as the world sees it, where that is another URL than `endpoint` (docker,
+            Kubernetes): presigned URLs name it, since a signature covers the host. None: `endpoint`.
         region: None: read from the endpoint's host, then the preset's, then (aws) AWS_REGION,
             AWS_DEFAULT_REGION and the profile.
         prefix: Put before every key, literally; it usually ends in a slash.
-        addressing: `path` or `virtual`.
+        addressing: `path`, `virtual`, or `domain` (the endpoint is a domain bound to the bucket).
         access_key_id: None (with `secret_access_key`): boto3's usual chain of environment, profile, instance.
         secret_access_key: Goes with `access_key_id`.
         session_token: Goes with temporary keys. URLs signed with these die with them, whatever
             `url_expires_s` says.
+        keys_expire_at: When the temporary keys expire (aware), where that is known.
         profile: A profile of the AWS configuration files.
         url_expires_s: How long presigned URLs live, in seconds.
-        public_only: Refuse URLs that nobody outside could fetch.
+        public_only: Refuse URLs that cannot be fetched from outside.
+        link_check: `required`: a link that this machine cannot fetch is an error. `warn`: where this machine cannot
+            reach the public endpoint, that is a warning; a refusal by the storage stays an error. `off`: not tried.
+        sse: Server-side encryption to ask for, `AES256` or `aws:kms`. None: the bucket's own default.
+        sse_kms_key_id: Key for `aws:kms`. None: the account's default key.
     """
 
     bucket: str
     provider: str = "aws"
     endpoint: str | None = None
+    public_endpoint: str | None = None
     region: str | None = None
     prefix: str = ""
     addressing: Addressing | None = None
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
     session_token: str | None = field(default=None, repr=False)
+    keys_expire_at: datetime | None = None
     profile: str | None = None
     url_expires_s: int = 3600
     public_only: bool = True
+    link_check: LinkCheck = "required"
+    sse: Encryption | None = None
+    sse_kms_key_id: str | None = None
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether keys and endpoint are given here, so that nothing of the AWS files and variables is needed."""
+        return self.access_key_id is not None and self.endpoint is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +87,12 @@ class Target:
     region: str
     bucket: str
     addressing: Addressing
+    public_endpoint: str | None = None
+
+    @property
+    def public(self) -> Target:
+        """The target as links name it."""
+        return self if self.public_endpoint is None else replace(self, endpoint=self.public_endpoint)
 
     @property
     def signing_region(self) -> str:
@@ -93,12 +122,16 @@ def target_of(settings: StorageSettings) -> Target:
     _check_prefix(settings.prefix)
     _check_keys(settings)
     _check_expiry(settings.url_expires_s, provider)
-    endpoint = _given_endpoint(settings, provider)
+    _check_choices(settings)
+    endpoint = given_endpoint(settings.endpoint, settings.profile, settings.bucket, provider)
     region = _region(settings, provider, endpoint)
     if endpoint is None and provider.endpoint is not None:
         endpoint = provider.endpoint.format(region=region)
-    addressing = _addressing(settings, provider, endpoint)
-    return Target(provider, endpoint, region, settings.bucket, addressing)
+    public = settings.public_endpoint
+    if public is not None:
+        public = checked_endpoint(public, settings.bucket, provider, "public_endpoint")
+    addressing = _addressing(settings, provider, endpoint, public)
+    return Target(provider, endpoint, region, settings.bucket, addressing, public)
 
 
 def _check_bucket(bucket: str, provider: Provider) -> None:
@@ -152,42 +185,17 @@ def _check_expiry(seconds: int, provider: Provider) -> None:
         )
 
 
-def _given_endpoint(settings: StorageSettings, provider: Provider) -> str | None:
-    endpoint = settings.endpoint
-    if endpoint is None and not provider.endpoint_from_region:
-        # boto3 would follow these by itself; then addressing and messages would not know of it.
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint is None:
-        if provider.endpoint is not None and not provider.endpoint_from_region:
-            raise SettingsError(
-                f"{provider.title} needs an endpoint",
-                f"It looks like {provider.endpoint}.",
-                setting="endpoint",
-            )
-        return None
-    _check_endpoint(endpoint, settings.bucket)
-    return endpoint.rstrip("/")
-
-
-def _check_endpoint(endpoint: str, bucket: str) -> None:
-    def refuse(reason: str, hint: str) -> SettingsError:
-        return SettingsError(f"endpoint {one_line(endpoint.partition('#')[0])!r} {reason}", hint, setting="endpoint")
-
-    if "@" in endpoint:  # also where it is no URL: a message would show them
-        raise SettingsError("endpoint has keys in it", "Set the keys on their own.", setting="endpoint")
-    try:
-        parts = urlsplit(endpoint)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        raise refuse("is not a URL", "It looks like https://s3.example.com.") from None
-    if parts.scheme not in {"http", "https"} or not host:
-        raise refuse("is not an http or https URL", "It looks like https://s3.example.com.")
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host) or not endpoint.isprintable() or "\\" in endpoint:
-        raise refuse("has characters that no host has", "It looks like https://s3.example.com.")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise refuse("has more than a host", "Leave out what follows the host; the bucket is set on its own.")
-    if host.startswith(f"{bucket}."):
-        raise refuse("starts with the bucket's name", "Leave it out; it is put there where it belongs.")
+def _check_choices(settings: StorageSettings) -> None:
+    choices = {"link_check": (settings.link_check, get_args(LinkCheck)), "sse": (settings.sse, get_args(Encryption))}
+    for name, (value, allowed) in choices.items():
+        if value is not None and value not in allowed:
+            raise SettingsError(f"{name} {value!r} is not known", f"It is one of {', '.join(allowed)}.", setting=name)
+    key = settings.sse_kms_key_id
+    if key is not None and settings.sse != "aws:kms":
+        raise SettingsError("sse_kms_key_id is given without sse", "Set sse to aws:kms.", setting="sse_kms_key_id")
+    if key is not None and not _KMS_KEY.fullmatch(key):
+        hint = "It is a key's id, alias/NAME, or an ARN."
+        raise SettingsError("sse_kms_key_id is not a key's id", hint, setting="sse_kms_key_id")
 
 
 def _region(settings: StorageSettings, provider: Provider, endpoint: str | None) -> str:
@@ -197,8 +205,7 @@ def _region(settings: StorageSettings, provider: Provider, endpoint: str | None)
         region = found.group(1) if found else None
     region = region or provider.region
     if region is None and provider.name == "aws":
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        region = region or _profile_region(settings.profile)
+        region = configured_region(settings.profile)
     if region is None:
         hint = f"{provider.title} needs the bucket's region" + (
             "; AWS_REGION is read too." if provider.name == "aws" else " (or an endpoint that names it)."
@@ -210,19 +217,7 @@ def _region(settings: StorageSettings, provider: Provider, endpoint: str | None)
     return region.removeprefix("oss-") if provider.signing_region.startswith("oss-") else region
 
 
-def _profile_region(profile: str | None) -> str | None:
-    name = profile or os.environ.get("AWS_PROFILE") or "default"
-    path = Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
-    config = configparser.RawConfigParser(strict=False)
-    try:
-        config.read(path, encoding="utf-8")
-    except (configparser.Error, OSError, UnicodeDecodeError):
-        return None  # boto3 reads the same file later, and says what is wrong with it
-    section = name if name == "default" and config.has_section(name) else f"profile {name}"
-    return config.get(section, "region", fallback=None)
-
-
-def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | None) -> Addressing:
+def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | None, public: str | None) -> Addressing:
     addressing = settings.addressing
     if addressing is not None and addressing not in provider.addressing:
         raise SettingsError(
@@ -232,7 +227,11 @@ def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | N
         )
     if addressing is None:
         addressing = _usual_addressing(settings.bucket, provider, endpoint)
-    if addressing == "virtual" and endpoint is not None and _is_address(endpoint):
+    if addressing == "virtual" and ":" in settings.bucket:
+        raise SettingsError(
+            "a bucket with a tenant needs addressing path", "Set addressing to path.", setting="addressing"
+        )
+    if addressing == "virtual" and any(_is_address(url) for url in (endpoint, public)):
         raise SettingsError(
             "virtual addressing needs a host name in the endpoint",
             "Set addressing to path.",
@@ -242,6 +241,8 @@ def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | N
 
 
 def _usual_addressing(bucket: str, provider: Provider, endpoint: str | None) -> Addressing:
+    if is_own_domain(endpoint, provider):
+        return "domain"
     if "path" in provider.addressing:
         if "." in bucket:
             return "path"  # a certificate for *.host does not cover two labels in front of the host
@@ -251,9 +252,5 @@ def _usual_addressing(bucket: str, provider: Provider, endpoint: str | None) -> 
     return provider.addressing[0]
 
 
-def _is_address(endpoint: str) -> bool:
-    try:
-        ipaddress.ip_address(urlsplit(endpoint).hostname or "")
-    except ValueError:
-        return False
-    return True
+def _is_address(endpoint: str | None) -> bool:
+    return literal_address(urlsplit(endpoint or "").hostname or "") is not None

@@ -1,39 +1,33 @@
-"""The storage: put, presign, show to a stranger, delete."""
+"""The storage: put, presign, fetch publicly, delete."""
 
 from __future__ import annotations
 
-import base64
 import io
-import re
 import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import IO, TYPE_CHECKING, cast
+from typing import Any
 from urllib.parse import urlsplit
 
-from uploader.answers import clock_skew_s, wrong_region
 from uploader.connection import Connection
 from uploader.content import Content, Progress
-from uploader.erasure import erase
-from uploader.errors import (
-    CorruptStored,
-    FileChanged,
-    NotPermitted,
-    StorageError,
-)
+from uploader.deletion import delete_every_version
+from uploader.errors import FileChanged, NotPermitted, StorageError, TlsFailed, Unreachable
+from uploader.hosts import require_public_host
 from uploader.keys import new_key, require_content_type
-from uploader.opening import Uploadable, opened, shown
-from uploader.patience import BRIEF_S, SOME_S, Patience
+from uploader.public_fetch import fetch_publicly
+from uploader.put import Uploads
 from uploader.results import Link, RoundTrip, Upload
+from uploader.retry import SOME_S, RetryBudget
+from uploader.service_errors import clock_skew_s, web_page, wrong_region
 from uploader.settings import StorageSettings, target_of
-from uploader.stranger import fetch_as_stranger, refuse_inside_host
+from uploader.source import Uploadable, opened, shown
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
-
-_MD5 = re.compile(r"[0-9a-f]{32}")
+_UNREACHABLE_HERE_HINT = (
+    "Check public_endpoint; where only this machine cannot reach it (docker, Kubernetes), set link_check to warn."
+)
 
 
 class Storage:
@@ -62,6 +56,7 @@ class Storage:
         self._target = target_of(settings)
         self._budget_s = budget_s
         self._connection = Connection(settings, self._target, connect_timeout_s, read_timeout_s)
+        self._uploads = Uploads(self._connection, settings)
         self._bucket_seen = False
 
     def describe(self) -> dict[str, str | int | None]:
@@ -69,6 +64,7 @@ class Storage:
         return {
             "provider": self._target.provider.name,
             "endpoint": self._target.endpoint,
+            "public_endpoint": self._target.public_endpoint,
             "region": self._target.signing_region,
             "bucket": self._target.bucket,
             "addressing": self._target.addressing,
@@ -82,15 +78,16 @@ class Storage:
         return f"{self._target.endpoint or self._target.provider.name}/{self._target.bucket}"
 
     def require_public(self) -> None:
-        """Refuse, before anything is sent, an endpoint that nobody outside could reach.
+        """Refuse, before anything is sent, a public endpoint that cannot be reached from outside.
 
         Does nothing when the setting `public_only` is off. May look the host's name up.
 
         Raises:
-            UrlNotPublic: Links from this storage would be of no use to a stranger.
+            UrlNotPublic: Links from this storage would be of no use to the service.
         """
-        if self._settings.public_only and self._target.endpoint is not None:
-            refuse_inside_host(urlsplit(self._target.endpoint).hostname or "")
+        endpoint = self._target.public.endpoint
+        if self._settings.public_only and endpoint is not None:
+            require_public_host(urlsplit(endpoint).hostname or "")
 
     def upload(
         self,
@@ -135,36 +132,53 @@ class Storage:
             return self._store(key, content, content_type)
 
     def presign(self, upload: Upload) -> Link:
-        """A URL with which anybody can fetch the object until it expires. Nothing is sent.
-
-        URLs signed with session credentials die with these; when that is cannot be known here.
+        """A URL with which anybody can fetch the object until it expires. Nothing is sent to the storage.
 
         Raises:
             CredentialsMissing: No keys were given and none were found.
         """
         expires_s = self._settings.url_expires_s
         signed_at = datetime.now(UTC).replace(microsecond=0)
-        parameters = {"Bucket": self._target.bucket, "Key": upload.key}
-        url = self._connection.ask(
-            lambda client: client.generate_presigned_url("get_object", parameters, ExpiresIn=expires_s)
+        url = self._connection.sign(upload.key, expires_s)
+        expires_at = signed_at + timedelta(seconds=expires_s)
+        keys_expire_at = self._connection.keys_expire_at(expires_s)
+        if keys_expire_at is None or keys_expire_at >= expires_at:
+            return Link(url, expires_at)
+        warning = (
+            f"the storage keys are temporary and expire at {keys_expire_at:%H:%M} UTC: the link dies with them, "
+            f"before the {expires_s} s of url_expires_s"
         )
-        return Link(url, signed_at + timedelta(seconds=expires_s))
+        return Link(url, keys_expire_at.replace(microsecond=0), (warning,))
 
-    def verify_link(self, link: Link, upload: Upload) -> None:
-        """Fetch the first bytes as a stranger would, and compare them, the size and the content type.
+    def verify_link(self, link: Link, upload: Upload) -> tuple[str, ...]:
+        """Fetch the first bytes as the service would, without keys, and compare them and the size.
+
+        A link that is not there yet is tried again for some seconds. Nothing is fetched when `link_check` is `off`.
+
+        Returns:
+            Warnings, for people: another content type, or (`link_check` is `warn`) that this machine cannot fetch it.
 
         Raises:
             UrlNotPublic: The host cannot be reached from outside (unless `public_only` is off).
             LinkRefused: The fetch was refused, or gave something else.
             ClockSkewed: It was refused, and this computer's clock is off.
-            Unreachable: No connection, or no answer in time.
+            Unreachable: No connection, no answer in time, or a proxy refused.
             TlsFailed: No trusted encrypted connection.
         """
         public_only = self._settings.public_only
         if public_only:
-            refuse_inside_host(urlsplit(link.url).hostname or "")
-        patience = Patience(min(self._budget_s, SOME_S))
-        patience.call(lambda: fetch_as_stranger(link.url, upload, trust_own_authorities=not public_only))
+            require_public_host(urlsplit(link.url).hostname or "")
+        if self._settings.link_check == "off":
+            return ()
+        budget = RetryBudget(min(self._budget_s, SOME_S))
+        try:
+            return budget.call(lambda: fetch_publicly(link.url, upload, trust_own_authorities=not public_only))
+        except (Unreachable, TlsFailed) as error:
+            if self._settings.link_check == "warn":
+                return (f"the link could not be tried from this machine: {error.message}",)
+            if self._target.public_endpoint is not None:
+                error.hint = f"{error.hint} {_UNREACHABLE_HERE_HINT}".strip()
+            raise
 
     def delete(self, upload: Upload | str) -> None:
         """Delete the object, every version of it, and make sure that it is gone. Deleting twice is harmless.
@@ -178,10 +192,10 @@ class Storage:
             StorageError: It could not be deleted, or is still there.
         """
         key, version_id = (upload, None) if isinstance(upload, str) else (upload.key, upload.version_id)
-        erase(self._connection, key, version_id, Patience(self._budget_s))
+        delete_every_version(self._connection, key, version_id, RetryBudget(self._budget_s))
 
     def round_trip(self) -> RoundTrip:
-        """Put 256 random bytes, fetch them as a stranger, delete them.
+        """Put 256 random bytes, fetch them without keys, delete them.
 
         Raises:
             StorageError: The first of these that failed.
@@ -190,17 +204,17 @@ class Storage:
         content = Content(io.BytesIO(secrets.token_bytes(256)), "the test object")
         upload = self._store(new_key(self._settings.prefix, ".bin"), content, "application/octet-stream")
         try:
-            self.verify_link(self.presign(upload), upload)
+            link = self.presign(upload)
+            warnings = (*link.warnings, *self.verify_link(link, upload))
         finally:
             self.delete(upload)
-        return RoundTrip(time.monotonic() - started, upload.clock_skew_s)
+        return RoundTrip(time.monotonic() - started, upload.clock_skew_s, warnings)
 
     def _store(self, key: str, content: Content, content_type: str) -> Upload:
-        patience = Patience(self._budget_s)
-        self._require_bucket(patience)
+        budget = RetryBudget(self._budget_s)
+        self._require_bucket(budget)
         try:
-            stored = patience.call(lambda: self._put(key, content, content_type))
-            self._require_size(key, content.fingerprint.bytes, patience)
+            stored = self._uploads.put(key, content, content_type, budget)
         except BaseException as error:
             if content.left_this_machine:
                 self._take_back(key, error)
@@ -219,60 +233,29 @@ class Storage:
         )
 
     def _take_back(self, key: str, error: BaseException) -> None:
-        """Delete what a failed upload may have stored; where that fails too, `error` tells."""
+        """Delete what a failed upload may have stored; where that fails too, `error` says so."""
         try:
-            erase(self._connection, key, None, Patience(0))
+            delete_every_version(self._connection, key, None, RetryBudget(0))
         except StorageError:
             if isinstance(error, StorageError):
                 error.left_behind = True
 
-    def _require_bucket(self, patience: Patience) -> None:
+    def _require_bucket(self, budget: RetryBudget) -> None:
         """Ask for the bucket once: SeaweedFS makes a missing one on the first put of an administrator."""
         if self._bucket_seen:
             return
-        bucket = self._target.bucket
-        with suppress(NotPermitted):  # a key with few rights; the put will tell
-            answer = patience.call(lambda: self._connection.ask(lambda c: c.head_bucket(Bucket=bucket)))
+        bucket, prefix = self._target.bucket, self._settings.prefix
+        with suppress(NotPermitted):  # a key with few rights; the put shows whether they are enough
+            answer: dict[str, Any] = budget.call(
+                lambda: self._connection.ask(
+                    lambda c: dict(c.head_bucket(Bucket=bucket)),
+                    with_body=lambda c: c.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),
+                )
+            )
+            if "html" in answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", ""):
+                raise web_page(self._target)
             # botocore follows AWS's redirects to the right region; URLs would still sign the wrong one.
             region = answer.get("BucketRegion")
             if self._target.provider.name == "aws" and region not in {None, self._target.signing_region}:
                 raise wrong_region(self._target, region, "x-amz-bucket-region")
         self._bucket_seen = True
-
-    def _put(self, key: str, content: Content, content_type: str) -> PutObjectOutputTypeDef:
-        md5 = content.fingerprint.md5
-        content.rewind()
-        try:
-            answer = self._connection.ask(
-                lambda client: client.put_object(
-                    Bucket=self._target.bucket,
-                    Key=key,
-                    Body=cast(IO[bytes], content),
-                    ContentLength=content.fingerprint.bytes,
-                    ContentMD5=base64.b64encode(bytes.fromhex(md5)).decode(),
-                    ContentType=content_type,
-                )
-            )
-        except StorageError:
-            content.require_unchanged()
-            raise
-        etag = str(answer.get("ETag", "")).strip('"').lower()
-        if _MD5.fullmatch(etag) and etag != md5 and not _etag_is_no_md5(answer):
-            content.require_unchanged()
-            raise CorruptStored(f"{self._target.shown} stored other bytes than were sent", patience_s=SOME_S)
-        return answer
-
-    def _require_size(self, key: str, size: int, patience: Patience) -> None:
-        bucket, where = self._target.bucket, self._target.shown
-
-        def look() -> None:
-            stored = self._connection.ask(lambda c: c.head_object(Bucket=bucket, Key=key))["ContentLength"]
-            if stored != size:
-                raise CorruptStored(f"{where} stored {stored} bytes of {size}", patience_s=BRIEF_S)
-
-        with suppress(NotPermitted):  # a key that may not read; a stranger's fetch tells the size too
-            patience.call(look)
-
-
-def _etag_is_no_md5(answer: PutObjectOutputTypeDef) -> bool:
-    return answer.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in answer

@@ -13,7 +13,8 @@ from onetake.console.documents import print_json
 from onetake.console.streams import print_aside, print_text
 from onetake.errors import Status
 from onetake.render.text import safe
-from onetake.settings import SETTINGS, config_path, home_path, load
+from onetake.settings import config_path, home_path, load
+from onetake.settings_table import SETTINGS
 from onetake.showing import problems_of, shown_value
 
 

@@ -9,7 +9,8 @@ import click
 
 from onetake.cli.command import FurtherOption
 from onetake.errors import UsageError
-from onetake.settings import SETTINGS, Settings, home_path, load
+from onetake.settings import Settings, home_path, load
+from onetake.settings_table import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,10 @@ def setting_options(*names: str, further: bool = False) -> Callable[[Decorated],
 
 
 STORAGE = ("provider", "bucket", "s3_endpoint", "region")
-STORAGE_DETAILS = ("prefix", "addressing", "url_expires_s", "aws_profile")
+STORAGE_DETAILS = (
+    *("public_endpoint", "prefix", "addressing", "url_expires_s", "link_check"),
+    *("sse", "sse_kms_key_id", "aws_profile"),
+)
 SERVICE = ("base_url",)
 PACE = ("calls_at_once", "calls_per_minute")
 SPEECH_MODEL = "speech_model"

@@ -47,7 +47,7 @@ def clean(*, as_json: bool, **flags: Any) -> Any:
 
 
 @command.command("policy", epilog="Example: onetake storage policy --bucket takes")
-@setting_options("bucket", "prefix")
+@setting_options("bucket", "prefix", "sse", "sse_kms_key_id")
 @json_option
 def policy(*, as_json: bool, **flags: Any) -> None:
     """Print the fewest rights that onetake's key needs, and a rule that empties the bucket by itself."""
@@ -55,7 +55,8 @@ def policy(*, as_json: bool, **flags: Any) -> None:
 
     settings = load(flags)
     bucket, prefix = settings.text("bucket") or "BUCKET", settings.text("prefix") or ""
-    policy, rules = key_policy(bucket, prefix), lifecycle(prefix)
+    kms_key = settings.text("sse_kms_key_id") or "*" if settings.text("sse") == "aws:kms" else None
+    policy, rules = key_policy(bucket, prefix, kms_key), lifecycle(prefix)
     if as_json:
         print_json({"schema_version": 1, "policy": policy, "lifecycle": rules})
         return

@@ -20,7 +20,7 @@ from onetake.cli.options import (
     setting_options,
 )
 from onetake.cloning.preparation import prepare
-from onetake.cloning.storing import Deposits, shown_to_stranger
+from onetake.cloning.storing import Deposits, verified_link
 from onetake.console.documents import print_json
 from onetake.console.steps import Steps
 from onetake.console.streams import print_line
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
     """Put a recording into storage and print a presigned URL that anybody can fetch until it expires.
 
-    It is checked first, and mended if it needs to be. The object stays until you delete it.
+    The recording is checked first, and fixed if necessary. The object stays until you delete it.
     """
     steps = Steps(quiet=as_json)
     with (
@@ -54,7 +54,7 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
         take = prepare(file, Path(folder), steps)
         with Ledger(home) as ledger:
             upload, url, expires_at = _stored(storage, ledger, take, steps)
-        steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, verified as a stranger would")
+        steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, and its link verified")
     # after the sandbox has ended, so that nothing can fail any more once the one document is printed
     if as_json:
         facts = {"key": upload.key, "content_type": upload.content_type, "bytes": upload.bytes}
@@ -70,7 +70,7 @@ def _stored(storage: Storage, ledger: Ledger, take: Sendable, steps: Steps) -> t
     deposits = Deposits(storage, ledger, steps.warn)
     try:
         upload = deposits.store(take, partial(steps.progress, "upload"))
-        url, expires_at = shown_to_stranger(storage, upload)
+        url, expires_at = verified_link(storage, upload, steps.warn)
     except BaseException:
         deposits.delete()
         raise

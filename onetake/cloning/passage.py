@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from onetake.cloning.order import Cloned, Sent
-from onetake.cloning.storing import Deposits, shown_to_stranger
+from onetake.cloning.storing import Deposits, verified_link
 from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
 from onetake.ledger.records import NO_ANSWER
@@ -125,7 +125,7 @@ class Passage:
         uploaded_at = datetime.now(UTC)
         with self._parts.pace.turn(self._stopping):
             # only now, so that waiting for a turn does not eat into the links' time
-            links = [shown_to_stranger(self._parts.storage, upload) for upload in stored]
+            links = [verified_link(self._parts.storage, upload, self._warn) for upload in stored]
             self._observer.step("verify", f"its link works until {links[0][1].astimezone():%H:%M %Z}")
             return self._call(uploaded_at, *(url for url, _ in links))
 

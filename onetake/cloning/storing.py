@@ -1,4 +1,4 @@
-"""What was checked goes into the storage, and is shown to a stranger before anybody is sent its URL."""
+"""What was checked goes into the storage, and its link is tried before the service is sent it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Deposits:
         try:
             self._storage.delete(upload)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a voice may be paid for: it must not be lost
-            self._warn(f"{key} may still be stored, the next run deletes it: {failure_of(error).message}")
+            self._warn(f"{key} {_whether_deleted_later(error)}: {failure_of(error).message}")
             return False
         return True
 
@@ -98,8 +98,24 @@ class Deposits:
             self._warn(f"{key} could not be struck out: {error.message}")
 
 
-def shown_to_stranger(storage: Storage, upload: Upload) -> tuple[str, datetime]:
-    """A presigned URL that was fetched as a stranger would, and when it expires; raises `uploader.StorageError`."""
+def _whether_deleted_later(error: BaseException) -> str:
+    if getattr(error, "kind", None) in ("object-locked", "not-permitted"):
+        return "stays stored"  # the next run may not delete it either
+    return "may still be stored, the next run deletes it"
+
+
+def verified_link(storage: Storage, upload: Upload, warn: Callable[[str], None]) -> tuple[str, datetime]:
+    """A presigned URL that was fetched as the service will fetch it, and when it expires.
+
+    Args:
+        storage: Where the object is.
+        upload: The object.
+        warn: Called with what may be wrong with the link.
+
+    Raises:
+        uploader.StorageError: The link does not serve the object.
+    """
     link = storage.presign(upload)
-    storage.verify_link(link, upload)
+    for warning in (*link.warnings, *storage.verify_link(link, upload)):
+        warn(warning)
     return link.url, link.expires_at

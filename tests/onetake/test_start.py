@@ -198,7 +198,7 @@ def test_requests_are_told_of_without_what_is_secret(
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)
     talkative, usual, silent = (say("clone", GOOD, "--again", *more) for more in (("-v",), (), ("-q",)))
-    for line in ("PutObject: 200", "GET as a stranger", "POST 127.0.0.1/v3/minimax-voice-cloning: 200"):
+    for line in ("PutObject: 200", "public GET from", "POST 127.0.0.1/v3/minimax-voice-cloning: 200"):
         assert line in talkative.err
         assert line not in usual.err
     assert "X-Amz" not in talkative.err

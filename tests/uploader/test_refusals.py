@@ -25,7 +25,7 @@ from uploader import (
     WrongKey,
     WrongSecret,
 )
-from uploader.stranger import refuse_inside_host
+from uploader.hosts import require_public_host
 
 
 def fails(storage: Storage, take: Path, kind: type[StorageError], within_s: float = 5) -> StorageError:
@@ -143,9 +143,9 @@ localhost LOCALHOST. box.local storage.internal minio a.localhost 127.0.0.1 127.
 @pytest.mark.parametrize("host", INSIDE.split())
 def test_hosts_of_the_inside(host: str) -> None:
     with pytest.raises(UrlNotPublic):
-        refuse_inside_host(host)
+        require_public_host(host)
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "takes.storage.invalid"])
 def test_hosts_of_the_outside(host: str) -> None:
-    refuse_inside_host(host)
+    require_public_host(host)

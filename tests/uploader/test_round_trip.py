@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from onetake.sandbox.storage import SandboxStorage
 from tests.uploader.conftest import M4A, MakeStorage
 from uploader import FileUnreadable, LinkRefused, Storage
-from uploader.opening import Uploadable
+from uploader.source import Uploadable
 
 
 def client_of(sandbox: SandboxStorage) -> Any:

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from uploader.connection import Connection
-from uploader.errors import NotPermitted, ObjectMissing, StorageFailed
-from uploader.patience import BRIEF_S, Patience
+from uploader.errors import NotPermitted, ObjectLocked, ObjectMissing, StorageError, StorageFailed
+from uploader.retry import BRIEF_S, RetryBudget
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def erase(connection: Connection, key: str, version_id: str | None, patience: Patience) -> None:
+# What AWS, B2, MinIO, Wasabi, OSS and COS call it, in codes and in messages.
+_LOCKED = re.compile(r"(?i)object.?lock|retention|governance|compliance mode|legal.?hold|\bworm\b|immutable")
+
+
+def delete_every_version(connection: Connection, key: str, version_id: str | None, budget: RetryBudget) -> None:
     """Delete every version of a key that can be known of, and make sure that it is gone.
 
     Raises:
+        ObjectLocked: A lock or a retention rule of the bucket keeps it.
         StorageError: It could not be deleted, or is still there.
     """
-    versions = _versions(connection, key, patience)
+    versions = _versions(connection, key, budget)
     for _ in range(3):
         for version in versions or [version_id]:
             with suppress(ObjectMissing):
-                patience.call(_Deletion(connection, key, version))
+                budget.call(_Deletion(connection, key, version))
         if not any(versions):
             break
         # A plain delete in a bucket with versions adds a marker, which is one more version: hence the rounds.
-        if not (versions := _versions(connection, key, patience)):
+        if not (versions := _versions(connection, key, budget)):
             break
-    patience.call(lambda: _require_gone(connection, key))
+    budget.call(lambda: _require_gone(connection, key))
 
 
 class _Deletion:
@@ -43,10 +49,21 @@ class _Deletion:
     def __call__(self) -> None:
         bucket = self._connection.target.bucket
         # Not delete_objects: that always sends a CRC32, which not every service takes.
-        self._connection.ask(lambda c: c.delete_object(Bucket=bucket, Key=self._key, **self._version))
+        try:
+            self._connection.ask(lambda c: c.delete_object(Bucket=bucket, Key=self._key, **self._version))
+        except StorageError as error:
+            if error.retry_for_s or not _LOCKED.search(error.message):
+                raise
+            code = error.service_code
+        else:
+            return
+        raise ObjectLocked(
+            f"an object lock or retention rule of bucket {bucket!r} does not let {self._key} be deleted ({code})",
+            service_code=code,
+        )
 
 
-def _versions(connection: Connection, key: str, patience: Patience) -> list[str | None]:
+def _versions(connection: Connection, key: str, budget: RetryBudget) -> list[str | None]:
     """Every version; None stands for that of a bucket without versions. Empty where they cannot be told."""
     found: list[str | None] = []
     bucket = connection.target.bucket
@@ -62,7 +79,7 @@ def _versions(connection: Connection, key: str, patience: Patience) -> list[str 
 
     # Not every provider lists versions, and not every key may.
     with suppress(NotPermitted, StorageFailed):
-        patience.call(lambda: connection.ask(look))
+        budget.call(lambda: connection.ask(look))
     return found
 
 
@@ -70,9 +87,12 @@ def _require_gone(connection: Connection, key: str) -> None:
     bucket = connection.target.bucket
     # NotPermitted: without the right to list, a missing object is answered with 403 as well.
     with suppress(ObjectMissing, NotPermitted):
-        connection.ask(lambda c: c.head_object(Bucket=bucket, Key=key))
+        connection.ask(
+            lambda c: c.head_object(Bucket=bucket, Key=key),
+            with_body=lambda c: c.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close(),
+        )
         raise StorageFailed(
             f"the object is still in bucket {bucket!r} after it was deleted",
             "Delete it by hand.",
-            patience_s=BRIEF_S,
+            retry_for_s=BRIEF_S,
         )

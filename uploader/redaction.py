@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 
 _QUERY = re.compile(r"\?[^\s\"'<>)\]]*")
 _SIGNED_PAIR = re.compile(r"(?i)\b(x-amz-[a-z-]*|signature|awsaccesskeyid|credential)=[^\s\"'<>&)\]]*")
@@ -22,6 +23,13 @@ def one_line(text: str) -> str:
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
 
 
+def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
+    """The text with each secret that stands in it replaced: a service may repeat what it was sent."""
+    for secret in secrets:
+        text = text.replace(secret, "…") if secret else text
+    return text
+
+
 class _QueryFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = without_query(record.getMessage()), ()
@@ -33,7 +41,7 @@ class _QueryFilter(logging.Filter):
 _FILTER = _QueryFilter()
 
 
-def keep_logs_discreet() -> None:
+def redact_logs() -> None:
     """Keep signatures out of the logs of the libraries below, whatever level the application logs at.
 
     urllib3's debug lines hold the whole request target, so they are filtered. botocore's debug lines hold

@@ -16,7 +16,7 @@ import uploader
 from tests.uploader.conftest import M4A, SECRET
 from tests.uploader.scripted_server import Answer, ScriptedServer, refusal
 from uploader import Storage, StorageError, StorageFailed, StorageSettings
-from uploader.discretion import one_line, without_query
+from uploader.redaction import one_line, without_query
 
 
 def test_no_log_and_no_traceback_shows_a_signature(
@@ -69,7 +69,7 @@ def test_redaction() -> None:
 
 
 def test_errors_survive_pickling() -> None:
-    error = StorageFailed("it broke", service_code="500", patience_s=3)
+    error = StorageFailed("it broke", service_code="500", retry_for_s=3)
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.message, copy.hint, copy.service_code) == (error.message, error.hint, "500")
 
@@ -78,7 +78,7 @@ def test_what_is_exported() -> None:
     assert {name: getattr(uploader, name) for name in uploader.__all__}
     kinds = [getattr(uploader, n) for n in uploader.__all__ if isinstance(getattr(uploader, n), type)]
     errors = [kind for kind in kinds if issubclass(kind, StorageError)]
-    assert len({error.kind for error in errors}) == len(errors) == 20
+    assert len({error.kind for error in errors}) == len(errors) == 21
     assert all(error.__name__ in str(uploader.errors.__doc__) for error in errors)
     with pytest.raises(AttributeError):
         _ = uploader.nothing_of_that_name
