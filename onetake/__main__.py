@@ -28,13 +28,29 @@ def _prefer_own_packages() -> None:
             return
 
 
-def _version_told() -> bool:
+def _print_version() -> bool:
     """Answer without the command-line library, which takes three times as long to start as all this."""
     try:
         print(f"onetake {__version__}", flush=True)  # noqa: T201 - nothing else is loaded yet
     except OSError:
         return False  # the ordinary way says what is wrong with standard output
+    except KeyboardInterrupt:
+        os._exit(130)
     return True
+
+
+def _install_handlers() -> None:
+    """Install the signal handlers; a signal that comes while they are imported waits for them."""
+    import _signal  # type: ignore[import-not-found]  # the built-in part; `signal` takes time to load
+
+    numbers = {_signal.SIGINT, _signal.SIGTERM, getattr(_signal, "SIGHUP", _signal.SIGTERM)}
+    can_block = hasattr(_signal, "pthread_sigmask")  # not on Windows
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, numbers) if can_block else set()
+    from onetake.interrupts import install_handlers
+
+    install_handlers()
+    if can_block:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
 
 def _prepare_to_measure() -> None:
@@ -50,8 +66,9 @@ def _prepare_to_measure() -> None:
 
 def main() -> None:
     """Run the command and exit with its status."""
-    if sys.argv[1:] == ["--version"] and _version_told():
-        return
+    if sys.argv[1:] == ["--version"] and _print_version():
+        os._exit(0)  # nothing is left to do, and Ctrl-C would print a traceback meanwhile
+    _install_handlers()
     _prefer_own_packages()
     _prepare_to_measure()
     from onetake.cli import run

@@ -14,7 +14,8 @@
         └── NobodyReads   it was closed by whoever read it, which is no failure
 
 Exit statuses: 0 done; 1 a recording is not fit; 2 bad usage or settings; 3 storage failed; 4 the service refused or
-failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 130 interrupted.
+failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 129, 130 and 143 ended by SIGHUP, Ctrl-C
+(SIGINT) and SIGTERM.
 """
 
 from __future__ import annotations
@@ -40,13 +41,20 @@ class Status(IntEnum):
     SERVICE = 4
     UNKNOWN = 5
     BUG = 6
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 _WEIGHTIEST: Final = (
-    *(Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE, Status.INTERRUPTED, Status.NOT_FIT),
-    Status.DONE,
+    *(Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE),
+    *(Status.TERMINATED, Status.HUNG_UP, Status.INTERRUPTED, Status.NOT_FIT, Status.DONE),
 )
+_STOPPED_BY: Final = {
+    Status.HUNG_UP: "ended by SIGHUP (the terminal was closed)",
+    Status.INTERRUPTED: "interrupted",
+    Status.TERMINATED: "ended by SIGTERM",
+}
 
 
 def weightiest(statuses: Iterable[Status]) -> Status:
@@ -221,10 +229,24 @@ _BY_KIND = {
 _SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
+def stop_status() -> Status:
+    """The status to exit with after somebody asked to stop: 128 plus the number of the signal, as shells count."""
+    from onetake.interrupts import received
+
+    number = received()
+    return Status.INTERRUPTED if number is None else Status(128 + number)
+
+
+def stopped_before_turn() -> Failure:
+    """What to say of a recording or voice that was not begun because somebody asked to stop."""
+    return Failure("interrupted", "stopped before its turn", "", stop_status())
+
+
 def failure_of(error: BaseException) -> Failure:
     """What to tell the user about `error`, and the status to exit with."""
     if isinstance(error, KeyboardInterrupt):
-        return Failure("interrupted", "interrupted", "", Status.INTERRUPTED)
+        stopped = stop_status()
+        return Failure("interrupted", _STOPPED_BY[stopped], "", stopped)
     kind = getattr(error, "kind", None)
     status = getattr(error, "status", None) or _status_by_origin(error, kind)
     if isinstance(kind, str) and status is not None:

@@ -1,27 +1,136 @@
-"""Ctrl-C and the other polite ways to end a process."""
+"""Signals that end the command: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
+
+A handler runs between two arbitrary bytecodes of the main thread, and not everywhere may it raise:
+
+    start ─ imports ─┬─ interruptible(work) ──────────────────┬─ report, exit
+                     │   raise KeyboardInterrupt,             │
+       deliver again │   but not within an import or __del__  │ deliver again, exit after a few seconds
+
+An exception within an import can be replaced (numpy reports an ImportError) or printed by C code; within ``__del__``
+Python prints it and goes on; outside of `interruptible` nobody would catch it. There the signal is delivered again a
+moment later. Signals that are ignored when the command starts (nohup, a shell's background) stay ignored.
+"""
 
 from __future__ import annotations
 
+import _thread
+import os
 import signal
+import sys
+import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-_POLITE = (signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "SIGHUP") else (signal.SIGTERM,)
+T = TypeVar("T")
+
+_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+_AGAIN_S: Final = 0.01
+_LONGEST_DELAY_S: Final = 5.0
+"""A signal is not delivered again for longer than this: whatever cannot be interrupted hangs."""
 
 
-def end_like_ctrl_c() -> None:
-    """Let a polite end of the process clean up just as Ctrl-C does."""
+class _Received:
+    """The first signal that asked the command to stop, and since when one waits to be delivered."""
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    number: int | None = None
+    waiting_since: float | None = None
+
+
+def received() -> int | None:
+    """The number of the first signal that asked this process to stop, if one did."""
+    return _Received.number
+
+
+def forget_received() -> None:
+    """Start again as if no signal had come."""
+    _Received.number = _Received.waiting_since = None
+
+
+def install_handlers() -> None:
+    """Handle the signals that have their default disposition; those that are ignored stay ignored."""
+    sys.unraisablehook = _deliver_unraisable
+    for number in _NUMBERS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _interrupt)
+
+
+def interruptible(work: Callable[[], T]) -> T:
+    """Return what `work` returns; the handlers raise only while it runs.
+
+    Raises:
+        KeyboardInterrupt: A signal came.
+    """
+    return work()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _note(number)
+    if _is_within(frame, _is_guarded) and (_is_late() or not _is_within(frame, _is_fragile)):
+        _Received.waiting_since = None
         raise KeyboardInterrupt
+    if _is_late():
+        os._exit(128 + number)
+    _deliver_again(number)
 
-    for number in _POLITE:
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, stop)
+
+def _note(number: int) -> None:
+    if _Received.number is None:
+        _Received.number = number
+
+
+def _is_late() -> bool:
+    since = _Received.waiting_since
+    return since is not None and time.monotonic() - since > _LONGEST_DELAY_S
+
+
+def _is_within(frame: FrameType | None, wanted: Callable[[FrameType], bool]) -> bool:
+    while frame is not None:
+        if wanted(frame):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_guarded(frame: FrameType) -> bool:
+    return frame.f_code is interruptible.__code__
+
+
+def _is_fragile(frame: FrameType) -> bool:
+    code = frame.f_code
+    return code.co_filename.startswith("<frozen importlib") or code.co_name in {"__del__", "_deliver_unraisable"}
+
+
+def _is_printing(frame: FrameType) -> bool:
+    # a stream of Python's does not let a handler print while it is printing itself
+    return str(frame.f_globals.get("__name__")).startswith("onetake.console")
+
+
+def _deliver_again(number: int) -> None:
+    """Deliver the signal again a moment later; with _thread, because this may interrupt an import of anything else."""
+
+    def deliver() -> None:
+        time.sleep(_AGAIN_S)
+        _thread.interrupt_main(signal.Signals(number))
+
+    if _Received.waiting_since is None:
+        _Received.waiting_since = time.monotonic()
+    try:
+        _thread.start_new_thread(deliver, ())
+    except RuntimeError:  # the interpreter is shutting down
+        os._exit(128 + number)
+
+
+def _deliver_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Deliver an interrupt again that a callback of the garbage collector raised, where Python would only print it."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        _deliver_again(_Received.number or signal.SIGINT)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 class Patience:
@@ -33,27 +142,37 @@ class Patience:
 
 @contextmanager
 def finishing(on_first: Callable[[], None]) -> Iterator[Patience]:
-    """Let a paid call come to its end: the first request to stop is noted, the second one stops at once.
+    """Let a paid call finish: the first request to stop is noted, the second one raises KeyboardInterrupt.
+
+    Signals that are ignored stay ignored. Outside of the main thread, where Python handles no signals, nothing changes.
 
     Args:
         on_first: Called at the first request.
     """
     patience = Patience()
+    if threading.current_thread() is not threading.main_thread():
+        yield patience
+        return
 
-    def note(_number: int, _frame: FrameType | None) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
+        is_awkward = _is_within(frame, _is_fragile) or (not patience.asked_to_stop and _is_within(frame, _is_printing))
+        if is_awkward and not _is_late():
+            _deliver_again(number)
+            return
+        _Received.waiting_since = None
+        _note(number)
         if patience.asked_to_stop:
             raise KeyboardInterrupt
         patience.asked_to_stop = True
         on_first()
 
-    numbers = (signal.SIGINT, *_POLITE)
+    before = {}
     try:
-        before = {number: signal.signal(number, note) for number in numbers}
-    except ValueError:
-        # signals can only be handled in the main thread; in another one nothing interrupts
-        yield patience
-        return
-    try:
+        for number in _NUMBERS:
+            handler = signal.getsignal(number)
+            if handler not in (signal.SIG_IGN, None):  # None: installed by C code, which could not be restored
+                before[number] = handler
+                signal.signal(number, note)
         yield patience
     finally:
         for number, handler in before.items():

@@ -102,13 +102,14 @@ def run(arguments: Sequence[str]) -> int:
     Every exception ends here: it becomes one message, on standard error and, where a machine reads, as the one
     document on standard output.
     """
-    from onetake.interrupts import end_like_ctrl_c
+    from onetake.interrupts import forget_received, interruptible
 
+    forget_received()
     _prepare_streams()
-    end_like_ctrl_c()
     choose(Verbosity.USUAL)
+    given = list(arguments) or ["--help"]
     try:
-        status = root.main(list(arguments) or ["--help"], prog_name="onetake", standalone_mode=False)
+        status = interruptible(lambda: root.main(given, prog_name="onetake", standalone_mode=False))
         flush()
         return int(status or 0)
     except (SystemExit, NobodyReads):  # click, too, ends so when nobody reads

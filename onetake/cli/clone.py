@@ -29,7 +29,7 @@ from onetake.cli.plans import show_plans
 from onetake.console.documents import print_json
 from onetake.console.steps import Steps
 from onetake.console.streams import print_text
-from onetake.errors import OutputLost, Status, UsageError
+from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.render.outcomes import until
 from onetake.render.text import safe
 from onetake.settings import load
@@ -111,7 +111,7 @@ def command(
         raise
     if cloned.name is None:
         return exit_with(Status.UNKNOWN)
-    return exit_with(Status.INTERRUPTED if cloned.interrupted else Status.DONE)
+    return exit_with(stop_status() if cloned.interrupted else Status.DONE)
 
 
 def _opened(home: Path) -> Ledger:

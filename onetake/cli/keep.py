@@ -15,7 +15,7 @@ from onetake.cli.voices import SPAN, opened_ledger
 from onetake.console.documents import print_json
 from onetake.console.steps import Steps
 from onetake.console.streams import can_ask, print_aside, print_text
-from onetake.errors import Failure, Status, UsageError, failure_of, weightiest
+from onetake.errors import Failure, Status, UsageError, failure_of, stop_status, stopped_before_turn, weightiest
 from onetake.interrupts import finishing
 from onetake.render.outcomes import error_fields
 from onetake.render.text import safe
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from onetake.ledger import Ledger, VoiceRecord
 
 _STOPPING: Final = "the call that is under way comes to its end, no other is made (Ctrl-C again gives it up)"
-_STOPPED: Final = Failure("interrupted", "stopped before its turn", "", Status.INTERRUPTED)
 
 
 @click.command("keep", cls=Command, epilog="Example: onetake keep --expiring 48h --yes")
@@ -67,14 +66,13 @@ def command(
         kept = partial(_kept, client, ledger, steps, again=again, as_json=as_json)
         with finishing(lambda: steps.warn(_STOPPING)) as patience:
             for voice in chosen:
-                stopped = patience.asked_to_stop
-                ended[voice.name] = _STOPPED if stopped else kept(voice)
+                ended[voice.name] = stopped_before_turn() if patience.asked_to_stop else kept(voice)
     if as_json:
         print_json({"schema_version": 1, "voices": [_fields(voice, ended[voice.name]) for voice in chosen]})
     elif not chosen:
         print_text("there is no voice to keep")
     statuses = [failure.status for failure in ended.values() if failure]
-    return exit_with(weightiest([*statuses, Status.INTERRUPTED] if patience.asked_to_stop else statuses))
+    return exit_with(weightiest([*statuses, stop_status()] if patience.asked_to_stop else statuses))
 
 
 def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, base_url: str) -> list[VoiceRecord]:

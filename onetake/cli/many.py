@@ -14,7 +14,7 @@ from onetake.cli.consent import with_consent, with_known_consent
 from onetake.cli.shown import Shown
 from onetake.console.progress import counted
 from onetake.console.streams import can_ask, print_aside
-from onetake.errors import LedgerFailed, Status, UsageError, failure_of, weightiest
+from onetake.errors import LedgerFailed, Status, UsageError, failure_of, stop_status, weightiest
 from onetake.interrupts import finishing
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def clone_many(
         tell_failure(failure)
         return weightiest([show.status, failure.status])
     show.end(price)
-    return Status.INTERRUPTED if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
+    return stop_status() if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
 
 
 def _given_up(pipeline: Pipeline, steps: Steps) -> list[Attempt]:

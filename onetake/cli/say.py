@@ -15,7 +15,7 @@ from onetake.console.documents import print_json
 from onetake.console.progress import BYTES, watched
 from onetake.console.steps import Steps
 from onetake.console.streams import print_text
-from onetake.errors import Status, UsageError
+from onetake.errors import Status, UsageError, stop_status
 from onetake.render.text import safe
 from onetake.settings import load
 
@@ -65,7 +65,7 @@ def command(voice: str, text: str, out: Path, *, force: bool, again: bool, as_js
         print_json({"schema_version": 1, **{name: getattr(spoken, name) for name in spoken.__struct_fields__}})
     else:
         print_text(f"{safe(spoken.out)}: {spoken.bytes} bytes; {safe(spoken.name)} is kept")
-    return exit_with(Status.INTERRUPTED if spoken.interrupted else Status.DONE)
+    return exit_with(stop_status() if spoken.interrupted else Status.DONE)
 
 
 def _require_place(out: Path, *, force: bool) -> None:

@@ -14,7 +14,7 @@ from onetake.console.documents import print_json
 from onetake.console.stopwatch import Stopwatch
 from onetake.console.streams import print_aside, print_line, print_text
 from onetake.console.verbosity import is_quiet
-from onetake.errors import Failure, OutputLost, Status, failure_of, weightiest
+from onetake.errors import Failure, OutputLost, Status, failure_of, stopped_before_turn, weightiest
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, outcome_fields, outcome_line, summary
 from onetake.render.text import safe
 from preflight.source import display_name
@@ -68,8 +68,7 @@ class Shown:
                 continue
             attempt = unknown.get(display_name(as_path(order.take).absolute()))
             if attempt is None:
-                failure = Failure("interrupted", "stopped before its turn", "", Status.INTERRUPTED)
-                self.outcome(Outcome(path=path, ending="not-started", failure=failure))
+                self.outcome(Outcome(path=path, ending="not-started", failure=stopped_before_turn()))
             else:
                 self.outcome(Outcome(path=path, ending="unknown", failure=failure_of(not_settled(attempt))))
 

@@ -16,7 +16,7 @@ import msgspec
 
 from onetake.cloning.cleaning import clean_up_after_others
 from onetake.cloning.preparation import Notes, Prepared, prepare_apart
-from onetake.errors import Failure, NotSettled, Status, UnderWayElsewhere, failure_of
+from onetake.errors import Failure, NotSettled, Status, UnderWayElsewhere, failure_of, stopped_before_turn
 from preflight.batch import usable_cores
 from preflight.isolation.lending import Crew, Dismissed
 from preflight.source import display_name
@@ -111,7 +111,7 @@ class Series:
         self._executor = executor
         self._workers = workers or usable_cores()
         self._stopping = False
-        self._why_stopped = Failure("interrupted", "stopped before its turn", "", Status.INTERRUPTED)
+        self._why_stopped: Failure | None = None
         self._changed: queue.Queue[_Job] = queue.Queue()
         self._to_send: queue.Queue[_Job | None] = queue.Queue()
         self._preparing: dict[_Job, Future[Any]] = {}
@@ -259,7 +259,8 @@ class Series:
         return Outcome(path=display_name(job.order.take), ending=ending, failure=failure, warnings=warnings)
 
     def _not_started(self, job: _Job) -> Outcome:
-        return Outcome(path=display_name(job.order.take), ending="not-started", failure=self._why_stopped)
+        why = self._why_stopped or stopped_before_turn()
+        return Outcome(path=display_name(job.order.take), ending="not-started", failure=why)
 
     def _look_for_trouble(self, outcome: Outcome) -> None:
         """Stop where every further recording would fail alike."""

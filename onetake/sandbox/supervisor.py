@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.interrupts import end_like_ctrl_c
+from onetake.interrupts import install_handlers, interruptible
 from onetake.locks import is_possible, try_lock
 from onetake.sandbox.access import Access
 from onetake.sandbox.endpoint import StandInEndpoint
@@ -110,15 +110,19 @@ def main() -> None:
 
     Its argument is the seconds that the endpoint takes to answer.
     """
-    end_like_ctrl_c()
+    install_handlers()
     try:
-        with running(answer_delay_s=float(sys.argv[1])) as access:
-            _answer({"access": access})
-            sys.stdin.buffer.read()
+        interruptible(_run_until_input_ends)
     except SandboxUnavailable as error:
         _answer({"error": {"message": error.message, "hint": error.hint}})
     except (KeyboardInterrupt, BrokenPipeError):
         os._exit(0)  # everything is down by now, and there is nobody to tell
+
+
+def _run_until_input_ends() -> None:
+    with running(answer_delay_s=float(sys.argv[1])) as access:
+        _answer({"access": access})
+        sys.stdin.buffer.read()
 
 
 def _answer(content: object) -> None:

@@ -59,6 +59,8 @@ def main(memory: str) -> None:
     Args:
         memory: The descriptor of what is shared with the process that asks; empty where nothing is.
     """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they are for the caller; this process ends when its input does
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the messages
     ring = None

@@ -7,7 +7,6 @@ import io
 import json
 import shutil
 import signal
-import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,11 @@ from onetake.settings import load
 from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say
 from tests.onetake.services import FIXTURES, KEY, PROMPT_TEXT, Services, paid_calls
-from tests.onetake.test_interrupts import Running, left_behind, wait_for
+from tests.onetake.test_interrupts import left_behind
 from tests.soak.faults import count, run_through
 from tests.soak.kills import Disturbance, disturb, make_takes, rig, settle_and_count
+from tests.support.processes import Running, wait_until
+from tests.support.servers import HeldAnswers
 
 
 @pytest.fixture(autouse=True)
@@ -253,18 +254,23 @@ def test_any_executor_prepares(home: Path, services: Services) -> None:
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times: int) -> None:
     make_takes(Path("many"), 10)  # four are sent at a time: some are left when the third is
-    with StandInEndpoint(KEY, answer_delay_s=0.7) as endpoint:
+    held = HeldAnswers()
+    with StandInEndpoint(KEY, log=held) as endpoint:
         env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
         running = Running("clone", "many", "--format", "jsonl" if times == 1 else "json", env=env)
-        wait_for(lambda: len(paid_calls(home)) >= 3)
-        for _ in range(times):
-            running.process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-        status, out, err = running.end()
+        wait_until(lambda: held.calls >= 3)
+        running.send(signal.SIGINT)
+        running.wait_for_line("nothing more is begun")
+        if times == 2:
+            running.send(signal.SIGINT)
+            status, out, err = running.end()
+            held.released.set()
+        else:
+            held.released.set()
+            status, out, err = running.end()
         ended = by_name(lines(out) if times == 1 else json.loads(out)["takes"])
         calls = paid_calls(home)
         voices = {voice["voice_id"] for voice in endpoint.account()["voices"]}
-        assert "nothing more is begun" in err
         if times == 1:
             assert status == 130
             assert {call["state"] for call in calls} == {"voice"}
@@ -283,7 +289,7 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
             assert counted.get("cloned", 0) == sum(call["state"] == "voice" for call in calls)
             assert sum(counted.values()) == len(ended) == 10
         assert left_behind() == []
-        again = Running("clone", "many", "--format", "jsonl", env=env).end(60)
+        again = Running("clone", "many", "--format", "jsonl", env=env).end()
         unknown = sum(call["state"] == "unknown" for call in calls)
         assert again[0] == (5 if unknown else 0)
         assert len(paid_calls(home)) == 10

@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,51 +17,20 @@ import pytest
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.client.scripted_server import ScriptedServer, answers, stalls
 from tests.onetake.services import FIXTURES, KEY, Services, onetake, paid_calls
+from tests.support.processes import HANGS_AFTER_S, Running, processes_with, wait_until
+from tests.support.servers import HeldAnswers
 from tests.uploader.scripted_server import Answer, Request
 from tests.uploader.scripted_server import ScriptedServer as ScriptedStorage
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and the kernel's parent-death signal")
 SANDBOX_CLONE = ("clone", str(FIXTURES / "voice-message.ogg"), "--sandbox", "--json")
-
-
-class Running:
-    """The command in a process of its own, and everything that it started."""
-
-    def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "onetake", *arguments],
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def end(self, timeout_s: float = 30) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=timeout_s)
-        assert b"Traceback" not in err
-        return self.process.returncode, out.decode(), err.decode()
+AT_EVENT = (sys.executable, str(Path(__file__).parents[1] / "support" / "signal_at_event.py"))
+NOTE = "waiting for its answer"
 
 
 def mine() -> dict[int, str]:
-    """The living processes whose temporary folder is that of this test, with their command lines."""
-    wanted = f"{os.environ['TMPDIR']}".encode()
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit() and int(folder.name) != os.getpid():
-            try:
-                line = (folder / "cmdline").read_bytes()
-                if line and wanted in (folder / "environ").read_bytes():
-                    found[int(folder.name)] = line.replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-    return found
-
-
-def wait_for(what: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
+    """The processes that this test started, and that are still there."""
+    return processes_with(os.environ["TMPDIR"])
 
 
 def left_behind() -> list[str]:
@@ -71,48 +40,43 @@ def left_behind() -> list[str]:
 @pytest.fixture(autouse=True)
 def _nothing_stays(home: Path) -> Iterator[None]:
     yield
-    for pid in mine():
+    for pid in mine() if sys.platform == "linux" else ():
         os.kill(pid, signal.SIGKILL)
 
 
 @linux_only
 @pytest.mark.parametrize(
-    ("number", "after_s"),
-    [*((signal.SIGINT, moment) for moment in (0.5, 1.3, 2.1)), (signal.SIGTERM, 0.9), (signal.SIGTERM, 1.7)],
+    ("event", "number"),
+    [(500, signal.SIGINT), (2000, signal.SIGINT), (4000, signal.SIGTERM), (5500, signal.SIGINT), (7000, signal.SIGHUP)],
 )
-def test_nothing_is_left_at_whatever_moment_it_is_stopped(number: signal.Signals, after_s: float) -> None:
-    running = Running(*SANDBOX_CLONE)
-    time.sleep(after_s)
-    running.process.send_signal(number)
-    status, out, _ = running.end()
-    # before Python is up a signal ends the process its own way; near the end the work may be done already
-    assert status in {130, 0, -number} or (status == 1 and after_s < 0.6)
-    if status == 130:
-        document = json.loads(out)
-        assert document.get("error", {}).get("kind") == "interrupted" or document["interrupted"]
-    wait_for(lambda: not mine(), 5)
+def test_nothing_is_left_at_whatever_moment_it_is_stopped(event: int, number: signal.Signals) -> None:
+    status, out, _ = Running(str(event), str(int(number)), *SANDBOX_CLONE, before=AT_EVENT).end()
+    document = json.loads(out)
+    assert status == 128 + number
+    assert document.get("error", {}).get("kind") == "interrupted" or document["interrupted"]
+    wait_until(lambda: not mine())
     assert left_behind() == []
 
 
 @linux_only
 def test_a_killed_command_takes_its_sandbox_along() -> None:
     running = Running("clone", str(FIXTURES / "good.wav"), "--sandbox", "--json")
-    wait_for(lambda: any("weed" in line for line in mine().values()))
+    wait_until(lambda: any("weed" in line for line in mine().values()))
     for line in mine().values():  # whoever lists processes sees no key
         assert "sandbox-" not in line.replace("onetake-sandbox-", "")
     running.process.kill()
-    running.process.communicate()
-    wait_for(lambda: not mine(), 10)
+    running.process.wait()
+    wait_until(lambda: not mine())
     assert [name for name in left_behind() if "sandbox" in name] == []
 
 
 @linux_only
 def test_a_killed_supervisor_takes_the_storage_along_and_the_next_one_cleans_up() -> None:
     running = Running("sandbox")
-    wait_for(lambda: any("weed" in line for line in mine().values()))
+    wait_until(lambda: any("weed" in line for line in mine().values()))
     running.process.kill()
-    running.process.communicate()
-    wait_for(lambda: not mine(), 5)
+    running.process.wait()
+    wait_until(lambda: not mine())
     assert len(left_behind()) == 1
     status, _, _ = Running("doctor", "--sandbox", "--json").end()
     assert status == 0
@@ -123,62 +87,59 @@ def test_a_killed_supervisor_takes_the_storage_along_and_the_next_one_cleans_up(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_sandbox_in_the_foreground_ends_politely(number: signal.Signals) -> None:
     running = Running("sandbox")
-    assert running.process.stdout is not None
-    lines = [running.process.stdout.readline().decode() for _ in range(4)]
-    assert lines[2].startswith("export ONETAKE_BASE_URL=http://127.0.0.1:")
-    running.process.send_signal(number)
+    running.wait_for_line("# Ctrl-C ends it.")
+    assert running.out.splitlines()[2].startswith("export ONETAKE_BASE_URL=http://127.0.0.1:")
+    running.send(number)
     status, _, _ = running.end()
     assert status == 0
-    wait_for(lambda: not mine(), 5)
+    wait_until(lambda: not mine())
     assert left_behind() == []
 
 
+@dataclasses.dataclass
+class Held:
+    """An endpoint that does what it is asked, and answers when it is released."""
+
+    answers: HeldAnswers
+    endpoint: StandInEndpoint
+    env: dict[str, str]
+
+
 @pytest.fixture
-def slow(services: Services) -> Iterator[dict[str, str]]:
-    """Settings that lead to an endpoint which does what it is asked at once, and answers late."""
-    with StandInEndpoint(KEY, answer_delay_s=1.5) as endpoint:
-        yield services.settings(ONETAKE_BASE_URL=endpoint.base_url)
+def held(services: Services) -> Iterator[Held]:
+    answers = HeldAnswers()
+    with StandInEndpoint(KEY, log=answers) as endpoint:
+        yield Held(answers, endpoint, services.settings(ONETAKE_BASE_URL=endpoint.base_url))
+        answers.released.set()
         assert endpoint.account()["clones_charged"] == 1
 
 
-def is_called(home: Path) -> Callable[[], bool]:
-    return lambda: len(paid_calls(home)) == 1
-
-
-def test_the_first_ctrl_c_waits_for_the_voice(home: Path, services: Services, slow: dict[str, str]) -> None:
-    running = Running(
-        "clone",
-        str(FIXTURES / "good.wav"),
-        "--json",
-        "--text",
-        "Hi.",
-        "--model",
-        "speech-2.8-hd",
-        "--demo",
-        "d.mp3",
-        env=slow,
-    )
-    wait_for(is_called(home))
-    time.sleep(0.4)
-    running.process.send_signal(signal.SIGINT)
-    status, out, err = running.end()
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_waits_for_the_voice(
+    home: Path, services: Services, held: Held, number: signal.Signals
+) -> None:
+    trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "d.mp3")
+    running = Running("clone", str(FIXTURES / "good.wav"), "--json", *trial, env=held.env)
+    wait_until(lambda: held.answers.calls)
+    running.send(number)
+    running.wait_for_line(NOTE)
+    held.answers.released.set()
+    status, out, _ = running.end()
     document = json.loads(out)
-    assert status == 130
+    assert status == 128 + number
     assert document["interrupted"]
     assert document["voice_id"]
-    assert "waiting for its answer" in err
     assert paid_calls(home)[0]["voice_id"] == document["voice_id"]
     assert services.objects() == {}
     assert left_behind() == []
 
 
-def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, slow: dict[str, str]) -> None:
-    running = Running("clone", str(FIXTURES / "good.wav"), "--json", env=slow)
-    wait_for(is_called(home))
-    time.sleep(0.4)
-    running.process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    running.process.send_signal(signal.SIGINT)
+def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, held: Held) -> None:
+    running = Running("clone", str(FIXTURES / "good.wav"), "--json", env=held.env)
+    wait_until(lambda: held.answers.calls)
+    running.send(signal.SIGINT)
+    running.wait_for_line(NOTE)
+    running.send(signal.SIGINT)
     status, out, _ = running.end()
     assert (status, json.loads(out)["error"]["kind"]) == (5, "outcome-unknown")
     (call,) = paid_calls(home)
@@ -189,24 +150,27 @@ def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, s
 
 
 @pytest.mark.parametrize(("command", "times"), [("say", 1), ("say", 2), ("keep", 2)])
-def test_ctrl_c_waits_for_a_speech_call_too(
-    home: Path, services: Services, slow: dict[str, str], command: str, times: int
-) -> None:
-    assert onetake("clone", str(FIXTURES / "good.wav"), "--name", "ann", env=slow).status == 0
+def test_ctrl_c_waits_for_a_speech_call_too(home: Path, held: Held, command: str, times: int) -> None:
+    held.answers.released.set()
+    assert onetake("clone", str(FIXTURES / "good.wav"), "--name", "ann", env=held.env).status == 0
+    held.answers.released.clear()
+    before = held.answers.calls
     what = ("say", "ann", "Hello.", "-o", "hello.mp3") if command == "say" else ("keep", "ann", "--yes")
-    running = Running(*what, "--json", env=slow)
-    time.sleep(1.2)
-    for _ in range(times):
-        running.process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-    status, out, err = running.end()
+    running = Running(*what, "--json", env=held.env)
+    wait_until(lambda: held.answers.calls > before)
+    running.send(signal.SIGINT)
+    running.wait_for_line("(Ctrl-C again gives it up)")
+    if times == 2:
+        running.send(signal.SIGINT)
+    else:
+        held.answers.released.set()
+    status, out, _ = running.end()
     (voice,) = json.loads(onetake("voices", "--json").out)["voices"]
     document = json.loads(out)
-    assert "(Ctrl-C again gives it up)" in err
     if times == 1:
         assert status == 130
         assert voice["kept_at"]
-        assert command == "keep" or Path("hello.mp3").stat().st_size > 1000
+        assert Path("hello.mp3").stat().st_size > 1000
     else:
         assert status == 5
         error = document["error"] if command == "say" else document["voices"][0]["error"]
@@ -222,9 +186,9 @@ def test_ctrl_c_during_the_demo_keeps_the_voice(home: Path, services: Services) 
             trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demo.mp3")
             env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
             running = Running("clone", str(FIXTURES / "good.wav"), "--json", *trial, env=env)
-            wait_for(lambda: demos.requests)
-            running.process.send_signal(signal.SIGINT)
-            status, out, _ = running.end(5)
+            wait_until(lambda: demos.requests)
+            running.send(signal.SIGINT)
+            status, out, _ = running.end()
     assert (status, json.loads(out)["voice_id"], json.loads(out)["demo"]) == (130, "voice_paid", None)
     assert services.objects() == {}
     assert list(Path.cwd().iterdir()) == []
@@ -241,29 +205,38 @@ def test_ctrl_c_is_told_by_the_status_where_nothing_can_be_written(where: str, h
     assert running.stdout is not None
     running.stdout.readline()
     running.send_signal(signal.SIGINT)
-    running.communicate(timeout=30)
+    running.communicate(timeout=HANGS_AFTER_S)
     assert running.returncode == 130
 
 
-class SlowStorage(ScriptedStorage):
-    """A storage that takes its time to delete."""
+class HoldingStorage(ScriptedStorage):
+    """A storage that answers a DELETE when it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = threading.Event()
 
     def _behave(self, request: Request) -> Answer:
-        return dataclasses.replace(super()._behave(request), wait_s=1.5 if request.method == "DELETE" else 0.0)
+        if request.method == "DELETE":
+            self.released.wait(HANGS_AFTER_S)
+        return super()._behave(request)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_during_the_cleaning_keeps_the_voice(home: Path, services: Services, times: int) -> None:
-    with SlowStorage() as storage, ScriptedServer(answers(200, {"voice_id": "voice_paid"})) as endpoint:
+    with HoldingStorage() as storage, ScriptedServer(answers(200, {"voice_id": "voice_paid"})) as endpoint:
         env = services.settings(
             ONETAKE_BASE_URL=endpoint.base_url, ONETAKE_S3_ENDPOINT=storage.endpoint, ONETAKE_BUCKET="takes"
         )
         running = Running("clone", str(FIXTURES / "good.wav"), "--json", env=env)
-        wait_for(lambda: storage.asked("DELETE object"))
-        for _ in range(times):
-            running.process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-        status, out, err = running.end(10)
+        wait_until(lambda: storage.asked("DELETE object"))
+        running.send(signal.SIGINT)
+        running.wait_for_line("Ctrl-C again gives that up")
+        if times == 2:
+            running.send(signal.SIGINT)
+            running.wait_for_line("may still be stored")
+        storage.released.set()
+        status, out, err = running.end()
     document = json.loads(out)
     assert (status, document["voice_id"]) == (130, "voice_paid")
     assert document["uploads"][0]["deleted"] == (times == 1)

@@ -336,7 +336,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.known[name] = {Known: "voice", Unsettled: "unknown", type(None): "free"}[type(found)]
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=20)
 TestLedgerMachine = LedgerMachine.TestCase
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preflight
@@ -22,7 +22,7 @@ FORMS: dict[str, Callable[..., bytes]] = {
     "wav": wav,
     "aac": lambda sound, rate: coded(sound, "adts", "aac", rate=rate),
 }
-OFTEN = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+OFTEN = settings(max_examples=20)
 sound = functools.cache(talk)
 
 

@@ -66,7 +66,7 @@ def seen_by_players(path: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("name", MP3S)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(window=WINDOWS)
 def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,7 @@ def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> 
 
 
 @pytest.mark.parametrize("name", M4AS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(window=WINDOWS)
 def test_an_m4a_is_cut_between_packets(name: str, window: tuple[float, float]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,7 @@ def test_what_fits_is_not_changed(tmp_path: Path) -> None:
     assert gain_of(fixed) == 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     peak=st.floats(0.5, 40),
     seed=st.integers(0, 99),
@@ -133,7 +133,7 @@ def test_no_sample_of_the_result_is_at_full_scale(peak: float, seed: int, channe
 
 
 @given(gain=st.floats(0.1, 100))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_fades_do_not_clip(gain: float) -> None:
     block = (np.full((4800, 1), gain)).astype(np.float32)
     kept = np.concatenate(list(keep_window(iter([block]), 48_000, (0.02, 0.08), fades=(True, True))))

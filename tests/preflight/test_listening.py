@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from preflight.measuring import listen
@@ -19,7 +19,7 @@ from tests.preflight.listening import SoundPass, heard, measured
 if TYPE_CHECKING:
     from tests.preflight.listening import Sound
 
-OFTEN = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+OFTEN = settings(max_examples=20)
 RATES = st.sampled_from([1_000, 3_363, 8_000, 11_025, 16_000, 22_050, 44_099, 44_100, 48_000, 96_000, 192_000, 768_000])
 
 

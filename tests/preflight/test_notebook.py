@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import preflight
@@ -81,7 +81,6 @@ def test_nothing_that_comes_from_outside_becomes_markup() -> None:
 MOMENTS = st.one_of(st.floats(), st.floats(0, 20))
 
 
-@settings(deadline=None)
 @given(
     text=st.text(st.characters()),
     spans=st.lists(st.tuples(MOMENTS, MOMENTS), max_size=20),

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import preflight
@@ -24,7 +24,7 @@ DATA = {
     if file.suffix in (".wav", ".mp3", ".m4a", ".ogg", ".flac", ".aac", ".qta") and file.stat().st_size > 1000
 }
 NAMES = st.sampled_from(sorted(DATA))
-OFTEN = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+OFTEN = settings(max_examples=30)
 ENDINGS = st.sampled_from([".wav", ".mp3", ".m4a", ".bin"])
 
 

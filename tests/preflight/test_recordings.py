@@ -254,7 +254,7 @@ KINDS = st.sampled_from(["int16", "int32", "float32", "float64", "uint8", "int64
 RATES = st.one_of(st.integers(-1, 10**6), st.floats(), st.sampled_from([8000, 44100.0, np.int64(48000), None, "8000"]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), shape=SHAPES, kind=KINDS, rate=RATES)
 def test_any_array(data: st.DataObject, shape: tuple[int, ...], kind: str, rate: Any) -> None:
     """It is refused by a plain error, or stored whole and read back as it was."""
@@ -274,7 +274,7 @@ def test_any_array(data: st.DataObject, shape: tuple[int, ...], kind: str, rate:
     assert np.array_equal(read, expected.astype(np.float32) if kind[0] == "f" else expected)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=3000))
 def test_random_bytes_are_no_error(content: bytes) -> None:
     for form in (content, io.BytesIO(content)):

@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onetake.sandbox.storage import SandboxStorage
@@ -125,7 +125,7 @@ def test_what_cannot_be_uploaded(storage: Storage, tmp_path: Path) -> None:
             storage.upload(broken, **M4A)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(content=st.binary(min_size=1, max_size=5000))
 def test_any_content_comes_back(storage: Storage, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any"
