@@ -1,18 +1,23 @@
-"""From the bytes of an answer to what it says: a JSON object, or a refusal as the right error."""
+"""An answer, and the error that stands in the place of a result that it does not have."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any, Final
 
-import msgspec
-
-from client.codes import CODES, PHRASES, REASONS, STATUSES, VAGUE_CODES, Meaning
+from client.codes import CODES, PHRASES, VAGUE_CODES, Meaning, meaning_of
+from client.complaint import Complaint, complaint_in
+from client.document import Document, read
 from client.errors import (
+    BalanceTooLow,
+    HiddenBytes,
+    KeyRefused,
     NonsenseAnswer,
+    NotPermitted,
     OutcomeUnknown,
     RateLimited,
     RequestRefused,
@@ -20,39 +25,64 @@ from client.errors import (
     ServiceError,
 )
 from client.redaction import redact
+from client.settlement import Outcome, outcome_of, settle
 
-# Between the service and us these two are said by a proxy, which knows nothing about the outcome.
-_PROXY_STATUSES: Final = frozenset({502, 504})
 # These also occur in innocent messages ("at most 1000 characters"): they count only where marked as codes.
 _INNOCENT_NUMBERS: Final = frozenset({1000, 1001, 1024, 2048})
-_GOOD_NUMBERS: Final = frozenset({0, 200})
 _LONGEST_NAME: Final = 100
+_STATUS_ERRORS: Final[dict[int, type[ServiceError]]] = {
+    401: KeyRefused,
+    402: BalanceTooLow,
+    403: NotPermitted,
+    429: RateLimited,
+}
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer:
     """A complete answer, or one that ended early.
 
-    Attributes:
+    Args:
         status: HTTP status.
         headers: Names in lower case.
-        body: As much as came.
+        body: As much as came, decompressed.
         missing: Why the rest is missing, as a clause; empty when the answer is complete.
         secrets: What must not be shown although the server may echo it.
     """
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    missing: str
-    secrets: tuple[str, ...]
+    def __init__(
+        self, status: int, headers: Mapping[str, str], body: bytes | bytearray, missing: str, secrets: tuple[str, ...]
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.missing = missing
+        self.secrets = secrets
 
-    def decoded(self) -> dict[str, Any] | None:
-        """Decode the body; None if it is not a JSON object."""
-        try:
-            found = msgspec.json.decode(self.body.removeprefix(b"\xef\xbb\xbf"))
-        except (msgspec.DecodeError, RecursionError):
-            return None
-        return found if isinstance(found, dict) else None
+    @cached_property
+    def document(self) -> Document:
+        """The body, read."""
+        return read(self.body, self.content_type)
+
+    @cached_property
+    def complaint(self) -> Complaint:
+        """What the answer complains about."""
+        return complaint_in(self.document, self.headers)
+
+    @property
+    def content_type(self) -> str:
+        """The header in lower case, empty if there is none."""
+        return self.headers.get("content-type", "").lower()
+
+    @property
+    def words(self) -> str:
+        """The service's own words, fit to be shown."""
+        return self.shown(self.complaint.words)
+
+    @property
+    def trace_id(self) -> str | None:
+        """The identifier that the service's support asks for, fit to be shown."""
+        trace = self.complaint.trace_id
+        return redact(trace, self.secrets, longest=_LONGEST_NAME) or None if trace else None
 
     def shown(self, text: object) -> str:
         """Redact a text of the server's."""
@@ -60,156 +90,135 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     def excerpt(self) -> str:
         """Redact the beginning of the body, for a message."""
-        # Decoded in full first: a cut through a secret would leave a half that is not recognised.
-        return redact(self.body.decode("utf-8", "replace"), self.secrets, longest=120)
+        # Only then cut: a cut through a secret would leave a half that is not recognised.
+        return redact(self.document.text[:10_000], self.secrets, longest=120)
 
 
-class _Complaint(msgspec.Struct, frozen=True):
-    """What an error body says, whichever of the shapes it has.
+def error_of(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> ServiceError:
+    """Make the error for an answer without a result.
 
-    Attributes:
-        code: MiniMax's number.
-        reason: The gateway's reason.
-        message: The server's words, not yet redacted.
-        trace_id: What the service's support asks for.
-        explicit: There is a number or a reason, not merely words, which a good answer can hold too.
-        status: The HTTP status that the gateway writes into the body.
+    Args:
+        answer: The answer.
+        lacking: What it does not have, as a clause, where it says nothing else: "has no voice_id".
+        is_doubtful: Whether something else in the answer suggests that the call was carried out.
     """
-
-    code: int | None = None
-    reason: str | None = None
-    message: str = ""
-    trace_id: str | None = None
-    explicit: bool = False
-    status: int | None = None
-
-
-def error_in(answer: Answer) -> ServiceError | None:
-    """Tell the error that an answer holds; None when it is a 2xx without an error code."""
-    complaint = _read(answer.decoded() or {})
-    if 200 <= answer.status < 300:
-        if answer.missing:
-            return _unfinished(answer)
-        if complaint is None or not complaint.explicit:
-            return None
-    elif not 300 <= answer.status < 500 and not _is_the_services_own(answer, complaint):
-        return _lost(answer, complaint)
-    complaint = complaint or _Complaint()
-    return _refusal(answer, _meaning(answer.status, complaint), complaint)
+    complaint = answer.complaint
+    outcome = settle(answer.status, complaint.codes, complaint.reasons, complete=not answer.missing)
+    if is_doubtful:
+        outcome = "unknown"
+    error = _unknown(answer, lacking) if outcome == "unknown" else _refused(answer, outcome)
+    error.http_status = answer.status
+    error.trace_id = answer.trace_id
+    error.service_message = answer.words
+    error.code = _shown_code(complaint)
+    reason = next(iter(complaint.reasons), None)
+    error.reason = redact(reason, answer.secrets, longest=_LONGEST_NAME) if reason else None
+    error.answer_body = HiddenBytes(answer.body)
+    error.retryable = outcome == "limit"
+    return error
 
 
-def _is_the_services_own(answer: Answer, complaint: _Complaint | None) -> bool:
-    """Whether a failure is told by the service itself, in its own words, and not by a proxy in front of it."""
-    if complaint is None or answer.missing or answer.status in _PROXY_STATUSES:
-        return False
-    return complaint.code is not None or complaint.reason is not None
+def remarks_on(answer: Answer) -> Iterator[str]:
+    """List what contradicts an answer that has a result: its status, codes and reasons, and that its end is missing."""
+    complaint = answer.complaint
+    said = _said(answer)
+    if not 200 <= answer.status < 300:
+        yield f"the answer has the result, but also the status HTTP {answer.status}{said}"
+        said = ""
+    for code in complaint.codes:
+        meaning = CODES[code].says if code in CODES else "not a known code"
+        yield f"the answer has the result, but also the code {code} ({meaning}){said}"
+        said = ""
+    for reason in complaint.reasons:
+        listed = meaning_of(reason)
+        meaning = listed.says if listed else "not a known reason"
+        yield f"the answer has the result, but also the reason {answer.shown(reason)} ({meaning}){said}"
+        said = ""
+    if answer.missing:
+        yield f"the answer has the result, but its end is missing: {answer.missing}"
 
 
-def _unfinished(answer: Answer) -> OutcomeUnknown:
-    return OutcomeUnknown(f"the service began to answer, but {answer.missing}", http_status=answer.status)
+def _said(answer: Answer) -> str:
+    return f"; the service says: {answer.words}" if answer.words else ""
 
 
-def _lost(answer: Answer, complaint: _Complaint | None) -> OutcomeUnknown:
-    what = f"the answer is HTTP {answer.status}, which says nothing about the outcome"
-    said = complaint.message if complaint else ""
-    if shown := answer.shown(said) or answer.excerpt():
-        what += f": {shown}"
-    return OutcomeUnknown(what, **_details(answer, complaint))
+def _trace(answer: Answer) -> str:
+    return f" (trace id {answer.trace_id})" if answer.trace_id else ""
 
 
-def _details(answer: Answer, complaint: _Complaint | None) -> dict[str, Any]:
-    if complaint is None:
-        return {"http_status": answer.status}
-    shown = {
-        name: redact(value, answer.secrets, longest=_LONGEST_NAME) if value else None
-        for name, value in (("reason", complaint.reason), ("trace_id", complaint.trace_id))
-    }
-    return {"http_status": answer.status, "code": complaint.code, **shown}
+def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
+    complaint = answer.complaint
+    codes = [f"code {code}: {CODES[code].says}" if code in CODES else f"code {code}" for code in complaint.codes]
+    reasons = [f"reason {reason}" for reason in complaint.reasons]
+    is_success = 200 <= answer.status < 300
+    what = f"the answer (HTTP {answer.status}) does not say whether the call was carried out"
+    if 300 <= answer.status < 400:
+        what = f"the service answered with a redirect (HTTP {answer.status}), which a paid request does not follow"
+    elif is_success and answer.missing:
+        what = f"the service began to answer (HTTP {answer.status}), but {answer.missing}"
+    elif is_success and not codes and not reasons:
+        what = f"the answer (HTTP {answer.status}) {lacking}"
+    if codes or reasons:
+        what += f" ({answer.shown('; '.join([*codes, *reasons]))})"
+    what += _said(answer) or _begin(answer)
+    kind: type[OutcomeUnknown] = OutcomeUnknown
+    if codes or reasons:
+        kind = ServerFailed
+    elif is_success and not answer.missing:
+        kind = NonsenseAnswer
+    hint = ""
+    if 300 <= answer.status < 400:
+        hint = f"Check the base URL. {OutcomeUnknown.usual_hint}"
+    return kind(what + _trace(answer), hint=hint)
 
 
-def _refusal(answer: Answer, meaning: Meaning, complaint: _Complaint) -> ServiceError:
-    parts = [meaning.says or f"the service answered HTTP {answer.status}"]
-    if complaint.code is not None:
-        parts[0] += f" (code {complaint.code})"
-    if complaint.message:
-        parts.append(f"the service says: {answer.shown(complaint.message)}")
-    error = meaning.error("; ".join(parts), hint=meaning.hint, **_details(answer, complaint))
+def _begin(answer: Answer) -> str:
+    excerpt = answer.excerpt()
+    return f"; it begins with: {excerpt}" if excerpt else ""
+
+
+def _refused(answer: Answer, outcome: Outcome) -> ServiceError:
+    complaint = answer.complaint
+    meaning = _meaning(answer.status, complaint, outcome)
+    what = meaning.says or f"the service answered HTTP {answer.status}"
+    if (code := _shown_code(complaint)) is not None:
+        what += f" (code {code})"
+    error = meaning.error(what + _said(answer) + _trace(answer), hint=meaning.hint)
     if isinstance(error, RateLimited):
         error.retry_after_s = retry_after_s(answer.headers.get("retry-after", ""), datetime.now(UTC))
     return error
 
 
-def _meaning(status: int, complaint: _Complaint) -> Meaning:
-    if status == 429:
-        return STATUSES[429]
-    by_code = CODES.get(complaint.code) if complaint.code is not None else None
-    if by_code is not None and complaint.code not in VAGUE_CODES:
+def _shown_code(complaint: Complaint) -> int | None:
+    """The code that says most: a listed one, else one within the words, else the first that is not an HTTP status."""
+    listed = next((code for code in complaint.codes if code in CODES), None)
+    in_words = _code_in_text(complaint.words)
+    other = next((code for code in complaint.codes if not 100 <= code < 600), None)
+    return next((code for code in (listed, in_words, other) if code is not None), None)
+
+
+def _meaning(status: int, complaint: Complaint, outcome: Outcome) -> Meaning:
+    """Explain a refusal; words explain it only where neither a code nor a reason does."""
+    if outcome == "limit":
+        limits = [CODES[code] for code in complaint.codes if code in CODES and outcome_of(CODES[code]) == "limit"]
+        return limits[0] if limits else Meaning(RateLimited)
+    code = _shown_code(complaint)
+    # A limit or a failure that only words mention explains nothing: this call was refused.
+    by_code = CODES[code] if code in CODES and outcome_of(CODES[code]) == "refused" else None
+    if by_code is not None and code not in VAGUE_CODES:
         return by_code
-    by_reason = REASONS.get(complaint.reason or "")
-    telling = by_reason if by_reason and by_reason.error not in {RequestRefused, ServerFailed} else None
-    message = complaint.message.lower()
-    by_phrase = next((meaning for phrase, meaning in PHRASES if phrase in message), None)
-    if by_phrase and (telling is None or by_phrase.error is telling.error):
+    by_reason = next((meaning for reason in complaint.reasons if (meaning := meaning_of(reason))), None)
+    specific = by_reason if by_reason and by_reason.error is not RequestRefused else None
+    words = complaint.words.lower()
+    by_phrase = next((meaning for phrase, meaning in PHRASES if phrase in words), None)
+    if by_phrase and (specific is None or by_phrase.error is specific.error):
         return by_phrase
-    status = complaint.status if complaint.status and status < 300 else status
-    return telling or by_code or by_reason or STATUSES.get(status) or _unlisted(status)
-
-
-def _unlisted(status: int) -> Meaning:
-    if 300 <= status < 400:
-        return Meaning(
-            RequestRefused,
-            f"the service answered with a redirect (HTTP {status})",
-            "Check the base URL: a paid request is not sent on to another address.",
-        )
-    if 400 <= status < 500:
-        return Meaning(RequestRefused)
-    return Meaning(ServerFailed, "the service reports a failure")
-
-
-def _read(body: Mapping[str, Any]) -> _Complaint | None:
-    """Find an error in any of the shapes: the gateway's, MiniMax's own, and OpenAI's ``error`` object."""
-    base = body.get("base_resp")
-    nested = body.get("error")
-    base = base if isinstance(base, dict) else {}
-    nested = nested if isinstance(nested, dict) else {}
-    message = _first_text(
-        base.get("status_msg"), body.get("message"), nested.get("message"), body.get("error"), body.get("msg")
-    )
-    number = _first_number(base.get("status_code"), body.get("status_code"), body.get("code"), nested.get("code"))
-    reason = _first_text(body.get("reason"), nested.get("reason"))
-    if number is None and reason is None and message is None:
-        return None
-    # The gateway's number repeats the HTTP status; MiniMax's is then often in the message.
-    theirs = number if number is not None and number not in CODES and 400 <= number < 600 else None
-    metadata = body.get("metadata")
-    trace = metadata.get("trace_id") if isinstance(metadata, dict) else None
-    return _Complaint(
-        code=number if number in CODES else _code_in_text(message or "") or (None if theirs else number),
-        reason=reason,
-        message=message or "",
-        trace_id=_first_text(body.get("trace_id"), trace),
-        explicit=number is not None or reason is not None,
-        status=theirs,
-    )
-
-
-def _first_text(*values: object) -> str | None:
-    return next((value for value in values if isinstance(value, str) and value), None)
-
-
-def _first_number(*values: object) -> int | None:
-    for value in values:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value):
-            value = int(value)  # noqa: PLW2901 - the same number, written as text
-        if isinstance(value, int) and not isinstance(value, bool) and value not in _GOOD_NUMBERS:
-            return value
-    return None
+    return specific or by_code or by_reason or Meaning(_STATUS_ERRORS.get(status, RequestRefused))
 
 
 def _code_in_text(message: str) -> int | None:
     for found in re.finditer(
-        r"(?P<mark>(?:code|status)\W{0,3}|[\[(])?(?<![\w.])(?P<number>[0-9]{4,5})(?![\w.])", message
+        r"(?P<mark>(?:code|status)\W{0,3}|[\[(])?(?<![\w.])(?P<number>[0-9]{4,5})(?![\w.])", message[:10_000]
     ):
         number = int(found["number"])
         if number in CODES and (found["mark"] or number not in _INNOCENT_NUMBERS):
@@ -230,8 +239,15 @@ def retry_after_s(header: str, now: datetime) -> float | None:
     return max(0.0, (aware - now).total_seconds())
 
 
-def nonsense(answer: Answer, lacking: str) -> NonsenseAnswer:
-    """Make the error for a 2xx that does not hold what was asked for."""
-    what = f"the answer (HTTP {answer.status}) {lacking}"
-    begins = answer.excerpt()
-    return NonsenseAnswer(f"{what}; it begins with: {begins}" if begins else what, http_status=answer.status)
+def mentioned_voices(value: Any) -> Iterator[str]:
+    """Find voice_ids anywhere in a JSON value."""
+    waiting = [value]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, list):
+            waiting += entry
+        elif isinstance(entry, dict):
+            waiting += entry.values()
+            for name, inner in entry.items():
+                if re.sub(r"[^a-z]", "", name.lower()) == "voiceid" and isinstance(inner, str | int) and inner:
+                    yield str(inner)

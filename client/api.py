@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from client.arguments import AUDIO_ENDINGS, check_number, check_text, check_url, is_loopback
+from client.addresses import is_loopback
+from client.arguments import AUDIO_ENDINGS, check_number, check_text, check_url
+from client.clone_answer import voice_in
 from client.clone_types import ClonedVoice, CloneOptions
-from client.errors import InvalidArgument, ServiceError
-from client.readings import speech_in, voice_in
+from client.errors import InvalidArgument
 from client.redaction import secrets_of_url
-from client.repeats import Repeats
+from client.retry import OnPause, Retry
+from client.speech_answer import speech_in
 from client.speech_types import Speech, SpeechRequest
 
 if TYPE_CHECKING:
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL: Final = "https://api.highwayapi.ai"
 CLONE_PATH: Final = "/v3/minimax-voice-cloning"
 _LARGEST_CLONE_ANSWER: Final = 1_000_000
-_LARGEST_SPEECH_ANSWER: Final = 64_000_000
+_LARGEST_SPEECH_ANSWER: Final = 128 * 1024 * 1024
 
 
 class CloneClient:
     """The clone and T2A endpoints of one service, for one account.
 
-    Every call has a deadline. A call is repeated only when the request was surely not sent, or was turned
-    away by a rate limit. Redirects are not followed. One instance may be used by several threads.
+    Every call has a deadline. A call is repeated, at most 3 times, only when the request was certainly not sent or a
+    rate limit rejected it; a rate limit pauses all calls of the client. Redirects are not followed. One instance may
+    be used by several threads. `client.settlement` says how each answer is settled.
 
     Args:
         api_key: The account's key; sent to ``base_url`` only.
@@ -39,10 +41,12 @@ class CloneClient:
         clone_timeout_s: Seconds for a whole clone call, answer included; a clone is known to take 5 to 30 s.
         speech_timeout_s: Seconds for a whole T2A call, answer included.
         retry_budget_s: Seconds from the first try within which the last one must begin; 0 for a single try.
-        on_retry: Called with the pause in seconds and the error, before each pause.
+        on_retry: Called with the pause in seconds and the error, before each pause that ends with another try.
+        on_limit: Called with the pause in seconds and the error for every answer that is a rate limit, also when it is
+            not retried: a place to pause what else uses the account.
 
     Raises:
-        InvalidArgument: An argument cannot be used, or the key would travel in clear.
+        InvalidArgument: An argument is not valid, or the key would travel unencrypted.
     """
 
     def __init__(
@@ -54,7 +58,8 @@ class CloneClient:
         clone_timeout_s: float = 180,
         speech_timeout_s: float = 120,
         retry_budget_s: float = 60,
-        on_retry: Callable[[float, ServiceError], None] | None = None,
+        on_retry: OnPause | None = None,
+        on_limit: OnPause | None = None,
     ) -> None:
         self._key = _checked_key(api_key)
         self.base_url = _checked_base_url(base_url)
@@ -68,7 +73,7 @@ class CloneClient:
         self._connect_s = float(connect_timeout_s)
         self._clone_s = float(clone_timeout_s)
         self._speech_s = float(speech_timeout_s)
-        self._repeats = Repeats(float(retry_budget_s), on_retry)
+        self._retry = Retry(float(retry_budget_s), on_retry, on_limit)
 
     def __repr__(self) -> str:
         return f"CloneClient(base_url={self.base_url!r}, api_key=***)"
@@ -98,7 +103,7 @@ class CloneClient:
             answer = self._post(CLONE_PATH, body, secrets, self._clone_s, _LARGEST_CLONE_ANSWER)
             return voice_in(answer)
 
-        return self._repeats.call(attempt)
+        return self._retry.call(attempt)
 
     def clone_body(
         self, audio_url: str, options: CloneOptions | None = None, prompt_audio_url: str | None = None
@@ -135,7 +140,7 @@ class CloneClient:
         def attempt() -> Speech:
             return speech_in(self._post(path, body, [], self._speech_s, _LARGEST_SPEECH_ANSWER))
 
-        return self._repeats.call(attempt)
+        return self._retry.call(attempt)
 
     def download(
         self,
@@ -144,34 +149,49 @@ class CloneClient:
         max_bytes: int = 50_000_000,
         timeout_s: float = 60,
         *,
+        wait_s: float = 20,
         progress: Progress | None = None,
     ) -> int:
         """Fetch a demo or a speech from its link, without the API key. Free, and harmless to repeat.
 
+        Links may answer 403 or 404 for some time after the service gave them. Those answers, 5xx, and failures of the
+        connection are retried with growing pauses; what was written is removed first, so the file must be seekable
+        for a retry after the first byte.
+
         Args:
-            url: An http or https link that the service answered.
+            url: An http or https link from the service's answer. Unless ``base_url`` is on this machine, neither the
+                link nor a redirect may lead to this machine or a private network.
             binary_file: Where the bytes go; holds a part of them when an error is raised.
             max_bytes: The most that is taken.
-            timeout_s: Seconds for the whole download.
-            progress: Called with the bytes written so far, and with all of them where the answer tells how many there
-                are; what it raises ends the download.
+            timeout_s: Seconds for one try.
+            wait_s: Seconds from the first try within which the last one must begin; 0 for a single try.
+            progress: Called with the bytes written so far, and with the total where the answer has it; what it raises
+                ends the download.
 
         Returns:
             Bytes written.
 
         Raises:
-            InvalidArgument: The link is not one that can be fetched.
-            NonsenseAnswer: Nothing came, or not audio, or too much.
-            OutcomeUnknown: The download ended early.
-            ServiceError: The other branches of `client.errors`.
+            InvalidArgument: The link is not one that may be fetched.
+            DownloadFailed: Nothing came, or not audio, or too much, or only a part.
             OSError: The file cannot be written.
         """
-        from client.download import fetch  # here, so that the first call loads the HTTP library
+        from client.download import Order, fetch  # here, so that the first call loads the HTTP library
 
         check_number("max_bytes", max_bytes, least=1, whole=True)
         check_number("timeout_s", timeout_s, least=0.001, most=86_400)
-        timeouts = (min(self._connect_s, timeout_s), float(timeout_s))
-        return fetch(url, binary_file, max_bytes, timeouts, self._key, progress)
+        check_number("wait_s", wait_s, least=0, most=86_400)
+        order = Order(
+            url=url,
+            max_bytes=max_bytes,
+            timeouts_s=(min(self._connect_s, timeout_s), float(timeout_s)),
+            wait_s=float(wait_s),
+            allow_private=is_loopback(urlsplit(self.base_url).hostname),
+            key=self._key,
+            progress=progress,
+            on_retry=self._retry.on_retry,
+        )
+        return fetch(order, binary_file)
 
     def without_secrets(self, text: str, *links: str | None) -> str:
         """Blot out the API key, and the secret parts of `links`, in a text that is to be stored.
@@ -210,7 +230,7 @@ def _checked_base_url(url: str) -> str:
         raise InvalidArgument("must hold neither a query nor a user", argument="base_url")
     if parts.scheme != "https" and not is_loopback(parts.hostname):
         raise InvalidArgument(
-            "must be https: the API key would travel in clear", argument="base_url", hint="Write https://…"
+            "must be https: the API key would travel unencrypted", argument="base_url", hint="Write https://…"
         )
     path = parts.path.rstrip("/")
     return urlsplit(url)._replace(path=path.removesuffix("/v3").rstrip("/")).geturl()

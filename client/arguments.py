@@ -6,7 +6,6 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from client.errors import InvalidArgument
@@ -100,15 +99,3 @@ def _split(argument: str, url: str) -> SplitResult:
     if problem:  # raised here, so that no cause that quotes the URL hangs on the error
         raise InvalidArgument(problem, argument=argument)
     return parts
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or address means this machine."""
-    if not host:
-        return False
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,11 +1,13 @@
-"""What the service's numbers, reasons and phrases mean and what to do about them, as data.
+"""What the service's codes, reasons and phrases mean and what to do about them, as data.
 
-Sources: MiniMax's platform documentation (numbers), the gateways' error pages (reasons), people's reports
-(phrases).
+Sources: MiniMax's platform documentation (codes), the gateways' error pages and gRPC's canonical status names, which
+gateways written in Go pass on (reasons), users' reports (phrases). How a call with one of them ended, and whether it is
+repeated, follows from its class in `client.settlement`.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from msgspec import Struct
@@ -25,10 +27,10 @@ from client.errors import (
 
 
 class Meaning(Struct, frozen=True):
-    """What one refusal means.
+    """What one code or reason means.
 
     Attributes:
-        error: The class that is raised for it.
+        error: The class that is raised for it. It also decides the outcome: see `client.settlement`.
         says: What happened, as a clause; empty when the class says it all.
         hint: What to do next; empty for the class's usual hint.
     """
@@ -47,8 +49,8 @@ CODES: Final[dict[int, Meaning]] = {
     1004: Meaning(KeyRefused, "the API key is not accepted"),
     1008: Meaning(BalanceTooLow, "the balance is too low"),
     1024: Meaning(ServerFailed, "internal error", _TRY_LATER),
-    1026: Meaning(TextRefused, "the text is held to be sensitive content"),
-    1027: Meaning(TextRefused, "the spoken result is held to be sensitive content"),
+    1026: Meaning(TextRefused, "the service flagged the text as sensitive content"),
+    1027: Meaning(TextRefused, "the service flagged the spoken result as sensitive content"),
     1033: Meaning(ServerFailed, "internal error in a service behind it", _TRY_LATER),
     1039: Meaning(RateLimited, "too many characters a minute"),
     1041: Meaning(RateLimited, "too many calls at once"),
@@ -93,7 +95,7 @@ CODES: Final[dict[int, Meaning]] = {
 }
 
 VAGUE_CODES: Final = frozenset({1000, 2013})
-"""Numbers that are sent for many things, so that a phrase or a reason beside them says more."""
+"""Codes that are sent for many things, so that a phrase or a reason beside them says more."""
 
 REASONS: Final[dict[str, Meaning]] = {
     "INVALID_REQUEST_BODY": Meaning(RequestRefused, "the request's body is not valid"),
@@ -118,7 +120,21 @@ REASONS: Final[dict[str, Meaning]] = {
     "CREATE_TASK_FAILED": Meaning(ServerFailed, "the service could not start the task"),
     "TASK_FAILED": Meaning(ServerFailed, "the task failed"),
     "SERVICE_NOT_AVAILABLE": Meaning(ServerFailed, "the service is not available"),
+    **{
+        reason: Meaning(ServerFailed, "the service reports an internal error or a timeout", _TRY_LATER)
+        for reason in (
+            *("ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "GATEWAY_TIMEOUT", "INTERNAL", "INTERNAL_ERROR"),
+            *("INTERNAL_SERVER_ERROR", "REQUEST_TIMEOUT", "SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"),
+            *("TRY_AGAIN", "UNAVAILABLE", "UNKNOWN", "UNKNOWN_ERROR"),
+        )
+    },
 }
+
+
+def meaning_of(reason: str) -> Meaning | None:
+    """Look up a reason; its case, and whether its words are joined by spaces, dashes or underscores, do not matter."""
+    return REASONS.get(re.sub(r"[^A-Z0-9]+", "_", reason.strip().upper()))
+
 
 PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
     (
@@ -142,7 +158,7 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
             Meaning(
                 AudioRefused,
                 "the service cannot read the recording",
-                "Check that it opens and plays, and mend it.",
+                "Check that it opens and plays, and fix it.",
             ),
         )
         for phrase in (
@@ -158,7 +174,7 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
         )
     ),
 )
-"""Phrases in lower case, the telling ones first; looked for where no number tells more."""
+"""Phrases in lower case, the most specific ones first; they explain a refusal, and never decide the outcome."""
 
 STATUSES: Final[dict[int, Meaning]] = {
     401: Meaning(KeyRefused),

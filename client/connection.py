@@ -1,4 +1,4 @@
-"""One fresh connection per call, which can be cut from outside and keeps URL queries out of log lines."""
+"""One new connection per call, which can be cut from outside and keeps URL queries out of log lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
-import urllib3.connection
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
@@ -75,40 +74,49 @@ class Anonymous(AuthBase):
         return prepared
 
 
-class _QuietAnswer(http.client.HTTPResponse):
-    """An answer whose malformed headers are passed over: urllib3 writes them, with what they echo, to its log."""
+class _Response(http.client.HTTPResponse):
+    """An answer behind any interim ones, and without a log of its malformed headers."""
 
     def begin(self) -> None:
+        """Read the status line and headers of the final answer.
+
+        http.client itself reads past 100 only. Others (102 Processing, 103 Early Hints, and any 1xx: RFC 9110,
+        15.2) may come before the answer as well; `begin` reads the next head when there are no headers yet.
+        """
         super().begin()
+        while self.headers is not None and 100 <= self.status < 200:
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+        # urllib3 writes malformed headers, with the secrets that they may repeat, to its log.
         self.headers.defects.clear()
         self.headers.set_payload("")
 
 
-class _Observed:
-    """What both kinds of connection add: they make themselves known, and put the query back."""
+def _observed(kind: type[Any], wire: Wire) -> type[Any]:
+    """Derive from a class of connections (plain, TLS, SOCKS) one that makes itself known and adds the query."""
 
-    def __init__(self, *arguments: Any, wire: Wire, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self._wire = wire
-        wire.connection = self
+    class Observed(kind):  # type: ignore[misc]
+        response_class = _Response
 
-    def putrequest(self, method: str, url: str, *arguments: Any, **settings: Any) -> None:
-        target = f"{url}?{self._wire.query}" if self._wire.query else url
-        super().putrequest(method, target, *arguments, **settings)  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            wire.connection = self
 
+        def putrequest(self, method: str, url: str, *arguments: Any, **settings: Any) -> None:
+            """Write the request line with the query that the pool does not know."""
+            super().putrequest(method, f"{url}?{wire.query}" if wire.query else url, *arguments, **settings)
 
-class _PlainConnection(_Observed, urllib3.connection.HTTPConnection):
-    response_class = _QuietAnswer
-
-
-class _TlsConnection(_Observed, urllib3.connection.HTTPSConnection):
-    response_class = _QuietAnswer
+    return Observed
 
 
 class Wire(HTTPAdapter):
-    """A transport for one request: no pool to speak of, no repeats, and the connection in reach.
+    """A transport for one request: no repeats, interim answers skipped, and the connection within reach.
 
     The pool writes each target to the debug log and into its exceptions, so it never learns the query.
+
+    Everything that is overridden or set here is public: `request_url` and `get_connection_with_tls_context` of
+    requests' adapter, `ConnectionCls` of urllib3's pool, `response_class`, `putrequest` and `sock` of http.client.
+    pyproject.toml bounds the versions of both libraries; the tests of the client pass with both ends.
     """
 
     def __init__(self) -> None:
@@ -124,8 +132,7 @@ class Wire(HTTPAdapter):
     def get_connection_with_tls_context(self, *arguments: Any, **settings: Any) -> Any:
         """Take the usual pool, but have it make connections that can be cut."""
         pool: Any = super().get_connection_with_tls_context(*arguments, **settings)
-        pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else _PlainConnection
-        pool.conn_kw["wire"] = self
+        pool.ConnectionCls = _observed(type(pool).ConnectionCls, self)
         return pool
 
     def cut(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from client.answers import Answer
 from client.connection import Bearer
 from client.errors import OutcomeUnknown, ServiceError, ServiceUnreachable
+from client.text import decompress
 from client.transport import Exchange, Head, NoAnswer, Outgoing
 
 
@@ -27,7 +28,7 @@ def post(
         secrets: Besides the key, what must not be shown though the server may echo it.
 
     Raises:
-        ServiceUnreachable: The request was surely not sent.
+        ServiceUnreachable: The request was certainly not sent.
         OutcomeUnknown: It was or may have been sent, and not even a status came.
     """
     outgoing = Outgoing(url, Bearer(key), content)
@@ -39,31 +40,34 @@ def post(
         except NoAnswer as problem:
             failure = _failure(problem)
         else:
-            body, missing = _take(exchange, largest)
-            return _answer(head, body, missing, (key, *secrets))
-    # Raised out here, so that the errors of the wire do not hang on it as context.
+            return _answer(head, *_take(exchange, largest), largest, (key, *secrets))
+    # Raised out here, so that the network library's errors are not its context.
     raise failure
 
 
-def _take(exchange: Exchange, largest: int) -> tuple[bytes, str]:
+def _take(exchange: Exchange, largest: int) -> tuple[bytearray, str]:
+    # Grows in place: neither a list of pieces nor a copy of the whole is ever held.
     body = bytearray()
     try:
         for chunk in exchange.chunks():
             body += chunk
             if len(body) > largest:
-                return bytes(body[:largest]), f"the answer is larger than {largest:,} bytes"
+                del body[largest:]
+                return body, f"the answer is larger than {largest:,} bytes"
     except NoAnswer as problem:
-        return bytes(body), problem.why
-    return bytes(body), ""
+        return body, problem.why
+    return body, ""
 
 
-def _answer(head: Head, body: bytes, missing: str, secrets: tuple[str, ...]) -> Answer:
-    return Answer(status=head.status, headers=head.headers, body=body, missing=missing, secrets=secrets)
+def _answer(head: Head, body: bytearray, missing: str, largest: int, secrets: tuple[str, ...]) -> Answer:
+    # Here and not in the HTTP library, which gives nothing of a compressed body that is damaged or wrongly declared.
+    body, problem = decompress(body, head.headers.get("content-encoding", ""), largest)
+    return Answer(head.status, head.headers, body, missing or problem, secrets)
 
 
 def _failure(problem: NoAnswer) -> ServiceError:
     if problem.sent:
         return OutcomeUnknown(f"the request was or may have been sent, and {problem.why}")
-    unreachable = ServiceUnreachable(f"the service was not reached: {problem.why}; nothing was sent")
-    unreachable.retryable = problem.passing
+    unreachable = ServiceUnreachable(f"the service was not reached: {problem.why}; nothing was sent", hint=problem.hint)
+    unreachable.retryable = problem.may_pass
     return unreachable

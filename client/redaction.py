@@ -13,6 +13,8 @@ LONGEST_SHOWN: Final = 300
 
 _QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
 _USER = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"'<>]*@")
+# Terminal control sequences (ECMA-48): CSI, OSC with its text, and the two-character ones.
+_ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
 _SHORTEST_SECRET_VALUE = 8  # shorter values of a query ("mp3", "3600") are words that occur in innocent text
 
 
@@ -37,6 +39,7 @@ def redact(text: str, secrets: Iterable[str] = (), longest: int = LONGEST_SHOWN)
     Returns:
         One line, at most ``longest`` characters, without secrets, URL queries or control characters.
     """
+    text = _ESCAPES.sub("", text)
     for secret in sorted({secret for secret in secrets if secret}, key=len, reverse=True):
         text = text.replace(secret, "***")
     text = _USER.sub(r"\1***@", _QUERY.sub(r"\1?***", text))

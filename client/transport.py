@@ -8,6 +8,7 @@ deadline; when it leaves, whatever the reason, the body is withdrawn and the con
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -22,9 +23,9 @@ from msgspec import Struct
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from client.arguments import is_loopback
+from client.addresses import is_loopback
 from client.connection import WatchedBody, Wire
-from client.mishaps import Mishap, explain
+from client.transport_errors import Cause, explain
 
 _log = logging.getLogger("client")
 _CHUNK_BYTES = 65536
@@ -36,14 +37,16 @@ class NoAnswer(Exception):
     Attributes:
         why: What happened, as a clause.
         sent: Whether the request was, or may have been, sent.
-        passing: Whether the cause may pass by itself in seconds.
+        may_pass: Whether the cause may pass by itself in seconds.
+        hint: What to do, if it is anything special.
     """
 
-    def __init__(self, why: str, *, sent: bool, passing: bool = False) -> None:
+    def __init__(self, why: str, *, sent: bool, may_pass: bool = False, hint: str = "") -> None:
         super().__init__(why)
         self.why = why
         self.sent = sent
-        self.passing = passing
+        self.may_pass = may_pass
+        self.hint = hint
 
 
 class Outgoing(Struct, frozen=True):
@@ -74,15 +77,16 @@ class _End(Struct, frozen=True):
     pass
 
 
-_Event = Head | bytes | Mishap | _End
+_Event = Head | bytes | Cause | _End
 
 
 class Exchange:
-    """One request and its answer; a context manager, of which `head` and then `chunks` are taken."""
+    """One request and its answer: a context manager; call `head`, then iterate over `chunks`."""
 
     def __init__(self, outgoing: Outgoing, *, connect_timeout_s: float, total_timeout_s: float) -> None:
         self._outgoing = outgoing
-        self._timeouts = (min(connect_timeout_s, total_timeout_s), total_timeout_s)
+        # The deadline ends a call; the socket's own timeout, somewhat later, ends the thread if cutting should fail.
+        self._timeouts = (min(connect_timeout_s, total_timeout_s), total_timeout_s + 5)
         self._total_s = total_timeout_s
         self._body = None if outgoing.content is None else WatchedBody(outgoing.content)
         self._events: queue.Queue[_Event] = queue.Queue(maxsize=16)
@@ -121,17 +125,19 @@ class Exchange:
         try:
             event = self._events.get(timeout=max(0.0, self._deadline - time.monotonic()))
         except queue.Empty:
-            event = Mishap(f"there was no complete answer within {self._total_s:g} s", connecting=False)
-        if isinstance(event, Mishap):
+            event = Cause(f"there was no complete answer within {self._total_s:g} s")
+        if isinstance(event, Cause):
             unsent = before_head and (self._body.withdraw() if self._body is not None else event.connecting)
-            raise NoAnswer(event.why, sent=not unsent, passing=unsent and event.passing)
+            raise NoAnswer(event.why, sent=not unsent, may_pass=event.may_pass, hint=event.hint if unsent else "")
         return event
 
     def _run(self) -> None:
         try:
             with requests.Session() as session:
-                # A proxy cannot reach this machine's loopback, whatever the environment says.
-                session.trust_env = not is_loopback(urlsplit(self._outgoing.url).hostname)
+                if is_loopback(urlsplit(self._outgoing.url).hostname):
+                    # A proxy cannot reach this machine's loopback, whatever the environment says.
+                    session.trust_env = False
+                    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
                 session.mount("http://", self._wire)
                 session.mount("https://", self._wire)
                 self._relay(session)
@@ -139,10 +145,10 @@ class Exchange:
             self._put(explain(error))
         finally:
             # Nobody reads this, unless an exception that is none of the above ended the thread.
-            self._put(Mishap("the exchange broke off"))
+            self._put(Cause("the exchange ended with an error"))
 
     def _relay(self, session: requests.Session) -> None:
-        # Identity, so that a small answer cannot unfold into a large one.
+        # Identity, so that a small answer cannot decompress into a large one.
         headers = {"Connection": "close", "Accept-Encoding": "identity"}
         settings: dict[str, Any] = {}
         if self._body is not None:
@@ -159,8 +165,9 @@ class Exchange:
             **settings,
         ) as answer:
             self._put(Head(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}))
-            # Piece by piece as it comes: of an answer that ends early, iter_content gives nothing at all.
-            while chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
+            # Piece by piece as it comes: of an answer that ends early, iter_content gives nothing at all. The answer
+            # to a POST is decompressed later, since a damaged one may still hold a result.
+            while chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=self._body is None):
                 if not self._put(chunk):
                     return
             self._put(_End())

@@ -89,7 +89,7 @@ def test_downloads_hold_no_secret_and_carry_no_key(behaviour: Behaviour, caplog:
     with ScriptedServer(behaviour) as server, caplog.at_level(logging.DEBUG):
         client = CloneClient(KEY, server.base_url)
         try:
-            client.download(f"{server.base_url}/demo.mp3?{QUERY}", io.BytesIO(), timeout_s=0.4)
+            client.download(f"{server.base_url}/demo.mp3?{QUERY}", io.BytesIO(), timeout_s=0.4, wait_s=0)
         except ServiceError as error:
             assert_clean(everything_about(error))
         assert KEY.encode() not in server.requests[0]
@@ -108,7 +108,7 @@ def test_representations_hold_no_secret() -> None:
     link = f"https://h/demo.mp3?{QUERY}"
     voice = ClonedVoice(voice_id="v", demo_audio_url=link, answered_at=datetime.now(UTC), raw={"demo_audio_url": link})
     speech = Speech(audio=None, audio_url=link, trace_id=None, raw={"audio": link}, extra={})
-    assert_clean(f"{voice!r} {voice} {speech!r} {speech} {CloneClient(KEY)!r} {vars(CloneClient(KEY))['_repeats']!r}")
+    assert_clean(f"{voice!r} {voice} {speech!r} {speech} {CloneClient(KEY)!r} {vars(CloneClient(KEY))['_retry']!r}")
 
 
 def test_a_netrc_neither_replaces_the_key_nor_travels_with_downloads(

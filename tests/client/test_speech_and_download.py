@@ -110,8 +110,8 @@ def test_a_lost_speech_leaves_the_outcome_unknown(behaviour: Behaviour) -> None:
 def download_from(behaviour: Behaviour, *more: Behaviour, **settings: Any) -> bytes:
     with ScriptedServer(behaviour, *more) as server:
         target = io.BytesIO()
-        settings = {"timeout_s": 3} | settings
-        written = CloneClient(KEY).download(f"{server.base_url}/demo.mp3", target, **settings)
+        settings = {"timeout_s": 3, "wait_s": 0} | settings
+        written = CloneClient(KEY, server.base_url).download(f"{server.base_url}/demo.mp3", target, **settings)
         assert written == len(target.getvalue())
         return target.getvalue()
 
@@ -146,22 +146,22 @@ def test_a_download_follows_redirects() -> None:
 @pytest.mark.parametrize(
     ("behaviour", "name"),
     [
-        (says(http(200, b"", kind="audio/mpeg")), "NonsenseAnswer"),
-        (says(http(200, b"<html></html>", kind="text/html; charset=utf-8")), "NonsenseAnswer"),
-        (says(http(200, b"\n<!DOCTYPE html><html>", kind="audio/mpeg")), "NonsenseAnswer"),
-        (says(http(200, b'{"error": 1}', kind="audio/mpeg")), "NonsenseAnswer"),
-        (answers(200, {"code": 404}), "NonsenseAnswer"),
-        (says(http(200, b"ID3" + b"x" * 2000, kind="audio/mpeg")), "NonsenseAnswer"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nID3"), "OutcomeUnknown"),
-        (repeats_forever(b"HTTP/1.1 200 OK\r\n\r\nID3", b"y", 0.05), "OutcomeUnknown"),
-        (says(http(403, b"<Error>expired</Error>", kind="application/xml")), "RequestRefused"),
-        (says(http(404, b"", kind="text/plain")), "RequestRefused"),
-        (says(http(503, b"", kind="text/plain")), "OutcomeUnknown"),
-        (says(http(302, b"", "Location: /again.mp3")), "RequestRefused"),
+        (says(http(200, b"", kind="audio/mpeg")), "DownloadFailed"),
+        (says(http(200, b"<html></html>", kind="text/html; charset=utf-8")), "DownloadFailed"),
+        (says(http(200, b"\n<!DOCTYPE html><html>", kind="audio/mpeg")), "DownloadFailed"),
+        (says(http(200, b'{"error": 1}', kind="audio/mpeg")), "DownloadFailed"),
+        (answers(200, {"code": 404}), "DownloadFailed"),
+        (says(http(200, b"ID3" + b"x" * 2000, kind="audio/mpeg")), "DownloadFailed"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nID3"), "DownloadFailed"),
+        (repeats_forever(b"HTTP/1.1 200 OK\r\n\r\nID3", b"y", 0.05), "DownloadFailed"),
+        (says(http(403, b"<Error>expired</Error>", kind="application/xml")), "DownloadFailed"),
+        (says(http(404, b"", kind="text/plain")), "DownloadFailed"),
+        (says(http(503, b"", kind="text/plain")), "DownloadFailed"),
+        (says(http(302, b"", "Location: /again.mp3")), "DownloadFailed"),
         (says(http(302, b"", "Location: ftp://h/x")), "InvalidArgument"),
         (says(http(302, b"", "Location: file:///etc/hostname")), "InvalidArgument"),
-        (closes_after_reading, "OutcomeUnknown"),
-        (stalls, "OutcomeUnknown"),
+        (closes_after_reading, "DownloadFailed"),
+        (stalls, "DownloadFailed"),
     ],
 )
 def test_what_is_no_audio_is_an_error(behaviour: Behaviour, name: str) -> None:
@@ -183,4 +183,4 @@ def test_a_file_that_cannot_be_written_is_said_as_it_is(tmp_path: Any) -> None:
         (tmp_path / "demo.mp3").open("rb") as unwritable,
         pytest.raises(OSError, match=r"write|not writable"),
     ):
-        CloneClient(KEY).download(f"{server.base_url}/demo.mp3", unwritable)
+        CloneClient(KEY, server.base_url).download(f"{server.base_url}/demo.mp3", unwritable)

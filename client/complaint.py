@@ -1,0 +1,185 @@
+"""What an answer complains about: codes, reasons, the service's own words and its trace id, in any of the shapes.
+
+The shapes: the gateways' ``code``/``reason``/``message``/``metadata``, MiniMax's ``base_resp``, OpenAI's ``error``,
+FastAPI's ``detail``, ``errors[]``, RFC 9457's ``title``/``detail``, plain text, and the web pages of firewalls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from html.parser import HTMLParser
+from typing import Any, Final
+
+from msgspec import Struct
+
+from client.document import Document
+
+_CONTAINERS: Final = ("baseresp", "error", "errors", "detail", "details", "data", "result", "response", "metadata")
+_CODE_FIELDS: Final = ("statuscode", "code", "errorcode", "errcode", "errno")
+_WORD_FIELDS: Final = (
+    *("statusmsg", "message", "msg", "errormessage", "errormsg", "errmsg", "errordescription", "description"),
+    *("detail", "details", "error", "errors"),
+)
+_TRACE_FIELDS: Final = ("traceid", "requestid")
+_TRACE_HEADERS: Final = ("trace-id", "x-trace-id", "x-request-id", "request-id", "x-correlation-id", "cf-ray")
+_DEEPEST: Final = 4
+_MOST_ENTRIES: Final = 5
+_PRAISE: Final = frozenset({"", "ok", "success", "succeeded", "none", "null"})
+_SUCCESS: Final = frozenset({0, 200})
+
+
+class Complaint(Struct, frozen=True):
+    """What an answer complains about.
+
+    Attributes:
+        codes: The numbers in fields for codes, in order, without those that mean success.
+        reasons: The gateway's reasons, and codes that are words; not yet redacted.
+        words: The service's own words, not yet redacted; empty if there are none.
+        trace_id: The identifier that the service's support asks for, not yet redacted.
+    """
+
+    codes: tuple[int, ...]
+    reasons: tuple[str, ...]
+    words: str
+    trace_id: str | None
+
+
+def complaint_in(document: Document, headers: Mapping[str, str]) -> Complaint:
+    """Read the complaint of an answer; names of headers are in lower case."""
+    body: Any = document.members if document.is_object else document.other
+    objects = list(_objects(body))
+    words = _words(body) if body is not None else _plain(document.text, headers.get("content-type", ""))
+    if document.is_object and not document.pairs:
+        words = ""  # cut before the first member ended
+    trace = next(_fields(objects, _TRACE_FIELDS), None)
+    codes, reasons = _codes(objects)
+    return Complaint(
+        codes=tuple(dict.fromkeys(codes)),
+        reasons=tuple(dict.fromkeys(reasons)),
+        words=words,
+        trace_id=str(trace) if isinstance(trace, str | int) and trace else _trace_header(headers),
+    )
+
+
+def _trace_header(headers: Mapping[str, str]) -> str | None:
+    return next((headers[name] for name in _TRACE_HEADERS if headers.get(name, "").strip()), None)
+
+
+def _plain_name(name: str) -> str:
+    """``status_code``, ``statusCode`` and ``Status-Code`` are one name."""
+    return re.sub(r"[^a-z]", "", name.lower())
+
+
+def _objects(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the objects that may describe an error: the outer one first."""
+    if isinstance(value, list):
+        for entry in value[:_MOST_ENTRIES]:
+            yield from _objects(entry, depth + 1)
+    if not isinstance(value, dict) or depth > _DEEPEST:
+        return
+    named = {_plain_name(name): inner for name, inner in value.items()}
+    yield named
+    for name in _CONTAINERS:
+        yield from _objects(named.get(name), depth + 1)
+
+
+def _fields(objects: list[dict[str, Any]], names: tuple[str, ...]) -> Iterator[Any]:
+    for entry in objects:
+        yield from (entry[name] for name in names if entry.get(name) not in (None, ""))
+
+
+def _codes(objects: list[dict[str, Any]]) -> tuple[list[int], list[str]]:
+    codes, reasons = [], [value.strip() for value in _fields(objects, ("reason",)) if isinstance(value, str)]
+    for value in _fields(objects, _CODE_FIELDS):
+        number = _number(value)
+        if number is not None and number not in _SUCCESS:
+            codes.append(number)
+        elif number is None and isinstance(value, str) and value.strip().lower() not in _PRAISE:
+            reasons.append(value.strip())
+    for entry in objects:
+        # RFC 9457 repeats the HTTP status here; T2A answers have a small number of another meaning.
+        status = _number(entry.get("status"))
+        if status is not None and 300 <= status < 600:
+            codes.append(status)
+    return codes, reasons
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e9:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _words(value: Any, depth: int = 0) -> str:
+    """Find the words in a JSON value: the most specific field first, then what else adds to it."""
+    if isinstance(value, str):
+        return value.strip()
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(value, list):
+        return _joined(_words(entry, depth + 1) for entry in value[:_MOST_ENTRIES])
+    if not isinstance(value, dict):
+        return ""
+    named = {_plain_name(name): inner for name, inner in value.items()}
+    found = [_words(named.get("baseresp"), depth + 1), _words(named.get("title"), depth + 1)]
+    found += [_words(named.get(name), depth + 1) for name in _WORD_FIELDS]
+    if depth == 0:
+        found += [_words(named[name], depth + 1) for name in ("data", "result", "response") if _is_dict(named, name)]
+    words = _joined(found)
+    if depth and not words:  # an object of an error that has only a word for machines
+        words = next((named[name] for name in ("code", "status", "type") if _is_word(named.get(name))), "")
+    where = named.get("loc")
+    return f"{'.'.join(map(str, where))}: {words}" if isinstance(where, list) and where and words else words
+
+
+def _is_dict(named: dict[str, Any], name: str) -> bool:
+    return isinstance(named.get(name), dict)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and _number(value) is None
+
+
+def _joined(found: Any) -> str:
+    words: list[str] = []
+    for text in found:
+        if text.strip().lower() not in _PRAISE and not any(text in other for other in words):
+            words.append(text)
+    return "; ".join(words)
+
+
+def _plain(text: str, content_type: str) -> str:
+    """Take the words of an answer that is not JSON."""
+    text = text.strip("\ufeff \t\r\n\0")
+    if "html" in content_type.lower() or "xml" in content_type.lower() or text.startswith("<"):
+        reader = _PageText()
+        reader.feed(text[:100_000])
+        return " ".join(" ".join(reader.pieces).split())
+    # What is mostly undecodable is not text.
+    strange = sum(character == "\ufffd" or (character < " " and not character.isspace()) for character in text[:1000])
+    return "" if strange * 10 > len(text[:1000]) else text[:10_000]
+
+
+class _PageText(HTMLParser):
+    """Collects the visible text of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Enter an element."""
+        self._hidden += tag in {"script", "style"}
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an element."""
+        self._hidden -= tag in {"script", "style"} and self._hidden > 0
+
+    def handle_data(self, data: str) -> None:
+        """Keep text that a reader of the page would see."""
+        if not self._hidden:
+            self.pieces.append(data)

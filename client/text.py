@@ -1,0 +1,119 @@
+"""Text from the bytes of an answer, whatever their encoding and compression."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from typing import Final
+
+_UTF_32_MARKS: Final = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"))
+_OTHER_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+# A server may name any codec of Python, and some of those take quadratic time or interpret escapes.
+_ACCEPTED_CODECS: Final = re.compile(
+    r"(utf-(8|16|32)(-le|-be)?|gb18030|gbk|gb2312|hz|big5(hkscs)?|shift_jis|cp932|euc_(jp|kr)|cp949|iso2022_(jp|kr)"
+    r"|iso8859-\d+|cp125\d|koi8-[ru]|ascii)"
+)
+_SINGLE_BYTE: Final = re.compile(r"iso8859-\d+|cp125\d|ascii|koi8-[ru]")
+_PIECE_BYTES: Final = 65536
+
+
+def decode(data: bytes | bytearray, content_type: str) -> str:
+    """Decode the bytes of an answer; what cannot be decoded becomes U+FFFD.
+
+    The byte order mark decides, then zero bytes that only UTF-16 and UTF-32 have, then the declared charset, UTF-8,
+    and GB18030 (of which GBK and GB2312 are parts), which Chinese services send without declaring it.
+    """
+    for mark, codec in (*_UTF_32_MARKS, *_OTHER_MARKS):
+        if data.startswith(mark):
+            return data[len(mark) :].decode(codec, "replace")
+    if codec := _codec_by_zeros(bytes(data[:4])):
+        return data.decode(codec, "replace")
+    declared = _declared(content_type)
+    # Many servers declare Latin-1 and send UTF-8. Text in Latin-1 is hardly ever valid UTF-8 by chance.
+    order = ["utf-8", declared] if _SINGLE_BYTE.fullmatch(declared) else [declared, "utf-8"]
+    for codec in order:
+        if codec:
+            try:
+                return data.decode(codec)
+            except UnicodeDecodeError:
+                continue
+    replaced = data.decode("utf-8", "replace")
+    return _as_gb18030(data, replaced) or replaced
+
+
+def _declared(content_type: str) -> str:
+    found = re.search(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", content_type, re.IGNORECASE)
+    try:
+        codec = codecs.lookup(found[1]).name if found else ""
+    except LookupError:
+        return ""
+    if codec in {"gbk", "gb2312"}:
+        return "gb18030"  # a superset: services that declare the smaller sets use its characters
+    return codec if _ACCEPTED_CODECS.fullmatch(codec) else ""
+
+
+def _codec_by_zeros(begin: bytes) -> str:
+    """Name the UTF whose code units make this pattern of zero bytes from ASCII characters (RFC 4627, section 3)."""
+    zeros = "".join("0" if byte == 0 else "x" for byte in begin)
+    return {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x": "utf-32-be"}.get(zeros, "")
+
+
+def _as_gb18030(data: bytes | bytearray, replaced: str) -> str:
+    """Decode as GB18030 if that is plausible; empty otherwise.
+
+    UTF-8 with one damaged character stays UTF-8. Accented letters of Latin-1 are lead bytes of GB18030 as well, but
+    ASCII letters follow them; the trail bytes of common Chinese characters (GB2312) are all at 0xA1 or above.
+    """
+    damaged = replaced.count("\ufffd")
+    if sum(character > "\x7f" for character in replaced) - damaged > damaged:
+        return ""
+    try:
+        # An incremental decoder accepts that the last character is cut.
+        text = codecs.getincrementaldecoder("gb18030")().decode(bytes(data), final=False)
+    except UnicodeDecodeError:
+        return ""
+    pairs = re.findall(rb"[\x81-\xfe]([\x40-\x7e\x80-\xfe])", data)
+    common = sum(trail >= b"\xa1" for trail in pairs)
+    return text if common * 2 > len(pairs) else ""
+
+
+def decompress(data: bytearray, content_encoding: str, most_bytes: int) -> tuple[bytearray, str]:
+    """Decompress gzip and deflate, declared or recognised.
+
+    Args:
+        data: The body as it came.
+        content_encoding: The header; nothing compressed is asked for, but some gateways compress anyway.
+        most_bytes: Bytes that are produced at most.
+
+    Returns:
+        The decompressed bytes, or ``data`` itself if it is not compressed; and why the rest is missing.
+    """
+    # 1F 8B begins every gzip stream (RFC 1952), and neither JSON nor audio.
+    is_gzip = data.startswith(b"\x1f\x8b")
+    if not is_gzip and "deflate" not in content_encoding.lower():
+        return data, ""
+    for window_bits in (31,) if is_gzip else (15, -15):  # gzip; zlib, and the raw deflate that some servers send
+        result, problem = _inflate(memoryview(data), window_bits, most_bytes)
+        if result:
+            return result, problem
+    return data, ""
+
+
+def _inflate(data: memoryview, window_bits: int, most_bytes: int) -> tuple[bytearray, str]:
+    result, inflater = bytearray(), zlib.decompressobj(window_bits)
+    for at in range(0, len(data), _PIECE_BYTES):
+        piece = bytes(data[at : at + _PIECE_BYTES])
+        while piece:
+            try:
+                result += inflater.decompress(piece, _PIECE_BYTES)
+            except zlib.error:
+                return result, "the compressed answer is damaged"
+            if len(result) > most_bytes:
+                return result[:most_bytes], f"the answer is larger than {most_bytes:,} bytes"
+            piece = inflater.unconsumed_tail
+    return result, "" if inflater.eof else "the compressed answer ended early"
