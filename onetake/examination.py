@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +58,7 @@ def _try_decoders() -> str:
     """Write a second of tone in each format, and read it back."""
     import numpy as np
 
+    from onetake.io.scratch import scratch_folder
     from preflight import check
     from preflight.repair.encoding import encode
     from preflight.repair.targets import Target
@@ -67,9 +67,9 @@ def _try_decoders() -> str:
     rate = 16_000
     tone = (0.1 * np.sin(np.arange(rate) * 0.1)).astype(np.float32)[:, np.newaxis]
     containers: tuple[Container, ...] = ("wav", "m4a", "mp3")
-    with tempfile.TemporaryDirectory(prefix="onetake-") as folder:
+    with scratch_folder() as folder:
         for container in containers:
-            path = Path(folder) / f"tone.{container}"
+            path = folder / f"tone.{container}"
             with path.open("w+b") as file:
                 encode(iter([tone]), rate, file, container, Target(rate, 1, bit_rate_bps=64_000))
             report = check(path)

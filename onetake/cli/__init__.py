@@ -94,6 +94,9 @@ def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
 )
 def root() -> None:
     """Check a voice recording, mend it, upload it, clone the voice."""
+    from onetake.io.scratch import remove_abandoned
+
+    remove_abandoned()
 
 
 def run(arguments: Sequence[str]) -> int:

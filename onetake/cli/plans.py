@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from onetake.cli import tell_failure
@@ -15,6 +13,7 @@ from onetake.console.steps import Steps
 from onetake.console.stopwatch import Stopwatch
 from onetake.console.streams import print_aside, print_line, print_text
 from onetake.errors import Failure, SettingError, Status, failure_of, weightiest
+from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
 from onetake.render.text import safe
 from preflight.source import display_name
@@ -105,8 +104,8 @@ def _planned(order: Order, pipeline: Pipeline | None, where: Any, form: str, *, 
         if pipeline is not None and (known := pipeline.known(order, read_only=True)) is not None:
             return Plan(path=path, ending="known", cloned=known, warnings=known.warnings)
         require_free_demo(order)
-        with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
-            planned = plan_order(order, Path(folder), Steps(quiet=form != "text"))
+        with scratch_folder() as folder:
+            planned = plan_order(order, folder, Steps(quiet=form != "text"))
     except Exception as error:
         if not is_many:
             raise

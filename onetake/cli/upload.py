@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +22,7 @@ from onetake.cloning.storing import Deposits, verified_link
 from onetake.console.documents import print_json
 from onetake.console.steps import Steps
 from onetake.console.streams import print_line
+from onetake.io.scratch import scratch_folder
 from onetake.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -45,13 +44,10 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
     The recording is checked first, and fixed if necessary. The object stays until you delete it.
     """
     steps = Steps(quiet=as_json)
-    with (
-        services(flags, sandbox=sandbox) as (settings, home),
-        tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder,
-    ):
+    with services(flags, sandbox=sandbox) as (settings, home), scratch_folder() as folder:
         storage = settings.storage()
         storage.require_public()
-        take = prepare(file, Path(folder), steps)
+        take = prepare(file, folder, steps)
         with Ledger(home) as ledger:
             upload, url, expires_at = _stored(storage, ledger, take, steps)
         steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, and its link verified")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -19,6 +17,7 @@ from onetake.cloning.pace import Pace
 from onetake.cloning.passage import Passage
 from onetake.cloning.preparation import prepare_order
 from onetake.errors import ConsentMissing, NotSettled, UnderWayElsewhere
+from onetake.io.scratch import scratch_folder
 from onetake.ledger import Claimed, Known, Unsettled
 
 if TYPE_CHECKING:
@@ -96,8 +95,8 @@ class Pipeline:
 
     def _clone_new(self, order: Order, observer: Observer) -> Cloned:
         self.require(order)
-        with tempfile.TemporaryDirectory(prefix="onetake-", ignore_cleanup_errors=True) as folder:
-            prepared = prepare_order(order, Path(folder), observer)
+        with scratch_folder() as folder:
+            prepared = prepare_order(order, folder, observer)
             while True:
                 try:
                     return self.send(order, prepared, observer)

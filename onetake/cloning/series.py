@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import shutil
-import tempfile
 import threading
 from collections import deque
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ import msgspec
 from onetake.cloning.cleaning import clean_up_after_others
 from onetake.cloning.preparation import Notes, Prepared, prepare_apart
 from onetake.errors import Failure, NotSettled, Status, UnderWayElsewhere, failure_of, stopped_before_turn
+from onetake.io.scratch import scratch_folder
 from preflight.batch import usable_cores
 from preflight.isolation.lending import Crew, Dismissed
 from preflight.source import display_name
@@ -157,7 +157,10 @@ class Series:
         Raises:
             LedgerFailed: The ledger cannot be read any more.
         """
-        folder = Path(tempfile.mkdtemp(prefix="onetake-"))
+        with scratch_folder() as folder:
+            yield from self._run_in(folder)
+
+    def _run_in(self, folder: Path) -> Generator[Outcome, None, None]:
         crew = Crew()
         pool = self._executor or ThreadPoolExecutor(self._workers, "onetake-prepare", initializer=crew.join)
         for number in range(self._senders):
@@ -172,7 +175,6 @@ class Series:
             if pool is not self._executor:
                 pool.shutdown(wait=False, cancel_futures=True)
             crew.dismiss()
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _work(self, pool: Executor, folder: Path, crew: Crew) -> Iterator[Outcome]:
         jobs = deque(_Job(order, folder / str(number)) for number, order in enumerate(self.left))

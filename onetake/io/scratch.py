@@ -1,0 +1,70 @@
+"""Scratch folders: each holds a lock while its process lives, so that the next run removes those of killed runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from onetake.locks import LockState, acquire, try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PREFIX: Final = "onetake-scratch-"
+_LOCK: Final = "lock"
+_LOCKED_AFTER_S: Final = 600.0
+"""A folder without a lock is younger than this, or its process was killed before it made one."""
+_LOCK_FLAGS: Final = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""Something else in the lock's place, such as a FIFO or a link, must neither block nor lead anywhere."""
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A new folder that only this user can enter; it is removed when the block ends.
+
+    What earlier runs left behind is removed first.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    remove_abandoned()
+    with contextlib.ExitStack() as stack:
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            # another run may take it for abandoned between its creation and its lock: then try again
+            with contextlib.suppress(FileNotFoundError):
+                lock = stack.enter_context((folder / _LOCK).open("x"))
+                if acquire(lock.fileno()) is not LockState.HELD_ELSEWHERE and (folder / _LOCK).exists():
+                    break
+        yield folder
+
+
+def remove_abandoned() -> None:
+    """Remove this user's scratch folders whose process has ended; those of running ones and of others stay."""
+    with contextlib.suppress(OSError):  # a temporary folder that cannot be listed holds nothing of ours to remove
+        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+            with contextlib.suppress(OSError):
+                if _is_abandoned(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    found = folder.lstat()
+    is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not (stat.S_ISDIR(found.st_mode) and is_ours):
+        return False
+    try:
+        handle = os.open(folder / _LOCK, _LOCK_FLAGS)
+    except FileNotFoundError:
+        return time.time() - found.st_mtime > _LOCKED_AFTER_S
+    try:
+        return stat.S_ISREG(os.fstat(handle).st_mode) and try_lock(handle)
+    finally:
+        os.close(handle)
