@@ -93,7 +93,7 @@ def command(
     if dry_run:
         return exit_with(show_plans(orders, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
-    with services(flags, sandbox=sandbox) as (settings, home), _opened(home) as ledger:
+    with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
         pipeline = _pipeline(settings, ledger, steps)
         if is_many:
             return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
@@ -114,10 +114,10 @@ def command(
     return exit_with(stop_status() if cloned.interrupted else Status.DONE)
 
 
-def _opened(home: Path) -> Ledger:
+def _opened(home: Path, steps: Steps) -> Ledger:
     from onetake.ledger import Ledger
 
-    return Ledger(home)
+    return Ledger(home, warn=steps.warn)
 
 
 def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:

@@ -16,6 +16,7 @@ from onetake.cli import exit_with
 from onetake.cli.command import Group
 from onetake.cli.options import chosen_format, json_option
 from onetake.console.documents import print_json
+from onetake.console.steps import Steps
 from onetake.console.streams import print_line, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
@@ -60,7 +61,7 @@ def opened_ledger() -> Iterator[Ledger]:
     """The user's ledger, for the block."""
     from onetake.ledger import Ledger
 
-    with Ledger(home_path()) as ledger:
+    with Ledger(home_path(), warn=Steps(quiet=True).warn) as ledger:
         yield ledger
 
 

@@ -44,6 +44,8 @@ _REFUSED_BY_SERVICE: Final = {"audio-refused", "text-refused", "request-refused"
 _PASSING: Final = {"service-unreachable", "rate-limited", "server-failed", "unreachable", "storage-failed"}
 _MOST_PASSING: Final = 5
 """So many of them one after the other, and the service is taken to be down."""
+_MOST_UNKNOWN: Final = 10
+"""So many paid calls with an unknown outcome one after the other: each further one would have to be settled, too."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +121,7 @@ class Series:
         self._sending: list[_Job] = []
         self._paid = 0
         self._failed_in_a_row = 0
+        self._unknown_in_a_row = 0
 
     @property
     def to_clone(self) -> int:
@@ -266,14 +269,19 @@ class Series:
 
     def _look_for_trouble(self, outcome: Outcome) -> None:
         """Stop where every further recording would fail alike."""
-        self._paid += outcome.ending in {"cloned", "unknown"}
         failure = outcome.failure
+        was_called = failure is None or failure.kind != NotSettled.kind
+        self._paid += outcome.ending in {"cloned", "unknown"} and was_called
         if outcome.ending == "failed" and failure is not None:
             self._failed_in_a_row += failure.kind in _PASSING
             if failure.kind in _HOPELESS or self._failed_in_a_row >= _MOST_PASSING:
                 self._halt(failure)
-        elif outcome.ending in {"cloned", "unknown"}:
-            self._failed_in_a_row = 0
+        elif outcome.ending == "unknown" and failure is not None and was_called:
+            self._unknown_in_a_row += 1
+            if self._unknown_in_a_row >= _MOST_UNKNOWN:
+                self._halt(failure)
+        elif outcome.ending == "cloned":
+            self._failed_in_a_row = self._unknown_in_a_row = 0
 
     def _halt(self, why: Failure) -> None:
         if not self._stopping:
