@@ -20,9 +20,15 @@ from preflight.recording import PathLike, Stored, name_of
 from preflight.walking import recordings_in
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from preflight.recording import Recording
+
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+"""O_NONBLOCK: opening a pipe that nobody writes to must not wait."""
+
+_DESCRIPTORS = "/proc/self/fd"
 
 _KINDS = (
     (stat.S_ISDIR, "this is a folder, not a recording", "name the recordings inside it"),
@@ -86,8 +92,7 @@ class Source:
         if isinstance(path, Stored) and path.problem is not None:
             raise path.problem
         try:
-            # O_NONBLOCK: opening a pipe that nobody writes to must not wait
-            fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+            fd = os.open(path, _READING)
         except UnicodeEncodeError:
             raise CannotOpen("the name holds characters that no file name has", "check the name") from None
         except ValueError:
@@ -111,13 +116,37 @@ class Source:
         """Device and inode: which file it is, whatever its name leads to by now."""
         return self._opened.st_dev, self._opened.st_ino
 
-    def ways_to_it(self) -> tuple[bytes, ...]:
-        """Paths by which another process of this user can open the same file, the surest first."""
-        path = os.fsencode(self.path)
-        if not path.startswith(b"/"):
-            with contextlib.suppress(OSError):  # the working folder is gone; the descriptor leads there still
-                path = os.fsencode(Path.cwd()) + b"/" + path
-        return f"/proc/{os.getpid()}/fd/{self.fd}".encode(), path
+    @classmethod
+    def of_descriptor(cls, descriptor: int, name: str, suffix: str) -> Self:
+        """A recording that somebody else opened; the source closes it.
+
+        Args:
+            descriptor: Of the open file.
+            name: What it is called, fit to be shown.
+            suffix: The ending of its file's name.
+        """
+        status = os.fstat(descriptor)
+        return cls(name, suffix, status.st_size, descriptor, name, status)
+
+    @contextlib.contextmanager
+    def reopened(self) -> Iterator[int]:
+        """The same file opened once more: a descriptor with a position of its own.
+
+        Raises:
+            CannotOpen: No path leads to it any more.
+        """
+        # the first one leads to it even if it was renamed or removed; Linux alone has it
+        for path in (f"{_DESCRIPTORS}/{self.fd}", self.path):
+            with contextlib.suppress(OSError, ValueError):
+                descriptor = os.open(path, _READING)
+                try:
+                    status = os.fstat(descriptor)
+                    if (status.st_dev, status.st_ino) == self.identity:
+                        yield descriptor
+                        return
+                finally:
+                    os.close(descriptor)
+        raise CannotOpen("it was replaced while it was opened", "wait until it is no longer written to")
 
     def require_unchanged(self) -> None:
         """Make sure that nobody wrote to the file since it was opened.

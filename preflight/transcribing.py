@@ -22,6 +22,7 @@ import numpy as np
 from preflight.agreement import Comparison, agreement
 from preflight.at_hand import at_hand
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
+from preflight.isolation.hardening import clean_environment
 from preflight.isolation.process import module_path
 from preflight.meters.downmix import Downmix
 from preflight.meters.grid import Grid, Rows
@@ -134,6 +135,7 @@ class SpeechModel:
                 input=asked,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=clean_environment(),
                 timeout=patience_s,
                 check=False,
                 process_group=0,  # Ctrl-C is for the caller, who then ends it

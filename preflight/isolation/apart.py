@@ -99,7 +99,7 @@ def pass_apart(source: Source, *, fresh: bool) -> Iterator[PassApart]:
         fresh: Whether a new process has to do it.
     """
     with borrowed(fresh=fresh) as process:
-        process.give(_job(source, "sound"))
+        _give(process, source, "sound")
         sound = PassApart(process)
         yield sound
         sound.ear.end()
@@ -122,7 +122,7 @@ def measured_apart(
         NotExamined: A bug of ours came up.
     """
     with borrowed(fresh=fresh) as process:
-        process.give(_job(source, "whole", listen_s, pictures=pictures))
+        _give(process, source, "whole", listen_s, pictures=pictures)
         probe = PassApart(process).probe
         while isinstance(message := _received(process), wire.StillAtWork):
             pass
@@ -138,18 +138,20 @@ def headers_apart(source: Source, *, fresh: bool) -> Probe:
         NotExamined: A bug of ours came up.
     """
     with borrowed(fresh=fresh) as process:
-        process.give(_job(source, "headers"))
+        _give(process, source, "headers")
         return _as(wire.Headers, _received(process)).probe
 
 
-def _job(
+def _give(
+    process: Process,
     source: Source,
     wanted: Literal["headers", "sound", "whole"],
     listen_s: float | None = None,
     *,
     pictures: bool = False,
-) -> wire.Job:
-    return wire.Job(source.ways_to_it(), *source.identity, wanted, listen_s, pictures)
+) -> None:
+    with source.reopened() as descriptor:
+        process.give(wire.Job(source.name, source.suffix, wanted, listen_s, pictures), descriptor)
 
 
 _ERRORS = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}

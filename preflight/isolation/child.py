@@ -9,12 +9,14 @@ import signal
 import time
 import traceback
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from preflight.errors import CannotOpen, DecoderFailed, PreflightError
+from preflight.errors import DecoderFailed, PreflightError
+from preflight.isolation.hardening import harden
 from preflight.isolation.memory import limit_memory
 from preflight.isolation.ring import SLOTS, Ring
 from preflight.isolation.wire import (
@@ -38,6 +40,7 @@ from preflight.isolation.wire import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from socket import socket
 
     from preflight.decode import Stored
     from preflight.decoded import Ending
@@ -53,14 +56,17 @@ MEMORY_BYTES: Final = 384 << 20
 """Of its own; a decoder that asks for more is refused."""
 
 
-def main(memory: str) -> None:
+def main(memory: str, files: str) -> None:
     """Answer jobs until there are no more.
 
     Args:
         memory: The descriptor of what is shared with the process that asks; empty where nothing is.
+        files: The descriptor of the socket through which recordings come.
     """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are for the caller; this process ends when its input does
+    from preflight.isolation.descriptors import inherited
+
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the messages
     ring = None
@@ -68,14 +74,26 @@ def main(memory: str) -> None:
         ring = Ring(int(memory))
         os.close(int(memory))
     limit_memory(MEMORY_BYTES)
+    _import_libraries()
+    harden()
+    recordings = inherited(int(files))
     if not _has_request():  # the sender of the first job still imports its own
-        for name in ("preflight.passing", "preflight.meters.speech"):
-            import_module(name)
-    with contextlib.suppress(BrokenPipeError, _NobodyAsks):
+        import_module("preflight.meters.speech")
+    with contextlib.suppress(BrokenPipeError, EOFError, _NobodyAsks):
         while True:
             kind, content = _next_request()
             if kind == JOB:  # anything else was meant for a recording that could not be read to its end
-                _answer(msgspec.msgpack.decode(content, type=Job), answers, ring)
+                job = msgspec.msgpack.decode(content, type=Job)
+                _answer(job, recordings, answers, ring)
+
+
+def _import_libraries() -> None:
+    """Load what is native before files can no longer be opened everywhere: libraries may need others anywhere."""
+    for name in ("preflight.passing", "preflight.containers"):
+        import_module(name)
+    if find_spec("_soundfile_data") is None:
+        with contextlib.suppress(ImportError, OSError):
+            import_module("soundfile")  # it looks for its library by programs that it starts
 
 
 class _NobodyAsks(Exception):
@@ -101,10 +119,14 @@ def _read(count: int) -> memoryview:
     return room
 
 
-def _answer(job: Job, answers: int, ring: Ring | None) -> None:
+def _answer(job: Job, recordings: socket, answers: int, ring: Ring | None) -> None:
+    from preflight.isolation.descriptors import receive
+    from preflight.source import Source
+
     _allow_more_time()
+    descriptor = receive(recordings)
     try:
-        with _opened(job) as source:
+        with Source.of_descriptor(descriptor, job.name, job.suffix) as source:
             _ANSWERED[job.wanted](source, job, answers, ring)
     except PreflightError as error:
         write_message(answers, Refused(error.kind, error.message, error.hint))
@@ -119,20 +141,6 @@ def _answer(job: Job, answers: int, ring: Ring | None) -> None:
         write_message(answers, Failed((type(error).__name__, *places)))
     finally:
         _allow_more_time(0)
-
-
-def _opened(job: Job) -> Source:
-    from preflight.source import Source
-
-    for path in job.paths:
-        try:
-            source = Source.open(os.fsdecode(path))
-        except CannotOpen:
-            continue
-        if source.identity == (job.device, job.inode):
-            return source
-        source.close()
-    raise CannotOpen("it was replaced while it was opened", "wait until it is no longer written to")
 
 
 def _headers(source: Source, _job: Job, answers: int, _ring: Ring | None) -> None:

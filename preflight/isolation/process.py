@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from preflight.errors import DecoderFailed, NotExamined, PreflightError
-from preflight.isolation import wire
+from preflight.isolation import descriptors, wire
+from preflight.isolation.hardening import clean_environment
 from preflight.isolation.ring import Ring, shared_memory
 
 if TYPE_CHECKING:
@@ -25,28 +26,34 @@ _SILENT_S: Final = 60.0
 _PIPE_BYTES: Final = 1 << 20
 _SET_PIPE_SIZE: Final = 1031
 """F_SETPIPE_SZ of Linux: what waits for the speech detector keeps nobody else waiting."""
-_START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.isolation.child import main; main(sys.argv[1])"
+_START: Final = (
+    "import sys; sys.path[:] = sys.argv[3:]; from preflight.isolation.child import main; main(*sys.argv[1:3])"
+)
 
 
 class Process:
     """A decoding process. One caller at a time; what it receives as sound is overwritten by the next message."""
 
     def __init__(self) -> None:
-        with shared_memory() as memory:
+        self._files, theirs = descriptors.channel()
+        with shared_memory() as memory, theirs:
+            shared = [theirs.fileno()] if memory is None else [theirs.fileno(), memory]
+            arguments = ["" if memory is None else str(memory), str(theirs.fileno()), *module_path()]
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-S", "-c", _START, "" if memory is None else str(memory), *module_path()],
+                [sys.executable, "-P", "-s", "-S", "-c", _START, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-                pass_fds=[] if memory is None else [memory],
+                env={**clean_environment(), "OPENBLAS_NUM_THREADS": "1"},
+                pass_fds=shared,
                 process_group=0,  # Ctrl-C is for the caller
             )
             self._ring = None if memory is None else Ring(memory)
         assert self._child.stdin is not None  # noqa: S101 - both are pipes
         assert self._child.stdout is not None  # noqa: S101
         self._requests, self._answers = self._child.stdin.fileno(), self._child.stdout.fileno()
+        self._unread = bytearray()
         self._jobs = 0
         self._holds_sound = False
         self.is_free = True
@@ -57,8 +64,12 @@ class Process:
             with contextlib.suppress(OSError):  # over the user's share of pipe memory: smaller pieces then
                 fcntl.fcntl(self._requests, _SET_PIPE_SIZE, _PIPE_BYTES)
 
-    def give(self, job: wire.Job) -> None:
+    def give(self, job: wire.Job, descriptor: int) -> None:
         """Give it a job.
+
+        Args:
+            job: What to do.
+            descriptor: The recording, open for reading; nobody else uses its position until the job is done.
 
         Raises:
             DecoderFailed: It crashed.
@@ -68,21 +79,33 @@ class Process:
         self._holds_sound = False
         if self._ring is not None:
             self._ring.begin()
+        try:
+            descriptors.send(self._files, descriptor)
+        except OSError:
+            raise self._end_explained() from None
         self.send(wire.JOB, msgspec.msgpack.encode(job))
 
     def send(self, kind: bytes, content: bytes | memoryview = b"") -> None:
         """Send a message of a kind that `wire` knows.
+
+        Both pipes can be full at once where sound goes through them: the other process then takes nothing before
+        somebody reads what it sends. So that is read meanwhile; it is at most `ring.SLOTS` blocks.
 
         Raises:
             DecoderFailed: The process crashed, or does not listen.
         """
         rest = memoryview(wire.REQUEST.pack(kind, len(content)) + content)
         while rest:
-            self._wait(self._requests, select.POLLOUT)
-            try:
-                rest = rest[os.write(self._requests, rest) :]
-            except BrokenPipeError:
-                raise self._end_explained() from None
+            events = self._wait((self._requests, select.POLLOUT), (self._answers, select.POLLIN))
+            if events.get(self._answers, 0) & select.POLLIN:
+                self._unread += os.read(self._answers, _PIPE_BYTES)
+            if self._requests in events:
+                try:
+                    rest = rest[os.write(self._requests, rest) :]
+                except BlockingIOError:
+                    continue
+                except BrokenPipeError:
+                    raise self._end_explained() from None
 
     def receive(self) -> wire.Message | Stored:
         """Wait for the next message or block of sound.
@@ -109,21 +132,31 @@ class Process:
 
     def _read(self, count: int) -> memoryview:
         room = memoryview(bytearray(count))
-        done = 0
+        done = min(count, len(self._unread))
+        if done:
+            room[:done] = self._unread[:done]
+            del self._unread[:done]
         while done < count:
-            self._wait(self._answers, select.POLLIN)
+            self._wait((self._answers, select.POLLIN))
             got = os.readv(self._answers, [room[done:]])
             if not got:
                 raise self._end_explained()
             done += got
         return room
 
-    def _wait(self, pipe: int, event: int) -> None:
+    def _wait(self, *wanted: tuple[int, int]) -> dict[int, int]:
+        """Wait until something of `wanted`, pipes with their events, has come; events by pipe."""
         poll = select.poll()
-        poll.register(pipe, event)
-        if not poll.poll(_SILENT_S * 1000):
+        for pipe, event in wanted:
+            poll.register(pipe, event)
+        events = poll.poll(_SILENT_S * 1000)
+        if not events:
             self.end()
-            raise DecoderFailed("reading it stands still", "copy it to a sound disk")
+            raise DecoderFailed(
+                f"no data from the decoder for {_SILENT_S:.0f} s (stalled disk or network share?)",
+                "copy the recording to a local disk, and check it there",
+            )
+        return dict(events)
 
     def _end_explained(self) -> PreflightError:
         status = self._child.wait()
@@ -154,6 +187,7 @@ class Process:
         """End it at once."""
         self._child.kill()
         self._child.wait()
+        self._files.close()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()

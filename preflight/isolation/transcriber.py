@@ -1,7 +1,8 @@
 """The transcribing process: one model, a few sounds, their texts, the end.
 
 It reads a line of JSON and the sounds from standard input, and answers with a line of JSON on what was its standard
-output. A model is code for the engine, and the engine is native: what it breaks is this process.
+output. A model is code for the engine, and the engine is native: what it breaks is this process, which
+is hardened before it loads the model: it reads that folder, and has no network.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from array import array
 from typing import Any, Final
 
+from preflight.isolation.hardening import harden
 from preflight.isolation.memory import limit_memory
 
 RATE_HZ: Final = 16000
@@ -38,6 +40,7 @@ def main(folder: str, architecture: str) -> None:
         from moonshine_voice import ModelArch, Transcriber
     except Exception as error:  # noqa: BLE001 - told to the other process
         return _say(answers, engine=str(error))
+    harden(readable=[folder])
     try:
         os.chdir(os.fsencode(folder))  # the engine takes a name only in UTF-8; a folder's can be any bytes
         model = Transcriber(".", ModelArch[architecture], options=_OPTIONS)

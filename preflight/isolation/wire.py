@@ -40,20 +40,18 @@ _LETTERS: Final = {name: letter for letter, name in _NAMES.items()}
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the process is to do.
+    """What the process is to do with the open file that it was passed before.
 
     Attributes:
-        paths: Where the recording can be opened, to be tried in turn.
-        device: Of the file that is meant.
-        inode: Of the file that is meant.
+        name: Of the recording, fit to be shown.
+        suffix: The ending of its file's name.
         wanted: ``headers`` alone; ``sound``, which is passed on; or ``whole``: it is measured there, too.
         listen_s: How much of it the meters hear there; None for all.
         pictures: Whether they keep what can be drawn.
     """
 
-    paths: tuple[bytes, ...]
-    device: int
-    inode: int
+    name: str
+    suffix: str
     wanted: Literal["headers", "sound", "whole"]
     listen_s: float | None = None
     pictures: bool = False

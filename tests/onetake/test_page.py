@@ -184,9 +184,9 @@ def test_one_decoding_job_for_each_take(say: Say, home: Path, monkeypatch: pytes
     jobs: list[str] = []
     give = Process.give
 
-    def counted(process: Process, job: wire.Job) -> None:
-        jobs.append(os.fsdecode(job.paths[-1]))
-        give(process, job)
+    def counted(process: Process, job: wire.Job, descriptor: int) -> None:
+        jobs.append(job.name)
+        give(process, job, descriptor)
 
     monkeypatch.setattr(Process, "give", counted)
     written(say, GOOD, str(FIXTURES / "good.mp3"))

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +18,10 @@ def long_take(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def faulty(tmp_path: Path) -> Iterator[Path]:
     """A good recording at which the decoder will fail, once `install` said how."""
     path = tmp_path / "faulty.wav"
     path.write_bytes(wav(talk(30)))
     end_all()
-    # the process opens the path itself: by its name it knows when to fail
-    monkeypatch.setattr("preflight.source.Source.ways_to_it", lambda source: (os.fsencode(source.path),))
     yield path
     end_all()

@@ -24,7 +24,7 @@ FAULTS = {
 }
 START = """
 import itertools, os, signal, sys, time
-sys.path[:] = sys.argv[2:]
+sys.path[:] = sys.argv[3:]
 from preflight.decode import Decoder
 from preflight.isolation import child, wire
 decode = Decoder.stored_blocks
@@ -37,7 +37,7 @@ def stored_blocks(decoder):
     yield first
     {fault}
 Decoder.stored_blocks = stored_blocks
-child.main(sys.argv[1])
+child.main(*sys.argv[1:3])
 """
 
 

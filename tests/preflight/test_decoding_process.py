@@ -16,6 +16,7 @@ import preflight
 from onetake.cli import run
 from preflight.isolation import process as room
 from preflight.isolation.lending import end_all
+from preflight.source import Source
 from tests.preflight.faulty_decoders import FAULTS, idle_process, install
 from tests.preflight.making import FIXTURES
 
@@ -132,21 +133,31 @@ def test_a_fork_does_not_share_the_process() -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
 
 
-def test_a_recording_that_is_still_written_to_is_told(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install("open(decoder.source.path, 'ab').write(b'more')", monkeypatch)
-    report = preflight.check(faulty)
+def test_a_recording_that_is_still_written_to_is_told(faulty: Path) -> None:
+    def append(_heard_s: float, _all_s: float | None) -> None:
+        with faulty.open("ab") as file:
+            file.write(b"more")
+
+    report = preflight.check(faulty, on_progress=append)
     assert [finding.rule for finding in report.findings] == ["unreadable"]
     assert "changed while it was read" in report.findings[0].message
 
 
-def test_a_recording_that_is_replaced_meanwhile_is_not_mistaken(
-    faulty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = tmp_path / "other.wav"
-    other.write_bytes(faulty.read_bytes())
-    monkeypatch.setattr("preflight.source.Source.ways_to_it", lambda source: (os.fsencode(other),))
-    report = preflight.check(faulty)
-    assert "replaced" in report.findings[0].message
+def test_a_recording_that_is_replaced_meanwhile_is_not_mistaken(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file cannot be opened again by its descriptor, it is by its path: another one may stand there by now."""
+    monkeypatch.setattr("preflight.source._DESCRIPTORS", "/nowhere")
+    sha256 = Source.sha256
+
+    def replaced(source: Source) -> str:
+        digest = sha256(source)
+        faulty.with_name("new.wav").write_bytes(faulty.read_bytes())
+        faulty.with_name("new.wav").replace(faulty)
+        return digest
+
+    monkeypatch.setattr(Source, "sha256", replaced)
+    assert "replaced" in preflight.check(faulty).findings[0].message
+    monkeypatch.setattr(Source, "sha256", sha256)
+    assert preflight.check(faulty).verdict == "ready"
 
 
 @LINUX
@@ -173,7 +184,7 @@ def test_a_relative_path_after_the_folder_was_changed(tmp_path: Path, monkeypatc
 
 HARMED = """
 import os, signal, sys
-sys.path[:] = sys.argv[2:]
+sys.path[:] = sys.argv[3:]
 from preflight.decode import Decoder
 from preflight.isolation import child
 decode, served = Decoder.stored_blocks, []
@@ -183,7 +194,7 @@ def stored_blocks(decoder):
     served.append(decoder)
     yield from decode(decoder)
 Decoder.stored_blocks = stored_blocks
-child.main(sys.argv[1])
+child.main(*sys.argv[1:3])
 """
 
 
@@ -199,12 +210,13 @@ def test_a_good_recording_is_not_blamed_for_the_one_before(faulty: Path, monkeyp
 def test_a_process_that_is_still_at_work_is_not_taken_for_dead(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slowly = "child._SIGN_OF_LIFE_S = 0.2\n    for block in decode(decoder): time.sleep(0.5); yield block"
     install(slowly, monkeypatch)
+    assert next(preflight.check_many([GOOD], workers=1)).verdict == "ready"  # it is started, which may take long
     monkeypatch.setattr(room, "_SILENT_S", 1.2)
     assert next(preflight.check_many([faulty], workers=1)).file.duration_s == pytest.approx(30 + 8.2, abs=0.1)
     install("time.sleep(60)", monkeypatch)
     end_all()
     report = next(preflight.check_many([faulty], workers=1))
-    assert "stands still" in report.findings[0].message
+    assert "no data from the decoder for 1 s" in report.findings[0].message
 
 
 @LINUX

@@ -60,9 +60,7 @@ def test_ctrl_c_ends_a_check_of_many(tmp_path: Path) -> None:
 HANGING = """
 import os, sys
 from preflight.isolation import process
-from preflight.source import Source
 process._START = {start!r}
-Source.ways_to_it = lambda source: (os.fsencode(source.path),)
 from onetake.cli import run
 sys.exit(run(["check", *sys.argv[1:]]))
 """
@@ -126,9 +124,7 @@ def test_a_parent_that_has_its_children_reaped_hears_of_a_crash(faulty: Path) ->
     program = (
         "import os, signal, sys, preflight\n"
         "from preflight.isolation import process\n"
-        "from preflight.source import Source\n"
         f"process._START = {START.format(fault='os.abort()')!r}\n"
-        "Source.ways_to_it = lambda source: (os.fsencode(source.path),)\n"
         "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
         "print(preflight.check(sys.argv[1]).findings[0].message)\n"
     )

@@ -104,17 +104,17 @@ def test_both_ways_of_measuring_draw_the_same_and_judge_as_ever(name: str) -> No
 
 def test_one_job_for_each_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pictures come from the pass that measures: nothing is decoded for them."""
-    jobs: list[bytes] = []
+    jobs: list[str] = []
     give = Process.give
 
-    def counted(process: Process, job: wire.Job) -> None:
-        jobs.append(job.paths[-1])
-        give(process, job)
+    def counted(process: Process, job: wire.Job, descriptor: int) -> None:
+        jobs.append(job.name)
+        give(process, job, descriptor)
 
     monkeypatch.setattr(Process, "give", counted)
     takes = [FIXTURES / name for name in ("good.m4a", "good.mp3", "stereo.m4a")]
     assert all(one.pictures for one in illustrate_many(takes))
-    assert sorted(jobs) == sorted(bytes(take) for take in takes)
+    assert sorted(jobs) == sorted(map(str, takes))
 
 
 def test_what_has_no_sound_has_no_pictures(tmp_path: Path) -> None:

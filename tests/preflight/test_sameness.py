@@ -11,6 +11,7 @@ import pytest
 
 import preflight
 from preflight.checking import examine
+from preflight.isolation import process
 from preflight.isolation.lending import end_all
 from preflight.measuring import listen
 from preflight.passing import PassHere
@@ -75,13 +76,32 @@ def test_where_no_process_can_be_started_the_report_is_the_same(name: str, monke
     assert preflight.check(FIXTURES / name) == apart
 
 
+def long_take(name: str, folder: Path) -> Path:
+    """A minute at 44.1 kHz: many times what any pipe holds, in both directions."""
+    sound = np.tile(talk(12), 5)
+    path = folder / name
+    path.write_bytes(making.wav(sound) if path.suffix == ".wav" else making.coded(sound, "ipod", "aac", rate=RATE))
+    return path
+
+
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there is no shared memory here anyway")
-@pytest.mark.parametrize("name", ["good.wav", "stereo.m4a", "good.mp3"])
-def test_where_no_memory_can_be_shared_the_report_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = preflight.check(FIXTURES / name)
+@pytest.mark.parametrize("pipe_bytes", [4096, 65536])
+@pytest.mark.parametrize("name", ["minute.wav", "minute.m4a"])
+def test_without_shared_memory_and_with_small_pipes_nothing_waits_for_ever(
+    name: str, pipe_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS. Both pipes fill up when the sound goes one way and what the detector hears the other."""
+    path = long_take(name, tmp_path)
+    wishes = preflight.Wishes(start_s=5.0, end_s=30.0)
+    outputs = [tmp_path / f"{way}{path.suffix}" for way in ("shared", "piped")]
+    shared, fixed = preflight.check(path), preflight.fix(path, outputs[0], wishes=wishes)
     end_all()
     monkeypatch.delattr(os, "memfd_create")
-    assert preflight.check(FIXTURES / name) == shared
+    monkeypatch.setattr(process, "_PIPE_BYTES", pipe_bytes)
+    monkeypatch.setattr(process, "_SILENT_S", 20.0)
+    assert preflight.check(path) == shared
+    assert preflight.fix(path, outputs[1], wishes=wishes).edits == fixed.edits
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
     end_all()
 
 
