@@ -62,7 +62,8 @@ def test_the_arrows(package: str) -> None:
 
 def test_preflight_opens_no_socket_and_the_others_know_no_sound() -> None:
     for path in files("preflight"):
-        assert not set(imports(path)) & NETWORK, path
+        passes_files = path.name == "descriptors.py"  # through a pair of UNIX sockets, which is no network
+        assert set(imports(path)) & NETWORK <= ({"socket"} if passes_files else set()), path
     for path in (*files("uploader"), *files("client")):
         assert not set(imports(path)) & SOUND, path
 

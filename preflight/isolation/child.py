@@ -40,10 +40,10 @@ from preflight.isolation.wire import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from socket import socket
 
     from preflight.decode import Stored
     from preflight.decoded import Ending
+    from preflight.isolation.descriptors import Channel
     from preflight.meters.speech import Ear
     from preflight.passing import PassHere
     from preflight.probe import Probe
@@ -119,7 +119,7 @@ def _read(count: int) -> memoryview:
     return room
 
 
-def _answer(job: Job, recordings: socket, answers: int, ring: Ring | None) -> None:
+def _answer(job: Job, recordings: Channel, answers: int, ring: Ring | None) -> None:
     from preflight.isolation.descriptors import receive
     from preflight.source import Source
 

@@ -6,19 +6,23 @@ The channel is a pair of UNIX sockets without a name: nobody else can connect to
 from __future__ import annotations
 
 import socket
+from typing import TypeAlias
+
+Channel: TypeAlias = socket.socket
+"""One end."""
 
 
-def channel() -> tuple[socket.socket, socket.socket]:
+def channel() -> tuple[Channel, Channel]:
     """Both ends; the second is for the child, which inherits it by its number."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
 
-def inherited(number: int) -> socket.socket:
+def inherited(number: int) -> Channel:
     """The child's end."""
     return socket.socket(fileno=number)
 
 
-def send(end: socket.socket, descriptor: int) -> None:
+def send(end: Channel, descriptor: int) -> None:
     """Pass a file that is open here; it stays open here.
 
     Raises:
@@ -27,7 +31,7 @@ def send(end: socket.socket, descriptor: int) -> None:
     socket.send_fds(end, [b"f"], [descriptor])
 
 
-def receive(end: socket.socket) -> int:
+def receive(end: Channel) -> int:
     """The next file that the other process passes; the caller closes it.
 
     Raises:
