@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from uploader.connection import Connection
@@ -97,7 +97,8 @@ class Uploads:
 
         def md5_of(client: S3Client) -> str:
             digest = hashlib.md5(usedforsecurity=False)
-            with client.get_object(Bucket=bucket, Key=key)["Body"] as body:
+            # not its own `with`, which gives the HTTP library's response and none of botocore's checks and errors
+            with closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
                 for chunk in body.iter_chunks(_CHUNK):
                     digest.update(chunk)
             return digest.hexdigest()

@@ -227,6 +227,9 @@ def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | N
         )
     if addressing is None:
         addressing = _usual_addressing(settings.bucket, provider, endpoint)
+    if addressing == "domain" and (endpoint is None or (provider.own_hosts and not is_own_domain(endpoint, provider))):
+        hint = "Set the endpoint to a domain that is bound to the bucket, or leave addressing out."
+        raise SettingsError("addressing domain needs an endpoint that is such a domain", hint, setting="addressing")
     if addressing == "virtual" and ":" in settings.bucket:
         raise SettingsError(
             "a bucket with a tenant needs addressing path", "Set addressing to path.", setting="addressing"
