@@ -80,7 +80,7 @@ def test_the_status_is_that_of_the_other_formats(say: Say, home: Path) -> None:
 def test_headers_alone_give_no_pictures(say: Say, home: Path) -> None:
     content = written(say, GOOD, SHORT, "--quick", status=1)
     assert "<svg" not in content
-    assert "by its headers only" in content
+    assert "from its headers only" in content
     assert len(Page(content).all("audio")) == 2
 
 

@@ -76,4 +76,4 @@ def test_loudness_stays_in_its_picture() -> None:
 def test_a_name_in_a_label_is_text() -> None:
     svg = drawing.speech(((0.0, 1.0),), 2.0, '"><script>\n')
     assert "<script" not in svg
-    assert "&quot;&gt;&lt;script&gt;\\n" in svg
+    assert "&#34;&gt;&lt;script&gt;\\n" in svg

@@ -1,4 +1,4 @@
-"""Pictures of one recording, each as wide as its time: inline SVG that is stretched to the page."""
+"""Pictures of one recording as inline SVG; x is time, stretched to the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from array import array
 from sys import byteorder
 from typing import TYPE_CHECKING, Final
 
-from onetake.render.html.markup import escaped, number
+from markupsafe import Markup
+
 from onetake.render.html.png import data_url, png
+from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,8 +29,8 @@ _MOST_MARKS: Final = 200
 _LEAST_MARK: Final = 2.0
 
 
-def waveform(wave: Waveform, findings: Sequence[Finding], seconds: float, name: str) -> str:
-    """The wave of each channel, one below the other, under what was found."""
+def waveform(wave: Waveform, findings: Sequence[Finding], seconds: float, name: str) -> Markup:
+    """The waveform of each channel, one below the other, with findings marked."""
     stretch = number(WIDTH * wave.column_s / seconds, 5)
     height = _CHANNEL * len(wave.highs)
     shapes = "".join(
@@ -40,13 +42,13 @@ def waveform(wave: Waveform, findings: Sequence[Finding], seconds: float, name: 
     return _picture("waveform", height, label, marks + shapes, above=_ABOVE_WAVE)
 
 
-def speech(spans: Sequence[Span], seconds: float, name: str) -> str:
-    """Where somebody speaks."""
+def speech(spans: Sequence[Span], seconds: float, name: str) -> Markup:
+    """Spans with speech."""
     bars = "".join(f'<rect class="talk" {_across(span, seconds)} height="10"/>' for span in spans)
-    return _picture("speech", 10, f"Where somebody speaks in {name}: {len(spans)} stretches", bars)
+    return _picture("speech", 10, f"Speech in {name}: {len(spans)} spans", bars)
 
 
-def spectrogram(picture: Spectrogram, seconds: float, name: str) -> str:
+def spectrogram(picture: Spectrogram, seconds: float, name: str) -> Markup:
     """Levels by frequency."""
     width = number(WIDTH * picture.columns * picture.column_s / seconds, 2)
     source = data_url(png(picture.levels, picture.columns))
@@ -61,7 +63,7 @@ def loudness(
     integrated_lufs: float | None,
     seconds: float,
     name: str,
-) -> str:
+) -> Markup:
     """Momentary and short-term loudness, over the levels that are asked for, from -60 to 0 LUFS."""
     low, high = (_depth(level) for level in target_db)
     parts = [f'<rect class="target" width="{WIDTH}" y="{high}" height="{max(0, low - high)}"/>']
@@ -75,9 +77,19 @@ def loudness(
     return _picture("loudness", height, f"Loudness of {name} over time", "".join(parts))
 
 
-def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0) -> str:
-    box = f'viewBox="0 {-above} {WIDTH} {height + above}" preserveAspectRatio="none"'
-    return f'<svg class="{kind}" {box} role="img" aria-label="{escaped(label)}">{content}</svg>'
+def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0) -> Markup:
+    """An SVG element. `content` is ours and holds numbers only; `label` may hold a file name, and is escaped."""
+    shape = Markup(
+        '<svg class="{}" viewBox="0 {} {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    )
+    return shape.format(kind, -above, WIDTH, height + above, safe(label), Markup(content))  # noqa: S704
+
+
+def number(value: float, digits: int = 1) -> str:
+    """`value` with up to so many digits, without trailing zeros: ``3``, ``3.5``, ``-0.1``."""
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
 
 
 def _outline(lows: bytes, highs: bytes) -> str:
@@ -108,7 +120,7 @@ def _height(sample: int) -> int:
 
 
 def _marks(findings: Sequence[Finding], seconds: float, height: int) -> Iterator[str]:
-    """What was found, the gravest in front."""
+    """Marks of findings, the most severe in front."""
     for finding in reversed(findings):
         for span in _apart(finding.spans, _LEAST_MARK * seconds / WIDTH)[:_MOST_MARKS]:
             place = f'{_across(span, seconds, _LEAST_MARK)} y="{-_ABOVE_WAVE}" height="{height + _ABOVE_WAVE}"'
@@ -116,7 +128,7 @@ def _marks(findings: Sequence[Finding], seconds: float, height: int) -> Iterator
 
 
 def _apart(spans: Sequence[Span], gap_s: float) -> list[Span]:
-    """`spans`, those together that nobody could tell apart in the picture."""
+    """Merge spans that are too close to be told apart in the picture."""
     kept: list[Span] = []
     for start, end in sorted(spans):
         if kept and start <= kept[-1][1] + gap_s:

@@ -1,17 +1,21 @@
-"""The page as a whole."""
+"""The report page: jinja2 templates with autoescape, filled from entries."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from onetake.render.html.entry import short_names
-from onetake.render.html.markup import escaped
-from onetake.render.html.player import Shelf
-from onetake.render.html.table import summary, table
-from onetake.render.html.take import section
+from onetake.render.html.player import AudioSources
+from onetake.render.html.table import VERDICTS, table_context
+from onetake.render.html.take import take_context
+from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,55 +25,67 @@ if TYPE_CHECKING:
     from preflight import Profile
 
 _FEW: Final = 3
-"""So many recordings are shown unfolded."""
+"""Up to so many recordings are shown unfolded."""
 
 
 def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[str]:
-    """The page, piece by piece.
+    """Render the page, piece by piece.
 
     Args:
-        entries: The recordings, in their order.
-        profile: By which they were judged.
-        folder: Where the page will be: links to recordings start there.
+        entries: The recordings, in order.
+        profile: The profile that judged them.
+        folder: Where the page will be: links to recordings are relative to it.
     """
     names = short_names(entries)
-    title = names[0] if len(entries) == 1 else f"{len(entries)} takes"
     style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("style.css", "script.js"))
-    yield _head(title, style, _policy(style, script))
-    yield (
-        f'<body><a class="skip" href="#main">Skip to the takes</a><header><h1>{escaped(title)}, checked</h1>'
-        f'{summary(entries)}<p class="facts">Profile {escaped(profile.name)}</p></header>\n'
-        '<main id="main" tabindex="-1">'
-    )
-    if len(entries) > 1:
-        yield table(entries, names)
-    shelf, target = Shelf(folder), target_db(profile)
+    counts = Counter(entry.report.verdict for entry in entries)
+    sources, target = AudioSources(folder), target_db(profile)
     is_open = len(entries) <= _FEW
-    for place, (entry, name) in enumerate(zip(entries, names, strict=True), start=1):
-        yield section(entry, name, place, shelf, target, is_open=is_open)
-    yield f'</main><p id="trouble" role="alert"></p>\n<script>{script}</script></body></html>\n'
+    takes = (
+        take_context(entry, name, number, sources, target, is_open=is_open)
+        for number, (entry, name) in enumerate(zip(entries, names, strict=True), start=1)
+    )
+    yield from (
+        _environment()
+        .get_template("report.html")
+        .generate(
+            title=names[0] if len(entries) == 1 else f"{len(entries)} takes",
+            policy=_policy(style, script),
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            verdict_counts=[(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]],
+            profile=profile.name,
+            table=table_context(entries, names) if len(entries) > 1 else None,
+            takes=takes,
+        )
+    )
 
 
 def target_db(profile: Profile) -> tuple[float, float]:
-    """The level that a profile asks for, from and to, in dBFS RMS."""
+    """The level range that a profile asks for, in dBFS RMS."""
     from preflight import RULES
 
     quiet, loud = (profile.apply(RULES[name]) for name in ("too-quiet", "too-loud"))
     return quiet["min_rms_dbfs"], loud["max_rms_dbfs"]
 
 
-def _head(title: str, style: str, policy: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
-        f"<title>{escaped(title)}: checked by onetake</title><style>{style}</style></head>\n"
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("onetake.render.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        keep_trailing_newline=True,
     )
 
 
+def _printable(value: Any) -> Any:
+    """Show control and bidirectional characters of every inserted text as escapes."""
+    return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def _policy(style: str, script: str) -> str:
-    """Nothing comes from anywhere, but sound from the page's own folder."""
+    """A Content-Security-Policy that loads nothing but audio from the page's own folder."""
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
         "media-src data: file: 'self'; base-uri 'none'; form-action 'none'"

@@ -1,4 +1,4 @@
-"""Where the page finds the sound: in itself where it is small, else in the recording's own file."""
+"""Audio of the page: embedded if the recording is small, linked otherwise."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import os
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from onetake.render.html.markup import escaped
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES: Final = 300_000
 _MOST_EMBEDDED_BYTES: Final = 3_000_000
-"""Of all recordings together: beyond, the page would be long to open."""
+"""Of all recordings together: a larger page would take long to open."""
 _TYPES: Final = {
     "aac": "audio/aac",
     "flac": "audio/flac",
@@ -31,8 +29,8 @@ _TYPES: Final = {
 }
 
 
-class Shelf:
-    """Gives out players, and keeps count of how much sound the page holds.
+class AudioSources:
+    """Decides where each player gets its audio, and limits how much the page embeds.
 
     Args:
         folder: Where the page will be.
@@ -42,12 +40,11 @@ class Shelf:
         self._folder = folder
         self._room = _MOST_EMBEDDED_BYTES
 
-    def player(self, entry: Entry, name: str) -> str:
-        """The player of a recording; empty where there is no sound to be played."""
+    def source(self, entry: Entry) -> str | None:
+        """The URL of a recording's audio; None if it has none that can be played."""
         if not entry.report.file.container or not entry.duration_s:
-            return ""
-        source = self._embedded(entry) or _link(entry.path, self._folder)
-        return f'<audio controls preload="none" aria-label="{escaped(name)}" src="{source}"></audio>'
+            return None
+        return self._embedded(entry) or _link(entry.path, self._folder)
 
     def _embedded(self, entry: Entry) -> str | None:
         facts = entry.report.file
@@ -61,7 +58,7 @@ class Shelf:
 
 
 def _content(entry: Entry) -> bytes | None:
-    """What was checked; None where it is no longer that."""
+    """The file that was checked; None if it has changed since."""
     from preflight import CannotOpen
     from preflight.source import Source
 
@@ -76,5 +73,5 @@ def _content(entry: Entry) -> bytes | None:
 
 
 def _link(path: str, folder: Path) -> str:
-    """How a page in `folder` names `path`; nothing in it can be taken for a scheme, a query or markup."""
+    """The relative URL of `path` for a page in `folder`; quoted, so that it holds no scheme, query or markup."""
     return quote(os.fsencode(os.path.relpath(path, folder)))
