@@ -25,33 +25,39 @@ class Part(msgspec.Struct, frozen=True):
         status: What a command would exit with because of it.
         message: What was found.
         hint: What to do; empty when it works.
+        warnings: What works, but should be changed or was repaired.
     """
 
     name: str
     status: Status
     message: str
     hint: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def examine_parts(settings: Settings, home: Path) -> Iterator[Part]:
-    """Try decoders, ledger, key and storage; nothing is sent to the clone service.
+    """Try decoders, settings file, ledger, key and storage; nothing is sent to the clone service.
 
     Args:
         settings: What to try.
         home: Where the ledger is kept.
     """
+    warnings: list[str] = []
     trials: tuple[tuple[str, Callable[[], str]], ...] = (
         ("decoders", _try_decoders),
-        ("ledger", lambda: _try_ledger(home)),
+        ("settings", lambda: _try_settings(settings, warnings.append)),
+        ("ledger", lambda: _try_ledger(home, warnings.append)),
         ("key", lambda: _try_key(settings)),
         ("storage", lambda: _try_storage(settings)),
     )
     for name, trial in trials:
+        warnings.clear()
         try:
-            yield Part(name, Status.DONE, trial())
+            message, status, hint = trial(), Status.DONE, ""
         except Exception as error:  # noqa: BLE001 - a failing part is the answer, not a failure
             failure = failure_of(error)
-            yield Part(name, failure.status, failure.message, failure.hint)
+            message, status, hint = failure.message, failure.status, failure.hint
+        yield Part(name, status, message, hint, tuple(warnings))
 
 
 def _try_decoders() -> str:
@@ -78,11 +84,20 @@ def _try_decoders() -> str:
     return "wav, m4a and mp3 are written and read back"
 
 
-def _try_ledger(home: Path) -> str:
+def _try_settings(settings: Settings, warn: Callable[[str], None]) -> str:
+    from onetake.settings import config_path
+    from onetake.showing import exposures_of
+
+    for message, hint in exposures_of(settings):
+        warn(f"{message}: {hint}")
+    path = config_path()
+    return f"read from {path}" if path.exists() else f"there is no settings file (it would be {path})"
+
+
+def _try_ledger(home: Path, warn: Callable[[str], None]) -> str:
     from onetake.ledger import Ledger
 
-    with Ledger(home) as ledger:
-        ledger.require_sound()
+    with Ledger(home, warn=warn) as ledger:  # which reads all of it
         ledger.require_writable()
         return f"{ledger.path} is whole and can be written"
 

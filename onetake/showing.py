@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from onetake.errors import SettingError
+from onetake.settings import config_path
 from onetake.settings_table import SETTINGS
 
 if TYPE_CHECKING:
@@ -56,6 +58,29 @@ def without_secrets(url: str) -> str:
     _, at, seen = place.rpartition("@")
     shown_scheme = scheme if _SCHEME.fullmatch(scheme) else "***"
     return f"{shown_scheme}{colon}{'***@' if at else ''}{seen}{'?***' if behind else ''}"
+
+
+def exposures_of(settings: Settings) -> Iterator[Problem]:
+    """What other users of this computer may do with the settings file; nothing is known of that on Windows."""
+    from onetake.permissions import mode_of, readable_by_others, writable_by_others
+
+    path = config_path()
+    keys = [setting.name for setting in SETTINGS if setting.secret and settings[setting.name].origin == str(path)]
+    private = f"chmod 600 {shlex.quote(str(path))}"
+    if writable_by_others(path):
+        yield Problem(
+            f"{str(path)!r} can be changed by other users (mode {mode_of(path)}): recordings and keys could be sent "
+            "elsewhere",
+            private,
+        )
+    elif keys and readable_by_others(path):
+        yield Problem(f"{str(path)!r} holds {keys[0]} and can be read by other users (mode {mode_of(path)})", private)
+    if path.exists() and writable_by_others(path.parent):
+        yield Problem(
+            f"{str(path.parent)!r} can be changed by other users (mode {mode_of(path.parent)}): they could replace the "
+            "settings file",
+            f"chmod go-w {shlex.quote(str(path.parent))}",
+        )
 
 
 def problems_of(settings: Settings) -> Iterator[Problem]:

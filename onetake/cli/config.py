@@ -10,12 +10,13 @@ from onetake.cli import exit_with
 from onetake.cli.command import Command
 from onetake.cli.options import PACE, SERVICE, SPEECH_MODEL, STORAGE, STORAGE_DETAILS, json_option, setting_options
 from onetake.console.documents import print_json
+from onetake.console.steps import print_warning
 from onetake.console.streams import print_aside, print_text
 from onetake.errors import Status
 from onetake.render.text import safe
 from onetake.settings import config_path, home_path, load
 from onetake.settings_table import SETTINGS
-from onetake.showing import problems_of, shown_value
+from onetake.showing import exposures_of, problems_of, shown_value
 
 
 @click.command("config", cls=Command, epilog="Example: ONETAKE_BUCKET=takes onetake config")
@@ -23,21 +24,24 @@ from onetake.showing import problems_of, shown_value
 @setting_options(*STORAGE_DETAILS, *PACE, SPEECH_MODEL, "consent", "price", further=True)
 @json_option
 def command(*, as_json: bool, **flags: str) -> Any:
-    """Show every setting, its value and where it comes from; secrets are masked. A value that cannot be is told, and
-    makes the status 2.
+    """Show every setting, its value and where it comes from; secrets are masked. An invalid value is reported and sets
+    the status to 2; a settings file that other users can change, or read the keys of, is a warning.
     """  # noqa: D205 - as one paragraph the help fits a screen
     settings = load(flags)
     shown = {
         setting.name: {"value": shown_value(setting, value := settings[setting.name]), "origin": value.origin}
         for setting in SETTINGS
     }
-    problems = list(problems_of(settings))
+    problems, exposures = list(problems_of(settings)), list(exposures_of(settings))
     if as_json:
         places = {"file": str(config_path()), "home": str(home_path())}
         wrong = [problem._asdict() for problem in problems]
-        print_json({"schema_version": 1, "settings": shown, **places, "problems": wrong})
+        warnings = [exposure._asdict() for exposure in exposures]
+        print_json({"schema_version": 1, "settings": shown, **places, "problems": wrong, "warnings": warnings})
     else:
         _print(shown)
+    for message, hint in exposures:
+        print_warning(f"{message}: {hint}")
     for message, hint in problems:
         print_aside(f"{click.style('wrong:', fg='red')} {safe(message)}\n  {safe(hint)}")
     return exit_with(Status.USAGE if problems else Status.DONE)

@@ -53,3 +53,5 @@ def _show(part: Part) -> None:
     print_text(f"{'ok' if part.status == Status.DONE else 'PROBLEM':<8} {part.name:<10} {safe(part.message)}")
     if part.hint:
         print_text(f"{'':<20}{safe(part.hint)}")
+    for warning in part.warnings:
+        print_text(f"{'WARNING':<8} {part.name:<10} {safe(warning)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from onetake.cli import tell_failure
 from onetake.cloning.order import Cloned
 from onetake.console.documents import print_json
-from onetake.console.steps import Steps
+from onetake.console.steps import Steps, print_warning
 from onetake.console.stopwatch import Stopwatch
 from onetake.console.streams import print_aside, print_line, print_text
 from onetake.errors import Failure, SettingError, Status, failure_of, weightiest
@@ -152,7 +152,7 @@ def _pipeline(settings: Settings) -> Iterator[Pipeline | None]:
     if not is_ledger_expected(home_path()):
         yield None
         return
-    with Ledger(home_path()) as ledger:
+    with Ledger(home_path(), warn=print_warning) as ledger:
         yield Pipeline(settings.storage(), settings.client(), ledger)
 
 

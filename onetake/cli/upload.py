@@ -48,7 +48,7 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
         storage = settings.storage()
         storage.require_public()
         take = prepare(file, folder, steps)
-        with Ledger(home) as ledger:
+        with Ledger(home, warn=steps.warn) as ledger:
             upload, url, expires_at = _stored(storage, ledger, take, steps)
         steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, and its link verified")
     # after the sandbox has ended, so that nothing can fail any more once the one document is printed

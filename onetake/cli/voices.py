@@ -16,7 +16,7 @@ from onetake.cli import exit_with
 from onetake.cli.command import Group
 from onetake.cli.options import chosen_format, json_option
 from onetake.console.documents import print_json
-from onetake.console.steps import Steps
+from onetake.console.steps import print_warning
 from onetake.console.streams import print_line, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
@@ -61,7 +61,7 @@ def opened_ledger() -> Iterator[Ledger]:
     """The user's ledger, for the block."""
     from onetake.ledger import Ledger
 
-    with Ledger(home_path(), warn=Steps(quiet=True).warn) as ledger:
+    with Ledger(home_path(), warn=print_warning) as ledger:
         yield ledger
 
 
@@ -230,15 +230,20 @@ def rename(voice: str, name: str, *, as_json: bool) -> None:
 
 @command.command("forget", epilog="Example: onetake voices forget anna")
 @click.argument("voice")
+@click.option("--unknown", is_flag=True, help="Forget also calls for it whose outcome is unknown.")
 @json_option
-def forget(voice: str, *, as_json: bool) -> None:
-    """Strike a voice out of the ledger; the service is told nothing.
+def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
+    """Delete a voice from the ledger, and what is known of its recordings: paths, digests, texts, options, consent and
+    the service's answers. Only what another voice was made of stays.
 
-    Its recording then counts as never cloned.
-    """
+    The service is not told. The recordings count as never cloned: cloning them again is paid for again.
+    """  # noqa: D205 - as one paragraph the help fits a screen
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
-        ledger.voices.forget(found)
+        if not ledger.voices.forget(found, with_unknown=unknown):
+            print_warning(
+                "another onetake is using the ledger: the deleted content stays in its log until that one ends"
+            )
     if as_json:
         print_json({"schema_version": 1, "forgotten": {"voice_id": found.voice_id, "name": found.name}})
     else:

@@ -32,6 +32,11 @@ def print_step(elapsed_s: float, name: str, detail: str) -> None:
     print_aside(f"{elapsed_s:5.1f} s  {name:<9} {safe(detail)}")
 
 
+def print_warning(message: str) -> None:
+    """Print what went wrong without ending the work."""
+    print_aside(f"{click.style('warning:', fg='yellow')} {safe(message)}")
+
+
 class Steps:
     """Shows each step of the work on standard error as it is done, and how far the one under way has come.
 
@@ -63,4 +68,4 @@ class Steps:
 
     def warn(self, message: str) -> None:
         """Something went wrong that does not end the work."""
-        print_aside(f"{click.style('warning:', fg='yellow')} {safe(message)}")
+        print_warning(message)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, TypeVar
 from onetake.errors import LedgerFailed
 from onetake.ledger.failures import EXPLAINED, NotInPlace, damaged, explained, not_writable, shown
 from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, with_suffix
-from onetake.ledger.permissions import make_private
 from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
 from onetake.ledger.rows import record_of
 from onetake.ledger.schema import MIGRATIONS, create_file, migrate
+from onetake.permissions import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -213,14 +213,14 @@ class Database:
                 raise
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        settings = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON")
-        for setting in (*settings, "secure_delete = ON", "trusted_schema = OFF"):
-            connection.execute(f"PRAGMA {setting}").fetchall()
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
         if version > len(MIGRATIONS):
             raise LedgerFailed(f"{shown(self.path)} was written by a newer version of onetake", "use that version")
         if version < 1:
             raise damaged(self.path, "it is another program's database")
+        settings = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON")
+        for setting in (*settings, "secure_delete = ON", "trusted_schema = OFF"):
+            connection.execute(f"PRAGMA {setting}").fetchall()
         self._require_sound(connection)
         migrate(connection)
         self.identity = str(connection.execute("SELECT id FROM ledger").fetchone()[0])
@@ -247,7 +247,7 @@ class Database:
         with self._explained():
             former, expected = self._connection, self.identity
             rows = surviving_rows(former) or self.memory.rows()
-            if clear_place(self.path):
+            if clear_place(self.path, self._files):
                 create_file(self.path, expected)
             elif FilesInPlace.now(self.path).ledger == self._files.ledger:
                 former.close()  # only its log is gone: SQLite writes that into the file now

@@ -119,7 +119,7 @@ class FilesInPlace(NamedTuple):
             raise NotInPlace(f"{shown(path)} was deleted or moved while it was in use", _BY_OTHERS) from None
         if found.st_size == 0:
             raise NotInPlace(f"{shown(path)} was emptied (0 bytes) while it was in use", _BY_OTHERS)
-        logs = (_number(with_suffix(path, suffix)) for suffix in ("-wal", "-shm"))
+        logs = (number_of(with_suffix(path, suffix)) for suffix in ("-wal", "-shm"))
         return cls((found.st_dev, found.st_ino), *logs)
 
     def require_in_place(self, path: Path) -> None:
@@ -143,7 +143,8 @@ def with_suffix(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _number(path: Path) -> tuple[int, int] | None:
+def number_of(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from onetake.ledger.file_identity import with_suffix
+from onetake.ledger.file_identity import FilesInPlace, number_of, with_suffix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,20 +64,27 @@ def surviving_rows(connection: sqlite3.Connection) -> Rows | None:
         return None
 
 
-def clear_place(path: Path) -> bool:
+def clear_place(path: Path, former: FilesInPlace) -> bool:
     """Whether nothing is left at the ledger's name: an empty file there is set aside, so that it can be looked at.
 
+    A log that is left beside the name belongs to the former file; SQLite would apply it to whatever has the name now.
+
     Args:
-        path: The name. Logs that are left beside it belong to the file that had it.
+        path: The name.
+        former: The files that are open.
     """
-    if path.exists():
-        if path.stat().st_size:
-            return False
+    if path.exists() and path.stat().st_size == 0:
         path.rename(path.with_name(f"{path.name}.empty-{time.time_ns()}"))
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for suffix in ("-wal", "-shm"):
-        with_suffix(path, suffix).unlink(missing_ok=True)
-    return True
+    is_free = not path.exists()
+    if is_free:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    elif FilesInPlace.now(path).ledger == former.ledger:
+        return False
+    for suffix, number in (("-wal", former.log), ("-shm", former.shared_index)):
+        companion = with_suffix(path, suffix)
+        if is_free or number_of(companion) == number:
+            companion.unlink(missing_ok=True)
+    return is_free
 
 
 def merge(connection: sqlite3.Connection, rows: Rows, own: set[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from client import VOICE_LIFETIME
 from onetake.errors import UsageError
+from onetake.ledger.deletion import forget_voice
 from onetake.ledger.failures import DamagedRow
 from onetake.ledger.records import VoiceRecord
 from onetake.ledger.rows import moment_of, record_of
@@ -82,12 +83,29 @@ class Voices:
         """Its speaker's consent was not written down before. Raises `LedgerFailed`."""
         self._mark("consent = coalesce(consent, ?)", voice, consent)
 
-    def forget(self, voice: VoiceRecord) -> None:
-        """Strike it out here; the service is told nothing. Its recording counts as never cloned."""
+    def forget(self, voice: VoiceRecord, *, with_unknown: bool = False) -> bool:
+        """Delete a voice and all that is known of its recordings: paths, digests, texts, options, consent, answers.
+
+        What another voice needs stays. The service is not told; the recordings count as never cloned. What was deleted
+        is overwritten, in the file and in its log.
+
+        Args:
+            voice: The voice.
+            with_unknown: Forget also calls for its recordings whose outcome is unknown.
+
+        Returns:
+            Whether all of it is overwritten; otherwise another process keeps the log in use, and it is overwritten
+            when that one ends.
+
+        Raises:
+            UsageError: There are such calls, or a recording is being cloned at this moment.
+            LedgerFailed: It could not be written.
+        """
         with self._database.transaction() as connection:
-            connection.execute(
-                "DELETE FROM voices WHERE base_url = ? AND voice_id = ?", (voice.base_url, voice.voice_id)
-            )
+            calls = forget_voice(connection, voice, with_unknown=with_unknown)
+        for call in calls:
+            self._database.memory.calls.pop(call, None)
+        return self._database.shrink()
 
     def settle(self, attempt: str, voice_id: str | None) -> VoiceRecord | None:
         """Say how an attempt ended of which nobody knew it.

@@ -26,11 +26,11 @@ def test_all_is_well(say: Say, services: Services, monkeypatch: pytest.MonkeyPat
     with ScriptedServer(answers(200, {})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
-        assert parts(say) == (0, {"decoders": 0, "ledger": 0, "key": 0, "storage": 0})
+        assert parts(say) == (0, {"decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})
         assert endpoint.connections == 0
     assert services.objects() == {}
     ran = say("doctor")
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 4
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 5
 
 
 @pytest.mark.parametrize(
@@ -83,4 +83,4 @@ def test_a_clock_that_is_a_little_off(say: Say, services: Services, monkeypatch:
 
 
 def test_the_sandbox_is_well(say: Say, home: Path) -> None:
-    assert parts(say, "--sandbox") == (0, {"decoders": 0, "ledger": 0, "key": 0, "storage": 0})
+    assert parts(say, "--sandbox") == (0, {"decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})

@@ -47,6 +47,11 @@ def make_private(path: Path, warn: Callable[[str], None]) -> None:
     warn(f"{str(path)!r} was open to other users (mode {stat.S_IMODE(mode):04o}); only you can use it now")
 
 
+def mode_of(path: Path) -> str:
+    """The permissions of a file as `chmod` takes them, such as ``0644``."""
+    return f"{stat.S_IMODE(_mode(path)):04o}"
+
+
 def _mode(path: Path) -> int:
     if not _IS_POSIX:
         return 0

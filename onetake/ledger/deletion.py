@@ -1,0 +1,85 @@
+"""Forgetting a voice: every row about it and about the recordings that only it was made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onetake.errors import UsageError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from onetake.ledger.records import VoiceRecord
+
+_OF_VOICE = "base_url = ? AND voice_id = ?"
+
+
+def forget_voice(connection: sqlite3.Connection, voice: VoiceRecord, *, with_unknown: bool) -> set[str]:
+    """Delete a voice, its speech calls, its attempts, and its recordings where no other voice was made of them.
+
+    Args:
+        connection: In a transaction.
+        voice: The voice.
+        with_unknown: Whether to delete also calls whose outcome is unknown.
+
+    Returns:
+        The names of the calls that are gone.
+
+    Raises:
+        UsageError: There are such calls, or one is under way.
+    """
+    key = (voice.base_url, voice.voice_id)
+    made_it = {
+        row["id"]: row["take"]
+        for row in connection.execute(
+            f"SELECT id, take FROM attempts WHERE ({_OF_VOICE}) OR id = ?", (*key, voice.attempt or "")
+        )
+    }
+    speeches = {row["id"] for row in connection.execute(f"SELECT id FROM speeches WHERE {_OF_VOICE}", key)}
+    lonely = [
+        take for take in _same_recordings(connection, set(made_it.values())) if not _is_needed(connection, take, key)
+    ]
+    attempts = {*made_it}
+    for take in lonely:
+        attempts |= {row["id"] for row in connection.execute("SELECT id FROM attempts WHERE take = ?", (take,))}
+    _require_ended(connection, attempts, speeches, with_unknown=with_unknown)
+    connection.execute(f"DELETE FROM speeches WHERE {_OF_VOICE}", key)
+    connection.execute(f"DELETE FROM voices WHERE {_OF_VOICE}", key)
+    connection.executemany("DELETE FROM attempts WHERE id = ?", [(attempt,) for attempt in attempts])
+    connection.executemany("DELETE FROM takes WHERE id = ?", [(take,) for take in lonely])
+    return attempts | speeches
+
+
+def _same_recordings(connection: sqlite3.Connection, takes: set[int]) -> set[int]:
+    """The same files under other requests: what was tried with them is known by their path and digest as well."""
+    found = set(takes)
+    for take in takes:
+        same = "SELECT id FROM takes WHERE sha256 = (SELECT sha256 FROM takes WHERE id = ?)"
+        found |= {row["id"] for row in connection.execute(same, (take,))}
+    return found
+
+
+def _is_needed(connection: sqlite3.Connection, take: int, key: tuple[str, str]) -> bool:
+    """Whether a voice besides that one was made of a recording."""
+    others = """SELECT 1 FROM attempts JOIN voices ON voices.attempt = attempts.id
+        OR (voices.base_url = attempts.base_url AND voices.voice_id = attempts.voice_id)
+        WHERE attempts.take = ? AND NOT (voices.base_url = ? AND voices.voice_id = ?)"""
+    return connection.execute(others, (take, *key)).fetchone() is not None
+
+
+def _require_ended(
+    connection: sqlite3.Connection, attempts: set[str], speeches: set[str], *, with_unknown: bool
+) -> None:
+    states = {
+        call: connection.execute(f"SELECT state FROM {table} WHERE id = ?", (call,)).fetchone()["state"]
+        for table, calls in (("attempts", attempts), ("speeches", speeches))
+        for call in sorted(calls)
+    }
+    if under_way := [call for call, state in states.items() if state in {"claimed", "called"}]:
+        raise UsageError(f"a call about it is under way ({under_way[0]})", "wait for that one, then run this again")
+    unknown = [call for call, state in states.items() if state == "unknown"]
+    if unknown and not with_unknown:
+        raise UsageError(
+            f"whether a call about it was paid for is unknown ({unknown[0]})",
+            f"settle it first: onetake voices settle {unknown[0]} …; or forget it as well: --unknown",
+        )
