@@ -13,6 +13,7 @@ from onetake.errors import LedgerFailed, failure_of
 from onetake.interrupts import finishing
 from onetake.ledger.records import NO_ANSWER
 from onetake.received_audio import save_audio
+from onetake.render.times import local_time
 from onetake.service_answers import answer_of_error, answer_of_voice
 from preflight.source import display_name
 
@@ -126,7 +127,7 @@ class Passage:
         with self._parts.pace.turn(self._stopping):
             # only now, so that waiting for a turn does not eat into the links' time
             links = [verified_link(self._parts.storage, upload, self._warn) for upload in stored]
-            self._observer.step("verify", f"its link works until {links[0][1].astimezone():%H:%M %Z}")
+            self._observer.step("verify", f"its link works until {local_time(links[0][1]):%H:%M %Z}")
             return self._call(uploaded_at, *(url for url, _ in links))
 
     def _upload(self, sendable: Sendable) -> Upload:

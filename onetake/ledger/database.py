@@ -223,7 +223,10 @@ class Database:
             connection.execute(f"PRAGMA {setting}").fetchall()
         self._require_sound(connection)
         migrate(connection)
-        self.identity = str(connection.execute("SELECT id FROM ledger").fetchone()[0])
+        identities = connection.execute("SELECT id FROM ledger").fetchall()
+        if len(identities) != 1:
+            raise damaged(self.path, "it has no identity")
+        self.identity = str(identities[0][0])
         self._files = FilesInPlace.now(self.path)
 
     def _require_sound(self, connection: sqlite3.Connection) -> None:

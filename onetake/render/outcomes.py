@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from onetake.render.text import safe, styled
+from onetake.render.times import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,7 @@ def outcome_line(outcome: Outcome) -> str:
 
 def until(moment: datetime) -> str:
     """A moment in local time, to the minute."""
-    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
+    return f"{local_time(moment):%Y-%m-%d %H:%M %Z}"
 
 
 def error_fields(failure: Failure) -> dict[str, Any]:
