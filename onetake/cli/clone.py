@@ -27,7 +27,7 @@ from onetake.cli.options import (
 )
 from onetake.cli.plans import show_plans
 from onetake.console.documents import print_json
-from onetake.console.steps import Steps, print_warning
+from onetake.console.steps import Steps
 from onetake.console.streams import print_text
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.render.outcomes import until
