@@ -56,6 +56,8 @@ def private_address_of(host: str) -> _Address | None:
     literal = literal_address(host)
     if literal is not None:
         return literal if is_private(literal) else None
+    if is_loopback(host):
+        return IPv4Address("127.0.0.1")
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

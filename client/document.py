@@ -6,6 +6,8 @@ duplicate names and nesting beyond any limit leave the other members readable.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import math
 import re
@@ -23,9 +25,15 @@ _LONGEST_PLAIN: Final = 200_000
 _BEFORE_JSON: Final = b" \t\r\n\x00,\xef\xbb\xbf\xff\xfe"
 _MULTIBYTE: Final = ("gb18030", "big5", "cp932")
 _SPACE: Final = re.compile(r"[\s\x00\ufeff,]*")
-_STRUCTURE: Final = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
-# Audio as hexadecimal or base64. A single character class repeats without using memory for each repetition.
-_LONG_STRING: Final = re.compile(rb'"([A-Za-z0-9+/=_-]{65536,})("|\Z)')
+_SCALAR_END: Final = re.compile(r"[,\]}]")
+_STRUCTURE: Final = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+# Audio as hexadecimal or base64, also with escaped slashes and line ends. A single character class repeats without
+# using memory for each repetition.
+_LONG_STRING: Final = re.compile(rb'"((?:data:[\w/+.;=-]{0,100},)?[A-Za-z0-9+/=_\\-]{65536,})(?<!\\)("|\Z)')
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+# Decoded, a container of short values takes up to fifty times the memory of its text.
+_LARGEST_VALUE: Final = 1_000_000
+_MOST_PAIRS: Final = 50_000
 
 
 def _integer(digits: str) -> int | str:
@@ -92,10 +100,10 @@ def read(body: bytes | bytearray, content_type: str) -> Document:
     if text[start : start + 1] == "{":
         text, pairs = _best_reading(short, text)
         return Document(text, True, pairs, None, long_strings)
-    try:
-        other = _cleaned(_DECODER.raw_decode(text, start)[0])
-    except (ValueError, RecursionError):
-        other = None
+    other = None
+    if len(text) <= _LARGEST_VALUE:
+        with contextlib.suppress(ValueError, RecursionError):
+            other = _cleaned(_DECODER.raw_decode(text, start)[0])
     return Document(text, False, [], other, long_strings)
 
 
@@ -107,7 +115,7 @@ def _best_reading(data: bytes | bytearray, text: str) -> tuple[str, list[tuple[s
     readings = [text]
     if "\ufffd" in text:
         readings += [data.decode(codec, "replace") for codec in _MULTIBYTE]
-    parsed = [(reading, list(_pairs(reading, reading.index("{") + 1))) for reading in readings]
+    parsed = [(reading, _first_pairs(reading)) for reading in readings]
     return max(parsed, key=lambda reading: len(reading[1]))
 
 
@@ -122,6 +130,10 @@ def _lift(body: bytes | bytearray) -> tuple[bytes | bytearray, dict[str, memoryv
         lifted[placeholder] = view[found.start(1) : found.end(1)]
         at = found.end()
     return b"".join([*pieces, bytes(view[at:])]), lifted
+
+
+def _first_pairs(text: str) -> list[tuple[str, Any]]:
+    return list(itertools.islice(_pairs(text, text.index("{") + 1), _MOST_PAIRS))
 
 
 def _pairs(text: str, at: int) -> Iterator[tuple[str, Any]]:
@@ -146,6 +158,10 @@ def _pairs(text: str, at: int) -> Iterator[tuple[str, Any]]:
 
 def _value(text: str, at: int) -> tuple[Any, int | None]:
     """Decode one value; what cannot be decoded is given as its text. The end is None if the value is cut."""
+    if len(text) - at > _LARGEST_VALUE and text[at : at + 1] in ("[", "{"):
+        end_of_large = _end_of_value(text, at)
+        if end_of_large is None or end_of_large - at > _LARGEST_VALUE:
+            return f"(more than {_LARGEST_VALUE:,} characters)", end_of_large
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
@@ -158,6 +174,9 @@ def _value(text: str, at: int) -> tuple[Any, int | None]:
 
 def _end_of_value(text: str, at: int) -> int | None:
     """Find the end of a value without recursion; None if it is cut."""
+    if text[at : at + 1] not in ('"', "[", "{"):
+        behind = _SCALAR_END.search(text, at)
+        return behind.start() if behind else None
     depth, in_string = 0, False
     for found in _STRUCTURE.finditer(text, at):
         mark = found[0]
@@ -165,14 +184,10 @@ def _end_of_value(text: str, at: int) -> int | None:
             in_string = not in_string
         elif in_string or mark[0] == "\\":
             continue
-        elif mark in "[{":
-            depth += 1
-        elif depth == 0:  # the comma or brace behind the value
-            return found.start()
-        elif mark in "]}":
-            depth -= 1
-            if depth == 0:
-                return found.end()
+        else:
+            depth += 1 if mark in "[{" else -1
+        if depth <= 0 and not in_string:
+            return found.end()
     return None
 
 
@@ -193,4 +208,4 @@ def _cleaned(value: Any, depth: int = 0) -> Any:
 
 def _whole(text: str) -> str:
     """Replace a surrogate without its other half, which no encoding can write."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _SURROGATE.sub("\ufffd", text) if _SURROGATE.search(text) else text
