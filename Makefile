@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint schema bench soak clean
+.PHONY: demo test lint schema docs bench soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/onetake check fixtures/good.m4a
@@ -22,6 +22,10 @@ lint: $(VENV)/installed-dev
 schema: $(VENV)/installed
 	$(BIN)/python -c "import sys; from onetake.render.schema import generated; sys.stdout.buffer.write(generated())" \
 		> $(VENV)/check.schema.json && mv $(VENV)/check.schema.json onetake/render/check.schema.json
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --site-dir $(VENV)/site
+	@echo "the site is in $(VENV)/site"
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/run.py
