@@ -14,9 +14,13 @@ import av.container
 import av.error
 from av.audio.stream import AudioStream
 
+from preflight.byte_ranges import RangeReader
 from preflight.errors import NotARecording
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from preflight.byte_ranges import Range
     from preflight.source import Source
 
 _FORMATS = (
@@ -29,22 +33,25 @@ DECODER_ERRORS = (av.error.FFmpegError, ValueError, ArithmeticError, IndexError,
 """Everything that FFmpeg and its binding were seen to raise for hostile input."""
 
 
-def open_container(source: Source, *, quick: bool = False) -> av.container.InputContainer:
+def open_container(source: Source, ranges: Sequence[Range] = (), *, quick: bool = False) -> av.container.InputContainer:
     """Open `source` for demuxing; the caller closes it.
 
     Args:
         source: The open recording.
+        ranges: The parts of the file that hold the media; all of it when empty.
         quick: Look at the first kilobytes only.
 
     Raises:
         NotARecording: FFmpeg knows no allowed format in these bytes.
     """
-    options = {"fd": str(source.fd), "protocol_whitelist": "fd", "format_whitelist": _FORMATS}
+    options = {"protocol_whitelist": "fd", "format_whitelist": _FORMATS}
     if quick:
         options["probesize"] = str(_QUICK_PROBE_BYTES)
     source.rewind()
     try:
-        return av.open("fd:", options=options, metadata_errors="ignore")
+        if ranges:
+            return av.open(RangeReader(source, ranges), "r", options=options, metadata_errors="ignore")
+        return av.open("fd:", options=options | {"fd": str(source.fd)}, metadata_errors="ignore")
     except DECODER_ERRORS as error:
         raise NotARecording(
             "no audio format is recognised in it", "open it in a player; if that fails too, export it again"

@@ -6,14 +6,15 @@ costs that packet, not the rest of the take.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from preflight import limits
-from preflight.decoded import Damage, Ending
+from preflight.byte_ranges import RangeReader
+from preflight.decoded import Damage, Ending, merged_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.packet import Packet
     from numpy.typing import NDArray
+    from soundfile import SoundFile
 
     from preflight.probe import Probe
     from preflight.source import Source
@@ -74,7 +76,12 @@ class Decoder:
     @property
     def ending(self) -> Ending:
         """How it went, so far."""
-        return Ending(self.duration_s, tuple(self.damage), tuple(self.changes), self.stopped, self.padded_s)
+        damage = merged_damage(self.probe.damage, self.damage, self.duration_s)
+        return Ending(self.duration_s, damage, tuple(self.changes), self.stopped, self.padded_s)
+
+    @property
+    def _size(self) -> int:
+        return sum(end - begin for begin, end in self.probe.ranges) or self.source.size
 
     @property
     def _block_frames(self) -> int:
@@ -130,15 +137,39 @@ class Decoder:
 
         from preflight.errors import NotARecording
 
-        self.source.rewind()
         # libsndfile's own conversion to floating point takes eight times as long as reading whole numbers
         kind = _STORED_AS.get(self.probe.codec, "float32")
         try:
-            with soundfile.SoundFile(self.source.fd, closefd=False) as file:
+            with self._open_sndfile() as file:
                 while len(block := file.read(self._block_frames, dtype=kind, always_2d=True)):
                     yield block
         except soundfile.LibsndfileError as error:
             raise NotARecording(f"its WAV header cannot be used ({error.error_string})") from error
+
+    @contextmanager
+    def _open_sndfile(self) -> Iterator[SoundFile]:
+        """A WAV that every reader understands, or the bare samples of one that only `riff` does.
+
+        Raises:
+            CannotOpen: The disk or the network behind the file failed.
+        """
+        import soundfile
+
+        wav = self.probe.wav
+        if wav is None or (wav.is_standard and not wav.size_unknown):
+            self.source.rewind()
+            with soundfile.SoundFile(self.source.fd, closefd=False) as file:
+                yield file
+            return
+        samples = RangeReader(self.source, wav.ranges)
+        rate, endian = wav.sample_rate_hz, "BIG" if wav.form == "rifx" else "LITTLE"
+        subtype = _SUBTYPES[wav.codec.removesuffix("le").removesuffix("be")]
+        with soundfile.SoundFile(
+            samples, format="RAW", subtype=subtype, endian=endian, samplerate=rate, channels=wav.channels
+        ) as file:
+            yield file
+        if samples.error is not None:  # libsndfile takes a failed read for the end
+            raise samples.error
 
     def _from_ffmpeg(self) -> Iterator[Block]:
         for part in self._trimmed(self._ffmpeg_parts()):
@@ -169,7 +200,7 @@ class Decoder:
         from preflight.containers import DECODER_ERRORS, audio_track, open_container
         from preflight.frames import Conform, Gathered
 
-        with open_container(self.source) as container:
+        with open_container(self.source, self.probe.ranges) as container:
             stream = audio_track(container)
             if stream is None:
                 return
@@ -215,7 +246,7 @@ class Decoder:
         told = self.probe.header_duration_s
         if told is not None and position_s >= told - _NEAR_S:
             return 0.0  # something else stands behind the sound
-        by_bytes = position_s * (self.source.size / self._read_bytes - 1) if self._read_bytes else 0.0
+        by_bytes = position_s * (self._size / self._read_bytes - 1) if self._read_bytes else 0.0
         return by_bytes if told is None else told - position_s
 
     def _note_lost(self, packet: Packet[AudioStream], stream: AudioStream, position_s: float) -> None:
@@ -228,7 +259,19 @@ class Decoder:
         self._add_damage(max(0.0, start), max(0.0, end), position_s, position_s)
 
 
-_STORED_AS = {"pcm_u8": "int16", "pcm_s16le": "int16", "pcm_s24le": "int32", "pcm_s32le": "int32"}
+_STORED_AS = {"pcm_u8": "int16"} | {
+    f"pcm_s{bits}{order}": "int16" if bits == 16 else "int32" for bits in (16, 24, 32) for order in ("le", "be")
+}
+_SUBTYPES = {
+    "pcm_u8": "PCM_U8",
+    "pcm_s16": "PCM_16",
+    "pcm_s24": "PCM_24",
+    "pcm_s32": "PCM_32",
+    "pcm_f32": "FLOAT",
+    "pcm_f64": "DOUBLE",
+    "pcm_alaw": "ALAW",
+    "pcm_mulaw": "ULAW",
+}
 
 
 def scale_of(block: Stored) -> float:

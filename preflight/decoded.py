@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from preflight.pictures import Pictures
 from preflight.report import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,33 @@ class Damage:
     end_s: float
     at_s: float
     until_s: float
+
+
+_NEAR_S: Final = 0.1
+"""Losses no further apart than this are one."""
+
+
+def merged_damage(missing: Sequence[Damage], undecodable: Sequence[Damage], duration_s: float) -> tuple[Damage, ...]:
+    """All damage in order, neighbors joined.
+
+    Args:
+        missing: Frames that are not in the file, by their headers.
+        undecodable: What the decoder rejected, on a timeline without `missing`.
+        duration_s: Seconds decoded.
+    """
+    shifted = []
+    for spot in undecodable:
+        lost_s = sum(gap.end_s - gap.start_s for gap in missing if gap.at_s <= spot.at_s)
+        shifted.append(Damage(spot.start_s + lost_s, spot.end_s + lost_s, spot.at_s, spot.until_s))
+    merged: list[Damage] = []
+    for spot in sorted((*missing, *shifted), key=lambda spot: (spot.at_s, spot.start_s)):
+        at_s, until_s = min(spot.at_s, duration_s), min(spot.until_s, duration_s)
+        last = merged[-1] if merged else None
+        if last and spot.start_s <= last.end_s + _NEAR_S:
+            merged[-1] = Damage(last.start_s, max(spot.end_s, last.end_s), last.at_s, max(last.until_s, until_s))
+        else:
+            merged.append(Damage(spot.start_s, spot.end_s, at_s, until_s))
+    return tuple(merged)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preflight import limits
+from preflight.decoded import Damage
 from preflight.errors import NotARecording
 from preflight.riff import WavHeader, read_wav_header
+from preflight.tags import leading_tags
 
 if TYPE_CHECKING:
     import av.container
@@ -42,6 +44,12 @@ class Probe:
         has_video: Whether there are moving pictures (a cover picture does not count).
         protected: Whether the audio is encrypted.
         wav: The header of a WAV file.
+        declared: Every duration that the file declares, in seconds, by the name of its field.
+        ranges: The parts of the file that hold the media, without tags; empty for all of it.
+        audio_bytes: Bytes of coded audio, without tags; None when unknown.
+        damage: Frames that are missing, as far as the frame headers show it.
+        inner_tags_s: Where tags lie between the frames, in seconds, the first one; None where none do.
+        is_size_known: Whether `estimated_duration_s` follows from what the file holds, not from what it declares.
     """
 
     container: str
@@ -57,6 +65,12 @@ class Probe:
     has_video: bool = False
     protected: bool = False
     wav: WavHeader | None = None
+    declared: tuple[tuple[str, float], ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
+    audio_bytes: int | None = None
+    damage: tuple[Damage, ...] = ()
+    inner_tags_s: float | None = None
+    is_size_known: bool = False
 
     @property
     def is_plausible(self) -> bool:
@@ -71,8 +85,8 @@ class Probe:
 
     @property
     def is_plain_wav(self) -> bool:
-        """Whether libsndfile reads it whole: PCM samples behind a header whose size can be believed."""
-        return self.wav is not None and self.wav.is_plain and not self.wav.size_unknown
+        """Whether its samples need no decoder, only libsndfile: PCM, or companded."""
+        return self.wav is not None and self.wav.is_plain
 
 
 def probe(source: Source, *, quick: bool = False) -> Probe:
@@ -88,7 +102,7 @@ def probe(source: Source, *, quick: bool = False) -> Probe:
     """
     if source.size == 0:
         raise NotARecording("the file is empty")
-    header = read_wav_header(source)
+    header = read_wav_header(source, quick=quick)
     return _plain(header) or _probe_with_ffmpeg(source, header, quick=quick)
 
 
@@ -98,7 +112,7 @@ def probe_plain_wav(source: Source) -> Probe | None:
     Raises:
         CannotOpen: Reading failed.
     """
-    return _plain(read_wav_header(source))
+    return _plain(read_wav_header(source, quick=True))
 
 
 def _plain(header: WavHeader | None) -> Probe | None:
@@ -109,7 +123,7 @@ def _probe_wav(header: WavHeader) -> Probe:
     rate = header.sample_rate_hz
     claimed = header.claimed_frames / rate if rate else None
     return Probe(
-        container="wav",
+        container=header.form,
         codec=header.codec,
         sample_rate_hz=rate,
         channels=header.channels,
@@ -119,13 +133,17 @@ def _probe_wav(header: WavHeader) -> Probe:
         estimated_duration_s=header.held_frames / rate if rate else None,
         bit_rate_bps=rate * header.block_align * 8,
         wav=header,
+        declared=tuple((name, frames / rate) for name, frames in header.declared_frames) if rate else (),
+        audio_bytes=header.held_bytes,
     )
 
 
 def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool) -> Probe:
     from preflight.containers import audio_track, open_container
 
-    with open_container(source, quick=quick) as container:
+    begin = leading_tags(source)
+    ranges = ((begin, source.size),) if begin else ()
+    with open_container(source, ranges, quick=quick) as container:
         name = _container_name(container, source)
         has_video = any(not _is_cover(stream) for stream in container.streams.video)
         if name == "m4a" and has_video:
@@ -136,21 +154,27 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             return Probe(name, "", 0, 0, audio_tracks=len(container.streams.audio), has_video=has_video, wav=header)
         context = stream.codec_context
         codec = context.codec.canonical_name
-        return Probe(
+        facts = Probe(
             container=name,
             codec=codec,
             sample_rate_hz=context.sample_rate,
             channels=context.channels,
             bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
             header_duration_s=seconds,
-            declared_duration_s=_declared(name, source, seconds) if stream.duration or not has_video else None,
+            declared_duration_s=_declared(name, seconds) if stream.duration or not has_video else None,
             estimated_duration_s=seconds,
             bit_rate_bps=stream.bit_rate or None,
             audio_tracks=len(container.streams.audio),
             has_video=has_video,
             protected=_tag(context) in _PROTECTED_TAGS,
             wav=header,
+            ranges=ranges,
         )
+    if (name, codec) in (("mp3", "mp3"), ("adts", "aac")):
+        from preflight.frame_facts import with_frame_facts
+
+        return with_frame_facts(source, facts, quick=quick)
+    return facts
 
 
 def _container_name(container: av.container.InputContainer, source: Source) -> str:
@@ -198,9 +222,5 @@ def _seconds(container: av.container.InputContainer, stream: AudioStream | None)
     return container.duration / 1_000_000 - begin
 
 
-def _declared(name: str, source: Source, seconds: float | None) -> float | None:
-    if name == "mp3":
-        from preflight.mpeg import declared_duration_s
-
-        return declared_duration_s(source)
+def _declared(name: str, seconds: float | None) -> float | None:
     return seconds if name in _DECLARE_THEIR_LENGTH else None

@@ -213,7 +213,8 @@ def _apply(take: Take, file: IO[bytes], steps: Plan) -> None:
         if steps.action == "rewrap":
             from preflight.repair.rewrapping import rewrap
 
-            rewrap(source, file, steps.container, steps.window)
+            facts = take.examination.subject.probe
+            rewrap(source, file, steps.container, steps.window, ranges=facts.ranges if facts else ())
         elif steps.action == "convert":
             convert(source, file, take, steps)
         else:

@@ -12,27 +12,18 @@ from collections import deque
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from preflight.errors import CannotFix
+from preflight.mpeg import BIT_RATES, DECODER_DELAY, SYNTAXES, reaches_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-DECODER_DELAY: Final = 529
-"""Samples by which every decoder is late; what the Info frame tells is without them."""
 _MOST_DELAY: Final = 4095
-_BIT_RATES: Final = {
-    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-"""kbit/s of layer III by the index in the header, for MPEG-1 and for MPEG-2 and 2.5 (ISO/IEC 11172-3 and 13818-3)."""
-_RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _OVERLAPPING: Final = 576 + 481
 """Samples before a frame that have to be right for it to be right: one granule, and what the filter bank remembers."""
 _MOST_BEFORE: Final = 16
 """Frames; no more than nine can be passed over."""
 _MOST_MOVED: Final = 4
 """Frames, about 0.1 s: cuts are made in pauses."""
-_LAYER_III: Final = 1
-_MONO: Final = 3
 _WRITER: Final = b"Lavf"
 """FFmpeg and most players heed the delay only behind the name of a writer that they know."""
 _TAG_BYTES: Final = 4 + 4 + 4 + 4 + 100 + 4 + 36
@@ -72,18 +63,11 @@ def read_frame(data: bytes) -> Frame:
     Raises:
         CannotFix: It is no frame of MPEG audio layer III.
     """
-    if len(data) < 8 or data[0] != 0xFF or data[1] < 0xE0:
+    header = SYNTAXES["mp3"].parse(data)
+    if len(data) < 8 or header is None:
         raise CannotFix("its coded sound cannot be cut", "convert it")
-    version, layer, rate_index = data[1] >> 3 & 3, data[1] >> 1 & 3, data[2] >> 2 & 3
-    if version not in _RATES_HZ or layer != _LAYER_III or rate_index == 3:
-        raise CannotFix("its coded sound cannot be cut", "convert it")
-    is_mono = data[3] >> 6 == _MONO
-    head = 4 if data[1] & 1 else 6
-    if version == 3:
-        samples, side, back = 1152, 17 if is_mono else 32, int.from_bytes(data[head : head + 2]) >> 7
-    else:
-        samples, side, back = 576, 9 if is_mono else 17, data[head]
-    return Frame(version, _RATES_HZ[version][rate_index], samples, side, head, back, len(data))
+    back = reaches_back(data, header)
+    return Frame(header.key[0], header.rate_hz, header.samples, header.side_bytes, header.head_bytes, back, len(data))
 
 
 def cut_mp3(packets: Iterable[bytes], file: IO[bytes], first: int, last: int) -> None:
@@ -173,7 +157,7 @@ def _info_frame(like: bytes, delay: int) -> bytes:
     """A frame without sound that tells players what to pass over; frames, bytes and table are filled in later."""
     header = read_frame(like)
     mpeg1 = header.version == 3
-    sizes = [(144 if mpeg1 else 72) * kbps * 1000 // header.rate_hz for kbps in _BIT_RATES[3 if mpeg1 else 2]]
+    sizes = [(144 if mpeg1 else 72) * kbps * 1000 // header.rate_hz for kbps in BIT_RATES[header.version]]
     index = next(index for index, size in enumerate(sizes) if size >= 4 + header.side_bytes + _TAG_BYTES)
     head = bytes((0xFF, like[1] | 1, index << 4 | like[2] & 0b1100, like[3]))
     extension = _WRITER.ljust(9, b"\0") + bytes(12) + (max(0, delay) << 12).to_bytes(3) + bytes(12)

@@ -138,7 +138,9 @@ def decide(examination: Examination, wishes: Wishes, ending: Container | None = 
     _refuse_what_cannot_be(examination.report, wishes)
     case = _Case(examination, wishes, ending)
     if case.errors <= {"extension-mismatch"} and case.is_as_wished and not case.wanted and not case.changes_sound:
-        return _as_it_is(case.facts, renamed=bool(case.errors))
+        # a header that is wrong without breaking a limit is worth a copy, not a second encoding
+        corrected = _copied(case) if "header-mismatch" in case.found else None
+        return corrected or _as_it_is(case.facts, renamed=bool(case.errors))
     return _copied(case) or _converted(case)
 
 
@@ -182,10 +184,12 @@ def _copied(case: _Case) -> Plan | None:
         edits = [cut_edit(window, case.seconds, "damaged", "without what cannot be decoded at the edge", is_safe=True)]
     kept_s = window[1] - window[0] if window else case.seconds
     bytes_now = case.examination.report.file.bytes
-    kept_bytes = round(bytes_now * kept_s / case.seconds)
+    kept_bytes = round((case.facts.audio_bytes or bytes_now) * kept_s / case.seconds)
     if kept_bytes > limits.SAFE_BYTES:
         return None
-    why = next(iter(sorted(case.errors & _MENDED_BY_COPY)), "")
+    why = next(
+        iter(sorted(case.errors & _MENDED_BY_COPY)), "header-mismatch" if "header-mismatch" in case.found else ""
+    )
     what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}"
     edits.append(Edit(name="rewrap", rule=why, what=what, safe=True, bytes=kept_bytes - bytes_now))
     return Plan("rewrap", container, window, edits=tuple(edits))

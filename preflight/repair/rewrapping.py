@@ -10,13 +10,14 @@ from preflight.repair.mp3 import cut_mp3
 from preflight.repair.muxing import open_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
 
+    from preflight.byte_ranges import Range
     from preflight.repair.wishes import Container
     from preflight.report import Span
     from preflight.source import Source
@@ -25,7 +26,14 @@ _WARM_UP_PACKETS: Final = 2
 """Of AAC, before the part that is kept: a transform overlaps with the one before, and SBR looks back a little more."""
 
 
-def rewrap(source: Source, file: IO[bytes], container: Container, window: Span | None = None) -> None:
+def rewrap(
+    source: Source,
+    file: IO[bytes],
+    container: Container,
+    window: Span | None = None,
+    *,
+    ranges: Sequence[Range] = (),
+) -> None:
     """Copy the packets of the best audio track of `source` into a new file.
 
     Args:
@@ -34,12 +42,13 @@ def rewrap(source: Source, file: IO[bytes], container: Container, window: Span |
         container: ``m4a`` for AAC, ``mp3`` for MP3.
         window: What is kept, as (start, end) in seconds of the decoded sound; None for all. The packets at its ends
             are kept whole; in MP3 the sound begins and ends to the sample all the same.
+        ranges: The parts of the file that hold the media; all of it when empty.
 
     Raises:
         CannotFix: The packets cannot be put into the container.
         OSError: The disk is full or the file cannot be written.
     """
-    with open_container(source) as container_in:
+    with open_container(source, ranges) as container_in:
         track = audio_track(container_in)
         if track is None:
             raise CannotFix("it has no audio track", "choose another recording")

@@ -82,9 +82,12 @@ def chosen_window(
         return None
     cuts = _Cuts(pauses, seconds)
     windows = [window for stretch in stretches for window in _windows(stretch, cuts, keep)]
+    if has_error and not any(_is_enough(window) for window in windows):
+        # what is broken is a place to cut, too
+        windows += [(begin, min(end, begin + limits.WRITE_BELOW_S)) for begin, end in stretches]
     if not windows:
         raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")
-    long_enough = [window for window in windows if window[1] - window[0] >= limits.WRITE_ABOVE_S]
+    long_enough = [window for window in windows if _is_enough(window)]
     if not long_enough:
         raise CannotFix(
             f"only {clock(max(end - start for start, end in windows))} between two pauses is whole and short enough; "
@@ -94,6 +97,10 @@ def chosen_window(
     worth = _worth(examination.subject.heard, keep)
     most = max(worth(window) for window in long_enough)
     return next(window for window in long_enough if worth(window) >= most - _NEARLY_AS_GOOD_S)
+
+
+def _is_enough(window: Span) -> bool:
+    return window[1] - window[0] >= limits.WRITE_ABOVE_S
 
 
 def given_window(wishes: Wishes, seconds: float, role: Role, limit_s: float) -> Span:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from preflight.probe import Probe
     from preflight.report import Finding
+    from preflight.riff import WavHeader
 
 _CONTRACT = "The clone endpoint's parameter table: audio_url."
 
@@ -28,6 +29,7 @@ _CONTAINERS = {
     "matroska": "a Matroska or WebM file",
     "aiff": "an AIFF file",
     "rf64": "a WAV in its 64-bit form (RF64)",
+    "rifx": "a WAV with big-endian samples (RIFX)",
     "w64": "a Sony Wave64 file",
     "caf": "an Apple CAF file",
     "amr": "an AMR file",
@@ -115,7 +117,10 @@ def _unsupported_format(rule: Rule, subject: Subject) -> Iterator[Finding]:
     reason = format_problem(subject.probe)
     changes = subject.decoded.changes if subject.decoded else ()
     if reason:
-        yield rule.finding(f"it is {reason}; accepted are mp3, m4a (AAC) and wav (PCM)", fix="convert")
+        is_fixable = subject.probe.wav is None or subject.probe.wav.is_uniform
+        yield rule.finding(
+            f"it is {reason}; accepted are mp3, m4a (AAC) and wav (PCM)", fix="convert" if is_fixable else None
+        )
     elif changes:
         at, rate, channels = changes[0]
         yield rule.finding(
@@ -133,6 +138,8 @@ def format_problem(probe: Probe) -> str | None:
         return container if probe.container in (probe.codec, "adts") else f"{container}, holding {codec}"
     if probe.audio_tracks > 1:
         return f"a file of {probe.audio_tracks} audio tracks, of which any might be taken"
+    if probe.container == "m4a" and probe.ranges:
+        return "an M4A behind an ID3 tag"
     if probe.container == "m4a" and probe.codec != "aac":
         return f"an M4A that holds {codec}"
     if probe.container == "mp3" and probe.codec != "mp3":
@@ -143,8 +150,23 @@ def format_problem(probe: Probe) -> str | None:
 def _wav_problem(probe: Probe, codec: str) -> str | None:
     if probe.codec not in limits.WAV_CODECS:
         return f"a WAV that holds {codec}"
-    is_plain = probe.wav is None or probe.wav.is_plain
-    return None if is_plain else "a WAV whose header contradicts itself"
+    wav = probe.wav
+    if wav is not None and not wav.is_plain:
+        return "a WAV whose header contradicts itself"
+    return None if wav is None or wav.is_standard else _wav_layout(wav)
+
+
+def _wav_layout(wav: WavHeader) -> str:
+    """Where the samples lie in a WAV that only some programs read completely, to be read after "it is"."""
+    if not wav.is_uniform:
+        return f"{wav.parts} WAV files of different formats, one after the other (split them and join them again)"
+    if wav.parts > 1:
+        return f"{wav.parts} WAV files, one after the other, each with its header"
+    if wav.header_offset:
+        return "a WAV behind an ID3 tag"
+    if wav.lacks_padding:
+        return "a WAV with a chunk of odd size that lacks its padding byte"
+    return f"a WAV whose samples lie in {len(wav.ranges)} data chunks, of which most programs read the first"
 
 
 def _extension_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from preflight.decoded import Decoded
+    from preflight.probe import Probe
     from preflight.report import Finding
 
 _SHORTFALL_S = 0.25
@@ -27,8 +28,8 @@ def _missing_s(subject: Subject) -> float:
     declared = subject.probe.declared_duration_s if subject.probe else None
     if not declared or subject.duration_s is None:
         return 0.0
-    if subject.decoded is None and subject.probe and subject.probe.wav is None:
-        return 0.0  # only a WAV shows from outside what it holds
+    if subject.decoded is None and subject.probe and subject.probe.wav is None and not subject.probe.is_size_known:
+        return 0.0  # the headers alone do not show what the file holds
     if subject.decoded and subject.decoded.stopped:
         return 0.0
     missing = declared - subject.duration_s - _lost_s(subject)
@@ -95,22 +96,41 @@ def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
     probe, seconds = subject.probe, subject.duration_s
     if not subject.has_sound or probe is None or not seconds or _missing_s(subject) or format_problem(probe):
         return
-    if probe.header_duration_s is None or (subject.decoded and (subject.decoded.stopped or subject.decoded.changes)):
+    if subject.decoded and (subject.decoded.stopped or subject.decoded.changes):
         return
-    claimed = probe.header_duration_s
+    wrong = _contradicting(subject, probe, seconds)
+    if wrong:
+        claims = ", ".join(f"{name} {claimed:.1f} s" for name, claimed in wrong)
+        worst = max(wrong, key=lambda claim: (_breaks_limit(subject, claim[1]), abs(claim[1] - seconds)))[1]
+        yield rule.finding(
+            f"programs may read another duration ({claims}) than the {seconds:.1f} s that it holds: rewrite its header",
+            severity="error" if _breaks_limit(subject, worst) else "warning",
+            value=worst,
+            limit=seconds,
+            fix="rewrite-header",
+        )
+    elif probe.inner_tags_s is not None:
+        yield rule.finding(
+            f"a tag lies between its frames at {clock(probe.inner_tags_s)}, where some decoders stop: "
+            "it was joined from several files; copy its frames without the tags",
+            fix="rewrite-header",
+        )
+
+
+def _contradicting(subject: Subject, probe: Probe, seconds: float) -> list[tuple[str, float]]:
+    """The declared durations that differ from `seconds`, by name."""
     explained = _DAMAGED_SHORTFALL_S + _lost_s(subject) if _has_inner_damage(subject) else _SHORTFALL_S
-    if abs(claimed - seconds) <= max(explained, 0.02 * seconds):
-        return
-    breaks_limit = not limits.MIN_DURATION_S <= claimed <= limits.MAX_DURATION_S
+    claims = list(probe.declared)
+    if probe.header_duration_s is not None and not probe.is_size_known:
+        is_guess = probe.container in ("mp3", "adts")
+        claims.append(("by its bit rate" if is_guess else "header", probe.header_duration_s))
+    return [(name, claimed) for name, claimed in claims if abs(claimed - seconds) > max(explained, 0.02 * seconds)]
+
+
+def _breaks_limit(subject: Subject, claimed: float) -> bool:
     if subject.role == "prompt":
-        breaks_limit = not 0 < claimed < limits.PROMPT_BELOW_S
-    yield rule.finding(
-        f"programs that believe its header take it for {clock(claimed)}; it holds {clock(seconds)}",
-        severity="error" if breaks_limit else "warning",
-        value=claimed,
-        limit=seconds,
-        fix="rewrite-header",
-    )
+        return not 0 < claimed < limits.PROMPT_BELOW_S
+    return not limits.MIN_DURATION_S <= claimed <= limits.MAX_DURATION_S
 
 
 def _dropouts(rule: Rule, subject: Subject) -> Iterator[Finding]:

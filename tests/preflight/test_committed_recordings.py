@@ -140,13 +140,15 @@ def test_what_is_rejected_is_refused_with_the_reason(name: str, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_damage_without_a_pause_to_cut_at_is_refused(tmp_path: Path) -> None:
+def test_damage_without_a_pause_is_cut_where_it_begins(tmp_path: Path) -> None:
     data = bytearray((FIXTURES / "good.mp3").read_bytes())
     at = int(len(data) * 0.95)
     data[at : at + 1_000] = np.random.default_rng(3).bytes(1_000)
     path, out = tmp_path / "hasty.mp3", tmp_path / "out"
     path.write_bytes(data)
     out.mkdir()
-    with pytest.raises(preflight.CannotFix, match="no pause"):
-        preflight.fix(path, out)
-    assert not list(out.iterdir())
+    assert preflight.check(path).verdict == "fixable"
+    fixed = preflight.fix(path, out)
+    assert fixed.after is not None
+    assert fixed.after.verdict == "ready"
+    assert fixed.after.file.duration_s == pytest.approx(11.5 * 0.95, abs=0.2)
