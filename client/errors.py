@@ -209,6 +209,12 @@ class ServerFailed(OutcomeUnknown):
 
 
 class NonsenseAnswer(OutcomeUnknown):
-    """An answer came that says nothing about the outcome: HTML, not JSON, or without what was asked for."""
+    """An answer came that says nothing about the outcome: HTML, not JSON, or without what was asked for.
+
+    Attributes:
+        reports_success: Whether it says that the call succeeded, and only lacks what was asked for. A speech call then
+            kept its voice.
+    """
 
     kind = "nonsense-answer"
+    reports_success: bool = False

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from client.answers import Answer, error_of, remarks_on
-from client.errors import ServiceError
+from client.errors import NonsenseAnswer, ServiceError
 from client.speech_types import Speech
 
 _LINK: Final = re.compile(r"https?://[^\s]{1,8000}", re.IGNORECASE)
@@ -66,7 +66,17 @@ def _error(answer: Answer) -> ServiceError:
     document = answer.document
     has_some = any(place.contracted for place in _places(document.members))
     lacking = "has no audio and no error" if document.is_object else "is not a JSON object"
-    return error_of(answer, "has audio that is neither hexadecimal nor a link" if has_some else lacking)
+    error = error_of(answer, "has audio that is neither hexadecimal nor a link" if has_some else lacking)
+    if isinstance(error, NonsenseAnswer):
+        error.reports_success = _reports_success(answer)
+    return error
+
+
+def _reports_success(answer: Answer) -> bool:
+    """Whether a complete answer says so in the maker's own field."""
+    base = answer.document.members.get("base_resp")
+    is_good = isinstance(base, dict) and base.get("status_code") in (0, "0")
+    return is_good and 200 <= answer.status < 300 and not answer.missing
 
 
 def _places(members: dict[str, Any]) -> Iterator[_Place]:

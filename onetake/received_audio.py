@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,9 @@ from preflight.source import display_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import BinaryIO
+
+    from client import CloneClient, ServiceError, Speech
+    from onetake.ledger import VoiceRecord
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _COPIED_AT_ONCE: Final = 1 << 20
@@ -129,6 +133,57 @@ def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _write_new(folder / f"speech-{secrets.token_hex(4)}{out.suffix}", content)
     return None
+
+
+def save_speech(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Path) -> int:
+    """Save a speech as `save_audio` does, from its answer or from its link; what it says names a way to the audio.
+
+    Raises:
+        UnrecognizedAudio: What came is not a recording; it is saved as ``OUT.answer``.
+        SavedElsewhere: `out` cannot be written; the audio is saved in another place, or its link is in the ledger.
+        client.DownloadFailed: The link gave no audio; it is in the ledger.
+    """
+    from client import DownloadFailed
+
+    audio, link = speech.audio, speech.audio_url
+    try:
+        if audio is not None:
+            return save_audio(out, lambda file: file.write(audio))
+        return save_audio(out, lambda file: client.download(link or "", file))
+    except DownloadFailed as error:
+        error.hint = f"the speech is paid for, and its link is in the ledger: {_fetch_later(voice)}"
+        raise
+    except (OSError, UsageError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise _saved_elsewhere(voice, audio, out, reason) from error
+
+
+def _fetch_later(voice: VoiceRecord) -> str:
+    return f"fetch it with: onetake voices speech {shlex.quote(voice.name)} -o OUT"
+
+
+def _saved_elsewhere(voice: VoiceRecord, audio: bytes | None, out: Path, reason: str) -> SavedElsewhere:
+    what = f"{display_name(out)!r} cannot be written: {reason}"
+    if audio is None:
+        return SavedElsewhere(f"{what}; the speech is paid for, and its link is in the ledger", _fetch_later(voice))
+    saved = save_elsewhere(out, audio)
+    if saved is None:
+        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere else", "make room")
+    return SavedElsewhere(
+        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it where you want it", str(saved)
+    )
+
+
+def save_answer(error: ServiceError, out: Path) -> None:
+    """Save an answer that may hold paid audio, and name the file in the error."""
+    content = bytes(error.answer_body)
+    try:
+        saved: Path | None = save_unrecognized(out, content)
+    except OSError:
+        saved = save_elsewhere(out.with_name(f"{out.name}.answer"), content)
+    error.message += (
+        "; what came could not be saved" if saved is None else f"; what came is saved as {display_name(saved)!r}"
+    )
 
 
 def _write_new(place: Path, content: bytes | Iterable[bytes]) -> Path:

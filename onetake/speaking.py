@@ -6,7 +6,6 @@ Each is in the ledger before it is sent, and none whose outcome is unknown is re
 from __future__ import annotations
 
 import contextlib
-import shlex
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,7 +14,7 @@ from onetake.errors import LedgerFailed, NotSettled, OnetakeError, Status, Usage
 from onetake.interrupts import finishing
 from onetake.io.atomic_write import atomic_write
 from onetake.ledger.records import NO_ANSWER
-from onetake.received_audio import SavedElsewhere, save_audio, save_elsewhere, save_unrecognized
+from onetake.received_audio import save_answer, save_speech
 from onetake.service_answers import answer_of_error, answer_of_speech
 from preflight.source import display_name
 
@@ -33,7 +32,7 @@ KEEPING_TEXT: Final = "Hi."
 
 
 class NoAudio(OnetakeError):
-    """The service reports success, but sent no audio."""
+    """The service reports success, but sent no audio that can be read."""
 
     kind = "no-audio"
     status = Status.SERVICE
@@ -78,11 +77,15 @@ def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Obse
         client.VoiceNotFound: It is gone; that is stored, too.
         client.ServiceError: The call failed, or its outcome is unknown: the voice is not marked as kept.
     """
-    from client import SpeechRequest
+    from client import ServiceError, SpeechRequest
 
     call = _Call(client, ledger, voice, observer)
     call.require_settled(None, again=again)
-    call.send(SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL), "keep")
+    try:
+        call.send(SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL), "keep")
+    except ServiceError as error:
+        if not reports_success(error):
+            raise
 
 
 def say(
@@ -114,7 +117,7 @@ def say(
         client.OutcomeUnknown: It was interrupted a second time, or its answer was lost: it may be charged.
         client.ServiceError: The call failed; what came instead of a speech is saved as ``OUT.answer``.
         client.DownloadFailed: The link gave no audio; it stays in the ledger.
-        NoAudio: The service reports success and sent none.
+        NoAudio: The service reports success without audio; what came is saved as ``OUT.answer``.
         UnrecognizedAudio: What came is not a recording; it is saved as ``OUT.answer``.
         SavedElsewhere: `out` cannot be written; the audio is saved in another place.
         OSError: `out` cannot be written; nothing was sent.
@@ -130,9 +133,12 @@ def say(
             speech = call.send(request, "say")
         except ServiceError as error:
             if error.state == "unknown" and error.answer_body:
-                _save_answer(error, out)
+                save_answer(error, out)
+            if reports_success(error):
+                what = f"{error.message}; the service reports success, so {voice.name} is kept"
+                raise NoAudio(what, "look into what came, or ask the service's support") from error
             raise
-        size = _save(client, voice, speech, out)
+        size = save_speech(client, voice, speech, out)
     return Spoken(
         voice_id=voice.voice_id,
         name=voice.name,
@@ -165,7 +171,7 @@ class _Call:
 
     def send(self, request: SpeechRequest, purpose: Literal["keep", "say"]) -> Speech:
         """Make the paid call; its outcome is in the ledger before this returns or raises."""
-        from client import OutcomeUnknown, ServiceError, VoiceNotFound
+        from client import OutcomeUnknown, ServiceError
 
         self._id = self._ledger.speeches.begin(self._voice, purpose, request.text, request.model)
         try:
@@ -178,11 +184,7 @@ class _Call:
             )
             raise OutcomeUnknown(what, hint=self._settle) from None
         except ServiceError as error:
-            self._note_end(error.state, error.kind, error.message, answer_of_error(self._client, error))
-            if isinstance(error, VoiceNotFound):
-                self._ledger.voices.gone(self._voice)
-            if error.state == "unknown":
-                error.hint = self._settle
+            self._note_failure(error)
             raise
         except Exception as error:
             # what is not of the client's own tree says nothing about how far the call came
@@ -190,7 +192,7 @@ class _Call:
             self._note_end("unknown", failure.kind, failure.message)
             what = f"{failure.message}; whether the speech was charged is not known"
             raise OutcomeUnknown(what, hint=f"{self._settle}; {failure.hint}") from error
-        self._note_success(speech)
+        self._note_success(answer_of_speech(self._client, speech), speech.audio_url, speech.warnings)
         return speech
 
     @property
@@ -207,16 +209,40 @@ class _Call:
         except LedgerFailed as error:
             self._observer.warn(f"speech call {self._id} could not be stored as {state}: {error.message}")
 
-    def _note_success(self, speech: Speech) -> None:
+    def _note_failure(self, error: ServiceError) -> None:
+        from client import VoiceNotFound
+
+        answer = answer_of_error(self._client, error)
+        if reports_success(error):
+            self._note_success(answer)
+            return
+        self._note_end(error.state, error.kind, error.message, answer)
+        if error.state == "unknown":
+            error.hint = self._settle
+        if isinstance(error, VoiceNotFound):
+            try:
+                self._ledger.voices.gone(self._voice)
+            except LedgerFailed as failed:
+                self._observer.warn(f"{self._voice.name} is gone, but that could not be stored: {failed.message}")
+
+    def _note_success(
+        self, answer: ServiceAnswer, audio_url: str | None = None, warnings: tuple[str, ...] = ()
+    ) -> None:
         """The voice is kept and its speech paid for, whether that can be stored or not."""
-        for warning in speech.warnings:
+        for warning in warnings:
             self._observer.warn(f"{self._voice.name}: {warning}")
-        answer = answer_of_speech(self._client, speech)
         try:
-            self._ledger.speeches.answered(self._id, speech.audio_url, answer, speech.warnings)
+            self._ledger.speeches.answered(self._id, audio_url, answer, warnings)
             self._ledger.voices.kept(self._voice)
         except LedgerFailed as error:
             self._observer.warn(f"{self._voice.name} is kept, but that could not be stored: {error.message}")
+
+
+def reports_success(error: ServiceError) -> bool:
+    """Whether the call succeeded although its answer has no audio that can be read: the voice is kept."""
+    from client import NonsenseAnswer
+
+    return isinstance(error, NonsenseAnswer) and error.reports_success
 
 
 def speech_not_settled(speech: SpeechRecord) -> NotSettled:
@@ -237,50 +263,3 @@ def _require_writable(out: Path) -> None:
     """Refuse what cannot be written before anything is paid; raises OSError."""
     with contextlib.suppress(_Abandoned), atomic_write(out):
         raise _Abandoned  # which removes the temporary file
-
-
-def _save(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Path) -> int:
-    from client import DownloadFailed
-
-    if speech.audio is None and speech.audio_url is None:
-        what = "the service reports success but sent no audio"
-        raise NoAudio(f"{what}; {voice.name} is kept", "ask its support, with the trace id if there is one")
-    audio, link = speech.audio, speech.audio_url
-    try:
-        if audio is not None:
-            return save_audio(out, lambda file: file.write(audio))
-        return save_audio(out, lambda file: client.download(link or "", file))
-    except DownloadFailed as error:
-        error.hint = f"the speech is paid for, and its link is in the ledger: {_fetch_later(voice)}"
-        raise
-    except (OSError, UsageError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise _saved_elsewhere(voice, audio, out, reason) from error
-
-
-def _fetch_later(voice: VoiceRecord) -> str:
-    return f"fetch it with: onetake voices speech {shlex.quote(voice.name)} -o OUT"
-
-
-def _saved_elsewhere(voice: VoiceRecord, audio: bytes | None, out: Path, reason: str) -> SavedElsewhere:
-    what = f"{display_name(out)!r} cannot be written: {reason}"
-    if audio is None:
-        return SavedElsewhere(f"{what}; the speech is paid for, and its link is in the ledger", _fetch_later(voice))
-    saved = save_elsewhere(out, audio)
-    if saved is None:
-        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere else", "make room")
-    return SavedElsewhere(
-        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it where you want it", str(saved)
-    )
-
-
-def _save_answer(error: ServiceError, out: Path) -> None:
-    """Save an answer that may hold paid audio, and name the file in the error."""
-    content = bytes(error.answer_body)
-    try:
-        saved: Path | None = save_unrecognized(out, content)
-    except OSError:
-        saved = save_elsewhere(out.with_name(f"{out.name}.answer"), content)
-    error.message += (
-        "; what came could not be saved" if saved is None else f"; what came is saved as {display_name(saved)!r}"
-    )
