@@ -87,11 +87,16 @@ class Settings:
         except ValueError:  # not a URL
             return False
 
-    def client(self, on_retry: Callable[[float, ServiceError], None] | None = None) -> CloneClient:
+    def client(
+        self,
+        on_retry: Callable[[float, ServiceError], None] | None = None,
+        on_limit: Callable[[float, ServiceError], None] | None = None,
+    ) -> CloneClient:
         """A client of the clone service.
 
         Args:
-            on_retry: Called before a harmless repeat, with seconds to wait and the error.
+            on_retry: Called before a harmless retry, with seconds to wait and the error.
+            on_limit: Called at each answer that is a rate limit, with the seconds for which no call may begin.
 
         Raises:
             SettingError: There is no API key.
@@ -102,7 +107,7 @@ class Settings:
         key = self.text("api_key")
         if key is None:
             raise SettingError("api_key is not set", f"set ONETAKE_API_KEY, or {_REHEARSE}")
-        return CloneClient(key, self.text("base_url") or "", on_retry=on_retry)
+        return CloneClient(key, self.text("base_url") or "", on_retry=on_retry, on_limit=on_limit)
 
     def pace(self) -> Pace:
         """How many paid calls may be under way, and how soon one follows another.

@@ -21,6 +21,8 @@ _GONE: Final = frozenset({401, 403, 404, 410})
 """What a storage answers to a link that expired, or to an object that was deleted."""
 _YOUNG: Final = timedelta(minutes=10)
 """A link of that age may not be there yet; an older one that is refused has expired."""
+_WAIT_S: Final = 20.0
+"""For a young link: links that answer 404 for some seconds are known."""
 
 
 class LinkMissing(OnetakeError):
@@ -81,10 +83,12 @@ def _fetch(voice: VoiceRecord, link: str, sent_at: datetime, out: Path) -> Fetch
     from client import CloneClient, ServiceError
 
     client = CloneClient("a-link-needs-no-key", voice.base_url)
+    is_young = datetime.now(UTC) - sent_at < _YOUNG
+    wait_s = _WAIT_S if is_young else 0.0
     try:
-        size = save_audio(out, lambda file: client.download(link, file))
+        size = save_audio(out, lambda file: client.download(link, file, wait_s=wait_s))
     except ServiceError as error:
-        if error.http_status in _GONE and datetime.now(UTC) - sent_at > _YOUNG:
+        if error.http_status in _GONE and not is_young:
             what = f"the link of {sent_at.astimezone():%Y-%m-%d %H:%M %Z} has expired (HTTP {error.http_status})"
             raise LinkExpired(f"{voice.name}: {what}", _charged(voice)) from error
         raise

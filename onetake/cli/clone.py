@@ -126,11 +126,9 @@ def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
     pace = settings.pace()
 
     def on_retry(wait_s: float, error: Any) -> None:
-        if error.kind == "rate-limited":
-            pace.hold(wait_s)
         steps.warn(f"{error.message}; again in {wait_s:.0f} s")
 
-    client = settings.client(on_retry)
+    client = settings.client(on_retry, on_limit=pace.hold_for_limit)
     return Pipeline(settings.storage(), client, ledger, pace, needs_consent=not settings.is_local)
 
 

@@ -88,5 +88,10 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
         (order,) = with_chosen_model([order], settings or {})
         observer = observer or Notes()
         ledger = stack.enter_context(Ledger(home_path(), warn=observer.warn))
-        pipeline = Pipeline(found.storage(), found.client(), ledger, found.pace(), needs_consent=not found.is_local)
+        pace = found.pace()
+        client = found.client(
+            on_retry=lambda wait_s, error: observer.warn(f"{error.message}; again in {wait_s:.0f} s"),
+            on_limit=pace.hold_for_limit,
+        )
+        pipeline = Pipeline(found.storage(), client, ledger, pace, needs_consent=not found.is_local)
         return pipeline.clone(order, observer)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LOOK_S: Final = 0.2
+_LONGEST_HOLD_S: Final = 60.0
 
 
 class Pace:
@@ -49,10 +50,13 @@ class Pace:
         finally:
             self._places.release()
 
-    def hold(self, seconds: float) -> None:
-        """Let no call begin for that long: the service asked for it."""
+    def hold_for_limit(self, seconds: float, _: object = None) -> None:
+        """Let no call begin for that long, since the service reports a limit: what `client.CloneClient` calls.
+
+        For a minute at most: a service may ask for a day, and then the next call reports that.
+        """
         with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+            self._next = max(self._next, time.monotonic() + min(seconds, _LONGEST_HOLD_S))
 
     def _wait(self, stopping: Callable[[], bool]) -> None:
         while True:
