@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -9,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client import RateLimited, ServiceError
+from client import CloneClient, RateLimited, ServiceError
 from client.answers import retry_after_s
-from tests.client.conftest import Met
-from tests.client.scripted_server import Behaviour, answers, pages
+from tests.client.conftest import AUDIO_URL, KEY, Met
+from tests.client.scripted_server import Behaviour, ScriptedServer, answers, http, pages, take_request
+from tests.client.test_outcomes import free_port
 
 CloneFrom = Callable[..., Met]
 GOOD = answers(200, {"voice_id": "v"})
@@ -109,3 +115,63 @@ def test_any_retry_after_header_is_a_time_or_nothing(header: str) -> None:
 @pytest.mark.parametrize("header", ["", "soon", "-5", "1e9", "9" * 400, "nan", "Mon, 99 Foo 2026 00:00:00 GMT"])
 def test_headers_that_are_no_time(header: str) -> None:
     assert retry_after_s(header, datetime.now(UTC)) is None
+
+
+def test_a_limit_pauses_every_call_of_the_client() -> None:
+    limited_at: list[float] = []
+    arrived: list[float] = []
+
+    def limits_once(line: socket.socket, server: ScriptedServer) -> None:
+        take_request(line, server)
+        limited_at.append(time.monotonic())
+        line.sendall(http(429, b"{}", "Retry-After: 1.2"))
+
+    def counts(line: socket.socket, server: ScriptedServer) -> None:
+        take_request(line, server)
+        arrived.append(time.monotonic())
+        line.sendall(http(200, b'{"voice_id": "v"}'))
+
+    paused = threading.Event()
+    with ScriptedServer(limits_once, counts) as server:
+        client = CloneClient(KEY, server.base_url, on_limit=lambda pause, error: paused.set())
+        with ThreadPoolExecutor(3) as pool:
+            first = pool.submit(client.clone, AUDIO_URL)
+            assert paused.wait(30)
+            others = [pool.submit(client.clone, AUDIO_URL) for _ in range(2)]
+            assert [call.result().voice_id for call in (first, *others)] == ["v"] * 3
+    assert len(arrived) == 3
+    assert all(moment - limited_at[0] >= 1.2 for moment in arrived)
+
+
+def test_each_limit_is_reported_also_the_last() -> None:
+    reported: list[float] = []
+    with ScriptedServer(answers(429, {}, "Retry-After: 0.2")) as server:
+        client = CloneClient(KEY, server.base_url, on_limit=lambda pause, error: reported.append(pause))
+        with pytest.raises(RateLimited):
+            client.clone(AUDIO_URL)
+        assert server.connections == 4
+    assert reported == [0.2] * 4
+
+
+def test_a_limit_beyond_the_budget_is_reported_and_not_waited_for() -> None:
+    reported: list[float] = []
+    with ScriptedServer(answers(429, {}, "Retry-After: 3600")) as server:
+        client = CloneClient(
+            KEY, server.base_url, retry_budget_s=0, on_limit=lambda pause, error: reported.append(pause)
+        )
+        for _ in range(2):
+            with pytest.raises(RateLimited):
+                client.clone(AUDIO_URL)
+    assert reported == [3600, 3600]
+
+
+def test_retries_print_nothing() -> None:
+    script = f"""
+from client import CloneClient, ServiceError
+try:
+    CloneClient("k", "http://127.0.0.1:{free_port()}").clone("https://h/a.wav")
+except ServiceError as error:
+    print(error.kind)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("service-unreachable\n", "")

@@ -78,4 +78,5 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
         with pytest.raises(ServiceUnreachable, match="certificate") as caught:
             CloneClient(KEY, "https://api.example", clone_timeout_s=5).clone(AUDIO_URL)
         assert not caught.value.retryable
+        assert "REQUESTS_CA_BUNDLE" in caught.value.hint
         assert len(proxy.requests) == 1
