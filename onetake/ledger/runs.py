@@ -138,7 +138,7 @@ class Runs:
 def _read(handle: int) -> _Record | None:
     try:
         return msgspec.json.decode(os.read(handle, 4096), type=_Record)
-    except (OSError, msgspec.MsgspecError, ValueError):
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

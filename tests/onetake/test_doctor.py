@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import sqlite3
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from onetake.ledger import FILE_NAME, Ledger
+from onetake.ledger.schema import MIGRATIONS
 from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say
 from tests.onetake.services import READER, Services
@@ -84,3 +91,58 @@ def test_a_clock_that_is_a_little_off(say: Say, services: Services, monkeypatch:
 
 def test_the_sandbox_is_well(say: Say, home: Path) -> None:
     assert parts(say, "--sandbox") == (0, {"decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})
+
+
+DOCTOR = """
+import pathlib, sys
+from onetake.ledger import Ledger
+ledger = Ledger(pathlib.Path(sys.argv[1]))
+with ledger._database.transaction() as connection:
+    connection.execute("INSERT INTO uploads (storage, key, run, reserved_at) VALUES ('', 'x', '', '')")
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_doctor_leaves_nothing(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.require_writable()
+    command = [sys.executable, "-c", DOCTOR, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.kill()
+    with Ledger(tmp_path) as ledger, Ledger(tmp_path) as beside:
+        ledger.require_writable()
+        beside.require_writable()
+        assert ledger.uploads.left() == []
+
+
+def test_what_a_killed_doctor_of_an_earlier_version_left_is_removed(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as connection:
+        for migration in MIGRATIONS[:2]:
+            migration(connection)
+        connection.execute("PRAGMA user_version = 2")
+        connection.execute("INSERT INTO uploads VALUES ('', '', 'r', '2026-11-01T00:00:00+00:00')")
+    with Ledger(tmp_path) as ledger:
+        assert ledger.uploads.left() == []
+        ledger.require_writable()
+
+
+def test_doctors_side_by_side_do_not_disturb_each_other(tmp_path: Path) -> None:
+    errors: list[BaseException] = []
+
+    def examine() -> None:
+        try:
+            with Ledger(tmp_path) as ledger:
+                for _ in range(5):
+                    ledger.require_writable()
+        except BaseException as error:  # noqa: BLE001 - reported below
+            errors.append(error)
+
+    threads = [threading.Thread(target=examine) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
