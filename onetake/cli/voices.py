@@ -30,6 +30,7 @@ from onetake.render.voices import (
     voices_csv,
 )
 from onetake.settings import home_path
+from preflight.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,22 +230,27 @@ def rename(voice: str, name: str, *, as_json: bool) -> None:
 
 
 @command.command("forget", epilog="Example: onetake voices forget anna")
-@click.argument("voice")
+@click.argument("voice", metavar="VOICE|FILE")
 @click.option("--unknown", is_flag=True, help="Forget also calls for it whose outcome is unknown.")
 @json_option
 def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
     """Delete a voice from the ledger, and what is known of its recordings: paths, digests, texts, options, consent and
-    the service's answers. Only what another voice was made of stays.
+    the service's answers. Only what another voice was made of stays. FILE is a recording that no voice was made of.
 
     The service is not told. The recordings count as never cloned: cloning them again is paid for again.
     """  # noqa: D205 - as one paragraph the help fits a screen
     with opened_ledger() as ledger:
-        found = ledger.voices.find(voice)
-        if not ledger.voices.forget(found, with_unknown=unknown):
-            print_warning(
-                "another onetake is using the ledger: the deleted content stays in its log until that one ends"
-            )
+        if not ledger.voices.is_known(voice) and Path(voice).suffix:
+            path = display_name(Path(voice).absolute())
+            forgotten = {"recording": path}
+            is_overwritten = ledger.voices.forget_recording(path, with_unknown=unknown)
+        else:
+            found = ledger.voices.find(voice)
+            forgotten = {"voice_id": found.voice_id, "name": found.name}
+            is_overwritten = ledger.voices.forget(found, with_unknown=unknown)
+    if not is_overwritten:
+        print_warning("another onetake is using the ledger: the deleted content stays in its log until that one ends")
     if as_json:
-        print_json({"schema_version": 1, "forgotten": {"voice_id": found.voice_id, "name": found.name}})
+        print_json({"schema_version": 1, "forgotten": forgotten})
     else:
-        print_text(f"forgotten: {safe(found.name)} ({safe(found.voice_id)})")
+        print_text(f"forgotten: {safe(' '.join(forgotten.values()))}")

@@ -45,9 +45,41 @@ def forget_voice(connection: sqlite3.Connection, voice: VoiceRecord, *, with_unk
     _require_ended(connection, attempts, speeches, with_unknown=with_unknown)
     connection.execute(f"DELETE FROM speeches WHERE {_OF_VOICE}", key)
     connection.execute(f"DELETE FROM voices WHERE {_OF_VOICE}", key)
-    connection.executemany("DELETE FROM attempts WHERE id = ?", [(attempt,) for attempt in attempts])
-    connection.executemany("DELETE FROM takes WHERE id = ?", [(take,) for take in lonely])
+    _delete(connection, attempts, set(lonely))
     return attempts | speeches
+
+
+def forget_recording(connection: sqlite3.Connection, path: str, *, with_unknown: bool) -> set[str]:
+    """Delete what is known of a recording that no voice was made of, under every request.
+
+    Args:
+        connection: In a transaction.
+        path: Where the recording was when it was tried last.
+        with_unknown: Whether to delete also calls whose outcome is unknown.
+
+    Returns:
+        The names of the calls that are gone.
+
+    Raises:
+        UsageError: The path is not known, a voice was made of it, there are such calls, or one is under way.
+    """
+    tried = {row["id"] for row in connection.execute("SELECT id FROM takes WHERE path = ?", (path,))}
+    if not tried:
+        raise UsageError(f"the ledger knows no voice and no recording {path!r}", "`onetake voices` lists the voices")
+    takes = _same_recordings(connection, tried)
+    attempts: set[str] = set()
+    for take in takes:
+        if _is_needed(connection, take, ("", "")):
+            raise UsageError(f"a voice was made of {path!r}", "give the name of the voice; see `onetake voices`")
+        attempts |= {row["id"] for row in connection.execute("SELECT id FROM attempts WHERE take = ?", (take,))}
+    _require_ended(connection, attempts, set(), with_unknown=with_unknown)
+    _delete(connection, attempts, takes)
+    return attempts
+
+
+def _delete(connection: sqlite3.Connection, attempts: set[str], takes: set[int]) -> None:
+    connection.executemany("DELETE FROM attempts WHERE id = ?", [(attempt,) for attempt in attempts])
+    connection.executemany("DELETE FROM takes WHERE id = ?", [(take,) for take in takes])
 
 
 def _same_recordings(connection: sqlite3.Connection, takes: set[int]) -> set[int]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from client import VOICE_LIFETIME
 from onetake.errors import UsageError
-from onetake.ledger.deletion import forget_voice
+from onetake.ledger.deletion import forget_recording, forget_voice
 from onetake.ledger.failures import DamagedRow
 from onetake.ledger.records import VoiceRecord
 from onetake.ledger.rows import moment_of, record_of
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
     from onetake.ledger.database import Database
 
@@ -56,6 +57,11 @@ class Voices:
         if found:
             raise UsageError(f"{wanted!r} is a voice of several services", "call it by its name; see `onetake voices`")
         raise UsageError(f"the ledger knows no voice {wanted!r}", "`onetake voices` lists those that it knows")
+
+    def is_known(self, wanted: str) -> bool:
+        """Whether a voice has that name or ``voice_id``. Raises `LedgerFailed`."""
+        known = "SELECT 1 FROM voices WHERE name = ? OR voice_id = ? LIMIT 1"
+        return bool(self._database.rows(known, wanted, wanted))
 
     def kept(self, voice: VoiceRecord) -> None:
         """A speech call used it: it stays for good. Raises `LedgerFailed`."""
@@ -101,8 +107,27 @@ class Voices:
             UsageError: There are such calls, or a recording is being cloned at this moment.
             LedgerFailed: It could not be written.
         """
+        return self._forget(lambda connection: forget_voice(connection, voice, with_unknown=with_unknown))
+
+    def forget_recording(self, path: str, *, with_unknown: bool = False) -> bool:
+        """The same for a recording that no voice was made of.
+
+        Args:
+            path: Its absolute path.
+            with_unknown: Forget also calls for it whose outcome is unknown.
+
+        Returns:
+            Whether all of it is overwritten, as for `forget`.
+
+        Raises:
+            UsageError: It is not known, a voice was made of it, or a call for it is under way or unknown.
+            LedgerFailed: It could not be written.
+        """
+        return self._forget(lambda connection: forget_recording(connection, path, with_unknown=with_unknown))
+
+    def _forget(self, delete: Callable[[sqlite3.Connection], set[str]]) -> bool:
         with self._database.transaction() as connection:
-            calls = forget_voice(connection, voice, with_unknown=with_unknown)
+            calls = delete(connection)
         for call in calls:
             self._database.memory.calls.pop(call, None)
         return self._database.shrink()

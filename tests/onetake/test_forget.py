@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from onetake.errors import UsageError
 from onetake.ledger import Claimed, Known, Ledger, ServiceAnswer
 from onetake.ledger.attempts import Subject
+from tests.onetake.conftest import Say
 
 NOW = datetime.now(UTC)
 SECRETS = (
@@ -137,3 +139,30 @@ def test_calls_with_an_unknown_outcome_are_settled_or_forgotten_on_purpose(tmp_p
         ledger.voices.forget(voice, with_unknown=True)
         assert ledger.attempts.unknown() == []
     assert left(tmp_path) == []
+
+
+def test_a_recording_without_a_voice_is_forgotten_by_its_path(say: Say, home: Path) -> None:
+    take = home.parent / "work" / "private-take.wav"
+    with Ledger(home / "onetake") as ledger:
+        refused = claimed(ledger, path=str(take))
+        ledger.attempts.ended(refused, "refused", "audio-refused", "a-service-message", ANSWER)
+        unknown = claimed(ledger, path=str(take), request="another")
+        ledger.attempts.called(unknown, NOW)
+        ledger.attempts.ended(unknown, "unknown", "outcome-unknown")
+    assert say("voices", "forget", "never-seen.wav").status == 2
+    ran = say("voices", "forget", "private-take.wav")
+    assert (ran.status, unknown in ran.err) == (2, True)
+    ran = say("voices", "forget", "private-take.wav", "--unknown", "--json")
+    assert ran.status == 0
+    assert json.loads(ran.out)["forgotten"] == {"recording": str(take)}
+    assert left(home / "onetake") == []
+    assert b"private-take" not in content(home / "onetake")
+
+
+def test_a_recording_is_not_forgotten_while_its_voice_is_known(say: Say, home: Path) -> None:
+    take = home.parent / "work" / "private-take.wav"
+    with Ledger(home / "onetake") as ledger:
+        bought(ledger, path=str(take))
+    assert "a voice was made of" in say("voices", "forget", "private-take.wav").err
+    assert say("voices", "forget", "anna-by-name").status == 0
+    assert left(home / "onetake") == []
