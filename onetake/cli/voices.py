@@ -68,7 +68,7 @@ def opened_ledger() -> Iterator[Ledger]:
 
 @click.group("voices", cls=Group, invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
 @click.option("--warn", type=SPAN, metavar="TIME", help="Status 1 when a voice expires within 48h, 2d, …")
-@click.option("--unknown", is_flag=True, help="Show calls of which nobody knows whether they gave a voice.")
+@click.option("--unknown", is_flag=True, help="Show paid calls whose outcome is unknown.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, warn: timedelta | None, *, unknown: bool, as_json: bool) -> Any:
