@@ -277,6 +277,8 @@ def _examination(
             channels=facts.channels if facts else 0,
             bit_rate_bps=rate,
             sha256=sha256,
+            audio_tracks=facts.audio_tracks if facts else 1,
+            audio_track=facts.audio_track + 1 if facts else 1,
         ),
         measurements=subject.decoded.measurements if subject.decoded else {},
         speech=subject.heard.speech if subject.heard else (),

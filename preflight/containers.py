@@ -58,9 +58,22 @@ def open_container(source: Source, ranges: Sequence[Range] = (), *, quick: bool 
         ) from error
 
 
-def audio_track(container: av.container.InputContainer) -> AudioStream | None:
-    """The audio track that FFmpeg would play; None when there is none, or no decoder for it."""
-    stream = container.streams.best("audio")
-    # a track of an unknown coding has no context, whatever the binding's types say
-    has_decoder = stream is not None and getattr(stream, "codec_context", None) is not None
-    return stream if has_decoder and isinstance(stream, AudioStream) else None
+def audio_track(container: av.container.InputContainer, number: int | None = None) -> AudioStream | None:
+    """An audio track; None when there is none, or no decoder for it.
+
+    Args:
+        container: The open file.
+        number: Which one, counted from 0; None for the one that FFmpeg would play, or the first with a decoder.
+    """
+    tracks = container.streams.audio
+    if number is not None:
+        return tracks[number] if number < len(tracks) and has_decoder(tracks[number]) else None
+    best = container.streams.best("audio")
+    if isinstance(best, AudioStream) and has_decoder(best):
+        return best
+    return next((track for track in tracks if has_decoder(track)), None)
+
+
+def has_decoder(track: AudioStream) -> bool:
+    """Whether FFmpeg knows the codec; a track without one has no context, whatever the binding's types say."""
+    return getattr(track, "codec_context", None) is not None

@@ -201,7 +201,7 @@ class Decoder:
         from preflight.frames import Conform, Gathered
 
         with open_container(self.source, self.probe.ranges) as container:
-            stream = audio_track(container)
+            stream = audio_track(container, self.probe.audio_track)
             if stream is None:
                 return
             conform = Conform(self.probe.sample_rate_hz, self.probe.channels, self.changes)

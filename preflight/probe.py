@@ -25,6 +25,10 @@ _NAMES = {"aac": "adts", "matroska,webm": "matroska", "asf": "wma"}
 _DECLARE_THEIR_LENGTH = frozenset({"m4a", "mp4", "mov", "3gp", "flac", "matroska", "aiff", "caf", "w64", "wav"})
 
 
+_ESCAPED_OBJECT_TYPE = 31
+_USAC_OBJECT_TYPE = 42
+
+
 @dataclass(frozen=True)
 class Probe:
     """What the headers of a recording say.
@@ -49,6 +53,8 @@ class Probe:
         audio_bytes: Bytes of coded audio, without tags; None when unknown.
         damage: Frames that are missing, as far as the frame headers show it.
         inner_tags_s: Where tags lie between the frames, in seconds, the first one; None where none do.
+        hidden_s: Seconds of audio in the file that its edit list leaves out, beyond an encoder's delay.
+        audio_track: The audio track that is used, counted from 0.
         is_size_known: Whether `estimated_duration_s` follows from what the file holds, not from what it declares.
     """
 
@@ -71,6 +77,8 @@ class Probe:
     damage: tuple[Damage, ...] = ()
     inner_tags_s: float | None = None
     is_size_known: bool = False
+    hidden_s: float = 0.0
+    audio_track: int = 0
 
     @property
     def is_plausible(self) -> bool:
@@ -144,16 +152,18 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
     begin = leading_tags(source)
     ranges = ((begin, source.size),) if begin else ()
     with open_container(source, ranges, quick=quick) as container:
+        container_format = container.format.name
         name = _container_name(container, source)
         has_video = any(not _is_cover(stream) for stream in container.streams.video)
         if name == "m4a" and has_video:
             name = "mp4"
-        stream = audio_track(container)
+        number = _track_number(container, source, ranges, quick=quick)
+        stream = audio_track(container, number)
         seconds = _seconds(container, stream)
         if stream is None:
             return Probe(name, "", 0, 0, audio_tracks=len(container.streams.audio), has_video=has_video, wav=header)
         context = stream.codec_context
-        codec = context.codec.canonical_name
+        codec = "xhe_aac" if _is_usac(context) else context.codec.canonical_name
         facts = Probe(
             container=name,
             codec=codec,
@@ -169,12 +179,37 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             protected=_tag(context) in _PROTECTED_TAGS,
             wav=header,
             ranges=ranges,
+            audio_track=number,
         )
+    if container_format.startswith("mov"):
+        from preflight.movie_facts import with_movie_facts
+
+        return with_movie_facts(source, facts, begin)
     if (name, codec) in (("mp3", "mp3"), ("adts", "aac")):
         from preflight.frame_facts import with_frame_facts
 
         return with_frame_facts(source, facts, quick=quick)
     return facts
+
+
+def _track_number(
+    container: av.container.InputContainer, source: Source, ranges: tuple[tuple[int, int], ...], *, quick: bool
+) -> int:
+    """Which audio track to use, counted from 0: by what is heard in them, where there are several."""
+    from preflight.containers import audio_track, has_decoder
+
+    tracks = container.streams.audio
+    if len(tracks) > 1 and not quick:
+        from preflight.track_choice import choose_track
+
+        protected = {
+            number
+            for number, track in enumerate(tracks)
+            if has_decoder(track) and _tag(track.codec_context) in _PROTECTED_TAGS
+        }
+        return choose_track(source, ranges, protected)
+    best = audio_track(container)
+    return next((number for number, track in enumerate(tracks) if best and track.index == best.index), 0)
 
 
 def _container_name(container: av.container.InputContainer, source: Source) -> str:
@@ -195,6 +230,14 @@ def _tag(context: AudioCodecContext) -> str:
         return context.codec_tag
     except UnicodeDecodeError:  # a WAV has numbers there: 0x00FF is AAC
         return ""
+
+
+def _is_usac(context: AudioCodecContext) -> bool:
+    """Whether an AudioSpecificConfig names object type 42, USAC (ISO/IEC 14496-3, 1.6.2.1)."""
+    config = context.extradata or b""
+    if context.codec.canonical_name != "aac" or len(config) < 2 or config[0] >> 3 != _ESCAPED_OBJECT_TYPE:
+        return False
+    return 32 + (int.from_bytes(config[:2]) >> 5 & 0x3F) == _USAC_OBJECT_TYPE
 
 
 def _is_cover(stream: object) -> bool:

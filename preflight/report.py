@@ -27,6 +27,9 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
         sample_rate_hz: Samples a second and channel; 0 when unknown.
         channels: Number of channels; 0 when unknown.
         bit_rate_bps: Bits a second of the audio; None when unknown.
+        audio_tracks: How many there are.
+        audio_track: Which one was examined and is used, counted from 1: the one with the most speech. By headers alone,
+            the one that FFmpeg plays.
         sha256: Of the whole file, in hexadecimal; None when only headers were read.
     """
 
@@ -38,6 +41,8 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     channels: int
     bit_rate_bps: int | None
     sha256: str | None
+    audio_tracks: int = 1
+    audio_track: int = 1
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

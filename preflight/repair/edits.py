@@ -155,7 +155,8 @@ def edits_of_coding(
         edits.append(Edit(name="resample", rule="", what=what, safe=is_lossless))
     coding = f"{target.bits}-bit PCM" if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, coded once"
     rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
-    what = f"write {container.upper()} ({coding})"
+    track = f" from audio track {facts.audio_track + 1} of {facts.audio_tracks}" if facts.audio_tracks > 1 else ""
+    what = f"write {container.upper()} ({coding}){track}"
     is_exact = container == "wav" and not sound.computes
     edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact, bytes=grows))
     return edits

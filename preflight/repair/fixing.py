@@ -214,7 +214,16 @@ def _apply(take: Take, file: IO[bytes], steps: Plan) -> None:
             from preflight.repair.rewrapping import rewrap
 
             facts = take.examination.subject.probe
-            rewrap(source, file, steps.container, steps.window, ranges=facts.ranges if facts else ())
+            if facts is None:
+                raise CannotFix("its sound is not known", "check it first")
+            rewrap(
+                source,
+                file,
+                steps.container,
+                steps.window,
+                ranges=facts.ranges,
+                audio_track_number=facts.audio_track,
+            )
         elif steps.action == "convert":
             convert(source, file, take, steps)
         else:

@@ -190,9 +190,14 @@ def _copied(case: _Case) -> Plan | None:
     why = next(
         iter(sorted(case.errors & _MENDED_BY_COPY)), "header-mismatch" if "header-mismatch" in case.found else ""
     )
-    what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}"
+    what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}{_track(case.facts)}"
     edits.append(Edit(name="rewrap", rule=why, what=what, safe=True, bytes=kept_bytes - bytes_now))
     return Plan("rewrap", container, window, edits=tuple(edits))
+
+
+def _track(facts: Probe) -> str:
+    """Which audio track is used, where there are several."""
+    return f" (audio track {facts.audio_track + 1} of {facts.audio_tracks})" if facts.audio_tracks > 1 else ""
 
 
 def _converted(case: _Case) -> Plan:

@@ -33,8 +33,9 @@ def rewrap(
     window: Span | None = None,
     *,
     ranges: Sequence[Range] = (),
+    audio_track_number: int | None = None,
 ) -> None:
-    """Copy the packets of the best audio track of `source` into a new file.
+    """Copy the packets of one audio track of `source` into a new file.
 
     Args:
         source: The open recording.
@@ -43,13 +44,14 @@ def rewrap(
         window: What is kept, as (start, end) in seconds of the decoded sound; None for all. The packets at its ends
             are kept whole; in MP3 the sound begins and ends to the sample all the same.
         ranges: The parts of the file that hold the media; all of it when empty.
+        audio_track_number: Which audio track, counted from 0; None for the one that FFmpeg would play.
 
     Raises:
         CannotFix: The packets cannot be put into the container.
         OSError: The disk is full or the file cannot be written.
     """
     with open_container(source, ranges) as container_in:
-        track = audio_track(container_in)
+        track = audio_track(container_in, audio_track_number)
         if track is None:
             raise CannotFix("it has no audio track", "choose another recording")
         try:

@@ -41,6 +41,7 @@ _ARTICLES = {".wav": "a WAV", ".mp3": "an MP3", ".m4a": "an M4A"}
 _CODECS = {
     "alac": "Apple Lossless (ALAC)",
     "aac": "AAC",
+    "xhe_aac": "xHE-AAC (USAC), which many decoders cannot decode",
     "opus": "Opus",
     "vorbis": "Vorbis",
     "flac": "FLAC",
@@ -84,6 +85,8 @@ def _unreadable(rule: Rule, subject: Subject) -> Iterator[Finding]:
         )
     elif not probe.channels:
         yield rule.finding("its header claims no channels at all: export it again")
+    elif subject.decoded is not None and not subject.decoded.duration_s and probe.codec == "xhe_aac":
+        yield rule.finding("it holds xHE-AAC (USAC), which cannot be decoded here: export it as AAC (LC), MP3 or WAV")
     elif subject.decoded is not None and not subject.decoded.duration_s and subject.decoded.damage:
         yield rule.finding("nothing in it could be decoded as sound: copy it again from where it came")
 
@@ -137,7 +140,8 @@ def format_problem(probe: Probe) -> str | None:
     if probe.container not in limits.ACCEPTED:
         return container if probe.container in (probe.codec, "adts") else f"{container}, holding {codec}"
     if probe.audio_tracks > 1:
-        return f"a file of {probe.audio_tracks} audio tracks, of which any might be taken"
+        used = f"(track {probe.audio_track + 1} is used: it has the most speech)"
+        return f"a file of {probe.audio_tracks} audio tracks, of which a service may take any {used}"
     if probe.container == "m4a" and probe.ranges:
         return "an M4A behind an ID3 tag"
     if probe.container == "m4a" and probe.codec != "aac":

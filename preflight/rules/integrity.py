@@ -98,6 +98,16 @@ def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
         return
     if subject.decoded and (subject.decoded.stopped or subject.decoded.changes):
         return
+    if probe.hidden_s:
+        yield rule.finding(
+            f"its edit list leaves out {probe.hidden_s:.1f} s of the audio in the file, which some decoders play: "
+            "copy only what is meant to be heard",
+            severity="error",
+            value=seconds + probe.hidden_s,
+            limit=seconds,
+            fix="rewrite-header",
+        )
+        return
     wrong = _contradicting(subject, probe, seconds)
     if wrong:
         claims = ", ".join(f"{name} {claimed:.1f} s" for name, claimed in wrong)
@@ -120,11 +130,12 @@ def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
 def _contradicting(subject: Subject, probe: Probe, seconds: float) -> list[tuple[str, float]]:
     """The declared durations that differ from `seconds`, by name."""
     explained = _DAMAGED_SHORTFALL_S + _lost_s(subject) if _has_inner_damage(subject) else _SHORTFALL_S
-    claims = list(probe.declared)
-    if probe.header_duration_s is not None and not probe.is_size_known:
-        is_guess = probe.container in ("mp3", "adts")
-        claims.append(("by its bit rate" if is_guess else "header", probe.header_duration_s))
-    return [(name, claimed) for name, claimed in claims if abs(claimed - seconds) > max(explained, 0.02 * seconds)]
+    near = max(explained, 0.005 * seconds)
+    wrong = [(name, claimed) for name, claimed in probe.declared if abs(claimed - seconds) > near]
+    shown = probe.header_duration_s
+    if shown is not None and not probe.is_size_known and abs(shown - seconds) > max(explained, 0.02 * seconds):
+        wrong.append(("by its bit rate" if probe.container in ("mp3", "adts") else "header", shown))
+    return wrong
 
 
 def _breaks_limit(subject: Subject, claimed: float) -> bool:
@@ -165,7 +176,8 @@ DAMAGED = Rule(
     "error",
     what="Parts of the file cannot be decoded, or hold samples that are no numbers.",
     why="The gaps are heard, and a voice is cloned with what is heard.",
-    source="Packets that the decoder refuses, or whose checksum is wrong; NaN and infinity in float samples.",
+    source="Packets that the decoder refuses, or whose checksum is wrong; gaps in the chain of MP3 and ADTS frames; "
+    "NaN and infinity in float samples.",
     mend="Copy it again. `onetake fix` keeps the longest stretch that is whole.",
     judge=_damaged,
     is_contract=True,
@@ -173,10 +185,12 @@ DAMAGED = Rule(
 HEADER_MISMATCH = Rule(
     "header-mismatch",
     "warning",
-    what="The header makes programs show another duration than the file holds.",
+    what="The header declares another duration than the file holds, or its edit list leaves out part of the audio.",
     why="A service that believes the header takes a good take for too short or too long; then it is an error.",
-    source="WAV data size of 0 or 0xFFFFFFFF; VBR MP3 without a Xing header, whose length is guessed.",
-    mend="`onetake fix` writes the header anew and leaves the sound as it is.",
+    source="Each declared duration against the decoded one: MP4 mvhd, tkhd, mdhd, elst, mehd, sidx and text tracks; "
+    "MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes and the RIFF size; the guess from the "
+    "bit rate of an MP3 without a header. Tags between MP3 frames.",
+    mend="`onetake fix` writes a new header and copies the audio.",
     judge=_header_mismatch,
     is_contract=True,
 )
