@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 from preflight.tags import leading_tags
 
 if TYPE_CHECKING:
-    from preflight.byte_ranges import Range
     from preflight.source import Source
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
@@ -107,7 +106,6 @@ class _Part:
     """Of each data chunk: where it begins, what it claims, and what it holds, in bytes."""
     frames: dict[str, int] = field(default_factory=dict)
     long_size: int | None = None
-    riff_end: int = 0
     lacks_padding: bool = False
 
 
@@ -157,8 +155,6 @@ def _read_part(source: Source, begin: int, *, quick: bool) -> _Part | None:
     if not _is_start(start):
         return None
     part = _Part(_FORMS[start[:4]], begin + 12, ">" if start[:4] == b"RIFX" else "<")
-    riff_size = struct.unpack(part.order + "I", start[4:8])[0]
-    part.riff_end = 0 if riff_size in (0, _UNKNOWN) else begin + 8 + riff_size
     for _ in range(_MAX_CHUNKS):
         head = source.read_at(part.end, 12)
         if len(head) < 8 or _is_start(head):
@@ -255,18 +251,10 @@ def _header(part: _Part) -> WavHeader | None:
         held_bytes=held,
         form=part.form,
         ranges=ranges,
-        declared_frames=_declared_frames(part, ranges, align),
+        # what is 0 or unknown declares nothing; the size of the RIFF chunk is not compared: programs ignore it
+        declared_frames=tuple((name, frames) for name, frames in part.frames.items() if 0 < frames < _UNKNOWN),
         lacks_padding=part.lacks_padding,
     )
-
-
-def _declared_frames(part: _Part, ranges: tuple[Range, ...], align: int) -> tuple[tuple[str, int], ...]:
-    """Lengths by other fields than the size of the data chunk; what is 0 or unknown declares nothing."""
-    declared = [(name, frames) for name, frames in part.frames.items() if 0 < frames < _UNKNOWN]
-    if align and 0 < part.riff_end < ranges[-1][1]:
-        inside = sum(max(0, min(end, part.riff_end) - begin) for begin, end in ranges)
-        declared.append(("RIFF size", inside // align))
-    return tuple(declared)
 
 
 def _codec(tag: int, bits: int, order: str) -> str:

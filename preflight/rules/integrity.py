@@ -188,7 +188,7 @@ HEADER_MISMATCH = Rule(
     what="The header declares another duration than the file holds, or its edit list leaves out part of the audio.",
     why="A service that believes the header takes a good take for too short or too long; then it is an error.",
     source="Each declared duration against the decoded one: MP4 mvhd, tkhd, mdhd, elst, mehd, sidx and text tracks; "
-    "MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes and the RIFF size; the guess from the "
+    "MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes; the guess from the "
     "bit rate of an MP3 without a header. Tags between MP3 frames.",
     mend="`onetake fix` writes a new header and copies the audio.",
     judge=_header_mismatch,

@@ -109,20 +109,13 @@ def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
         preflight.fix(path, tmp_path / "out.wav")
 
 
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [
-        ("fact", riff(form_chunk(), chunk(b"fact", struct.pack("<I", 420 * RATE)), data(SAMPLES))),
-        ("RIFF size", riff(form_chunk(), data(SAMPLES), size=36 + 4 * RATE)),
-    ],
-)
-def test_every_length_of_the_header_is_compared(name: str, form: bytes, tmp_path: Path) -> None:
+def test_the_fact_chunk_is_compared(tmp_path: Path) -> None:
     path, out = tmp_path / "take.wav", tmp_path / "out.wav"
-    path.write_bytes(form)
+    path.write_bytes(riff(form_chunk(), chunk(b"fact", struct.pack("<I", 420 * RATE)), data(SAMPLES)))
     for quick in (False, True):
         (finding,) = preflight.check(path, quick=quick).findings
         assert (finding.rule, finding.severity) == ("header-mismatch", "error")
-        assert name in finding.message
+        assert "fact 420.0 s" in finding.message
     assert preflight.fix(path, out).lossless
     assert preflight.check(out).findings == ()
     assert soundfile.read(out, dtype="int16")[0].astype("<i2").tobytes() == SAMPLES
