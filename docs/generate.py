@@ -1,4 +1,4 @@
-"""Write the pages that say what the code says: docs/rules.md, docs/settings.md and docs/storage.md.
+"""Write the pages that say what the code says: docs/rules.md, docs/settings.md, docs/storage.md and docs/answers.md.
 
 Usage: ``python docs/generate.py``; a test holds the pages against it.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from client.codes import CODES, REASONS
+from client.settlement import LIMIT_CODES, MOST_RETRIES, STATUSES, outcome_of
 from onetake.settings_table import SETTINGS
 from preflight import RULES
 from uploader import PROVIDERS
@@ -33,6 +35,7 @@ def pages() -> dict[str, str]:
         "rules.md": "\n".join(_rules()) + "\n",
         "settings.md": "\n".join(_settings()) + "\n",
         "storage.md": "\n".join(_storage()) + "\n",
+        "answers.md": "\n".join(_answers()) + "\n",
     }
 
 
@@ -102,6 +105,38 @@ def _provider(provider: Provider) -> Iterator[str]:
     yield provider.notes
     yield f"Bucket names: {provider.bucket_rule}."
     yield f"[Source]({provider.source}), looked at in {provider.checked}."
+
+
+def _answers() -> Iterator[str]:
+    refusing = ", ".join(str(status) for status, outcome in STATUSES.items() if outcome == "refused")
+    limits = ", ".join(map(str, sorted(LIMIT_CODES)))
+    retried = f"at most {MOST_RETRIES} times"
+    yield "# How each answer of the service is settled"
+    yield ""
+    yield "The same table settles clones and speech. The first row that applies counts."
+    yield ""
+    yield "| answer | state | repeated automatically |"
+    yield "|---|---|---|"
+    yield (
+        "| a voice_id (speech: audio or a link) where the contract puts it, whatever else the answer contains "
+        "| cloned (speech: answered), with a warning if a code or status contradicts it | no |"
+    )
+    yield f"| none, and the request's body was never read | not sent | {retried} |"
+    yield "| any code or reason below that says *unknown* | unknown | never |"
+    yield f"| HTTP 429; HTTP 200 or 4xx with one of the codes {limits} | refused, not charged | {retried} |"
+    yield f"| HTTP {refusing} | refused | no |"
+    yield "| HTTP 200 with a code or reason below that says *refused*, and none that is not listed | refused | no |"
+    yield "| anything else, such as 3xx, 408, 409, 425, 499, 5xx, no JSON, or an answer that is cut | unknown | never |"
+    yield ""
+    yield "A code counts only in a field for codes (`base_resp.status_code`, `code`, `error.code` and the like), as a"
+    yield "number or as text, and never in prose. An HTTP status that a gateway repeats in such a field makes the"
+    yield "answer unknown if it is none of those that settle a call."
+    yield ""
+    yield "| code or reason | meaning | outcome |"
+    yield "|---|---|---|"
+    for name, meaning in (*CODES.items(), *REASONS.items()):
+        outcome = "refused" if outcome_of(meaning) == "limit" else outcome_of(meaning)
+        yield f"| `{name}` | {meaning.says} | {outcome} |"
 
 
 if __name__ == "__main__":
