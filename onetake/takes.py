@@ -68,13 +68,14 @@ def names_listed(file: str) -> list[str]:
     Raises:
         UsageError: It cannot be read, is far too long or UTF-16, or names nothing.
     """
-    from preflight import display_name
+    from preflight import CannotOpen, display_name
     from preflight.small_text import is_wide
 
     shown = "the list on standard input" if file == PIPE else display_name(file)
     try:
-        with contextlib.nullcontext(_standard_input()) if file == PIPE else Path(file).open("rb") as stream:
-            content = stream.read(_LONGEST_LIST_BYTES + 1)
+        content = _content(file)
+    except CannotOpen as error:
+        raise UsageError(f"{shown} cannot be read: {error.message}", "--files-from needs a list of names") from error
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise UsageError(f"{shown} cannot be read: {reason}", "--files-from needs a list of names") from error
@@ -90,6 +91,16 @@ def names_listed(file: str) -> list[str]:
     if not any(names):
         raise UsageError(f"{shown} names no recording", "write one name a line")
     return [os.fsdecode(name) for name in names if name]
+
+
+def _content(file: str) -> bytes:
+    """At most one byte more than a list may have; raises CannotOpen, OSError or ValueError."""
+    from preflight.small_text import opened_text
+
+    if file == PIPE:
+        return _standard_input().read(_LONGEST_LIST_BYTES + 1)
+    with opened_text(file) as stream:
+        return stream.read(_LONGEST_LIST_BYTES + 1)
 
 
 def _standard_input() -> IO[bytes]:

@@ -185,9 +185,11 @@ class _Task:
 
 
 def _sound(task: _Task) -> _Seen:
+    from preflight.isolation.lending import require_wanted
+
     source, sha256 = task.source, None
     try:
-        sha256 = source.sha256()
+        sha256 = source.sha256(on_block=require_wanted)
         if not source.size:
             raise NotARecording("the file is empty")
         seen = _retried(lambda fresh: _heard(task, fresh=fresh))

@@ -38,6 +38,10 @@ MAX_DECODED_SAMPLES: Final = 6 * 3600 * 48_000
 """Of all channels together. Decoding stops at the first of the two: they bound the work that a small but endless file
 can ask for."""
 
+MAX_SOURCE_BYTES: Final = 4 << 30
+"""Of a file that is checked or fixed: `MAX_DECODED_SAMPLES` of 32 bits take 3.9 GiB, so a larger one could not be
+decoded to its end anyway. Nothing of it is read."""
+
 BLOCK_SAMPLES: Final = 131_072
 """Of all channels together, decoded at a time: what a block takes does not grow with them."""
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from preflight.errors import CannotOpen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from preflight.recording import PathLike
 
 MOST_BYTES: Final = 1_000_000
@@ -48,14 +51,7 @@ def is_wide(content: bytes) -> bool:
 
 def _content(path: str, most_bytes: int) -> bytes:
     try:
-        # O_NONBLOCK: opening a pipe that nobody writes to must not wait
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(descriptor).st_mode
-            if stat.S_ISFIFO(mode) and str(Path(path)).startswith(_GIVEN_BY_SHELL):
-                os.set_blocking(descriptor, True)
-            elif not stat.S_ISREG(mode):
-                raise CannotOpen("it is no regular file", "name a text file")
+        with opened_text(path) as file:
             return file.read(most_bytes + 1)
     except IsADirectoryError:
         raise CannotOpen("it is a folder", "name a text file") from None
@@ -63,3 +59,22 @@ def _content(path: str, most_bytes: int) -> bytes:
         raise CannotOpen((error.strerror or "it cannot be opened").lower(), "check the path") from error
     except ValueError:  # a NUL, or a character that no name has
         raise CannotOpen("its name cannot be that of a file", "check the path") from None
+
+
+@contextlib.contextmanager
+def opened_text(path: str) -> Iterator[IO[bytes]]:
+    """Open a regular file, or the pipe that a shell puts in the place of one, without ever waiting for a writer.
+
+    Raises:
+        CannotOpen: It is something else.
+        OSError, ValueError: As `open` does.
+    """
+    # O_NONBLOCK: opening a pipe that nobody writes to must not wait
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISFIFO(mode) and str(Path(path)).startswith(_GIVEN_BY_SHELL):
+            os.set_blocking(descriptor, True)
+        elif not stat.S_ISREG(mode):
+            raise CannotOpen("it is not a regular file", "name a text file")
+        yield file

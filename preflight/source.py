@@ -11,16 +11,19 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from preflight import limits
 from preflight.errors import CannotOpen
 from preflight.recording import PathLike, Stored, name_of
 from preflight.walking import recordings_in
+from preflight.wording import megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from preflight.recording import Recording
@@ -29,6 +32,9 @@ _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 
 """O_NONBLOCK: opening a pipe that nobody writes to must not wait."""
 
 _DESCRIPTORS = "/proc/self/fd"
+_PSEUDO = ("/proc", "/sys")
+"""Where Linux shows its state as files: regular ones, some of which have no end, or wait for something to happen."""
+_HASHED_AT_ONCE = 1 << 20
 
 _KINDS = (
     (stat.S_ISDIR, "this is a folder, not a recording", "name the recordings inside it"),
@@ -47,6 +53,25 @@ _REASONS = {
     errno.ENAMETOOLONG: ("the name is too long for this system", "check the path"),
     errno.ENXIO: ("this is a device or a socket, not a file", "name a recording"),
 }
+
+
+def _require_ordinary(status: os.stat_result, path: PathLike) -> None:
+    """Refuse what is open but not a regular file of a size that can be decoded; raises `CannotOpen`."""
+    for is_kind, message, hint in _KINDS:
+        if is_kind(status.st_mode):
+            if is_kind is stat.S_ISDIR and next(recordings_in(os.fsdecode(path)), None) is None:
+                raise CannotOpen("there is no recording in this folder", "name another one, or a file")
+            raise CannotOpen(message, hint)
+    if sys.platform == "linux":
+        for place in _PSEUDO:
+            with contextlib.suppress(OSError):
+                if status.st_dev == Path(place).stat().st_dev:
+                    raise CannotOpen(f"this is a system file below {place}, not a recording", "name a recording")
+    if status.st_size > limits.MAX_SOURCE_BYTES:
+        raise CannotOpen(
+            f"{megabytes(status.st_size)}, above the limit of {megabytes(limits.MAX_SOURCE_BYTES)} for a file to read",
+            "save the part with the voice as a file of its own",
+        )
 
 
 def display_name(recording: Recording) -> str:
@@ -101,12 +126,11 @@ class Source:
             fallback = ((error.strerror or "it cannot be opened").lower(), "check the file")
             raise CannotOpen(*_REASONS.get(error.errno or 0, fallback)) from error
         status = os.fstat(fd)
-        for is_kind, message, hint in _KINDS:
-            if is_kind(status.st_mode):
-                os.close(fd)
-                if is_kind is stat.S_ISDIR and next(recordings_in(os.fsdecode(path)), None) is None:
-                    raise CannotOpen("there is no recording in this folder", "name another one, or a file")
-                raise CannotOpen(message, hint)
+        try:
+            _require_ordinary(status, path)
+        except CannotOpen:
+            os.close(fd)
+            raise
         has_ending = not isinstance(path, Stored) or path.has_file
         suffix = Path(name).suffix.lower() if has_ending else ""
         return cls(name, suffix, status.st_size, fd, path, status)
@@ -174,18 +198,27 @@ class Source:
         """Put the descriptor's position to the first byte."""
         os.lseek(self.fd, 0, os.SEEK_SET)
 
-    def sha256(self) -> str:
-        """The SHA-256 of the whole content, in hexadecimal.
+    def sha256(self, on_block: Callable[[], None] | None = None) -> str:
+        """The SHA-256 of the content, in hexadecimal: of as many bytes as there were when it was opened.
+
+        Args:
+            on_block: Called after each megabyte; what it raises ends the reading.
 
         Raises:
             CannotOpen: The disk or the network behind the file failed.
         """
+        digest, room, rest = hashlib.sha256(), memoryview(bytearray(_HASHED_AT_ONCE)), self.size
         self.rewind()
         try:
-            with os.fdopen(os.dup(self.fd), "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            with os.fdopen(os.dup(self.fd), "rb", buffering=0) as file:
+                while rest > 0 and (count := file.readinto(room[: min(rest, _HASHED_AT_ONCE)])):
+                    digest.update(room[:count])
+                    rest -= count
+                    if on_block is not None:
+                        on_block()
         except OSError as error:
-            raise CannotOpen(f"reading stopped: {error.strerror}", "copy the file to a sound disk") from error
+            raise CannotOpen(f"reading stopped: {error.strerror}", "copy the file to a local disk") from error
+        return digest.hexdigest()
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -22,12 +22,35 @@ def recordings_in(folder: str) -> Iterator[str]:
     folders, which may lead in a circle. A folder that cannot be read, or is none, is yielded itself: its check says
     why.
     """
-    unread: list[str] = []
-    for place, folders, files in os.walk(folder, onerror=lambda error: unread.append(error.filename)):
-        yield from unread
-        unread.clear()
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in _ENDINGS:
-                yield os.path.join(place, name)
-    yield from unread
+    pending = [folder]
+    while pending:  # not recursive: folders can be nested deeper than Python's stack is
+        place = pending.pop()
+        try:
+            folders, files = _listed(place)
+        except OSError:
+            yield place
+            continue
+        yield from (os.path.join(place, name) for name in sorted(files))
+        pending += [os.path.join(place, name) for name in sorted(folders, reverse=True)]
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders, without links to folders, and of the recordings in `folder`; raises OSError."""
+    folders, files = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if _is_folder(entry):
+                if not entry.is_symlink():
+                    folders.append(entry.name)
+            elif os.path.splitext(entry.name)[1].lower() in _ENDINGS:
+                files.append(entry.name)
+    return folders, files
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle, or where nobody may look
+        return False

@@ -18,7 +18,9 @@ def clock(seconds: float) -> str:
 
 
 def megabytes(count: int) -> str:
-    """`count` bytes in MB (10**6), e.g. ``28.8 MB``; below 0.1 MB in kB."""
+    """`count` bytes in MB (10**6), e.g. ``28.8 MB``; below 0.1 MB in kB, from 10 GB on in GB."""
+    if count >= 10_000_000_000:
+        return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from onetake.ledger.attempts import Subject
 from preflight.recording import Stored, stem_of
-from preflight.source import display_name
+from preflight.source import Source, display_name
 
 if TYPE_CHECKING:
     from onetake.cloning.order import Order
@@ -48,9 +48,13 @@ def usual_name(take: PathLike) -> str | None:
 
 
 def digest(path: PathLike) -> str:
-    """SHA-256 of a file, in hex; raises OSError."""
-    with as_path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a recording, in hex.
+
+    Raises:
+        preflight.CannotOpen: It is not a regular file, too large, or cannot be read.
+    """
+    with Source.open(path) as source:
+        return source.sha256()
 
 
 def as_path(path: PathLike) -> Path:

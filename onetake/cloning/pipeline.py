@@ -19,6 +19,7 @@ from onetake.cloning.preparation import prepare_order
 from onetake.errors import ConsentMissing, NotSettled, UnderWayElsewhere
 from onetake.io.scratch import scratch_folder
 from onetake.ledger import Claimed, Known, Unsettled
+from preflight.errors import CannotOpen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ class Pipeline:
         """
         if order.again:
             return None
-        with contextlib.suppress(OSError):  # what cannot be read is told when it is checked
+        with contextlib.suppress(OSError, CannotOpen):  # a file that cannot be read is reported when it is checked
             path = as_path(order.take)
             if path.is_file() and self.ledger.attempts.knows_size(size := path.stat().st_size):
                 prompt = digest(order.prompt) if order.prompt is not None else None

@@ -25,18 +25,21 @@ _LOCK_FLAGS: Final = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_N
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
+def scratch_folder(prefix: str = PREFIX) -> Iterator[Path]:
     """A new folder that only this user can enter; it is removed when the block ends.
 
     What earlier runs left behind is removed first.
 
+    Args:
+        prefix: What the names of such folders begin with.
+
     Raises:
         OSError: It cannot be made.
     """
-    remove_abandoned()
+    remove_abandoned(prefix)
     with contextlib.ExitStack() as stack:
         while True:
-            folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+            folder = Path(tempfile.mkdtemp(prefix=prefix))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             # another run may take it for abandoned between its creation and its lock: then try again
             with contextlib.suppress(FileNotFoundError):
@@ -46,10 +49,10 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
 
 
-def remove_abandoned() -> None:
+def remove_abandoned(prefix: str = PREFIX) -> None:
     """Remove this user's scratch folders whose process has ended; those of running ones and of others stay."""
     with contextlib.suppress(OSError):  # a temporary folder that cannot be listed holds nothing of ours to remove
-        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
             with contextlib.suppress(OSError):
                 if _is_abandoned(folder):
                     shutil.rmtree(folder, ignore_errors=True)

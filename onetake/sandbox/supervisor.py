@@ -10,18 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
-import stat
 import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from onetake.interrupts import install_handlers, interruptible
-from onetake.locks import is_possible, try_lock
+from onetake.io.scratch import scratch_folder
 from onetake.sandbox.access import Access
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
@@ -31,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _PREFIX: Final = "onetake-sandbox-"
-_LOCK: Final = "lock"
-_LOCKED_AFTER_S: Final = 600.0
 
 
 @contextlib.contextmanager
@@ -46,9 +39,8 @@ def running(log: Callable[[str], None] | None = None, answer_delay_s: float = 0.
     Raises:
         SandboxUnavailable: The storage server is not installed or does not start.
     """
-    _remove_leftovers()
     with (
-        _own_folder() as folder,
+        scratch_folder(_PREFIX) as folder,
         SandboxStorage(folder) as storage,
         StandInEndpoint(key := f"sandbox-{secrets.token_hex(8)}", 0, answer_delay_s, log) as endpoint,
     ):
@@ -62,47 +54,6 @@ def running(log: Callable[[str], None] | None = None, answer_delay_s: float = 0.
             secret_access_key=storage.secret_access_key,
             folder=str(folder),
         )
-
-
-@contextlib.contextmanager
-def _own_folder() -> Iterator[Path]:
-    """A new folder that only this user can enter, with a lock in it that the system releases when this process ends."""
-    with contextlib.ExitStack() as stack:
-        while True:
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            with contextlib.suppress(FileNotFoundError):
-                lock = stack.enter_context((folder / _LOCK).open("x"))
-                if try_lock(lock.fileno()) and (folder / _LOCK).exists():
-                    break
-            # another sandbox that was starting took it for a leftover, between its creation and its lock
-        yield folder
-
-
-def _remove_leftovers() -> None:
-    """Remove the folders of this user's sandboxes whose process was killed."""
-    if not is_possible():
-        return
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            status = folder.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-                continue  # a link, or somebody else's
-            if _is_abandoned(folder, status.st_mtime):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path, changed_at: float) -> bool:
-    """Whether no process holds the folder's lock; without a lock, whether it is too old to be about to get one."""
-    try:
-        # O_NONBLOCK: something else in its place, such as a named pipe, must not make this wait
-        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return time.time() - changed_at > _LOCKED_AFTER_S
-    try:
-        return stat.S_ISREG(os.fstat(handle).st_mode) and try_lock(handle)
-    finally:
-        os.close(handle)
 
 
 def main() -> None:

@@ -28,11 +28,19 @@ class Crew:
         _of_thread.crew = self
 
     def dismiss(self) -> None:
-        """End the processes that its threads use; those threads, and those that want one later, get `Dismissed`."""
+        """End the processes that its threads use; those threads, and those that want one later, get `Dismissed`.
+
+        So do those that read a file, at their next block.
+        """
         with self._lock:
             self._is_dismissed = True
             for process in self._lent:
                 process.interrupt()
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether `dismiss` was called."""
+        return self._is_dismissed
 
     @contextlib.contextmanager
     def uses(self, process: Process) -> Iterator[None]:
@@ -87,6 +95,13 @@ def borrowed(*, fresh: bool = False) -> Iterator[Process]:
                 _free.append(process)
         if not keep:
             process.end()
+
+
+def require_wanted() -> None:
+    """Raise `Dismissed` where the calling thread belongs to a crew that is no longer wanted."""
+    crew: Crew | None = getattr(_of_thread, "crew", None)
+    if crew is not None and crew.is_dismissed:
+        raise Dismissed
 
 
 def _taken(*, fresh: bool) -> Process:

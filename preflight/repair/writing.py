@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
+import shutil
+import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from preflight import limits
 from preflight.errors import BadOutput, CannotWrite, OutputExists
+from preflight.repair.abandoned import PREFIX, hold, remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from preflight.repair.wishes import Container
 
 T = TypeVar("T")
+
+_NAMES_TRIED: Final = 100
 
 CONTAINERS: Final[dict[str, Container]] = {".wav": "wav", ".mp3": "mp3", ".m4a": "m4a"}
 
@@ -41,6 +46,14 @@ def require_output(path: PathLike, wanted: Path, *, force: bool) -> None:
             raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
     if os.path.lexists(wanted) and not force:
         raise OutputExists(f"{str(wanted)!r} exists already", "choose another name, or replace it with --force")
+    _require_replaceable(wanted)
+
+
+def _require_replaceable(wanted: Path) -> None:
+    """Refuse a name under which there is a FIFO, a device or a socket; raises `BadOutput`."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(wanted.stat().st_mode):
+            raise BadOutput(f"{str(wanted)!r} is not a regular file", "name a file, not a FIFO or a device")
 
 
 def is_folder(path: Path) -> bool:
@@ -64,22 +77,39 @@ def write_verified(wanted: Path, container: Container, produce: Callable[[IO[byt
         CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name.
         OutputExists: The name was taken meanwhile.
     """
+    target = Path(os.path.realpath(wanted)) if force else wanted  # a link to a file that is replaced stays one
+    remove_abandoned(target.parent)
     try:
-        handle, name = tempfile.mkstemp(suffix=limits.ACCEPTED[container], prefix=".onetake-", dir=wanted.parent)
+        handle, temporary = _new_file(target.parent, limits.ACCEPTED[container])
     except OSError as error:
         raise _cannot_write(error) from error
-    temporary = Path(name)
     try:
         with os.fdopen(handle, "w+b") as file:
+            hold(file.fileno())
             result = produce(file, temporary)
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        _put_in_place(temporary, wanted, force=force)
+        if force and target.exists():
+            _require_replaceable(target)
+            shutil.copymode(target, temporary)
+        _put_in_place(temporary, target, force=force)
     except OSError as error:
         raise _cannot_write(error) from error
     finally:
         temporary.unlink(missing_ok=True)
     return result
+
+
+def _new_file(folder: Path, suffix: str) -> tuple[int, Path]:
+    """A new file with the permissions that the process's umask allows: the kernel applies it.
+
+    `tempfile.mkstemp` makes private files, and the umask cannot be asked for without changing it under other threads.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    for _ in range(_NAMES_TRIED):
+        path = folder / f"{PREFIX}{secrets.token_hex(8)}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, flags, 0o666), path
+    raise FileExistsError(errno.EEXIST, "no temporary name is free", str(folder))
 
 
 def _put_in_place(temporary: Path, wanted: Path, *, force: bool) -> None:
@@ -99,12 +129,6 @@ def _put_in_place(temporary: Path, wanted: Path, *, force: bool) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _cannot_write(error: OSError) -> CannotWrite:

@@ -20,8 +20,8 @@ from preflight.small_text import MOST_BYTES, read_small_text
 from tests.preflight.making import FIXTURES, sparse
 
 PLACES = {
-    "pipe": "no regular file",
-    "/dev/zero": "no regular file",
+    "pipe": "not a regular file",
+    "/dev/zero": "not a regular file",
     "folder": "it is a folder",
     "missing": "no such file",
     "a\0b": "cannot be that of a file",
