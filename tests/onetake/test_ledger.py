@@ -436,3 +436,49 @@ def test_a_voice_that_cannot_be_written_down_is_shouted(
         assert say("voices", "settle", call["id"], "--voice", "voice_paid").status == 0
         assert json.loads(say("clone", GOOD, "--json").out)["voice_id"] == "voice_paid"
         assert endpoint.connections == 1
+
+
+def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
+    """With thousands of recordings each claim would otherwise take longer than the one before."""
+    plans: list[str] = []
+    with Ledger(tmp_path) as ledger:
+        for number in range(3):
+            bought(ledger, f"take{number}", f"voice_{number}")
+        ledger.attempts.called(begun(ledger, "unknown"), NOW)
+        ledger.attempts.give_up()
+        connection = ledger._database._connection
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        attempt = begun(ledger, "new")
+        ledger.attempts.called(attempt, NOW)
+        ledger.attempts.gave_voice(attempt, "voice_new", NOW, NOW + WEEK)
+        ledger.attempts.knows_size(100)
+        ledger.attempts.standing(subject("take1"))
+        ledger.attempts.standing(subject("unknown"))
+        ledger.attempts.unknown()
+        ledger.attempts.under_way(attempt)
+        ledger.attempts.settle_those_of_the_dead()
+        ledger.attempts.give_up()
+        voice = ledger.voices.find("take1")
+        ledger.voices.kept(voice)
+        ledger.voices.rename(voice, "renamed")
+        ledger.speeches.ended(ledger.speeches.begin(voice, "keep", "Hi.", "model"), "unknown", "kind")
+        ledger.speeches.unsettled(voice)
+        connection.set_trace_callback(None)
+        for statement in statements:
+            if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "INSERT", "DELETE")):
+                plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+                plans += [f"{row['detail']}: {statement}" for row in plan]
+    assert len(plans) > 20
+    # a scan of a partial index reads only calls that are under way or unknown
+    partial = ("attempts_by_run", "one_attempt_at_a_time", "unknown_attempts")
+    scans = [plan for plan in plans if plan.startswith("SCAN") and not any(name in plan for name in partial)]
+    assert scans == []
+
+
+def test_names_of_many_equal_files(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        for number in range(20):
+            bought(ledger, f"{number}/take", f"voice_{number}")
+        names = ["take", *(f"take-{number}" for number in range(2, 21))]
+        assert sorted(voice.name for voice in ledger.voices.all()) == sorted(names)
