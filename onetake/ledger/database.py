@@ -13,7 +13,6 @@ import os
 import sqlite3
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from onetake.errors import LedgerFailed
@@ -26,6 +25,7 @@ from onetake.permissions import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import msgspec
 
@@ -190,8 +190,11 @@ class Database:
 
     def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         # SQLite gives the two companions of a file its mode and, for root, its owner
+        uri = self.path.absolute().as_uri()
+        if not uri.startswith("file:///"):  # a Windows share: SQLite takes no host in a URI, but an empty one
+            uri = uri.replace("file://", "file:////", 1)
         connection = sqlite3.connect(
-            f"{Path.absolute(self.path).as_uri()}?mode={'ro' if read_only else 'rw'}",
+            f"{uri}?mode={'ro' if read_only else 'rw'}",
             uri=True,
             timeout=self._wait_s,
             isolation_level=None,

@@ -335,3 +335,16 @@ def test_two_processes_create_one_ledger(tmp_path: Path) -> None:
     assert errors == []
     assert len(set(found)) == 1
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["ledger.id", FILE_NAME, "runs"]
+
+
+@pytest.mark.parametrize("name", ["with ? and # and %20", "\u00fc\u4e2d", os.fsdecode(b"no-utf8-\xff")])
+def test_any_folder_name(tmp_path: Path, name: str) -> None:
+    try:
+        (tmp_path / name).mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    with Ledger(tmp_path / name) as ledger:
+        bought(ledger)
+    with Ledger(tmp_path / name) as ledger:
+        assert isinstance(claim(ledger), Known)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
