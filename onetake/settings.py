@@ -107,6 +107,7 @@ class Settings:
         key = self.text("api_key")
         if key is None:
             raise SettingError("api_key is not set", f"set ONETAKE_API_KEY, or {_REHEARSE}")
+        _silence_retries()
         return CloneClient(key, self.text("base_url") or "", on_retry=on_retry, on_limit=on_limit)
 
     def pace(self) -> Pace:
@@ -150,12 +151,9 @@ class Settings:
             SettingError: Settings contradict each other.
             uploader.SettingsError: One is missing or impossible.
         """
-        from stamina.instrumentation import set_on_retry_hooks
-
         from uploader import Storage
 
-        # Its default hooks log to the terminal, and with structlog installed to standard output.
-        set_on_retry_hooks(())
+        _silence_retries()
         return Storage(self.storage_settings())
 
     def storage_settings(self) -> StorageSettings:
@@ -221,6 +219,13 @@ def _keys_expire_at() -> datetime | None:
     except ValueError:
         return None
     return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
+
+
+def _silence_retries() -> None:
+    """Stamina's own hooks announce each retry: with structlog installed on standard output, where results go."""
+    from stamina.instrumentation import set_on_retry_hooks
+
+    set_on_retry_hooks(())
 
 
 def _family(origin: str) -> str:

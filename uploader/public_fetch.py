@@ -228,6 +228,7 @@ def _refusal(response: Response, host: str) -> StorageError:
     words = ": ".join(part for part in (said.code, said.message) if part)
     return LinkRefused(
         f"{host} refuses a public fetch of the link (HTTP {status}" + (f", {words})" if words else ")"),
+        "The storage is busy or in trouble: try again later." if status == 429 or status >= 500 else None,
         service_code=code,
         retry_for_s=_retry_for_s(status, code),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from onetake.settings import load
 from tests.onetake.conftest import Say
 
 
@@ -138,3 +140,40 @@ def test_a_base_url_that_would_give_the_key_away(
     ran = say("clone", "missing.wav", "--json")
     assert ran.status == 2
     assert json.loads(ran.out)["error"]["kind"] == "invalid-argument"
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://127.9.9.9", True),
+        ("http://localhost:1/v1", True),
+        ("http://voice.localhost", True),
+        ("http://[::1]:8080", True),
+        ("http://[::ffff:127.0.0.1]", True),
+        ("https://127.evil.example", False),
+        ("https://127.0.0.1.evil.example", False),
+        ("https://localhost.evil.example", False),
+        ("https://evil-localhost", False),
+        ("https://api.highwayapi.ai", False),
+        ("https://[::2]", False),
+        ("https://[nonsense", False),
+        ("", False),
+    ],
+)
+def test_what_is_this_machine(url: str, local: bool) -> None:
+    assert load({"base_url": url}).is_local is local
+
+
+def test_the_end_of_temporary_keys_comes_with_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "K",
+        "AWS_SECRET_ACCESS_KEY": "S",
+        "AWS_SESSION_TOKEN": "T",
+        "AWS_CREDENTIAL_EXPIRATION": "2026-11-01T12:00:00Z",
+    }.items():
+        monkeypatch.setenv(name, value)
+    storage = load({"bucket": "takes", "region": "eu-west-1"}).storage_settings()
+    assert storage.keys_expire_at == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    monkeypatch.setenv("ONETAKE_SESSION_TOKEN", "another")
+    assert load({"bucket": "takes", "region": "eu-west-1"}).storage_settings().keys_expire_at is None
