@@ -77,19 +77,54 @@ def _settings() -> Iterator[str]:
     yield "`ONETAKE_CONFIG` names another TOML file, `ONETAKE_HOME` another folder for the ledger."
 
 
+_STORAGE_INTRODUCTION: Final = """\
+# Choose storage
+
+The service fetches your recording by a presigned URL, so the storage has to be reachable from the internet.
+Paste one of these into the file that `onetake config` names, set the two keys in the environment
+(`ONETAKE_ACCESS_KEY_ID`, `ONETAKE_SECRET_ACCESS_KEY`), and try it with `onetake doctor`.
+`onetake storage policy` prints the fewest rights that the key needs, and a rule that empties the bucket by
+itself."""
+_STORAGE_DETAILS: Final = """\
+## Your network and your company's rules
+
+| What you have | What to set |
+|---|---|
+| Uploads go to an inside address, as in docker or Kubernetes (`http://minio:9000`) | `s3_endpoint` to that, \
+`public_endpoint` to the URL under which the same storage is reached from outside: links are signed for it |
+| This machine cannot reach the public endpoint | `link_check = "warn"`; a refusal by the storage stays an error. \
+`"off"` does not try the link at all: the paid call may then fail |
+| A reverse proxy in front of the storage | the path, if there is one, goes into `s3_endpoint` \
+(`https://example.com/minio`). The proxy has to pass host and path on unchanged, since both are signed |
+| A tenant of Ceph | `bucket = "tenant:takes"` with `provider = "custom"` |
+| A domain bound to the bucket (OSS, COS) | `s3_endpoint` to that domain, and `region` |
+| A policy that demands encryption | `sse = "AES256"`, or `sse = "aws:kms"` and `sse_kms_key_id`. \
+The key's rights: `onetake storage policy --sse aws:kms` |
+| Object lock or another retention rule | another bucket: onetake cannot delete the recording after the call, \
+and says so |
+| A proxy | `HTTPS_PROXY` and `HTTP_PROXY`, with user and password in the URL if it wants them; `NO_PROXY` for the \
+storage's host. boto3 cannot use SOCKS. Nothing for this machine itself goes through a proxy |
+| Your company's own authority | `AWS_CA_BUNDLE` for uploads, `REQUESTS_CA_BUNDLE` for trying the link: each a file \
+with its certificate (PEM) |
+| A profile of the AWS files | `aws_profile`. Its region, role, credential process, `endpoint_url` (also of a \
+`services` section), acceleration, FIPS and dual stack apply. Where keys and `s3_endpoint` are set, the AWS files and \
+variables are not read, except `AWS_CA_BUNDLE` |
+| Temporary keys | `ONETAKE_SESSION_TOKEN` or `AWS_SESSION_TOKEN`. Links die with them: where their end is known \
+(credential process, role, `AWS_CREDENTIAL_EXPIRATION`) and sooner than the link's, that is a warning |
+
+A link that answers 404 after the upload is tried again for up to 20 seconds, with growing pauses. Other content than
+was uploaded is an error; another content type is a warning."""
+
+
 def _storage() -> Iterator[str]:
-    yield "# Choose storage"
-    yield ""
-    yield "The service fetches your recording by a presigned URL, so the storage has to be reachable from the internet."
-    yield "Paste one of these into the file that `onetake config` names, set the two keys in the environment"
-    yield "(`ONETAKE_ACCESS_KEY_ID`, `ONETAKE_SECRET_ACCESS_KEY`), and try it with `onetake doctor`."
-    yield "`onetake storage policy` prints the fewest rights that the key needs, and a rule that empties the bucket by"
-    yield "itself."
+    yield _STORAGE_INTRODUCTION
     for provider in PROVIDERS.values():
         yield ""
         yield f"## {provider.title[0].upper()}{provider.title[1:]}"
         yield ""
         yield from _provider(provider)
+    yield ""
+    yield _STORAGE_DETAILS
 
 
 def _provider(provider: Provider) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from uploader.content import Content
 from uploader.error_body import MOST_BYTES, read_error_body
 from uploader.errors import NotPermitted, StorageError
 from uploader.redaction import redact_logs, without_secrets
@@ -186,8 +187,10 @@ def _log_answer(http_response: Any, model: Any, context: dict[str, Any], **_: ob
     _log.debug("%s: %d, %.2f s", model.name, http_response.status_code, time.monotonic() - context[_BEGUN])
 
 
-def _announce_body(request: object, **_: object) -> None:
+def _announce_body(request: Any, **_: object) -> None:
     # The last moment before the body is read for the wire: what was read until now was for the signature.
-    start_sending = getattr(getattr(request, "body", None), "start_sending", None)
-    if start_sending is not None:
-        start_sending()
+    body = getattr(request, "body", None)
+    if isinstance(body, Content):
+        body.start_sending()
+        if not body.expects_continue:
+            del request.headers["Expect"]

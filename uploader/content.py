@@ -70,6 +70,8 @@ class Content:
         self._sending = False
         self.fingerprint = fingerprint(stream, name)
         self.left_this_machine = False
+        # Whether the service is asked before the body is sent (`Expect: 100-continue`).
+        self.expects_continue = True
 
     def __len__(self) -> int:
         return self.fingerprint.bytes

@@ -54,13 +54,11 @@ class _Deletion:
         except StorageError as error:
             if error.retry_for_s or not _LOCKED.search(error.message):
                 raise
-            code = error.service_code
+            locked = ObjectLocked(f"an object lock or retention rule keeps {self._key}: {error.message}")
+            locked.service_code = error.service_code
         else:
             return
-        raise ObjectLocked(
-            f"an object lock or retention rule of bucket {bucket!r} does not let {self._key} be deleted ({code})",
-            service_code=code,
-        )
+        raise locked
 
 
 def _versions(connection: Connection, key: str, budget: RetryBudget) -> list[str | None]:

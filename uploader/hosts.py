@@ -40,16 +40,12 @@ def literal_address(host: str) -> Address | None:
         return None
 
 
-def require_public_host(host: str, hint: str | None = None) -> None:
+def require_public_host(host: str) -> None:
     """Refuse a host that cannot be reached from outside.
 
     Loopback, private, link-local, shared (RFC 6598), multicast and reserved addresses, in any notation that
     resolvers take; names that are for the inside only; names all of whose addresses are such. A name that
     does not resolve is accepted: fetching the link shows whether it works.
-
-    Args:
-        host: As in a URL.
-        hint: What to do instead.
 
     Raises:
         UrlNotPublic: The host is one of those.
@@ -58,13 +54,13 @@ def require_public_host(host: str, hint: str | None = None) -> None:
     address = literal_address(name)
     if address is not None:
         if not _is_public(address):
-            raise UrlNotPublic(f"{host} is an address that cannot be reached from outside", hint)
+            raise UrlNotPublic(f"{host} is an address that cannot be reached from outside")
         return
     if "." not in name or name.endswith(tuple(f".{inside}" for inside in _INSIDE_NAMES)):
-        raise UrlNotPublic(f"{host} is a name that cannot be resolved from outside", hint)
+        raise UrlNotPublic(f"{host} is a name that cannot be resolved from outside")
     addresses = _resolved(name)
     if addresses and not any(_is_public(a) or a in _PLACEHOLDER_ADDRESSES for a in addresses):
-        raise UrlNotPublic(f"{host} resolves only to addresses that cannot be reached from outside", hint)
+        raise UrlNotPublic(f"{host} resolves only to addresses that cannot be reached from outside")
 
 
 def _normalized(host: str) -> str:

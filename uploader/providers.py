@@ -163,7 +163,7 @@ _TABLE = (
         bucket_rule="lower-case letters, digits and hyphens, ending in -<APPID>",
         source="https://www.tencentcloud.com/document/product/436/32537",
         notes="A bucket's name ends in -<APPID>; path addressing is refused for buckets made since 2024. The endpoint "
-        "can also be https://cos.{region}.tencentcos.cn.",
+        "can also be https://cos.REGION.tencentcos.cn.",
     ),
     Provider(
         name="seaweedfs",

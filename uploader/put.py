@@ -35,6 +35,7 @@ class Uploads:
     def __init__(self, connection: Connection, settings: StorageSettings) -> None:
         self._connection = connection
         self._takes_md5 = True
+        self._takes_expect = True
         self._encryption: dict[str, Any] = {}
         if settings.sse is not None:
             self._encryption["ServerSideEncryption"] = settings.sse
@@ -57,10 +58,9 @@ class Uploads:
         try:
             answer = self._send(key, content, content_type)
         except StorageFailed as error:
-            if not (self._takes_md5 and _refuses_md5(error)):
+            if not self._adapts_to(error):
                 content.require_unchanged()
                 raise
-            self._takes_md5 = False
             answer = self._send(key, content, content_type)
         except StorageError:
             content.require_unchanged()
@@ -76,8 +76,19 @@ class Uploads:
             self._require_same(key, content)
         return answer
 
+    def _adapts_to(self, error: StorageFailed) -> bool:
+        """Whether the service, or a proxy before it, refuses something that the next try can leave out."""
+        if self._takes_md5 and _refuses_md5(error):
+            self._takes_md5 = False
+            return True
+        if self._takes_expect and error.service_code == "417":  # RFC 9110, 10.1.1: repeat without Expect
+            self._takes_expect = False
+            return True
+        return False
+
     def _send(self, key: str, content: Content, content_type: str) -> PutObjectOutputTypeDef:
         content.rewind()
+        content.expects_continue = self._takes_expect
         digest = base64.b64encode(bytes.fromhex(content.fingerprint.md5)).decode()
         options: dict[str, Any] = {**self._encryption, **({"ContentMD5": digest} if self._takes_md5 else {})}
         return self._connection.ask(

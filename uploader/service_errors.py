@@ -6,6 +6,7 @@ and of the providers' own pages where theirs differ.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -68,6 +69,8 @@ _PASSES = {
     "TooManyRequests",
     "RequestLimitExceeded",
 }
+# OSS says SecondLevelDomainForbidden; others use codes of their own, but name the style.
+_PATH_STYLE = re.compile(r"(?i)SecondLevelDomainForbidden|path[- ]?style")
 _NOT_S3_HINT = (
     "This is not an answer of the S3 API: a proxy, a firewall, a console or a web server gave it. Check the endpoint, "
     "and HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
@@ -168,6 +171,9 @@ def _meaning(refusal: _Refusal, target: Target) -> StorageError:
     if code.isdigit() and not refusal.is_s3 and (refusal.status in {401, 403, 405} or refusal.words != code):
         # A proxy or firewall says nothing about the rights of a key. A bare 404 is HEAD's for a missing object.
         return _other(refusal, target)
+    if target.addressing == "path" and _PATH_STYLE.search(refusal.words):
+        message = f"{where} refuses path addressing ({refusal.words})"
+        return SettingsError(message, "Set addressing to virtual.", setting="addressing")
     return _from_code(refusal, target) or _other(refusal, target)
 
 
@@ -187,12 +193,6 @@ def _from_code(refusal: _Refusal, target: Target) -> StorageError | None:
         (
             {"BadDigest"},
             lambda: CorruptStored(f"{where} received other bytes than were sent ({words})", retry_for_s=SOME_S),
-        ),
-        (
-            {"SecondLevelDomainForbidden"},
-            lambda: SettingsError(
-                f"{where} refuses path addressing ({words})", "Set addressing to virtual.", setting="addressing"
-            ),
         ),
         (
             {"PublicEndpointForbidden"},
@@ -231,9 +231,10 @@ def _redirected(refusal: _Refusal, target: Target) -> StorageError:
     place = urlsplit(refusal.headers.get("location", ""))
     here = urlsplit(target.endpoint or "https://")
     if not refusal.is_s3 and here.scheme == "http" and place.scheme == "https":
+        secure = place.netloc.rpartition("@")[2].removeprefix(f"{target.bucket}.")
         return SettingsError(
             f"{target.shown} answers only over https (HTTP {refusal.status} to https://)",
-            f"Write https:// in the endpoint: https://{here.netloc}{here.path}, without a port unless it is its own.",
+            f"Write https:// in the endpoint: {one_line(f'https://{secure}{here.path}')}",
             setting="endpoint",
         )
     if not refusal.is_s3 and place.hostname and place.hostname != here.hostname:

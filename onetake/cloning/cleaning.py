@@ -36,7 +36,8 @@ class Cleaned(msgspec.Struct, frozen=True):
 def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Cleaned:
     """Delete from one bucket what no living run needs.
 
-    The first failure ends it: the rest would most likely fail alike, each after its own patience.
+    The first failure ends it, since the rest would most likely fail alike after as many retries; but not an object
+    lock, which concerns one object.
 
     Raises:
         LedgerFailed: The ledger cannot be read.
@@ -50,12 +51,15 @@ def clean_storage(storage: Storage, ledger: Ledger, observer: Observer) -> Clean
         try:
             storage.delete(key)
         except Exception as error:  # noqa: BLE001 - whatever it is, the key stays in the ledger
-            observer.warn(f"{key} may still be stored: {failure_of(error).message}")
+            failure = failure_of(error)
+            observer.warn(f"{key} is still stored: {failure.message}")
+            if failure.kind == "object-locked":
+                continue
             break
         ledger.uploads.strike(storage.place, key)
         deleted.append(key)
     elsewhere = tuple(upload for upload in left if upload.storage != storage.place)
-    return Cleaned(tuple(deleted), tuple(keys[len(deleted) :]), elsewhere)
+    return Cleaned(tuple(deleted), tuple(key for key in keys if key not in deleted), elsewhere)
 
 
 def clean_up_after_others(storage: Storage, ledger: Ledger, observer: Observer) -> None:

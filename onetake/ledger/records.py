@@ -94,7 +94,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         base_url: The service that was to make the voice.
         state: How far it came, or how it ended.
         claimed_at: When the recording was checked and nobody else was at it.
-        uploaded_at: When it was stored, and a stranger could fetch it.
+        uploaded_at: When it was stored.
         called_at: When the paid call was about to be sent.
         ended_at: When its end was written down.
         kind: Of the error that ended it.

@@ -46,7 +46,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def make_storage(sandbox: SandboxStorage) -> MakeStorage:
     """A Storage at the real service, with some settings replaced."""
 
-    def make(**changes: Any) -> Storage:
+    def make(*, budget_s: float = 120, **changes: Any) -> Storage:
         known: dict[str, Any] = {
             "bucket": sandbox.bucket,
             "provider": "seaweedfs",
@@ -55,7 +55,7 @@ def make_storage(sandbox: SandboxStorage) -> MakeStorage:
             "secret_access_key": sandbox.secret_access_key,
             "public_only": False,
         }
-        return Storage(StorageSettings(**{**known, **changes}))
+        return Storage(StorageSettings(**{**known, **changes}), budget_s=budget_s)
 
     return make
 

@@ -83,11 +83,11 @@ def refused(storage: Storage, kind: type[StorageError]) -> StorageError:
             "9000",
         ),
         (
-            error(
+            lambda _: error(
                 403,
                 "RequestTimeTooSkewed",
                 "The difference is too large.",
-                Date=formatdate(time.time() + 2400, usegmt=True),
+                Date=formatdate(time.time() + 2415, usegmt=True),
             ),
             ClockSkewed,
             "40 min behind",
@@ -119,6 +119,27 @@ def test_words_and_hint_of_a_refusal(
     assert hint in found.hint
     assert "secret" not in found.message
     assert not odd.asked("PUT")  # nothing was sent to somebody who is not a storage
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [(page(403, "Sorry, you have been blocked | CDN"), "403: Sorry, you have been blocked | CDN"), (Reply(403), "403")],
+)
+def test_a_firewall_that_refuses_the_put_only(behind: Any, reply: Reply, words: str) -> None:
+    with behind(on("PUT", reply)) as (storage, odd):
+        found = refused(storage, StorageFailed)
+    assert found.message.endswith(f"answered {words}")
+    assert "firewall" in found.hint
+    assert len(odd.asked("PUT")) == 1
+
+
+def test_path_addressing_that_is_refused_without_words(behind: Any) -> None:
+    """HEAD has no body: only a GET tells why."""
+    with behind(always(error(400, "PathStyleRequestNotAllowed", "Use virtual-hosted style."))) as (storage, odd):
+        found = refused(storage, SettingsError)
+    assert "Use virtual-hosted style." in found.message
+    assert found.hint == "Set addressing to virtual."
+    assert [seen.method for seen in odd.seen] == ["HEAD", "GET"]
 
 
 def test_a_policy_that_demands_encryption(behind: Any) -> None:
@@ -174,9 +195,15 @@ def test_an_etag_that_is_made_up_is_checked_by_reading_back(behind: Any) -> None
     with behind(change=other_etag) as (storage, odd):
         storage.delete(store(storage))
         assert len(odd.asked("PUT")) == 1
-    with behind(on("GET", DENIED), change=other_etag) as (storage, _):
-        storage._budget_s = 0.1
+    with behind(on("GET", DENIED), change=other_etag, settings={"budget_s": 0.1}) as (storage, _):
         refused(storage, CorruptStored)
+
+
+def test_a_proxy_that_knows_no_expect(behind: Any) -> None:
+    with behind(with_header("PUT", "expect", Reply(417))) as (storage, odd):
+        storage.delete(store(storage))
+        storage.delete(store(storage))
+        assert ["expect" in put.headers for put in odd.asked("PUT")] == [True, False, False]
 
 
 def test_a_weak_etag(behind: Any) -> None:
@@ -219,9 +246,9 @@ def test_an_object_that_is_not_visible_yet(behind: Any, rule: Rule) -> None:
 
 
 def test_a_link_that_never_comes_says_why(behind: Any, make_storage: MakeStorage) -> None:
-    with behind(on("GET", error(404, "NoSuchKey", "The specified key does not exist."))) as (storage, odd):
+    missing = on("GET", error(404, "NoSuchKey", "The specified key does not exist."))
+    with behind(missing, settings={"budget_s": 1}) as (storage, odd):
         upload = store(storage)
-        storage._budget_s = 1.0
         with pytest.raises(LinkRefused, match=r"404, NoSuchKey: The specified key does not exist\."):
             storage.verify_link(storage.presign(upload), upload)
         assert 2 <= len(odd.asked("GET")) < 10
@@ -253,9 +280,8 @@ def test_a_body_of_another_length_without_content_length(behind: Any) -> None:
         if seen.method == "GET" and seen.is_object:
             reply.chunked, reply.body = True, reply.body[:2000]
 
-    with behind(change=change, ignore_ranges=True) as (storage, _):
+    with behind(change=change, ignore_ranges=True, settings={"budget_s": 0.1}) as (storage, _):
         upload = store(storage)
-        storage._budget_s = 0.1
         with pytest.raises(LinkRefused, match="2000 bytes instead of 3000"):
             storage.verify_link(storage.presign(upload), upload)
 
@@ -288,6 +314,7 @@ def test_an_object_that_is_locked(behind: Any, status: int, code: str, message: 
         with pytest.raises(ObjectLocked, match=code) as caught:
             storage.delete(upload)
         assert "retention" in caught.value.hint
+        assert message in caught.value.message
         assert len(odd.asked("DELETE")) == 1
 
 
@@ -321,24 +348,21 @@ def test_the_link_names_the_public_endpoint(behind: Any, sandbox: SandboxStorage
 
 
 def test_a_public_endpoint_that_this_machine_cannot_reach(behind: Any) -> None:
-    nobody = "http://127.0.0.1:1"
-    with behind(settings={"public_endpoint": nobody}) as (storage, _):
+    nobody: dict[str, Any] = {"public_endpoint": "http://127.0.0.1:1", "budget_s": 0.1}
+    with behind(settings=nobody) as (storage, _):
         upload = store(storage)
-        storage._budget_s = 0.1
         with pytest.raises(Unreachable) as caught:
             storage.verify_link(storage.presign(upload), upload)
         assert "link_check" in caught.value.hint
-    with behind(settings={"public_endpoint": nobody, "link_check": "warn"}) as (storage, _):
-        storage._budget_s = 0.1
+    with behind(settings={**nobody, "link_check": "warn"}) as (storage, _):
         (warning,) = storage.verify_link(storage.presign(upload), upload)
         assert "could not be tried from this machine" in warning
-    with behind(settings={"public_endpoint": nobody, "link_check": "off"}) as (storage, _):
+    with behind(settings={**nobody, "link_check": "off"}) as (storage, _):
         assert storage.verify_link(storage.presign(upload), upload) == ()
 
 
 def test_a_refused_link_is_an_error_even_where_the_check_only_warns(behind: Any) -> None:
-    with behind(on("GET", DENIED), settings={"link_check": "warn"}) as (storage, _):
+    with behind(on("GET", DENIED), settings={"link_check": "warn", "budget_s": 0.1}) as (storage, _):
         upload = store(storage)
-        storage._budget_s = 0.1
         with pytest.raises(LinkRefused):
             storage.verify_link(storage.presign(upload), upload)
