@@ -5,7 +5,6 @@ Highest first: flags, environment, the TOML file, defaults. Each value remembers
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from onetake.errors import SettingError
+from onetake.loopback import is_loopback
 from onetake.settings_table import SETTINGS, Setting
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Settings:
     def is_local(self) -> bool:
         """Whether the clone service runs on this machine, as the sandbox does."""
         try:
-            return _is_loopback(urlsplit(self.text("base_url") or "").hostname or "")
+            return is_loopback(urlsplit(self.text("base_url") or "").hostname or "")
         except ValueError:  # not a URL
             return False
 
@@ -199,17 +199,6 @@ class Settings:
         token = self._values["session_token"]
         same = _family(token.origin) == _family(key.origin)
         return self.text("access_key_id"), self.text("secret_access_key"), self.text("session_token") if same else None
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine: a loopback address, or `localhost` and names below it. No name is resolved."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        name = host.rstrip(".").lower()
-        return name == "localhost" or name.endswith(".localhost")
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def _keys_expire_at() -> datetime | None:
