@@ -309,3 +309,18 @@ def test_through_a_proxy_that_spoils_a_third_of_all_requests(home: Path, tmp_pat
         endings, met = run_through(made, share=0.3, seed=5)
         count(made, endings, 8)
     assert sum(met.values()) > met["none"] > 0
+
+
+def test_ten_unknown_outcomes_in_a_row_stop_a_run(
+    say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them may be charged, and has to be settled by hand."""
+    make_takes(Path("many"), 14)
+    with ScriptedServer(answers(500, {"code": 500, "reason": "INTERNAL", "message": "deadline"})) as server:
+        for name, value in services.settings(ONETAKE_BASE_URL=server.base_url).items():
+            monkeypatch.setenv(name, value)
+        ran = say("clone", "many", "--json", "--calls-at-once", "1")
+        counted = json.loads(ran.out)["summary"]
+        assert ran.status == 5
+        assert 10 <= counted["unknown"] == server.connections <= 12  # those that were under way come to their end
+        assert counted["not-started"] == 14 - counted["unknown"]

@@ -12,6 +12,7 @@ import pytest
 
 from onetake.errors import UsageError
 from onetake.ledger import FILE_NAME, Claimed, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
+from onetake.ledger.attempts import Subject
 from onetake.ledger.schema import MIGRATIONS
 from tests.onetake.test_ledger import NOW, WEEK, begun, bought, claim
 
@@ -154,3 +155,33 @@ def test_voices_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         anna = ledger.voices.find("anna")
         assert (anna.voice_id, anna.demo_url, anna.warnings) == ("v", None, ())
+
+
+def steps_of_a_lookup(folder: Path, takes: int) -> int:
+    """Instructions that SQLite carries out to look up a recording that is known and one that is not."""
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    with Ledger(folder) as ledger:
+        rows = [(f"digest {number}", "r", 1000 + number, f"/takes/{number}.wav") for number in range(takes)]
+        with ledger._database.transaction() as connection:
+            connection.executemany("INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)", rows)
+        bought(ledger)
+        known = Subject(sha256="take" * 8, request="r", bytes=100, path="/takes/take.wav")
+        ledger._database._connection.set_progress_handler(count, 1)
+        assert ledger.attempts.knows_size(100)
+        assert not ledger.attempts.knows_size(99)
+        assert isinstance(ledger.attempts.standing(known), Known)
+        assert ledger.voices.find("take").voice_id == "voice_1"
+        ledger._database._connection.set_progress_handler(None, 1)
+    return counted
+
+
+def test_a_lookup_costs_the_same_in_a_large_ledger(tmp_path: Path) -> None:
+    small, large = (steps_of_a_lookup(tmp_path / str(takes), takes) for takes in (10, 2000))
+    assert small > 0
+    assert large < 1.5 * small
