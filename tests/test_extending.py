@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import HANGS_AFTER_S
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "extending.md"
 COPIED = ("preflight", "uploader", "client", "onetake", "tests", "docs", "README.md", "pyproject.toml")
@@ -92,7 +94,7 @@ def test_the_patch_does_what_the_page_shows(example: Example, environment: dict[
             input=given,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=HANGS_AFTER_S,
             check=False,
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import onetake
+from tests.support.processes import HANGS_AFTER_S
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("client", "onetake", "preflight", "uploader")
@@ -28,7 +29,7 @@ needs_builder = pytest.mark.skipif(
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False)
     assert done.returncode == 0, done.stderr
     (path,) = folder.iterdir()
     return path

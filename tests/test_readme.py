@@ -17,6 +17,7 @@ from onetake.sandbox.storage import SandboxStorage
 from onetake.settings_table import SETTINGS
 from tests.onetake.services import KEY, Services, services
 from tests.speech_models import fill_cache
+from tests.support.processes import HANGS_AFTER_S
 from uploader import PROVIDERS, Storage, StorageSettings
 
 __all__ = ["services"]
@@ -73,7 +74,14 @@ def newcomer(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 
 def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command,
+        shell=True,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER_S,
+        check=False,
     )
 
 
@@ -181,9 +189,7 @@ def with_stand_ins(block: str, services: Services) -> str:
 
 def run_python(block: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", block]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done
 

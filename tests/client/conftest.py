@@ -35,7 +35,7 @@ def clone_from() -> Callable[..., Met]:
     """Clone against a server that behaves as told, with short timeouts."""
 
     def clone(*behaviours: Behaviour, options: CloneOptions | None = None, **settings: Any) -> Met:
-        settings = {"clone_timeout_s": 5, "connect_timeout_s": 2, "retry_budget_s": 0} | settings
+        settings = {"clone_timeout_s": 60, "connect_timeout_s": 30, "retry_budget_s": 0} | settings
         with ScriptedServer(*behaviours) as server:
             client = CloneClient(KEY, server.base_url, **settings)
             try:

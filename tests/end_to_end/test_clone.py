@@ -114,7 +114,7 @@ def test_the_upload_alone(say: Say, services: Services) -> None:
     ran = say("upload", GOOD)
     assert ran.status == 0
     url = ran.out.strip()
-    got = requests.get(url, timeout=10)
+    got = requests.get(url, timeout=60)
     services.empty()
     assert got.content == Path(GOOD).read_bytes()
     assert got.headers["Content-Type"] == "audio/mp4"

@@ -19,6 +19,7 @@ from botocore.config import Config
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from onetake.sandbox.weed import Identity
+from tests.support.processes import HANGS_AFTER_S
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -121,7 +122,7 @@ def onetake(
         command,
         env={**os.environ, **(env or {})},
         capture_output=True,
-        timeout=60,
+        timeout=HANGS_AFTER_S,
         check=False,
         stdin=subprocess.DEVNULL,
         **more,  # type: ignore[call-overload]

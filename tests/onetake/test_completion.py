@@ -17,6 +17,7 @@ import pytest
 from onetake.cli import _COMMANDS
 from tests.onetake.conftest import Say
 from tests.onetake.test_start import IMPORTED
+from tests.support.processes import HANGS_AFTER_S
 
 BIN = Path(sys.executable).parent
 SET_UP = {
@@ -42,7 +43,12 @@ def completed(words: str, **env: str) -> list[str]:
     """What the command answers to bash when the last of `words` is to be completed."""
     asked = {"_ONETAKE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
     done = subprocess.run(
-        ["onetake"], env={**os.environ, **asked, **env}, capture_output=True, text=True, timeout=30, check=False
+        ["onetake"],
+        env={**os.environ, **asked, **env},
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER_S,
+        check=False,
     )
     assert done.stderr == ""
     return done.stdout.splitlines()
@@ -106,7 +112,7 @@ def test_the_tab_key(shell: str, typed: str, expected: str) -> None:
 
 
 def read_until(terminal: int, expected: str) -> None:
-    shown, end = "", time.monotonic() + 30
+    shown, end = "", time.monotonic() + HANGS_AFTER_S
     while expected not in shown:
         assert time.monotonic() < end, f"{expected} was not shown: {shown!r}"
         if select.select([terminal], [], [], 0.5)[0]:

@@ -28,7 +28,7 @@ _FLAGS: Final = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
 )
 _AXE: Final = Path(sys.prefix) / "node/node_modules/axe-core/axe.min.js"
-PATIENCE_S: Final = 20
+PATIENCE_S: Final = 120
 PLAYS: Final = """
     const audio = document.querySelector(arguments[0] + " audio");
     return !audio.paused && audio.currentTime >= arguments[1] && audio.currentTime < arguments[1] + 3"""

@@ -14,6 +14,7 @@ import pytest
 
 from tests.onetake.services import FIXTURES, Services, onetake, paid_calls
 from tests.soak.kills import make_takes
+from tests.support.processes import HANGS_AFTER_S
 
 
 class Terminal:
@@ -25,7 +26,7 @@ class Terminal:
             os.execv(sys.executable, [sys.executable, "-m", "onetake", *arguments])
         self.shown = ""
 
-    def until(self, words: str, seconds: float = 20) -> str:
+    def until(self, words: str, seconds: float = HANGS_AFTER_S) -> str:
         """Read until `words` are shown."""
         deadline = time.monotonic() + seconds
         while words not in self.shown:
@@ -43,7 +44,7 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def _read(self) -> bool:
-        if not select.select([self._line], [], [], 20)[0]:
+        if not select.select([self._line], [], [], HANGS_AFTER_S)[0]:
             os.kill(self.pid, signal.SIGKILL)
             raise AssertionError(f"nothing more was shown after {self.shown!r}")
         try:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from onetake.piped import stored
 from onetake.takes import names_listed
 from preflight.small_text import is_wide
 from tests.onetake.services import FIXTURES, Ran
+from tests.support.processes import HANGS_AFTER_S, wait_until
 
 GOOD, SHORT = FIXTURES / "good.m4a", FIXTURES / "too-short.wav"
 CHECK = (sys.executable, "-m", "onetake", "check")
@@ -33,7 +33,9 @@ CHECK = (sys.executable, "-m", "onetake", "check")
 
 def fed(content: bytes, *arguments: str | bytes, **more: Any) -> Ran:
     """Run the check with `content` in a pipe; nothing may be left in the temporary folder."""
-    done = subprocess.run([*CHECK, *arguments], input=content, capture_output=True, timeout=60, check=False, **more)
+    done = subprocess.run(
+        [*CHECK, *arguments], input=content, capture_output=True, timeout=HANGS_AFTER_S, check=False, **more
+    )
     ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in ran.err
     assert left() == []
@@ -85,10 +87,9 @@ def test_it_waits_for_a_slow_one(home: Path) -> None:
         assert waiting.stdin is not None
         content = GOOD.read_bytes()
         for start in range(0, len(content), len(content) // 3):
-            time.sleep(0.3)
             waiting.stdin.write(content[start : start + len(content) // 3])
             waiting.stdin.flush()
-        out, _ = waiting.communicate(timeout=60)
+        out, _ = waiting.communicate(timeout=HANGS_AFTER_S)
     assert out.startswith(b"<stdin>: ready")
 
 
@@ -98,9 +99,9 @@ def test_nothing_is_left_when_it_is_stopped(home: Path, number: signal.Signals) 
         assert reading.stdin is not None
         reading.stdin.write(bytes(3_000_000))
         reading.stdin.flush()
-        time.sleep(0.5)
+        wait_until(left)
         reading.send_signal(number)
-        reading.communicate(timeout=30)
+        reading.communicate(timeout=HANGS_AFTER_S)
     assert reading.returncode == (130 if number != signal.SIGKILL else -number)
     assert left() == []
 
@@ -130,7 +131,7 @@ def endless() -> Iterator[Any]:
     writer.start()
     with open(ending, "rb") as stream:  # noqa: PTH123
         yield stream
-    writer.join(timeout=10)
+    writer.join(timeout=HANGS_AFTER_S)
     assert not writer.is_alive()
 
 

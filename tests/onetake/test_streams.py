@@ -13,6 +13,7 @@ import pytest
 from onetake.render.forms import LINE_FORMS
 from tests.onetake.conftest import Say
 from tests.onetake.services import FIXTURES, Services, onetake, paid_calls
+from tests.support.processes import HANGS_AFTER_S
 
 GOOD, SHORT = str(FIXTURES / "good.wav"), str(FIXTURES / "too-short.wav")
 SPEAKING = [f"check --format {form} {GOOD}" for form in ("json", "jsonl", *LINE_FORMS)]  # text is the default
@@ -108,7 +109,7 @@ def piped(command: str) -> tuple[int, str]:
         ["bash", "-c", command.replace("onetake", f"{sys.executable} -m onetake", 1) + "; exit ${PIPESTATUS[0]}"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS_AFTER_S,
         check=False,
     )
     assert "Traceback" not in done.stderr

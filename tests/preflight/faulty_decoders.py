@@ -9,6 +9,7 @@ import pytest
 
 from preflight.isolation import process as room
 from preflight.isolation.lending import borrowed
+from tests.support.processes import HANGS_AFTER_S
 
 FAULTS = {
     "crash": "os.kill(os.getpid(), signal.SIGSEGV)",
@@ -56,7 +57,7 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in " ".join(listed).split()]
 
 
-def gone(pids: list[int], within_s: float = 20) -> bool:
+def gone(pids: list[int], within_s: float = HANGS_AFTER_S) -> bool:
     """Whether none of them lives; a zombie that nobody reaps in a container does not."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

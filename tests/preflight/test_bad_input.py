@@ -17,6 +17,7 @@ import pytest
 import preflight
 from tests.preflight import making
 from tests.preflight.making import FIXTURES, chunk, form_chunk, id3, m4a, mp3, patched, riff, rotten, talk, wav
+from tests.support.processes import HANGS_AFTER_S
 
 TAKE = talk(12.5)
 SAMPLES = making.integers(TAKE)
@@ -178,7 +179,11 @@ def test_nothing_is_said_on_the_terminal(tmp_path: Path) -> None:
     names = sorted(file.name for file in tmp_path.iterdir())
     (tmp_path / "out").mkdir()
     done = subprocess.run(
-        [sys.executable, "-Walways", "-c", program, *names], cwd=tmp_path, capture_output=True, timeout=60, check=True
+        [sys.executable, "-Walways", "-c", program, *names],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=HANGS_AFTER_S,
+        check=True,
     )
     assert (done.stdout, done.stderr) == (b"", b"")
 
@@ -187,9 +192,9 @@ def test_a_sparse_file_costs_its_reading_and_no_more(tmp_path: Path) -> None:
     """2 GB that begin like a WAV of 512 MB: what the header claims is decoded, and the rest passed over."""
     head = riff(form_chunk(rate=48_000), b"data" + struct.pack("<I", 2**24))[:44]
     path = making.sparse(tmp_path / "sparse.wav", 2**31, head)
-    begin = time.monotonic()
+    begin = time.process_time()
     report = preflight.check(path, quick=True)
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 1  # reading 2 GB would take longer
     assert [finding.rule for finding in report.errors] == ["too-large"]
 
 

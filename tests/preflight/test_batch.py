@@ -17,6 +17,7 @@ import pytest
 import preflight
 from preflight.isolation import lending
 from tests.preflight.making import FIXTURES
+from tests.support.processes import HANGS_AFTER_S
 
 NAMES: Final = (
     "damaged.mp3",
@@ -31,7 +32,7 @@ NAMES: Final = (
 TAKES: Final = tuple(FIXTURES / name for name in NAMES)
 SHORT: Final = FIXTURES / "too-short.wav"
 AHEAD: Final = 4
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = HANGS_AFTER_S
 
 
 @pytest.fixture(autouse=True, scope="module")

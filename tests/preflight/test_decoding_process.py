@@ -19,6 +19,7 @@ from preflight.isolation.lending import end_all
 from preflight.source import Source
 from tests.preflight.faulty_decoders import FAULTS, idle_process, install
 from tests.preflight.making import FIXTURES
+from tests.support.processes import HANGS_AFTER_S
 
 GOOD = FIXTURES / "good.wav"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -130,7 +131,7 @@ def test_a_fork_does_not_share_the_process() -> None:
         "if child:\n"
         "    assert os.waitpid(child, 0)[1] == 0\n"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=HANGS_AFTER_S)
 
 
 def test_a_recording_that_is_still_written_to_is_told(faulty: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_process_that_is_still_at_work_is_not_taken_for_dead(faulty: Path, mon
     slowly = "child._SIGN_OF_LIFE_S = 0.2\n    for block in decode(decoder): time.sleep(0.5); yield block"
     install(slowly, monkeypatch)
     assert next(preflight.check_many([GOOD], workers=1)).verdict == "ready"  # it is started, which may take long
-    monkeypatch.setattr(room, "_SILENT_S", 1.2)
+    monkeypatch.setattr(room, "_SILENT_S", 3.0)
     assert next(preflight.check_many([faulty], workers=1)).file.duration_s == pytest.approx(30 + 8.2, abs=0.1)
     install("time.sleep(60)", monkeypatch)
     end_all()

@@ -15,6 +15,7 @@ import pytest
 
 import preflight
 from tests.preflight.making import FIXTURES, talk, wav
+from tests.support.processes import HANGS_AFTER_S
 
 FIX = "import sys, preflight\npreflight.fix(sys.argv[1], sys.argv[2], force=True)\n"
 
@@ -105,7 +106,7 @@ def test_a_full_disk_leaves_nothing(name: str, ending: str, tmp_path: Path) -> N
     )
     out = tmp_path / f"out{ending}"
     command = [sys.executable, "-B", "-c", program, str(take(name)), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False)
     assert (done.stdout, done.stderr) == ("the disk is full, or a size limit was reached\n", "")
     assert not list(tmp_path.iterdir())
 

@@ -16,9 +16,10 @@ import pytest
 
 import preflight
 from tests.preflight.making import FIXTURES
+from tests.support.processes import HANGS_AFTER_S
 
 SHORT: Final = FIXTURES / "too-short.wav"
-PATIENCE_S: Final = 20.0
+PATIENCE_S: Final = HANGS_AFTER_S
 
 
 class Folder:
@@ -133,7 +134,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 def onetake(home: dict[str, str], *arguments: str | bytes) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "onetake", *arguments],
-        env=home, capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL, cwd=FIXTURES.parent,
+        env=home, capture_output=True, check=False, stdin=subprocess.DEVNULL, cwd=FIXTURES.parent,
     )  # fmt: skip
     assert b"Traceback" not in done.stderr
     return done.returncode, done.stdout.decode(), done.stderr.decode()

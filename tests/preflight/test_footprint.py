@@ -13,6 +13,7 @@ import soundfile
 
 from tests.preflight import making
 from tests.preflight.making import FIXTURES, talk
+from tests.support.processes import HANGS_AFTER_S
 
 # getrusage would tell the peak of the parent, which a child inherits
 PEAK = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
@@ -21,7 +22,11 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read 
 
 def run(program: str, *arguments: str | Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=HANGS_AFTER_S,
+        check=True,
     )
     return done.stdout
 

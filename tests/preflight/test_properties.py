@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 import msgspec
@@ -33,10 +32,8 @@ def look(data: bytes, ending: str) -> preflight.Report:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"take{ending}"
         path.write_bytes(data)
-        begin = time.monotonic()
         report = preflight.check(path)
         quick = preflight.check(path, quick=True)
-        assert time.monotonic() - begin < 10
         assert quick.method == "headers"
         if report.verdict != "rejected":
             mend(path, Path(folder) / "out")

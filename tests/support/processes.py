@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
-HANGS_AFTER_S: Final = 120.0
+HANGS_AFTER_S: Final = 300.0
 """No test waits longer. It only ends a test that hangs: what is waited for comes much sooner on any machine."""
 ONETAKE: Final = (sys.executable, "-m", "onetake")
 

@@ -75,7 +75,7 @@ def server() -> Iterator[ScriptedServer]:
 def make_scripted() -> Callable[..., Storage]:
     """A Storage at a scripted server, with a budget of a few seconds."""
 
-    def make(server: ScriptedServer, *, budget_s: float = 6, read_timeout_s: float = 5, **more: Any) -> Storage:
+    def make(server: ScriptedServer, *, budget_s: float = 6, read_timeout_s: float = 30, **more: Any) -> Storage:
         known: dict[str, Any] = {
             "bucket": "takes",
             "provider": "custom",
@@ -85,7 +85,7 @@ def make_scripted() -> Callable[..., Storage]:
             "public_only": False,
         }
         settings = StorageSettings(**{**known, **more})
-        return Storage(settings, budget_s=budget_s, read_timeout_s=read_timeout_s, connect_timeout_s=2)
+        return Storage(settings, budget_s=budget_s, read_timeout_s=read_timeout_s, connect_timeout_s=20)
 
     return make
 

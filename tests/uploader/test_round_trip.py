@@ -49,13 +49,13 @@ def test_a_file_goes_out_and_is_gone_again(
     link = storage.presign(upload)
     assert timedelta(minutes=59) < link.expires_at - datetime.now(UTC) <= timedelta(hours=1)
     storage.verify_link(link, upload)
-    fetched = requests.get(link.url, timeout=10)
+    fetched = requests.get(link.url, timeout=60)
     assert fetched.content == content
     assert fetched.headers["Content-Type"] == "audio/mp4"
-    assert requests.get(link.url.partition("?")[0], timeout=10).status_code == 403  # private
+    assert requests.get(link.url.partition("?")[0], timeout=60).status_code == 403  # private
     storage.delete(upload)
     storage.delete(upload)
-    assert requests.get(link.url, timeout=10).status_code == 404
+    assert requests.get(link.url, timeout=60).status_code == 404
     assert client_of(sandbox).list_objects_v2(Bucket=sandbox.bucket, Prefix=upload.key)["KeyCount"] == 0
     with pytest.raises(LinkRefused, match="404"):
         make_storage(budget_s=0.5).verify_link(link, upload)
@@ -68,7 +68,7 @@ def test_type_and_suffix_are_kept(storage: Storage, take: Path, content_type: st
     upload = storage.upload(take, content_type=content_type, suffix=suffix)
     link = storage.presign(upload)
     storage.verify_link(link, upload)
-    assert requests.get(link.url, timeout=10).headers["Content-Type"] == content_type
+    assert requests.get(link.url, timeout=60).headers["Content-Type"] == content_type
     assert link.url.partition("?")[0].endswith(suffix)
     storage.delete(upload)
 
@@ -108,7 +108,7 @@ def test_any_form_of_a_content_is_stored_alike(storage: Storage, take: Path) -> 
         for form in forms:
             upload = storage.upload(form, **M4A, progress=lambda sent, total: seen.append((sent, total)))
             assert upload.sha256 == hashlib.sha256(content).hexdigest()
-            assert requests.get(storage.presign(upload).url, timeout=10).content == content
+            assert requests.get(storage.presign(upload).url, timeout=60).content == content
             assert seen[-1] == (len(content), len(content))
             storage.delete(upload)
         assert (file.tell(), written.tell()) == (7, len(content))
@@ -135,7 +135,7 @@ def test_any_content_comes_back(storage: Storage, tmp_path: Path, content: bytes
     upload = storage.upload(path, content_type="audio/wav", suffix=".wav")
     link = storage.presign(upload)
     storage.verify_link(link, upload)
-    assert requests.get(link.url, timeout=10).content == content
+    assert requests.get(link.url, timeout=60).content == content
     storage.delete(upload)
 
 
