@@ -2,8 +2,10 @@
 
     python -m tests.soak.kills --takes 200 --kills 100
 
-Storage and stand-in endpoint are real and stay up; the command's process group is killed (SIGKILL). Printed are what
-the stand-in charged, what the ledger holds, and what is left in the bucket.
+Storage and stand-in endpoint are real and stay up; the command's process group is killed (SIGKILL). Most kills come
+while the stand-in holds back the answer to a call that it has charged, the others before the first call. Printed are how many
+paid calls the kills hit, what the stand-in charged, what the ledger holds, and what is left in the bucket. It fails if
+too few calls were hit.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +33,14 @@ import soundfile
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from tests.onetake.services import FIXTURES, KEY, Services
+from tests.support.servers import CountedCalls
 
 Disturbance = Literal["kill", "stop", "storage", "two"]
+
+_ANSWER_DELAY_S = 0.2
+_SHARE_IN_CALLS = 0.8
+"""Of the kills that wait for a paid call; the others come before the first one."""
+_LEAST_HIT_SHARE = 0.3
 
 
 def make_takes(folder: Path, count: int) -> None:
@@ -43,6 +52,21 @@ def make_takes(folder: Path, count: int) -> None:
 
 
 @dataclass
+class Hits:
+    """What the kills hit.
+
+    Attributes:
+        kills: How many there were.
+        kills_in_calls: Of these, how many found a paid call without an answer.
+        calls: The paid calls without an answer that they found.
+    """
+
+    kills: int = 0
+    kills_in_calls: int = 0
+    calls: int = 0
+
+
+@dataclass
 class Rig:
     """Services that stay up, and a home that survives the command.
 
@@ -50,6 +74,7 @@ class Rig:
         services: Storage and stand-in endpoint.
         home: For the ledger.
         takes: The folder of recordings.
+        calls: Counts the paid calls.
         read: Voices that some run of the command printed.
         statuses: How runs ended that were left alone.
     """
@@ -57,6 +82,7 @@ class Rig:
     services: Services
     home: Path
     takes: Path
+    calls: CountedCalls
     read: set[str] = field(default_factory=set)
     statuses: list[int] = field(default_factory=list)
 
@@ -79,7 +105,7 @@ class Rig:
 
     def finish(self) -> int:
         """Run the command to its end."""
-        status = self.start().wait(600)
+        status = self.start().wait(1800)
         self.statuses.append(status)
         return status
 
@@ -92,10 +118,20 @@ class Rig:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout
+
+    def unanswered(self) -> set[str]:
+        """The attempts whose paid call has no answer in the ledger yet."""
+        path = self.home / "ledger.sqlite3"
+        if not path.exists():
+            return set()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchall():
+                return set()
+            return {row[0] for row in connection.execute("SELECT id FROM attempts WHERE state = 'called'")}
 
     def voices_read(self) -> set[str]:
         """The voices that any run printed, whole lines only."""
@@ -111,37 +147,64 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig(folder: Path, takes: int, answer_delay_s: float = 0.05) -> Iterator[Rig]:
+def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S) -> Iterator[Rig]:
     """Everything that stays up while the command is killed."""
     home = folder / "home"
     home.mkdir(parents=True)
     make_takes(folder / "takes", takes)
+    calls = CountedCalls()
     with (
         SandboxStorage(folder / "weed") as storage,
-        StandInEndpoint(KEY, answer_delay_s=answer_delay_s) as endpoint,
+        StandInEndpoint(KEY, answer_delay_s=answer_delay_s, log=calls) as endpoint,
     ):
-        yield Rig(Services(storage, endpoint), home, folder / "takes")
+        yield Rig(Services(storage, endpoint), home, folder / "takes", calls)
 
 
-def disturb(rig: Rig, how: Disturbance, times: int, longest_s: float, seed: int) -> None:
-    """Start the command and disturb it, again and again."""
+def disturb(rig: Rig, how: Disturbance, times: int, seed: int) -> Hits:
+    """Start the command and kill it, again and again, at moments relative to what the stand-in has done.
+
+    Returns:
+        What the kills hit. It ends early when nothing is left to clone.
+    """
     chance = random.Random(seed)
+    hits = Hits()
+    first_call_s = 2.0
     for _ in range(times):
-        running = [rig.start() for _ in range(2 if how == "two" else 1)]
-        time.sleep(chance.uniform(0.2, longest_s))
+        begun, calls = time.monotonic(), rig.calls.count
+        running = [rig.start("--calls-at-once", str(chance.randint(1, 2))) for _ in range(2 if how == "two" else 1)]
+        if chance.random() < _SHARE_IN_CALLS:
+            if not rig.calls.wait_for(calls + 1, running):
+                break
+            first_call_s = time.monotonic() - begun
+            rig.calls.wait_for(calls + chance.randint(1, 2), running)
+            time.sleep(chance.uniform(0, 0.7 * _ANSWER_DELAY_S))
+        else:
+            time.sleep(chance.uniform(0, first_call_s))
         if how == "stop":
-            os.killpg(running[0].pid, signal.SIGSTOP)
-            beside = rig.start()
-            time.sleep(chance.uniform(0.2, longest_s))
-            os.killpg(running[0].pid, signal.SIGCONT)
-            running.append(beside)
-            time.sleep(chance.uniform(0.1, 0.5))
+            running.append(_stop_meanwhile(rig, running[0], chance))
         if how == "storage":
             _restart(rig.services.storage)
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        unanswered = rig.unanswered()
+        hits.kills += 1
+        hits.kills_in_calls += bool(unanswered)
+        hits.calls += len(unanswered)
+    return hits
+
+
+def _stop_meanwhile(rig: Rig, first: subprocess.Popen[bytes], chance: random.Random) -> subprocess.Popen[bytes]:
+    """Stop a run, start another one beside it, and let the first one go on when the other one has made a call."""
+    os.killpg(first.pid, signal.SIGSTOP)
+    # a call that was received before the stop may still be counted
+    calls = rig.calls.count
+    beside = rig.start("--calls-at-once", "2")
+    rig.calls.wait_for(calls + chance.randint(1, 2), [beside])
+    os.killpg(first.pid, signal.SIGCONT)
+    time.sleep(chance.uniform(0, _ANSWER_DELAY_S))
+    return beside
 
 
 def _restart(storage: SandboxStorage) -> None:
@@ -154,7 +217,7 @@ def _restart(storage: SandboxStorage) -> None:
     storage._process = subprocess.Popen(
         process.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not storage._is_ready() and time.monotonic() < deadline:
         time.sleep(0.1)
 
@@ -170,13 +233,19 @@ def settle_and_count(rig: Rig, takes: int) -> dict[str, int]:
         assert rig.ask("voices", "settle", attempt, "--failed")[0] == 0
     assert rig.finish() == 0
     account = rig.services.endpoint.account()
+    given = {voice["voice_id"] for voice in account["voices"]}
     with contextlib.closing(sqlite3.connect(rig.home / "ledger.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         listed = {row[0] for row in connection.execute("SELECT voice_id FROM voices")}
         left = connection.execute("SELECT count(*) FROM uploads").fetchone()[0]
-    given = {voice["voice_id"] for voice in account["voices"]}
+        attempts = connection.execute("SELECT take, id, state, called_at IS NOT NULL FROM attempts").fetchall()
+    voices = Counter(take for take, _, state, _ in attempts if state == "voice")
+    assert sorted(voices.values()) == [1] * takes, "a recording has no voice, or more than one"
     assert rig.voices_read() <= listed <= given
     assert len(listed) == takes
+    paid = Counter(take for take, _, _, is_called in attempts if is_called)
+    excused = Counter(take for take, attempt, _, _ in attempts if attempt in unknown)
+    assert all(paid[take] <= 1 + excused[take] for take in paid), "a recording was paid twice that was not unknown"
     assert takes <= account["clones_charged"] <= takes + len(unknown)
     objects = rig.services.objects()
     assert objects == {}, objects
@@ -194,15 +263,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--takes", type=int, default=200)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--longest-s", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--how", choices=["kill", "stop", "storage", "two"], default="kill")
     asked = parser.parse_args()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, rig(Path(folder), asked.takes) as made:
-        disturb(made, asked.how, asked.kills, asked.longest_s, asked.seed)
+        hits = disturb(made, asked.how, asked.kills, asked.seed)
+        print(asked.how, hits, flush=True)  # noqa: T201 - a report
         counts = settle_and_count(made, asked.takes)
-    print(asked.how, counts, f"{time.monotonic() - begun:.0f} s")  # noqa: T201 - a report
+    print(asked.how, counts, f"{time.monotonic() - begun:.0f} s")  # noqa: T201
+    assert hits.calls >= _LEAST_HIT_SHARE * asked.kills, "too few kills hit a paid call: this run proves nothing"
 
 
 if __name__ == "__main__":
