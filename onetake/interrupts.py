@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+_MAIN_THREAD: Final = threading.main_thread().ident or 0
 _AGAIN_S: Final = 0.01
 _LONGEST_DELAY_S: Final = 5.0
 """A signal is not delivered again for longer than this: whatever cannot be interrupted hangs."""
@@ -115,7 +116,10 @@ def _deliver_again(number: int) -> None:
 
     def deliver() -> None:
         time.sleep(_AGAIN_S)
-        _thread.interrupt_main(signal.Signals(number))
+        if hasattr(signal, "pthread_kill"):  # it also wakes the main thread where it waits for input
+            signal.pthread_kill(_MAIN_THREAD, number)
+        else:
+            _thread.interrupt_main(signal.Signals(number))
 
     if _Received.waiting_since is None:
         _Received.waiting_since = time.monotonic()

@@ -106,6 +106,11 @@ def test_where_an_exception_would_be_lost_the_signal_is_delivered_later(tmp_path
     assert out == ("interrupted True\n" if "import" in moment else "interrupted None\n")
 
 
+def test_a_signal_that_is_delivered_later_ends_a_wait_for_input(tmp_path: Path) -> None:
+    program = AWKWARD.format(moment="Finalized(); os.read(os.pipe()[0], 1)")
+    assert Running(before=(sys.executable, "-c", program)).end() == (0, "interrupted None\n", "")
+
+
 def test_ignored_signals_stay_ignored_in_the_command_and_in_a_paid_call(home: Path, services: Services) -> None:
     held = HeldAnswers()
     with StandInEndpoint(KEY, log=held) as endpoint:

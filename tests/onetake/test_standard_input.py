@@ -25,7 +25,7 @@ from onetake.piped import stored
 from onetake.takes import names_listed
 from preflight.small_text import is_wide
 from tests.onetake.services import FIXTURES, Ran
-from tests.support.processes import HANGS_AFTER_S, wait_until
+from tests.support.processes import HANGS_AFTER_S
 
 GOOD, SHORT = FIXTURES / "good.m4a", FIXTURES / "too-short.wav"
 CHECK = (sys.executable, "-m", "onetake", "check")
@@ -97,9 +97,8 @@ def test_it_waits_for_a_slow_one(home: Path) -> None:
 def test_nothing_is_left_when_it_is_stopped(home: Path, number: signal.Signals) -> None:
     with subprocess.Popen([*CHECK, "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
         assert reading.stdin is not None
-        reading.stdin.write(bytes(3_000_000))
+        reading.stdin.write(bytes(3_000_000))  # far more than a pipe holds: when it is written, most of it was read
         reading.stdin.flush()
-        wait_until(left)
         reading.send_signal(number)
         reading.communicate(timeout=HANGS_AFTER_S)
     assert reading.returncode == (130 if number != signal.SIGKILL else -number)

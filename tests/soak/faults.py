@@ -3,7 +3,8 @@
     python -m tests.soak.faults --takes 300 --share 0.3
 
 One proxy stands before the storage (the stand-in downloads through it, too), one before the endpoint. Each recording
-has to end as cloned once or as unknown; none is refused, because nothing is wrong with it.
+has to end as cloned once or as unknown. None ends as refused, because nothing is wrong with it; where the stand-in
+could not download one, the next run tries again.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ def run_through(rig: Rig, share: float, seed: int) -> tuple[Counter[str], Counte
             for outcome in outcomes:
                 endings[outcome["path"]] = outcome["ending"]
                 assert outcome["ending"] in {"cloned", "known"} or outcome["error"]["message"], outcome
-                assert outcome["ending"] != "refused", outcome
-            if not any(outcome["ending"] in {"failed", "not-started"} for outcome in outcomes):
+                # a service that cannot fetch the recording refuses it; the next run tries again
+                is_expected = outcome["ending"] != "refused" or "download: " in outcome["error"]["message"]
+                assert is_expected, outcome
+            if not any(outcome["ending"] in {"failed", "not-started", "refused"} for outcome in outcomes):
                 break
         # what could not be deleted through the proxy is deleted by the same means, as often as it takes
         for _ in range(_MOST_RUNS):

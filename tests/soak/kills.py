@@ -3,9 +3,9 @@
     python -m tests.soak.kills --takes 200 --kills 100
 
 Storage and stand-in endpoint are real and stay up; the command's process group is killed (SIGKILL). Most kills come
-while the stand-in holds back the answer to a call that it has charged, the others before the first call. Printed are how many
-paid calls the kills hit, what the stand-in charged, what the ledger holds, and what is left in the bucket. It fails if
-too few calls were hit.
+while the stand-in holds back the answer to a call that it has charged, the others before the first call. Printed are
+how many paid calls the kills hit, what the stand-in charged, what the ledger holds, and what is left in the bucket. It
+fails if too few calls were hit.
 """
 
 from __future__ import annotations
@@ -184,6 +184,7 @@ def disturb(rig: Rig, how: Disturbance, times: int, seed: int) -> Hits:
             running.append(_stop_meanwhile(rig, running[0], chance))
         if how == "storage":
             _restart(rig.services.storage)
+            rig.calls.wait_for(rig.calls.count + 1, running)
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
