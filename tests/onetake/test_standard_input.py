@@ -101,7 +101,7 @@ def test_nothing_is_left_when_it_is_stopped(home: Path, number: signal.Signals) 
         reading.stdin.flush()
         reading.send_signal(number)
         reading.communicate(timeout=HANGS_AFTER_S)
-    assert reading.returncode == (130 if number != signal.SIGKILL else -number)
+    assert reading.returncode == (128 + number if number != signal.SIGKILL else -number)
     assert left() == []
 
 

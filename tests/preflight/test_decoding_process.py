@@ -217,7 +217,7 @@ def test_a_process_that_is_still_at_work_is_not_taken_for_dead(faulty: Path, mon
     install("time.sleep(60)", monkeypatch)
     end_all()
     report = next(preflight.check_many([faulty], workers=1))
-    assert "no data from the decoder for 1 s" in report.findings[0].message
+    assert "no data from the decoder for 3 s" in report.findings[0].message
 
 
 @LINUX
