@@ -286,4 +286,9 @@ def _examination(
         speech=subject.heard.speech if subject.heard else (),
         findings=findings,
     )
-    return Examination(report, subject, levels, profile)
+    examination = Examination(report, subject, levels, profile)
+    if quick or report.verdict != "fixable":
+        return examination
+    from preflight.repair.fixability import without_impossible_fixes
+
+    return without_impossible_fixes(examination)

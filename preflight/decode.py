@@ -50,6 +50,7 @@ class Decoder:
         changes: Where sample rate or channels changed on the way: (seconds, rate, channels). What follows is
             converted to the first.
         stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
+        float_scale: What floating-point samples are divided by; None before they were looked at.
     """
 
     source: Source
@@ -58,6 +59,7 @@ class Decoder:
     damage: list[Damage] = field(default_factory=list)
     changes: list[tuple[float, int, int]] = field(default_factory=list)
     stopped: bool = False
+    float_scale: float | None = None
     _read_bytes: int = 0
     _packets: int = 0
     _packet_s: float = 0.0
@@ -77,7 +79,8 @@ class Decoder:
     def ending(self) -> Ending:
         """How it went, so far."""
         damage = merged_damage(self.probe.damage, self.damage, self.duration_s)
-        return Ending(self.duration_s, damage, tuple(self.changes), self.stopped, self.padded_s)
+        scale = self.float_scale or 1.0
+        return Ending(self.duration_s, damage, tuple(self.changes), self.stopped, self.padded_s, scale)
 
     @property
     def _size(self) -> int:
@@ -104,14 +107,32 @@ class Decoder:
         """
         of_time = int(limits.MAX_DECODED_S * self.probe.sample_rate_hz)
         limit = min(of_time, limits.MAX_DECODED_SAMPLES // self.probe.channels)
-        blocks = self._from_sndfile() if self.probe.is_plain_wav else self._from_ffmpeg()
-        for block in blocks:
-            sound = self._finite(block) if block.dtype == np.float32 else block
+        scale = self.float_scale = self._scale_of_floats(limit)
+        for block in self._raw_blocks():
+            scaled = block if scale == 1.0 else np.asarray(block * np.float32(1 / scale), np.float32)
+            sound = self._finite(scaled) if scaled.dtype == np.float32 else scaled
             self.frames += len(sound)
             yield sound
             if self.frames >= limit:
                 self.stopped = True
                 return
+
+    def _raw_blocks(self) -> Iterator[Stored]:
+        return self._from_sndfile() if self.probe.is_plain_wav else self._from_ffmpeg()
+
+    def _scale_of_floats(self, limit: int) -> float:
+        """Read floating-point PCM once more, before it is used: only all of it shows what its full scale is."""
+        if not self.probe.codec.startswith("pcm_f"):
+            return 1.0
+        from preflight.float_scale import ScaleMeter
+
+        meter, frames = ScaleMeter(), 0
+        for block in Decoder(self.source, self.probe)._raw_blocks():  # a pass of its own, with its own counts
+            meter.add(block)
+            frames += len(block)
+            if frames >= limit:
+                break
+        return meter.scale()
 
     def _finite(self, block: Stored) -> Stored:
         """Floating-point files can hold values that are no numbers; they are silenced and counted as damage."""

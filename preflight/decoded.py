@@ -11,6 +11,10 @@ from preflight.report import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_LEAST_TURN_S = 2.0
+_TURN_SHARE = 0.15
+"""Of all that is heard in one channel alone: less is crosstalk, a laugh or a cough."""
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -67,6 +71,7 @@ class Ending:
         changes: Where rate or channels changed: (seconds, rate, channels).
         stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
         padded_s: Seconds that a decoder finds which keeps what the encoder padded: see `Decoder.padded_s`.
+        float_scale: What floating-point samples were divided by, so that full scale is 1.
     """
 
     duration_s: float
@@ -74,6 +79,7 @@ class Ending:
     changes: tuple[tuple[float, int, int], ...] = ()
     stopped: bool = False
     padded_s: float = 0.0
+    float_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,34 @@ class Heard:
 
 
 @dataclass(frozen=True)
+class ChannelFacts:
+    """What each channel holds.
+
+    Attributes:
+        levels_dbfs: RMS of each.
+        best: The number of the one that carries the voice, from 0.
+        opposite: Pairs of channels of opposite polarity.
+        flipped: Where two channels are opposite that are alike elsewhere, in seconds.
+        alone_s: For each, how long it is louder than all others by 10 dB.
+        correlation: Of two channels; 1 for any other number.
+    """
+
+    levels_dbfs: tuple[float, ...]
+    best: int = 0
+    opposite: tuple[tuple[int, int], ...] = ()
+    flipped: tuple[Span, ...] = ()
+    alone_s: tuple[float, ...] = ()
+    correlation: float = 1.0
+
+    @property
+    def speakers(self) -> tuple[int, ...]:
+        """The channels that have turns of their own; empty where it is only one."""
+        total = sum(self.alone_s)
+        own = tuple(at for at, alone in enumerate(self.alone_s) if alone >= max(_LEAST_TURN_S, _TURN_SHARE * total))
+        return own if len(own) > 1 else ()
+
+
+@dataclass(frozen=True)
 class Decoded:
     """Everything that is known of the sound.
 
@@ -106,12 +140,16 @@ class Decoded:
         levels: ``rms_dbfs`` and ``sample_peak_dbfs`` of all of it.
         heard: What the other meters found; None where they heard nothing.
         pictures: What can be drawn; None where nobody asked for it.
+        channels: What each channel holds, of all of it.
+        pauses: Where nobody speaks: both the level and the speech detector say so.
     """
 
     ending: Ending
     levels: dict[str, float]
     heard: Heard | None = None
     pictures: Pictures | None = None
+    channels: ChannelFacts | None = None
+    pauses: tuple[Span, ...] = ()
 
     @property
     def duration_s(self) -> float:

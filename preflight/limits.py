@@ -30,8 +30,8 @@ MIN_SAMPLE_RATE_HZ: Final = 1_000
 MAX_SAMPLE_RATE_HZ: Final = 768_000
 """No recorder writes rates outside this range: a header that claims one is not to be believed."""
 
-MAX_SAMPLE: Final = 2.0**31
-"""Floating-point samples beyond the largest whole-number scale are no sound."""
+MAX_SAMPLE: Final = 128.0
+"""Floating-point samples more than 42 dB above full scale are damage, not sound."""
 
 MAX_DECODED_S: Final = 6 * 3600.0
 MAX_DECODED_SAMPLES: Final = 6 * 3600 * 48_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from preflight.computing import keep_memory, one_thread
@@ -9,7 +10,9 @@ from preflight.decode import scale_of
 from preflight.decoded import Decoded
 from preflight.meters.bridge import Bridge
 from preflight.meters.grid import Grid, Rows
+from preflight.meters.layout import LayoutMeter
 from preflight.meters.levels import LevelMeter
+from preflight.meters.pauses import quiet_stretches
 from preflight.meters.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -50,25 +53,27 @@ def listen(
     keep_memory()
     with one_thread():
         is_folded = facts.channels > _HEARD_CHANNELS
-        grid = Grid.at(facts.sample_rate_hz, 1 if is_folded else facts.channels)
-        levels, rows = LevelMeter(grid), Rows(grid)
+        grid = Grid.at(facts.sample_rate_hz, facts.channels)
+        levels, layout, rows = LevelMeter(grid), LayoutMeter(grid), Rows(grid)
         bridge = None if is_folded else Bridge(grid, sound.ear, coarse=facts.codec in _COARSE_CODECS)
-        sketch = Sketch(grid) if pictures else None
+        sketch = Sketch(dataclasses.replace(grid, channels=1) if is_folded else grid) if pictures else None
 
         def take(chunks: Iterator[Chunk]) -> None:
             for chunk in chunks:
                 levels.add(chunk)
+                layout.add(chunk)
                 heard = bridge is not None and (listen_s is None or bridge.seconds < listen_s)
                 if bridge is not None and heard:
                     bridge.add(chunk)
                 if sketch is not None:
-                    sketch.add(chunk, heard=heard)
+                    sketch.add(chunk.folded() if is_folded else chunk, heard=heard)
 
         for block in sound.blocks():
-            heard = levels.fold(block) if is_folded else block
-            take(rows.add(heard, scale_of(heard)))
+            take(rows.add(block, scale_of(block)))
             if on_progress is not None:
                 on_progress(levels.seconds, facts.estimated_duration_s)
         take(rows.end())
         drawn = sketch.pictures(bridge.loudness if bridge else None) if sketch else None
-        return Decoded(sound.ending, levels.measurements(), bridge.heard(levels) if bridge else None, drawn), levels
+        found = bridge.heard(levels) if bridge else None
+        pauses = tuple(quiet_stretches(levels, found.speech if found else ()))
+        return Decoded(sound.ending, levels.measurements(), found, drawn, layout.facts(), pauses), levels

@@ -30,15 +30,20 @@ class DropoutMeter:
 
     def __init__(self, grid: Grid, *, coarse: bool = False) -> None:
         self._rate = grid.sample_rate_hz
-        self._holes = HoleFinder(grid, coarse=coarse)
-        self._repeats = RepeatFinder(grid)
+        self._holes = [HoleFinder(grid, channel, coarse=coarse) for channel in range(grid.channels)]
+        self._repeats = [RepeatFinder(grid, channel) for channel in range(grid.channels)]
         self._clicks = ClickFinder(grid)
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
-        for finder in (self._holes, self._repeats, self._clicks):
-            finder.add(chunk)
-            del finder.found[_MOST_KEPT:]
+        for holes in self._holes:
+            holes.add(chunk)
+            holes.limit(_MOST_KEPT)
+        for repeats in self._repeats:
+            repeats.add(chunk)
+            del repeats.found[_MOST_KEPT:]
+        self._clicks.add(chunk)
+        del self._clicks.found[_MOST_KEPT:]
 
     def measurements(self) -> dict[str, float]:
         """``dropouts`` (holes and repeated buffers, a count), ``dropouts_s`` altogether, ``clicks`` (a count)."""
@@ -48,7 +53,16 @@ class DropoutMeter:
 
     def spans(self) -> tuple[Span, ...]:
         """Of the holes and repeated buffers."""
-        found = np.array(self._holes.found + self._repeats.found, np.float64).reshape(-1, 2) / self._rate
+        found = (
+            np.array(
+                [
+                    *(span for holes in self._holes for span in holes.found),
+                    *(span for some in self._repeats for span in some.found),
+                ],
+                np.float64,
+            ).reshape(-1, 2)
+            / self._rate
+        )
         return merged(found[:, 0], found[:, 1], _JOIN_S)
 
     def clicks(self) -> tuple[Span, ...]:

@@ -7,7 +7,7 @@ begin at the same samples however the decoder cuts its blocks, measurements do n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,6 +123,11 @@ class Chunk:
     def start(self) -> int:
         """The number of its first sample since the beginning of the recording."""
         return self.first_row * self.grid.row
+
+    def folded(self) -> Chunk:
+        """The same with the mean of all channels as the only one."""
+        grid = replace(self.grid, channels=1)
+        return Chunk(grid, self.first_row, self.wave.mean(axis=0, keepdims=True), self.filled)
 
     @property
     def samples(self) -> Samples:

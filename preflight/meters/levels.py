@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.decode import scale_of
 from preflight.meters.decibels import decibels, levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.decode import Stored
     from preflight.meters.grid import Chunk, Grid, Samples
 
 _MEAN_FRAMES: Final = 10
@@ -29,29 +27,17 @@ class LevelMeter:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self._is_folded = False
         self._frames: list[NDArray[np.float32]] = []
         self._energy = np.zeros(grid.channels)
         self._count = 0
         self._peak = 0.0
 
-    def fold(self, block: Stored) -> Stored:
-        """Note the channels of a block of more than two, shape (frames, channels), and return their mean."""
-        sound = np.multiply(block, np.float32(scale_of(block)), dtype=np.float32)
-        if len(self._energy) != sound.shape[1]:
-            self._energy = np.zeros(sound.shape[1])
-        self._is_folded = True
-        self._peak = max(self._peak, float(np.abs(sound).max(initial=0)))
-        self._energy += np.einsum("fc,fc->c", sound, sound)
-        return np.asarray(sound.mean(axis=1, keepdims=True), np.float32)
-
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk."""
         self._count += chunk.filled
         self._frames.append(_around_the_mean(chunk.frame_powers, chunk.frame_means, chunk.whole_frames))
-        if not self._is_folded:
-            self._peak = max(self._peak, float(chunk.frame_peaks.max()))
-            self._energy += chunk.frame_powers.sum(axis=1, dtype=np.float64) * self.grid.frame
+        self._peak = max(self._peak, float(chunk.frame_peaks.max()))
+        self._energy += chunk.frame_powers.sum(axis=1, dtype=np.float64) * self.grid.frame
 
     @property
     def frame_s(self) -> float:
@@ -72,10 +58,6 @@ class LevelMeter:
     def frame_levels_dbfs(self) -> NDArray[np.float32]:
         """RMS of every whole frame over all channels, without the offset, in dBFS, not below -120."""
         return levels_db(self.frame_powers())
-
-    def channel_levels_dbfs(self) -> NDArray[np.float32]:
-        """RMS of each channel over the whole take, in dBFS, not below -120."""
-        return levels_db(self._energy / max(1, self._count))
 
     def measurements(self) -> dict[str, float]:
         """``rms_dbfs`` over all channels and ``sample_peak_dbfs``, neither below -120."""

@@ -34,6 +34,11 @@ _ABOVE_FLOOR: Final = 10**0.8
 _TOLD_APART: Final = 0.15
 """Of the recording has to be speech: with less the detector does not know this voice, and what it takes for pauses are
 none."""
+_SOUNDING: Final = 0.01
+"""-20 dB below the speech: what is weaker does not compete with it."""
+_OF_SOUND: Final = 0.5
+"""Speech in a long silence is little of the recording, and most of what is heard in it."""
+_LEAST_SPEECH_S: Final = 0.5
 _REACH_S: Final = 0.3
 
 
@@ -59,8 +64,9 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
         duration_s: How much of it the detector has heard.
 
     Returns:
-        ``speech_s``, ``speech_percent``, ``noise_floor_dbfs``; and where enough of it is speech to know the pauses,
-        ``digital_silence_percent`` (of what is no speech), ``speech_level_dbfs``, ``snr_db``, ``leading_silence_s``,
+        ``speech_s``, ``speech_percent``, ``speech_of_sound_percent`` (of what is not 20 dB below the speech),
+        ``noise_floor_dbfs``; and where enough of it is speech to know the pauses, ``digital_silence_percent`` (of what
+        is no speech), ``speech_level_dbfs``, ``snr_db`` (left out below 0), ``leading_silence_s``,
         ``trailing_silence_s``, ``longest_pause_s``.
     """
     frame_s, probabilities = level_meter.frame_s, track.probabilities
@@ -72,23 +78,27 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
     at //= WINDOW
     np.minimum(at, max(0, len(probabilities) - 1), out=at)
     quiet = powers[~_widened(probabilities > _MAYBE_SPEAKING)[at]] if len(probabilities) else powers
-    is_told_apart = sum(end - start for start, end in spans) > _TOLD_APART * duration_s
+    spoken = powers[(probabilities >= _SPEAKING)[at]] if len(probabilities) else powers[:0]
+    level = float(spoken.mean(dtype=np.float64)) if len(spoken) else 0.0
+    said_s = sum(end - start for start, end in spans)
+    of_sound = min(1.0, said_s / max(frame_s * float((powers > level * _SOUNDING).sum()), 1e-9)) if level else 0.0
+    is_told_apart = said_s > _TOLD_APART * duration_s or (said_s >= _LEAST_SPEECH_S and of_sound >= _OF_SOUND)
     floor, silent_percent = _floor(powers, quiet, is_told_apart=is_told_apart)
     edges = _to_the_sound(spans, powers, frame_s, max(floor, _LOWEST_FLOOR))
     told = sum(end - start for start, end in edges)
     found = {
         "speech_s": round(told, 2),
         "speech_percent": round(100 * told / duration_s, 1) if duration_s else 0.0,
+        "speech_of_sound_percent": round(100 * of_sound, 1),
         "noise_floor_dbfs": decibels(floor),
     }
-    spoken = powers[(probabilities >= _SPEAKING)[at]] if len(probabilities) else powers[:0]
     if is_told_apart and len(spoken):
-        level = float(spoken.mean(dtype=np.float64))
+        if level > 2 * floor:  # else the pauses are as loud as the voice, and the floor is not known
+            found["snr_db"] = round(min(120.0, decibels(level - floor) - decibels(floor)), 2)
         gaps = [after[0] - before[1] for before, after in pairwise(edges)]
         found |= {
             "digital_silence_percent": silent_percent,
             "speech_level_dbfs": decibels(level),
-            "snr_db": round(min(120.0, decibels(max(level - floor, 1e-12)) - decibels(floor)), 2),
             "leading_silence_s": round(edges[0][0], 3),
             "trailing_silence_s": round(max(0.0, duration_s - edges[-1][1]), 3),
             "longest_pause_s": round(max(gaps, default=0.0), 3),

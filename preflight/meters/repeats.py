@@ -30,9 +30,11 @@ class RepeatFinder:
 
     Args:
         grid: Of the chunks.
+        channel: Which channel.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, channel: int = 0) -> None:
+        self._channel = channel
         self._lags = sorted({*_BUFFERS, *(round(seconds * grid.sample_rate_hz) for seconds in _BUFFERS_S)})
         self._kept = int((_MOST + 1) * self._lags[-1]) + 2 * _STRIDE
         self._tail = np.zeros(self._kept, np.float32)
@@ -40,7 +42,7 @@ class RepeatFinder:
 
     def add(self, chunk: Chunk) -> None:
         """Take the next chunk; `found` holds beginning and end in samples."""
-        wave = np.concatenate((self._tail, chunk.samples[0]))
+        wave = np.concatenate((self._tail, chunk.samples[self._channel]))
         origin = chunk.start - self._kept
         for lag in self._lags:
             self._look(wave, lag, origin)

@@ -74,10 +74,16 @@ def processed(blocks: Blocks, sample_rate_hz: int, sound: SoundEdits) -> Iterato
     Raises:
         CannotFix: It has no loudness that could be changed.
     """
-    offset = _means(blocks()) if sound.remove_dc else None
+    offset = (
+        _means(blocks()) * (np.array([1, -1], np.float32) if sound.invert else np.float32(1))
+        if sound.remove_dc
+        else None
+    )
 
     def cleaned() -> Iterator[Block]:
         some = _without(blocks(), sample_rate_hz, sound.pauses)
+        if sound.invert:
+            some = (block * np.array([1, -1], np.float32) for block in some)
         if offset is not None:
             some = (block - offset for block in some)
         filters = [*_high_pass(sound), *_notches(sound, sample_rate_hz)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +53,7 @@ class SoundEdits:
     """What is computed on the way from decoder to encoder.
 
     Attributes:
+        invert: Whether the second of two channels is inverted.
         remove_dc: Whether the mean of each channel is taken away.
         high_pass_hz: Below this, sound is taken out; None for nothing.
         hum_hz: The mains whose lines are taken out; None for none.
@@ -61,6 +63,7 @@ class SoundEdits:
         gain_db: One gain for everything, so that no peak is cut off; 0 for none.
     """
 
+    invert: bool = False
     remove_dc: bool = False
     high_pass_hz: float | None = None
     hum_hz: float | None = None
@@ -72,7 +75,7 @@ class SoundEdits:
     @property
     def computes(self) -> bool:
         """Whether samples get other values."""
-        return self.filters or self.gain_db != 0 or self.loudness_lufs is not None
+        return self.invert or self.filters or self.gain_db != 0 or self.loudness_lufs is not None
 
     @property
     def filters(self) -> bool:
@@ -93,6 +96,7 @@ def cut_edit(window: Span, seconds: float, rule: str, where: str, *, is_safe: bo
 def edits_of_sound(examination: Examination, sound: SoundEdits) -> list[Edit]:
     """What is computed."""
     names = {
+        "fix-polarity": sound.invert,
         "remove-dc": sound.remove_dc,
         "high-pass": sound.high_pass_hz is not None,
         "notch-hum": sound.hum_hz is not None,
@@ -133,6 +137,12 @@ def _edit_of_loudness(examination: Examination, lufs: float, *, limit: bool) -> 
     return Edit(name="loudness", rule="", what=what, safe=False, db=away)
 
 
+def scale_edit(scale: float) -> Edit:
+    """Floating-point samples divided by their full scale."""
+    db = -20 * math.log10(scale)
+    return Edit(name="scale", rule="float-scale", what=f"divide the samples by {scale:.7g}", safe=True, db=round(db, 2))
+
+
 def gain_edit(gain_db: float, peak_db: float) -> Edit:
     """One gain for everything, because a peak at `peak_db` would be cut off otherwise."""
     what = f"lower the level by {-gain_db:.1f} dB: a peak at {peak_db:+.1f} dB would be cut off at full scale"
@@ -147,7 +157,10 @@ def edits_of_coding(
     if target.fold:
         rules = ("too-many-channels", *KINDS["mono"].rules)
         rule = next((rule for rule in rules if rule in found), "")
+        kept = [number for number, weight in enumerate(target.fold, 1) if weight]
         what = f"fold {facts.channels} channels down to one"
+        if len(kept) == 1:
+            what = f"keep channel {kept[0]} of {facts.channels}, which carries the voice"
         edits.append(Edit(name="fold-down", rule=rule, what=what, safe=rule == "false-stereo"))
     if target.sample_rate_hz != facts.sample_rate_hz:
         what = f"resample {facts.sample_rate_hz} Hz to {target.sample_rate_hz} Hz"

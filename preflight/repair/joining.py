@@ -283,12 +283,11 @@ def _mixed(source: Source, examination: Examination, window: Span, channels: int
     from preflight.decode import Decoder
     from preflight.repair.cutting import keep_window
 
-    facts, levels = examination.subject.probe, examination.levels
-    if facts is None or levels is None:
+    facts, decoded = examination.subject.probe, examination.subject.decoded
+    if facts is None or decoded is None or decoded.channels is None:
         raise CannotFix(f"{examination.report.path}: its sound is not known", "check it first")
     weights = np.eye(facts.channels, dtype=np.float32)
     if channels != facts.channels:
-        is_opposite = any(finding.rule == "out-of-phase" for finding in examination.report.findings)
-        weights = np.array([fold_weights(levels, is_opposite=is_opposite)], np.float32).T
+        weights = np.array([fold_weights(decoded.channels)], np.float32).T
     blocks = keep_window(Decoder(source, facts).blocks(), facts.sample_rate_hz, window, fades=(True, True))
     return (np.asarray(block @ weights, np.float32) for block in blocks)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from preflight import limits
 from preflight.errors import CannotFix, NotExamined
-from preflight.repair.edits import HIGH_PASS_HZ, UNCHANGED, Edit, SoundEdits, cut_edit, edits_of_coding, edits_of_sound
+from preflight.repair.edits import (
+    HIGH_PASS_HZ,
+    UNCHANGED,
+    Edit,
+    SoundEdits,
+    cut_edit,
+    edits_of_coding,
+    edits_of_sound,
+    scale_edit,
+)
 from preflight.repair.targets import fold_weights, target_for
 from preflight.repair.window import chosen_window, given_window, pauses_of, trimmed
 from preflight.repair.wishes import KINDS, USUAL_LUFS, Container, Wishes
@@ -67,11 +76,12 @@ class _Case:
     """
 
     def __init__(self, examination: Examination, wishes: Wishes, ending: Container | None = None) -> None:
-        subject, levels = examination.subject, examination.levels
-        if subject.probe is None or subject.decoded is None or subject.duration_s is None or levels is None:
+        subject = examination.subject
+        channels = subject.decoded.channels if subject.decoded else None
+        if subject.probe is None or subject.decoded is None or subject.duration_s is None or channels is None:
             raise CannotFix("only its headers were read", "check it without --quick first")
         self.examination, self.wishes = examination, wishes
-        self.facts, self.decoded, self.levels = subject.probe, subject.decoded, levels
+        self.facts, self.decoded, self.channels = subject.probe, subject.decoded, channels
         self.seconds = subject.duration_s
         self.pauses = pauses_of(examination)
         self.to = wishes.to or ending
@@ -84,6 +94,8 @@ class _Case:
             wanted -= {"trim-silence"}
         if self.facts.channels == 1:
             wanted -= {"mono"}
+        if self.facts.channels != 2 or not channels.opposite or channels.flipped or "mono" in wanted:
+            wanted -= {"fix-polarity"}
         if not _long_pauses(self, None):
             wanted -= {"shorten-pauses"}
         self.wanted = wanted
@@ -206,14 +218,16 @@ def _converted(case: _Case) -> Plan:
     fold = None
     channels = case.facts.channels
     if channels > limits.MAX_CHANNELS or (channels == limits.MAX_CHANNELS and "mono" in case.wanted):
-        fold = fold_weights(case.levels, is_opposite="out-of-phase" in case.found)
+        fold = fold_weights(case.channels)
     kept_s = window[1] - window[0] if window else case.seconds
     container, target = target_for(case.facts, kept_s, case.to, fold, is_changed=sound.computes)
     if container != "wav":
         window = case.window(_LOSSY_LIMIT_S)
     if "shorten-pauses" in case.wanted:
         sound = replace(sound, pauses=_long_pauses(case, window))
-    edits = [*case.told(window), *edits_of_sound(case.examination, sound)]
+    scale = case.decoded.ending.float_scale
+    scaled = [scale_edit(scale)] if scale != 1.0 else []
+    edits = [*case.told(window), *scaled, *edits_of_sound(case.examination, sound)]
     lasts_s = (window[1] - window[0] if window else case.seconds) - sum(end - start for start, end in sound.pauses)
     grows = round(target.bytes_per_s(container) * lasts_s) - case.examination.report.file.bytes
     edits += edits_of_coding(case.facts, container, target, sound, case.found, grows=grows)
@@ -223,6 +237,7 @@ def _converted(case: _Case) -> Plan:
 def _sound_edits(case: _Case) -> SoundEdits:
     hum_hz = case.examination.report.measurements.get("hum_hz", 50.0)
     return SoundEdits(
+        invert="fix-polarity" in case.wanted,
         remove_dc="remove-dc" in case.wanted,
         high_pass_hz=HIGH_PASS_HZ if "high-pass" in case.wanted else None,
         hum_hz=hum_hz if "notch-hum" in case.wanted else None,

@@ -10,7 +10,7 @@ from preflight.errors import CannotFix
 from preflight.wording import megabytes
 
 if TYPE_CHECKING:
-    from preflight.meters.levels import LevelMeter
+    from preflight.decoded import ChannelFacts
     from preflight.probe import Probe
     from preflight.repair.wishes import Container
 
@@ -20,8 +20,10 @@ _CONTAINER_SHARE: Final = 0.97
 _HIGHEST_BPS: Final = {"m4a": {1: 192_000, 2: 384_000}, "mp3": {1: 192_000, 2: 320_000}}
 _RATES_HZ: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """What both AAC and MP3 know."""
-_CHANNEL_RANGE_DB: Final = 40.0
-"""A channel this far below the loudest carries no voice of its own, only crosstalk or noise."""
+_CHANNEL_RANGE_DB: Final = 20.0
+"""A channel this far below the other adds noise to the voice, and halves it."""
+_ALIKE: Final = 0.5
+"""Correlation from which the mean of two channels is better than either."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,14 @@ def target_for(
     return container, Target(rates[0] if rates else 48_000, channels, bit_rate_bps=bit_rate // 1000 * 1000, fold=fold)
 
 
-def fold_weights(levels: LevelMeter, *, is_opposite: bool = False) -> tuple[float, ...]:
-    """Equal weights for the channels that carry sound: silent ones must not make the voice weaker.
+def fold_weights(channels: ChannelFacts) -> tuple[float, ...]:
+    """The weight of each channel in the mono result.
 
-    Args:
-        levels: Of the channels.
-        is_opposite: Whether the second of two is the first with opposite polarity.
+    Two channels that hold the same voice are averaged, with the second inverted where they are opposite. Else only the
+    channel that carries the voice is kept: others would make it weaker, cancel it, or add another speaker.
     """
-    power = levels.channel_levels_dbfs()
-    active = power >= power.max() - _CHANNEL_RANGE_DB
-    weights = active / active.sum()
-    if is_opposite and active.all():
-        weights[1:] *= -1
-    return tuple(weights.tolist())
+    levels = channels.levels_dbfs
+    is_pair = len(levels) == 2 and abs(levels[0] - levels[1]) < _CHANNEL_RANGE_DB
+    if is_pair and not channels.flipped and not channels.speakers and abs(channels.correlation) >= _ALIKE:
+        return (0.5, 0.5 if channels.correlation > 0 else -0.5)
+    return tuple(float(number == channels.best) for number in range(len(levels)))

@@ -9,8 +9,8 @@ import numpy as np
 
 from preflight import limits
 from preflight.errors import CannotFix
+from preflight.meters.pauses import first_cut_after, last_cut_before
 from preflight.meters.spans import merged
-from preflight.repair.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
 from preflight.wording import clock
 
 if TYPE_CHECKING:
@@ -149,27 +149,8 @@ def trimmed(
 
 def pauses_of(examination: Examination) -> list[Span]:
     """Where nobody speaks: both the level and the speech detector say so."""
-    levels, heard = examination.levels, examination.subject.heard
-    if levels is None:
-        return []
-    pauses = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
-    return pauses if heard is None else without(pauses, heard.speech)
-
-
-def without(pauses: list[Span], speech: tuple[Span, ...]) -> list[Span]:
-    """What is left of `pauses` outside `speech`, where it is still long enough for a cut."""
-    left, at = [], 0
-    for start, end in pauses:
-        while at < len(speech) and speech[at][1] <= start:
-            at += 1
-        begin = start
-        for said_from, said_to in speech[at:]:
-            if said_from >= end:
-                break
-            left.append((begin, said_from))
-            begin = max(begin, said_to)
-        left.append((begin, end))
-    return [(start, end) for start, end in left if end - start >= MIN_PAUSE_S - 1e-9]
+    decoded = examination.subject.decoded
+    return list(decoded.pauses) if decoded else []
 
 
 def _windows(stretch: Span, cuts: _Cuts, keep: Keep) -> list[Span]:

@@ -33,7 +33,10 @@ class Kind(NamedTuple):
 
 KINDS: Final = {
     "trim-silence": Kind(("edge-silence",), True, "cut away silence at the beginning and the end"),
-    "mono": Kind(("false-stereo", "out-of-phase", "dead-channel"), False, "make one channel of two"),
+    "fix-polarity": Kind(("out-of-phase",), True, "invert one channel that is out of phase"),
+    "mono": Kind(
+        ("false-stereo", "out-of-phase", "dead-channel", "separate-speakers"), False, "make one channel of two"
+    ),
     "shorten-pauses": Kind(("long-pause",), False, "shorten long pauses to a second"),
     "remove-dc": Kind(("dc-offset",), False, "bring the wave back to zero"),
     "notch-hum": Kind(("hum",), False, "take out the mains hum and its harmonics"),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preflight.rules.model import Rule, Subject, Threshold
+from preflight.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from preflight.report import Finding
+
+
+_MOST_PAIRS = 4
 
 
 def _dc_offset(rule: Rule, subject: Subject) -> Iterator[Finding]:
@@ -35,6 +39,21 @@ def _dead_channel(rule: Rule, subject: Subject) -> Iterator[Finding]:
 
 def _out_of_phase(rule: Rule, subject: Subject) -> Iterator[Finding]:
     loss = subject.measurements.get("fold_down_loss_db", 0.0)
+    channels = subject.decoded.channels if subject.decoded else None
+    if channels is not None and channels.flipped:
+        seconds = sum(end - start for start, end in channels.flipped)
+        yield rule.finding(
+            f"its channels are out of phase for {seconds:.1f} s, first at {clock(channels.flipped[0][0])}, and in "
+            "phase elsewhere: keep only one of them",
+            value=seconds,
+            limit=0.0,
+            spans=channels.flipped,
+        )
+        return
+    if channels is not None and len(channels.levels_dbfs) > 2 and channels.opposite:
+        pairs = ", ".join(f"{one + 1} and {other + 1}" for one, other in channels.opposite[:_MOST_PAIRS])
+        yield rule.finding(f"channels {pairs} are out of phase: a mix of them loses the voice; keep only one")
+        return
     if subject.can_be_judged and loss > rule["max_fold_down_loss_db"]:
         yield rule.finding(
             f"its channels cancel each other: in mono it loses {loss:.0f} dB; turn the polarity of one of them, or "
@@ -42,6 +61,19 @@ def _out_of_phase(rule: Rule, subject: Subject) -> Iterator[Finding]:
             value=loss,
             limit=rule["max_fold_down_loss_db"],
         )
+
+
+def _separate_speakers(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    channels = subject.decoded.channels if subject.decoded else None
+    if channels is None or not channels.speakers or not subject.has_sound:
+        return
+    which = ", ".join(f"channel {at + 1} for {channels.alone_s[at]:.0f} s" for at in channels.speakers)
+    yield rule.finding(
+        f"its channels take turns ({which} alone): each seems to hold another speaker; export the channel of the voice "
+        "that you want",
+        value=float(len(channels.speakers)),
+        limit=1.0,
+    )
 
 
 def _false_stereo(rule: Rule, subject: Subject) -> Iterator[Finding]:
@@ -83,6 +115,15 @@ OUT_OF_PHASE = Rule(
     mend="Turn the polarity of one channel, or keep only one. A wrongly soldered cable does this.",
     judge=_out_of_phase,
     thresholds=(Threshold("max_fold_down_loss_db", 6.0, "Twice what unrelated channels lose."),),
+)
+SEPARATE_SPEAKERS = Rule(
+    "separate-speakers",
+    "warning",
+    what="The channels hold different speakers, as in an interview with a microphone for each.",
+    why="A clone is made of all voices at once. Mixing the channels adds them up.",
+    source="Frames of 10 ms in which one channel is 10 dB above all others; two channels with 15 % of these and 2 s.",
+    mend="Export one channel. `onetake fix --edit mono` keeps the one that carries the most.",
+    judge=_separate_speakers,
 )
 FALSE_STEREO = Rule(
     "false-stereo",

@@ -66,6 +66,29 @@ def _too_loud(rule: Rule, subject: Subject) -> Iterator[Finding]:
             return
 
 
+def _float_scale(rule: Rule, subject: Subject) -> Iterator[Finding]:
+    scale = subject.decoded.ending.float_scale if subject.decoded else 1.0
+    if scale != 1.0 and subject.has_sound:
+        yield rule.finding(
+            f"full scale of its floating-point samples is {scale:.7g} instead of 1: other programs read noise at full "
+            "volume; divide the samples by that, or run `onetake fix`",
+            value=scale,
+            limit=1.0,
+            fix="scale",
+        )
+
+
+FLOAT_SCALE = Rule(
+    "float-scale",
+    "error",
+    what="Floating-point samples have the range of integers, such as ±32767, instead of ±1.",
+    why="Every decoder takes 1 for full scale, so that nothing but distortion is left of the voice.",
+    source="WAVE_FORMAT_IEEE_FLOAT: full scale is ±1. Half of the samples beyond ±64 in 5 % of all windows of "
+    "4096, or whole numbers beyond ±4; the scale is that of 16, 24 or 32 bits.",
+    mend="`onetake fix` divides the samples. In Python, divide int16 samples by 32768 before writing them as float.",
+    judge=_float_scale,
+    is_contract=True,
+)
 CLIPPED = Rule(
     "clipped",
     "warning",

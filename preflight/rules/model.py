@@ -139,13 +139,26 @@ class Rule:
         spans: tuple[Span, ...] = (),
         fix: str | None = None,
     ) -> Finding:
-        """A finding of this rule; numbers and spans are rounded to a thousandth, and no more than 500 spans kept."""
+        """A finding of this rule; numbers are rounded to a thousandth.
+
+        Spans are put in order, those that overlap are joined so that no place is listed twice, and 500 are kept.
+        """
         return Finding(
             rule=self.name,
             severity=severity or self.severity,
             message=message,
             value=None if value is None else round(value, 3),
             limit=limit,
-            spans=tuple((round(start, 3), round(end, 3)) for start, end in spans[:_MOST_SPANS]),
+            spans=_joined(spans)[:_MOST_SPANS],
             fix=fix,
         )
+
+
+def _joined(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    joined: list[Span] = []
+    for start, end in sorted((round(start, 3), round(end, 3)) for start, end in spans):
+        if joined and (start < joined[-1][1] or (start, end) == joined[-1]):
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return tuple(joined)

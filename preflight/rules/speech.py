@@ -22,6 +22,11 @@ _SPOKEN_SHARE = Threshold(
     15.0,
     "Speech that is read or told has 60 to 95 %; music was heard as speech up to 8 %. " + _OWN,
 )
+_SPOKEN_OF_SOUND = Threshold(
+    "min_speech_of_sound_percent",
+    50.0,
+    "Of the time that is not 20 dB quieter than the speech: with silence around it, speech is most of what is heard.",
+)
 _VOICE_LIKE = Threshold(
     "min_voice_like_s", 1.0, "Seconds of gliding, beating harmonics: noise and tones have none. " + _OWN
 )
@@ -29,9 +34,9 @@ _VOICE_LIKE = Threshold(
 
 def _is_speech(rule: Rule, subject: Subject) -> bool:
     measured = subject.measurements
-    return (
-        measured.get("speech_s", 0.0) >= rule["min_speech_s"]
-        and measured.get("speech_percent", 0.0) >= rule["min_speech_percent"]
+    return measured.get("speech_s", 0.0) >= rule["min_speech_s"] and (
+        measured.get("speech_percent", 0.0) >= rule["min_speech_percent"]
+        or measured.get("speech_of_sound_percent", 0.0) >= rule["min_speech_of_sound_percent"]
     )
 
 
@@ -131,7 +136,7 @@ NO_SPEECH = Rule(
     source="Silero VAD v6; beside it pitch, harmonics and the rhythm of syllables, for voices it does not know.",
     mend="Choose the right file. If somebody does speak in it, overrule this with --severity no-speech=warning.",
     judge=_no_speech,
-    thresholds=(_SPOKEN, _SPOKEN_SHARE, _VOICE_LIKE),
+    thresholds=(_SPOKEN, _SPOKEN_SHARE, _SPOKEN_OF_SOUND, _VOICE_LIKE),
 )
 UNSURE_VOICE = Rule(
     "unsure-voice",
@@ -141,7 +146,7 @@ UNSURE_VOICE = Rule(
     source="Silero VAD v6 against pitch, harmonics and the rhythm of syllables.",
     mend="Listen to it. If it is the voice that you want, go on.",
     judge=_unsure_voice,
-    thresholds=(_SPOKEN, _SPOKEN_SHARE, _VOICE_LIKE),
+    thresholds=(_SPOKEN, _SPOKEN_SHARE, _SPOKEN_OF_SOUND, _VOICE_LIKE),
 )
 LITTLE_SPEECH = Rule(
     "little-speech",
@@ -154,6 +159,7 @@ LITTLE_SPEECH = Rule(
     thresholds=(
         _SPOKEN,
         _SPOKEN_SHARE,
+        _SPOKEN_OF_SOUND,
         Threshold("min_seconds_of_speech_s", 5.0, "Half of the shortest recording that is accepted."),
         Threshold("min_share_of_speech_percent", 35.0, "Half of what read speech has at the least. " + _OWN),
     ),

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import preflight
-from preflight.repair.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
+from preflight.meters.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
 from preflight.wording import clock
 from tests.preflight import making
 from tests.preflight.making import FIXTURES, chunk, form_chunk, integers, riff, talk

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from preflight.meters.levels import LevelMeter
     from preflight.report import Span
 
 MIN_PAUSE_S = 0.25
@@ -41,6 +42,28 @@ def find_pauses(levels_dbfs: NDArray[np.float32], frame_s: float) -> list[Span]:
     quiet = np.concatenate(([False], levels_dbfs < floor + (speech - floor) / 4, [False]))
     edges = np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2) * frame_s
     return [(float(start), float(end)) for start, end in edges if end - start >= MIN_PAUSE_S - 1e-9]
+
+
+def quiet_stretches(levels: LevelMeter, speech: tuple[Span, ...]) -> list[Span]:
+    """The pauses by the level, without what the speech detector hears in them."""
+    pauses = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
+    return without(pauses, speech) if speech else pauses
+
+
+def without(pauses: list[Span], speech: tuple[Span, ...]) -> list[Span]:
+    """What is left of `pauses` outside `speech`, where it is still long enough for a cut."""
+    left, at = [], 0
+    for start, end in pauses:
+        while at < len(speech) and speech[at][1] <= start:
+            at += 1
+        begin = start
+        for said_from, said_to in speech[at:]:
+            if said_from >= end:
+                break
+            left.append((begin, said_from))
+            begin = max(begin, said_to)
+        left.append((begin, end))
+    return [(start, end) for start, end in left if end - start >= MIN_PAUSE_S - 1e-9]
 
 
 def last_cut_before(pauses: list[Span], end_s: float) -> float | None:
