@@ -20,8 +20,6 @@ _LOUD: Final = np.float32(0.004)
 """-48 dBFS within 3 ms of a hole on both sides: neither a voice nor a room falls and rises by 30 dB so fast."""
 _LOUD_WHEN_COARSE: Final = np.float32(0.06)
 """With 8 bits the last bit alone has -42 dBFS, and all below is silence."""
-_REFERENCE_S: Final = 0.008
-"""About one period of a voice, against which a cut is judged."""
 _OF_PEAK: Final = 0.03
 """-30 dB below the channel's peak: what a gate lets through before it closes is weaker."""
 _OF_PEAK_WHEN_GATED: Final = 0.25
@@ -29,7 +27,8 @@ _GATED_FROM: Final = 2
 """Other digital silences of at least 4 ms, which no dropout explains: then a gate or a synthesizer is at work, and only
 what is cut out of loud sound is a dropout."""
 _ABRUPT: Final = 0.1
-"""Of the highest sample, or of the steepest step, within 8 ms: a wave that is cut at any phase has more of one of the
+_STEEP: Final = 0.2
+"""Of the highest sample and of the steepest step within 3 ms: a wave that is cut at any phase has more of one of the
 two at the cut; one that a gate or a synthesizer fades, or ends at rest, has neither."""
 _STEPS: Final = 3
 """Times the smallest step around: with few bits, silence is what lies below the last of them."""
@@ -43,7 +42,7 @@ class _Edge(NamedTuple):
 
 
 class HoleFinder:
-    """Finds silence of 4 ms to 1 s in one channel, between two sounds that are cut in their middle.
+    """Finds silence of 4 ms to 1 s in one channel, between two sounds of which one at least is cut in its middle.
 
     Args:
         grid: Of the chunks.
@@ -56,7 +55,6 @@ class HoleFinder:
         self._loud = _LOUD_WHEN_COARSE if coarse else _LOUD
         self._rate = grid.sample_rate_hz
         self._edge = max(3, round(_EDGE_S * self._rate))
-        self._reference = max(self._edge, round(_REFERENCE_S * self._rate))
         self._shortest = max(4, round(_SHORTEST_S * self._rate))
         self._open: tuple[int, _Edge | None] | None = None
         self._peak = 0.0
@@ -91,11 +89,11 @@ class HoleFinder:
                 start, before = opened or (0, None)
             else:
                 start = chunk.start - lead + begin
-                before = self._cut(window[max(0, begin - self._reference) : begin][::-1])
+                before = self._cut(window[max(0, begin - self._edge) : begin][::-1])
             if end > size - self._edge:
                 self._open = start, before  # what follows it is in the next chunk
             elif end > lead - self._edge:
-                self._note(start, chunk.start - lead + end, before, self._cut(window[end : end + self._reference]))
+                self._note(start, chunk.start - lead + end, before, self._cut(window[end : end + self._edge]))
 
     def _cut(self, sound: Samples) -> _Edge | None:
         """The sound next to a hole, in the order away from it; None where it is too weak to be cut."""
@@ -106,13 +104,13 @@ class HoleFinder:
         steps = np.abs(np.diff(sound))
         smallest = float(steps[steps > 0].min(initial=peak))
         is_fine = sizes[0] > _STEPS * smallest or smallest < _SILENT
-        is_abrupt = sizes[0] >= _ABRUPT * peak or steps[0] >= _ABRUPT * float(steps.max())
+        is_abrupt = sizes[0] >= _ABRUPT * peak or steps[0] >= _STEEP * float(steps.max())
         return _Edge(peak, bool(is_fine and is_abrupt))
 
     def _note(self, start: int, end: int, before: _Edge | None, after: _Edge | None) -> None:
         if end - start < self._shortest:
             return
-        if before and after and before.is_abrupt and after.is_abrupt and end - start <= _LONGEST_S * self._rate:
+        if before and after and (before.is_abrupt or after.is_abrupt) and end - start <= _LONGEST_S * self._rate:
             self._holes.append((start, end, min(before.peak, after.peak)))
         else:
             self._others += 1

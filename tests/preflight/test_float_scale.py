@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import preflight
@@ -45,6 +45,7 @@ def test_a_scale_beyond_every_integer_is_found_too() -> None:
     assert scale_of(story() * np.float32(1e30)) > 1e29
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     gain=st.floats(0.001, 60),
     glitches=st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([np.nan, np.inf, 1e30, -3e4])), max_size=5),

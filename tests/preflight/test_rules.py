@@ -23,6 +23,7 @@ RAISED_BY: dict[str, Callable[[], bytes] | str] = {
     "too-large": lambda: wav(np.stack([talk(60)] * 12, axis=1)),
     "truncated": "truncated.m4a",
     "damaged": "damaged.mp3",
+    "float-scale": lambda: wav(talk(12) * np.float32(32768), subtype="FLOAT"),
     "header-mismatch": "open-ended.wav",
 }
 RAISED_BY_PROMPTS: dict[str, Callable[[], bytes] | str] = {
