@@ -59,11 +59,13 @@ class Movie:
     Attributes:
         durations: Seconds by the name of the box: ``mvhd``, ``mehd``, ``sidx``.
         tracks: In the order of the file.
+        indexed: Seconds by the segment indexes, by the number of the stream.
         held_share: The share of the media data that is in the file; 1 when it is whole.
     """
 
     durations: dict[str, float] = field(default_factory=dict)
     tracks: list[Track] = field(default_factory=list)
+    indexed: dict[int, float] = field(default_factory=dict)
     held_share: float = 1.0
 
 
@@ -196,14 +198,16 @@ def _read_table(data: bytes, name: bytes, track: Track) -> None:
 
 
 def _read_sidx(source: Source, box: _Box, movie: Movie) -> None:
-    """Add up the segments of an index; each segment may have an index of its own."""
+    """Add up the segments of an index, by the stream that it is about; what leads to further indexes is not counted."""
     data = _content(source, box)
     at = 28 if data[:1] == b"\1" else 20
     scale, count = int.from_bytes(data[8:12]), int.from_bytes(data[at + 2 : at + 4])
     entries = struct.iter_unpack(">III", data[at + 4 : at + 4 + 12 * min(count, max(0, len(data) - at - 4) // 12)])
-    ticks = sum(duration for _, duration, _ in entries)
+    ticks = sum(duration for reference, duration, _ in entries if not reference >> 31)
     if scale and ticks:
-        movie.durations["sidx"] = movie.durations.get("sidx", 0.0) + ticks / scale
+        stream = int.from_bytes(data[4:8])
+        movie.indexed[stream] = movie.indexed.get(stream, 0.0) + ticks / scale
+        movie.durations["sidx"] = max(movie.indexed.values())
 
 
 def is_text(track: Track) -> bool:

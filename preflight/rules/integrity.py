@@ -108,23 +108,22 @@ def _header_mismatch(rule: Rule, subject: Subject) -> Iterator[Finding]:
             fix="rewrite-header",
         )
         return
-    wrong = _contradicting(subject, probe, seconds)
+    wrong, tag = _contradicting(subject, probe, seconds), ""
+    if probe.inner_tags_s is not None:
+        tag = f"a tag lies between its frames at {clock(probe.inner_tags_s)}, where some decoders stop"
     if wrong:
         claims = ", ".join(f"{name} {claimed:.1f} s" for name, claimed in wrong)
         worst = max(wrong, key=lambda claim: (_breaks_limit(subject, claim[1]), abs(claim[1] - seconds)))[1]
         yield rule.finding(
-            f"programs may read another duration ({claims}) than the {seconds:.1f} s that it holds: rewrite its header",
+            f"programs may read another duration ({claims}) than the {seconds:.1f} s that it holds"
+            f"{f', and {tag}' if tag else ''}: rewrite its header",
             severity="error" if _breaks_limit(subject, worst) else "warning",
             value=worst,
             limit=seconds,
             fix="rewrite-header",
         )
-    elif probe.inner_tags_s is not None:
-        yield rule.finding(
-            f"a tag lies between its frames at {clock(probe.inner_tags_s)}, where some decoders stop: "
-            "it was joined from several files; copy its frames without the tags",
-            fix="rewrite-header",
-        )
+    elif tag:
+        yield rule.finding(f"{tag}: copy its frames into a new file", fix="rewrite-header")
 
 
 def _contradicting(subject: Subject, probe: Probe, seconds: float) -> list[tuple[str, float]]:

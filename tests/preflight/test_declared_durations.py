@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -157,3 +159,25 @@ def test_xhe_aac_is_named(tmp_path: Path) -> None:
 def _written(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
+
+
+def test_a_segment_index_declares_a_length(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    whole = m4a(SOUND, fragmented=True)
+    data = whole[: whole.index(b"mfra") - 4]
+    starts = [match.start() - 4 for match in re.finditer(b"moof", data)]
+    sizes = [end - begin for begin, end in pairwise([*starts, len(data)])]
+
+    def indexed(seconds: float) -> bytes:
+        entries = [struct.pack(">III", size, round(seconds * 1000 / len(sizes)), 0) for size in sizes]
+        content = struct.pack(">IIIII", 0, 1, 1000, 0, 0) + struct.pack(">HH", 0, len(sizes)) + b"".join(entries)
+        return data[: starts[0]] + box(b"sidx", content) + data[starts[0] :]
+
+    path.write_bytes(indexed(420.0))
+    (finding,) = preflight.check(path).findings
+    # FFmpeg takes the length from this index, too, so that the rest seems to be missing
+    assert (finding.rule, finding.severity, finding.fix) == ("truncated", "error", "rewrite-header")
+    assert preflight.fix(path, out).action == "rewrap"
+    assert preflight.check(out).findings == ()
+    path.write_bytes(indexed(SECONDS))
+    assert not any("sidx" in finding.message for finding in preflight.check(path).findings)
