@@ -20,6 +20,9 @@ _CLASS_DB: Final = 3.0
 _CLASSES: Final = 41
 _OPPOSITE: Final = -0.5
 """Correlation below which two channels cancel each other more than they add."""
+_SAME: Final = 0.8
+_SAME_SHARE: Final = 0.5
+"""Correlation of two channels that hold one voice, and of how many rows: wide stereo wavers between both signs."""
 _AUDIBLE: Final = 1e-6
 """-60 dBFS: below, correlation is chance."""
 _ACTIVE_DB: Final = 40.0
@@ -111,8 +114,9 @@ class LayoutMeter:
         found = np.concatenate(self._correlations) if self._correlations else np.empty(0)
         row_s = self._grid.row_s
         with np.errstate(invalid="ignore"):
-            opposite, alike = found < _OPPOSITE, found > -_OPPOSITE
-        if min(opposite.sum(), alike.sum()) * row_s < _LEAST_FLIP_S:
+            opposite, alike = found < -_SAME, found > _SAME
+        is_one_source = opposite.sum() + alike.sum() > _SAME_SHARE * np.isfinite(found).sum()
+        if not is_one_source or min(opposite.sum(), alike.sum()) * row_s < _LEAST_FLIP_S:
             return ()
         # rows of silence between two opposite ones belong to them, and rows that are alike do not
         runs = true_runs(opposite | (~alike & _between(opposite, alike)))
