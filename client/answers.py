@@ -30,6 +30,7 @@ from client.settlement import Outcome, outcome_of, settle
 # These also occur in innocent messages ("at most 1000 characters"): they count only where marked as codes.
 _INNOCENT_NUMBERS: Final = frozenset({1000, 1001, 1024, 2048})
 _LONGEST_NAME: Final = 100
+_LONGEST_REDACTED: Final = 3_000
 _STATUS_ERRORS: Final[dict[int, type[ServiceError]]] = {
     401: KeyRefused,
     402: BalanceTooLow,
@@ -86,12 +87,13 @@ class Answer:
 
     def shown(self, text: object) -> str:
         """Redact a text of the server's."""
-        return redact(str(text), self.secrets)
+        # Bounded, since redaction takes quadratic time in the worst case; far more than is ever shown.
+        return redact(str(text)[:_LONGEST_REDACTED], self.secrets)
 
     def excerpt(self) -> str:
         """Redact the beginning of the body, for a message."""
         # Only then cut: a cut through a secret would leave a half that is not recognised.
-        return redact(self.document.text[:10_000], self.secrets, longest=120)
+        return redact(self.document.text[:_LONGEST_REDACTED], self.secrets, longest=120)
 
 
 def error_of(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> ServiceError:

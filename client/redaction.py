@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 LONGEST_SHOWN: Final = 300
 """Characters of a server's text that are ever shown."""
 
-_QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
-_USER = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@\"'<>]*@")
+_QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
+_USER = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/@\"'<>]*@")
 # Terminal control sequences (ECMA-48): CSI, OSC with its text, and the two-character ones.
 _ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
 _SHORTEST_SECRET_VALUE = 8  # shorter values of a query ("mp3", "3600") are words that occur in innocent text
