@@ -21,7 +21,7 @@ from benchmarks.processes import cpu_s_of_family
 from benchmarks.table import Promise, Row, Table
 from benchmarks.timing import CHECKED, in_turn, onetake, process
 from client import CloneClient
-from onetake.sandbox.guest import sandbox
+from onetake.sandbox.session import sandbox
 from uploader import Storage, StorageSettings
 
 if TYPE_CHECKING:

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.table import Table
-from preflight.decode import Decoder
-from preflight.probe import probe
-from preflight.source import Source
-from tests.preflight import defects, making
-from tests.preflight.listening import judged
+from preflight.input.source import Source
+from preflight.media.decoder import Decoder
+from preflight.media.probe import probe
+from tests.support import defects
+from tests.support import make_audio as making
+from tests.support.audio_measures import judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.preflight.defects import Defect, Speech
+    from tests.support.defects import Defect, Speech
 
 REAL = Path(__file__).parents[2] / "shared" / "audio"
 """Real recordings, where they are at hand."""
@@ -59,7 +60,7 @@ def tables(folder: Path) -> list[Table]:
         for defect in defects.all_defects(speech):
             count(tallies.setdefault(defect.kind, Tally(defect.rule)), defect, speech.rate, set(clean), name)
     names = ", ".join(name for name, _ in speeches)
-    note = f"Injected into clean speech ({names}); strengths and tolerances stand in tests/preflight/defects.py."
+    note = f"Injected into clean speech ({names}); strengths and tolerances stand in tests/support/defects.py."
     lines = [note, "", *markdown(tallies), "", f"Clean speech raises: {', '.join(raised) or 'nothing'}."]
     missed = [miss for tally in tallies.values() for miss in tally.missed]
     return [Table("Defects", "", (), "\n".join([*lines, f"Missed: {'; '.join(missed) or 'nothing'}."]))]

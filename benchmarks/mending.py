@@ -64,7 +64,7 @@ def _fix(path: Path, out: Path) -> None:
 
 
 def _examine(path: Path) -> None:
-    from preflight.checking import examine
+    from preflight.checks import examine
 
     examine(path, to_its_end=True)
 

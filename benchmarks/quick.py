@@ -11,7 +11,7 @@ from typing import Final
 import preflight
 from benchmarks.table import Promise, Row, Table
 from benchmarks.timing import milliseconds, process
-from tests.preflight.making import FIXTURES
+from tests.support.make_audio import FIXTURES
 
 _FILES: Final = 1_000
 _PROBED_FILES: Final = 40

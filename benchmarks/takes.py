@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import av
 import numpy as np
 
-from tests.preflight import making
+from tests.support import make_audio as making
 
 if TYPE_CHECKING:
     from pathlib import Path

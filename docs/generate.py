@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from client.codes import CODES, REASONS
 from client.settlement import LIMIT_CODES, MOST_RETRIES, STATUSES, outcome_of
-from onetake.settings_table import SETTINGS
+from onetake.config.settings_table import SETTINGS
 from preflight import RULES
 from uploader import PROVIDERS
 

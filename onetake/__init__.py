@@ -13,13 +13,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from onetake.cloning.from_python import clone
-    from onetake.cloning.order import Cloned
+    from onetake.clones.api import clone
+    from onetake.clones.request import Cloned
 
 __all__ = ["Cloned", "clone"]
 __version__ = "0.1.0"
 
-_ROOMS = {"Cloned": "cloning.order", "clone": "cloning.from_python"}
+_ROOMS = {"Cloned": "clones.request", "clone": "clones.api"}
 
 
 def __getattr__(name: str) -> object:

@@ -46,7 +46,7 @@ def _install_handlers() -> None:
     numbers = {_signal.SIGINT, _signal.SIGTERM, getattr(_signal, "SIGHUP", _signal.SIGTERM)}
     can_block = hasattr(_signal, "pthread_sigmask")  # not on Windows
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, numbers) if can_block else set()
-    from onetake.interrupts import install_handlers
+    from onetake.io.signals import install_handlers
 
     install_handlers()
     if can_block:
@@ -57,8 +57,8 @@ def _prepare_to_measure() -> None:
     """Let what a check needs start beside what the command line needs: together they take a third of a short check."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other, and start later
     if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h", "--schema"} & set(sys.argv):
-        from preflight.isolation.apart import is_possible
-        from preflight.isolation.lending import prepare
+        from preflight.worker.client import is_possible
+        from preflight.worker.pool import prepare
 
         if is_possible():
             prepare()

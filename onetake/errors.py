@@ -231,7 +231,7 @@ _SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, 
 
 def stop_status() -> Status:
     """The status to exit with after somebody asked to stop: 128 plus the number of the signal, as shells count."""
-    from onetake.interrupts import received
+    from onetake.io.signals import received
 
     number = received()
     return Status.INTERRUPTED if number is None else Status(128 + number)

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from onetake.config.settings import load
 from onetake.errors import SettingError
-from onetake.settings import load
-from preflight.source import display_name
+from preflight.input.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onetake.cloning.order import Order
-    from onetake.settings import Settings
+    from onetake.clones.request import Order
+    from onetake.config.settings import Settings
     from preflight import SpeechModel
 
 _INSTEAD: Final = "check the connection, or name a local folder: --speech-model FOLDER"
@@ -36,7 +36,7 @@ def chosen_model(settings: Settings) -> SpeechModel | None:
     if named is None:
         return None
     from preflight import SpeechModel
-    from preflight.transcribing import model_named, require_engine
+    from preflight.prompt.transcribe import model_named, require_engine
 
     require_engine()
     if Path(named).is_dir():

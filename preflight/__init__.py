@@ -20,35 +20,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from preflight.agreement import Comparison
     from preflight.batch import check_many
-    from preflight.checking import check
+    from preflight.checks import check
     from preflight.errors import (
         BadOutput,
         BadProfile,
         BadSpeechModel,
-        BadWish,
         CannotFix,
         CannotOpen,
         CannotWrite,
         EngineMissing,
+        InvalidFixOptions,
         NotARecording,
         NotExamined,
         OutputExists,
         PreflightError,
     )
+    from preflight.fixes.edits import Edit
+    from preflight.fixes.fix import Fixed, fix, plan
+    from preflight.fixes.join import Joined, join
+    from preflight.fixes.options import FixOptions
+    from preflight.input.discovery import recordings_in
+    from preflight.input.source import display_name
+    from preflight.input.types import Recording
     from preflight.profile import PROFILES, Profile, load_profile
-    from preflight.prompt import PromptClip, cut_prompt, prompt_clips
-    from preflight.recording import Recording
-    from preflight.repair.edits import Edit
-    from preflight.repair.fixing import Fixed, fix, plan
-    from preflight.repair.joining import Joined, join
-    from preflight.repair.wishes import Wishes
+    from preflight.prompt.clips import PromptClip, cut_prompt, prompt_clips
+    from preflight.prompt.text_match import Comparison
+    from preflight.prompt.transcribe import SpeechModel, compare_text, hear, text_findings
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
-    from preflight.source import display_name
-    from preflight.transcribing import SpeechModel, compare_text, hear, text_findings
-    from preflight.walking import recordings_in
 
 __all__ = [
     "PROFILES",
@@ -56,7 +56,6 @@ __all__ = [
     "BadOutput",
     "BadProfile",
     "BadSpeechModel",
-    "BadWish",
     "CannotFix",
     "CannotOpen",
     "CannotWrite",
@@ -65,7 +64,9 @@ __all__ = [
     "EngineMissing",
     "FileFacts",
     "Finding",
+    "FixOptions",
     "Fixed",
+    "InvalidFixOptions",
     "Joined",
     "NotARecording",
     "NotExamined",
@@ -77,7 +78,6 @@ __all__ = [
     "Report",
     "Rule",
     "SpeechModel",
-    "Wishes",
     "check",
     "check_many",
     "compare_text",
@@ -95,19 +95,19 @@ __all__ = [
 
 _ROOMS = {
     "check_many": "batch",
-    "recordings_in": "walking",
-    "check": "checking",
-    "fix": "repair.fixing",
-    "plan": "repair.fixing",
-    "join": "repair.joining",
-    "Joined": "repair.joining",
-    "PromptClip": "prompt",
-    "prompt_clips": "prompt",
-    "cut_prompt": "prompt",
-    "Wishes": "repair.wishes",
-    "Edit": "repair.edits",
-    "Fixed": "repair.fixing",
-    "Recording": "recording",
+    "recordings_in": "input.discovery",
+    "check": "checks",
+    "fix": "fixes.fix",
+    "plan": "fixes.fix",
+    "join": "fixes.join",
+    "Joined": "fixes.join",
+    "PromptClip": "prompt.clips",
+    "prompt_clips": "prompt.clips",
+    "cut_prompt": "prompt.clips",
+    "FixOptions": "fixes.options",
+    "Edit": "fixes.edits",
+    "Fixed": "fixes.fix",
+    "Recording": "input.types",
     "Report": "report",
     "Finding": "report",
     "FileFacts": "report",
@@ -116,12 +116,12 @@ _ROOMS = {
     "load_profile": "profile",
     "RULES": "rules",
     "Rule": "rules",
-    "display_name": "source",
-    "Comparison": "agreement",
-    "SpeechModel": "transcribing",
-    "compare_text": "transcribing",
-    "hear": "transcribing",
-    "text_findings": "transcribing",
+    "display_name": "input.source",
+    "Comparison": "prompt.text_match",
+    "SpeechModel": "prompt.transcribe",
+    "compare_text": "prompt.transcribe",
+    "hear": "prompt.transcribe",
+    "text_findings": "prompt.transcribe",
 }
 
 

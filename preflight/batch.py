@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from preflight.checking import examine
-from preflight.isolation.lending import Crew
+from preflight.checks import examine
 from preflight.profile import DEFAULT, Profile
+from preflight.worker.pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
-    from preflight.pictures import Pictures
-    from preflight.recording import Recording
+    from preflight.analysis.pictures import Pictures
+    from preflight.input.types import Recording
     from preflight.report import Report
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ def _each(
         yield from _in_order(executor, work, recordings, count)
         return
     # a thread each is enough: the work is done by the process that each of them waits for
-    crew = Crew()
+    crew = WorkerPool()
     pool = ThreadPoolExecutor(count, thread_name_prefix="preflight-check", initializer=crew.join)
     try:
         yield from _in_order(pool, work, recordings, count)

@@ -56,14 +56,14 @@ class DecoderFailed(NotARecording):
     """The bytes make a decoder crash, hang or take too much memory.
 
     Attributes:
-        may_be_innocent: The process had served other recordings before, one of which may have harmed it.
+        retry_with_fresh_worker: The process had served other recordings before, one of which may have harmed it.
     """
 
     kind = "decoder-failed"
 
-    def __init__(self, message: str, hint: str = "", *, may_be_innocent: bool = False) -> None:
+    def __init__(self, message: str, hint: str = "", *, retry_with_fresh_worker: bool = False) -> None:
         super().__init__(message, hint)
-        self.may_be_innocent = may_be_innocent
+        self.retry_with_fresh_worker = retry_with_fresh_worker
 
 
 class NotExamined(PreflightError):
@@ -89,7 +89,7 @@ class BadOutput(PreflightError):
     kind = "bad-output"
 
 
-class BadWish(PreflightError):
+class InvalidFixOptions(PreflightError):
     """What is asked of `fix` does not exist, or cannot be."""
 
     kind = "bad-wish"

@@ -24,7 +24,7 @@ from preflight.report import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight.recording import PathLike
+    from preflight.input.types import PathLike
     from preflight.rules.model import Rule, Subject
 
 Level = Severity | Literal["off"]
@@ -124,8 +124,8 @@ def load_profile(path: PathLike) -> Profile:
     Raises:
         BadProfile: It cannot be read, or says what no rule knows.
     """
-    from preflight.small_text import read_small_text
-    from preflight.source import display_name
+    from preflight.input.small_text import read_small_text
+    from preflight.input.source import display_name
 
     name = display_name(path)
     try:

@@ -98,7 +98,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        from preflight.notebook import html_of_report
+        from preflight.display.notebook import html_of_report
 
         return html_of_report(self)
 

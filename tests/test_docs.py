@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from onetake.render.forms import LINE_FORMS
-from onetake.settings_table import SETTINGS
+from onetake.config.settings_table import SETTINGS
+from onetake.render.formats import LINE_FORMS
 from uploader import PROVIDERS, Storage, StorageSettings
 
 DOCS = Path(__file__).parent.parent / "docs"

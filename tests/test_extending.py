@@ -18,15 +18,15 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "extending.md"
 COPIED = ("preflight", "uploader", "client", "onetake", "tests", "docs", "README.md", "pyproject.toml")
 RENEW = "docs/extending.md says at its end how to renew it"
-EXPLAINED = "tests/preflight/test_profiles.py::test_thresholds_are_data_with_a_source"
+EXPLAINED = "tests/preflight/test_profile.py::test_thresholds_are_data_with_a_source"
 SMALL_ROOMS = "tests/test_house.py::test_rooms_are_small_and_have_a_sign_at_the_door"
 HOUSE = {
     "A rule": f"tests/test_docs.py::test_the_generated_pages_are_true {EXPLAINED} {SMALL_ROOMS}",
-    "A meter": f"tests/preflight/test_sameness.py tests/onetake/test_schema.py {SMALL_ROOMS} "
+    "A meter": f"tests/preflight/worker/test_same_results.py tests/onetake/render/test_schema.py {SMALL_ROOMS} "
     "-k 'blocks and (good.wav or stereo) or documents_keep and words1 or rooms'",
     "A storage provider": f"tests/test_docs.py tests/test_readme.py {SMALL_ROOMS} "
     "-k 'generated or pasted or presets or rooms'",
-    "A renderer": f"tests/test_docs.py tests/onetake/test_start.py {SMALL_ROOMS} "
+    "A renderer": f"tests/test_docs.py tests/onetake/cli/test_start.py {SMALL_ROOMS} "
     "-k 'form or help_fits and check or rooms'",
 }
 """What else must hold of the patched tree: the tests by which the house holds every rule, meter, provider and form."""

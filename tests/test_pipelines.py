@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from preflight import recordings_in
-from preflight.walking import _ENDINGS
+from preflight.input.discovery import _ENDINGS
 from tests.test_readme import ROOT, blocks, newcomer, run
 
 __all__ = ["newcomer"]

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from onetake.config.settings_table import SETTINGS
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
-from onetake.settings_table import SETTINGS
-from tests.onetake.services import KEY, Services, services
-from tests.speech_models import fill_cache
 from tests.support.processes import HANGS_AFTER_S
+from tests.support.services import KEY, Services, services
+from tests.support.speech_models import fill_cache
 from uploader import PROVIDERS, Storage, StorageSettings
 
 __all__ = ["services"]

@@ -56,7 +56,7 @@ class _LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"onetake.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"onetake.cli.commands.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -105,7 +105,7 @@ def run(arguments: Sequence[str]) -> int:
     Every exception ends here: it becomes one message, on standard error and, where a machine reads, as the one
     document on standard output.
     """
-    from onetake.interrupts import forget_received, interruptible
+    from onetake.io.signals import forget_received, interruptible
 
     forget_received()
     _prepare_streams()
@@ -157,7 +157,7 @@ def _failure(error: BaseException) -> Failure:
 
 def _machine_form(arguments: Sequence[str]) -> str | None:
     """For which machine standard output was to be, found without parsing: the parsing may be what failed."""
-    from onetake.render.forms import LINE_FORMS
+    from onetake.render.formats import LINE_FORMS
 
     words = [*takewhile(lambda word: word != "--", arguments), ""]
     for word, following in pairwise(words):
@@ -200,13 +200,13 @@ def tell_failure(failure: Failure) -> None:
 
 
 def _tell_machine(failure: Failure, form: str) -> None:
-    from onetake.render.forms import LINE_FORMS, form_called
+    from onetake.render.formats import LINE_FORMS, form_called
 
     if form in LINE_FORMS:
         for line in form_called(form).failure(failure):
             print_line(line)
     else:
-        from onetake.console.documents import print_json
+        from onetake.console.json_output import print_json
         from onetake.render.outcomes import error_fields
 
         print_json({"error": error_fields(failure)}, in_one_line=form == "jsonl")

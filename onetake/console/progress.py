@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from onetake.console.status_line import somebody_looks, status_line
-from preflight.wording import clock, megabytes
+from preflight.display.text import clock, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

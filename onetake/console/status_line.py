@@ -8,8 +8,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
+from onetake.console.terminal_size import columns_of_window, is_terminal
 from onetake.console.verbosity import is_quiet
-from onetake.console.window import columns_of_window, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

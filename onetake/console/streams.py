@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from onetake.console.status_line import status_line
-from onetake.console.window import columns_of_window, is_terminal
+from onetake.console.terminal_size import columns_of_window, is_terminal
 from onetake.errors import NobodyReads, OutputLost
 from onetake.render.text import wants_colour
 from onetake.render.wrapping import wrapped

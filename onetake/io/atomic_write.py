@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from onetake.errors import UsageError
-from preflight.source import display_name
+from preflight.input.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from onetake.locks import LockState, acquire, try_lock
+from onetake.io.locks import LockState, acquire, try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onetake.ledger.book import FILE_NAME, Ledger, is_ledger_expected
+from onetake.ledger.ledger import FILE_NAME, Ledger, is_ledger_expected
 from onetake.ledger.records import (
     Attempt,
     Claimed,

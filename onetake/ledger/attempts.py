@@ -104,7 +104,9 @@ class Attempts:
         with self._database.transaction() as connection:
             take = _take(connection, subject)
             if take is not None:
-                self._bury(connection, f"SELECT DISTINCT run FROM attempts WHERE take = ? AND {_ACTIVE}", take)
+                self._mark_abandoned(
+                    connection, f"SELECT DISTINCT run FROM attempts WHERE take = ? AND {_ACTIVE}", take
+                )
                 settled = self._unknown_here(connection, take) if again else _settled(connection, take)
                 if settled is not None:
                     return settled
@@ -224,12 +226,12 @@ class Attempts:
         rows = self._database.rows("SELECT run, state FROM attempts WHERE id = ?", attempt)
         return bool(rows) and rows[0]["state"] in {"claimed", "called"} and self._runs.lives(rows[0]["run"])
 
-    def settle_those_of_the_dead(self) -> None:
+    def reconcile_crashed_runs(self) -> None:
         """End the attempts of runs that ended without doing so: what was called is unknown, the rest given up."""
         active = f"SELECT DISTINCT run FROM attempts WHERE {_ACTIVE}"
         if any(not self._runs.lives(row["run"]) for row in self._database.rows(active)):
             with self._database.transaction() as connection:
-                self._bury(connection, active)
+                self._mark_abandoned(connection, active)
 
     def _unknown_here(self, connection: sqlite3.Connection, take: int) -> Unsettled | None:
         """A call of this very run whose outcome is unknown: the user has not heard of it yet."""
@@ -237,7 +239,7 @@ class Attempts:
         row = connection.execute(wanted, (take, self._runs.own)).fetchone()
         return None if row is None else Unsettled(record_of(row, Attempt))
 
-    def _bury(self, connection: sqlite3.Connection, active: str, *values: object) -> None:
+    def _mark_abandoned(self, connection: sqlite3.Connection, active: str, *values: object) -> None:
         for row in connection.execute(active, values).fetchall():
             if not self._runs.lives(row["run"]):
                 _end(connection, row["run"], "process-ended")

@@ -16,12 +16,12 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from onetake.errors import LedgerFailed
+from onetake.io.permissions import make_private
 from onetake.ledger.failures import EXPLAINED, NotInPlace, damaged, explained, not_writable, shown
 from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, with_suffix
 from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
 from onetake.ledger.rows import record_of
 from onetake.ledger.schema import MIGRATIONS, create_file, migrate
-from onetake.permissions import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

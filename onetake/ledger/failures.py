@@ -80,7 +80,7 @@ def _explained_code(code: str, text: str, path: Path, wait_s: float) -> LedgerFa
 
 
 def _busy(path: Path, wait_s: float) -> LedgerFailed:
-    from onetake.locks import locks_work_in
+    from onetake.io.locks import locks_work_in
 
     if not locks_work_in(path.parent):  # SQLite reports a file system without locks as busy
         return LedgerFailed(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.locks import LockState, acquire
-from onetake.permissions import make_private
+from onetake.io.locks import LockState, acquire
+from onetake.io.permissions import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from onetake.render.forms import Form
+from onetake.render.formats import Form
 from onetake.render.text import safe
-from preflight.wording import clock
+from preflight.display.text import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

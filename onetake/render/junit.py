@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 import onetake
-from onetake.render.forms import Form
-from preflight.wording import describe_file
+from onetake.render.formats import Form
+from preflight.display.text import describe_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from onetake.cli.plans import Plan
-    from onetake.cloning.series import Outcome
+    from onetake.cli.output.dry_run import Plan
+    from onetake.clones.batch import Outcome
     from onetake.errors import Failure
     from preflight import Finding, Report
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from onetake.cli.plans import Plan
-    from onetake.cloning.series import Outcome
+    from onetake.cli.output.dry_run import Plan
+    from onetake.clones.batch import Outcome
     from onetake.errors import Failure
 
 _OF_SERVICE: Final = ("service_message", "trace_id", "http_status", "code")

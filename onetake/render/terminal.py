@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.render.text import coloured, safe
 from onetake.render.wrapping import INDENT, NARROWEST, cut, fitted, wrapped
-from preflight.wording import clock, describe_file, describe_sound
+from preflight.display.text import clock, describe_file, describe_sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from preflight import Report
-    from preflight.pictures import Pictures, Waveform
+    from preflight.analysis.pictures import Pictures, Waveform
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _STRETCH: Final = 0.7

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
-from onetake.render.forms import Form
-from preflight.wording import describe_file, describe_sound
+from onetake.render.formats import Form
+from preflight.display.text import describe_file, describe_sound
 
 if TYPE_CHECKING:
     from preflight import Report

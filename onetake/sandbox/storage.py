@@ -18,8 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from onetake.sandbox.tls import write_security
-from onetake.sandbox.weed import (
+from onetake.sandbox.seaweedfs import (
     SOCKETS,
     Identity,
     SandboxUnavailable,
@@ -31,6 +30,7 @@ from onetake.sandbox.weed import (
     options,
     remove_dead_sockets,
 )
+from onetake.sandbox.tls import write_security
 
 _STARTS = 3
 _START_TIMEOUT_S = 30.0

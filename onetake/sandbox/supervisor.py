@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.interrupts import install_handlers, interruptible
 from onetake.io.scratch import scratch_folder
+from onetake.io.signals import install_handlers, interruptible
 from onetake.sandbox.access import Access
 from onetake.sandbox.endpoint import StandInEndpoint
+from onetake.sandbox.seaweedfs import SandboxUnavailable
 from onetake.sandbox.storage import SandboxStorage
-from onetake.sandbox.weed import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from preflight.rules import background, channels, form, integrity, length, level, prompt_text, speech
+from preflight.rules import background, channels, integrity, length, level, prompt_text, speech
+from preflight.rules import format as form
 from preflight.rules.model import Rule, Subject, Threshold
 
 __all__ = ["RULES", "Rule", "Subject", "Threshold"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from preflight.display.text import clock
 from preflight.rules.model import Rule, Subject, Threshold
-from preflight.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

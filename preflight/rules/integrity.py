@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.rules.form import format_problem
+from preflight.display.text import clock
+from preflight.rules.format import format_problem
 from preflight.rules.model import Rule, Subject, Threshold
-from preflight.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight.decoded import Decoded
-    from preflight.probe import Probe
+    from preflight.analysis.analysis import Decoded
+    from preflight.media.probe import Probe
     from preflight.report import Finding
 
 _SHORTFALL_S = 0.25

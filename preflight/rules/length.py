@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preflight import limits
+from preflight.display.text import clock, megabytes
 from preflight.rules.model import Rule, Subject
-from preflight.wording import clock, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,10 @@ from preflight import limits
 from preflight.report import Finding, Role, Severity, Span
 
 if TYPE_CHECKING:
-    from preflight.agreement import Comparison
-    from preflight.decoded import Decoded, Heard
+    from preflight.analysis.analysis import Decoded, Heard
     from preflight.errors import PreflightError
-    from preflight.probe import Probe
+    from preflight.media.probe import Probe
+    from preflight.prompt.text_match import Comparison
 
 
 _MOST_SPANS = 500

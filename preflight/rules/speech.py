@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from preflight.display.text import clock
 from preflight.rules.model import Rule, Subject, Threshold
-from preflight.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

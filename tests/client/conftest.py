@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from client import CloneClient, ClonedVoice, CloneOptions, ServiceError
-from tests.client.scripted_server import Behaviour, ScriptedServer
+from tests.support.scripted_service import Behaviour, ScriptedServer
 
 KEY = "sk-Top_Secret_0123456789"
 QUERY = "X-Amz-Credential=AKIAEXAMPLE%2F20260101&X-Amz-Signature=feedfacefeedfacefeedface"

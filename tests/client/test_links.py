@@ -10,7 +10,7 @@ import pytest
 from client import CloneClient, DownloadFailed, InvalidArgument, ServiceError
 from client.addresses import is_loopback, is_private, literal_address, private_address_of
 from tests.client.conftest import KEY
-from tests.client.scripted_server import (
+from tests.support.scripted_service import (
     Behaviour,
     ScriptedServer,
     closes_after_reading,

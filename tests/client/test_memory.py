@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.client.scripted_server import ScriptedServer, take_request
+from tests.support.scripted_service import ScriptedServer, take_request
 
 MEGABYTE = 1_000_000
 CHILD = """

@@ -10,7 +10,8 @@ import pytest
 
 from client import CloneClient, OutcomeUnknown, ServiceUnreachable
 from tests.client.conftest import AUDIO_URL, KEY, Met
-from tests.client.scripted_server import (
+from tests.support.processes import wait_until
+from tests.support.scripted_service import (
     Behaviour,
     ScriptedServer,
     closes_after_reading,
@@ -20,7 +21,6 @@ from tests.client.scripted_server import (
     says,
     stalls,
 )
-from tests.support.processes import wait_until
 
 CloneFrom = Callable[..., Met]
 

@@ -10,8 +10,8 @@ import pytest
 
 from client import CloneClient, ServiceError, ServiceUnreachable
 from tests.client.conftest import AUDIO_URL, KEY
-from tests.client.scripted_server import ScriptedServer, answers, http, says
 from tests.client.test_outcomes import free_port
+from tests.support.scripted_service import ScriptedServer, answers, http, says
 
 NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
 

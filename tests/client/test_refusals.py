@@ -9,7 +9,7 @@ import client
 from client import AudioRefused, NonsenseAnswer, OutcomeUnknown, RequestRefused, ServerFailed, ServiceError
 from client.codes import CODES, REASONS
 from tests.client.conftest import Met
-from tests.client.scripted_server import answers, http, pages, says
+from tests.support.scripted_service import answers, http, pages, says
 
 CloneFrom = Callable[..., Met]
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from client import CloneClient, RateLimited, ServiceError
 from client.answers import retry_after_s
 from tests.client.conftest import AUDIO_URL, KEY, Met
-from tests.client.scripted_server import Behaviour, ScriptedServer, answers, http, pages, take_request
 from tests.client.test_outcomes import free_port
+from tests.support.scripted_service import Behaviour, ScriptedServer, answers, http, pages, take_request
 
 CloneFrom = Callable[..., Met]
 GOOD = answers(200, {"voice_id": "v"})

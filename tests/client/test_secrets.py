@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from client import CloneClient, ClonedVoice, CloneOptions, InvalidArgument, ServiceError, Speech
 from client.redaction import LONGEST_SHOWN, redact, secrets_of_url
 from tests.client.conftest import AUDIO_URL, KEY, QUERY, Met
-from tests.client.scripted_server import (
+from tests.support.scripted_service import (
     Behaviour,
     ScriptedServer,
     answers,

@@ -12,7 +12,7 @@ import pytest
 
 from client import CloneClient, OutcomeUnknown, ServiceUnreachable
 from tests.client.conftest import AUDIO_URL, KEY
-from tests.client.scripted_server import Behaviour, ScriptedServer, answers, closes_after_reading, take_request
+from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, take_request
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from client.answers import Answer
 from client.clone_answer import voice_in
 from client.speech_answer import speech_in
 from tests.client.conftest import Met
-from tests.client.scripted_server import Behaviour, answers, http, says
+from tests.support.scripted_service import Behaviour, answers, http, says
 
 CloneFrom = Callable[..., Met]
 

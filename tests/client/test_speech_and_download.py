@@ -18,7 +18,7 @@ from client import (
     VoiceNotFound,
 )
 from tests.client.conftest import KEY
-from tests.client.scripted_server import (
+from tests.support.scripted_service import (
     Behaviour,
     ScriptedServer,
     answers,

@@ -12,7 +12,7 @@ from client import CloneClient, ServiceError, Speech, SpeechRequest
 from client.answers import Answer
 from client.speech_answer import speech_in
 from tests.client.conftest import KEY
-from tests.client.scripted_server import ScriptedServer, http, says
+from tests.support.scripted_service import ScriptedServer, http, says
 
 MP3 = b"ID3\x04" + bytes(range(256)) * 4
 LONG_MP3 = MP3 * 200  # beyond the length at which strings are no longer copied

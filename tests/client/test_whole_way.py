@@ -22,7 +22,7 @@ from client import (
 )
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.client.conftest import KEY, QUERY
-from tests.client.loopback_files import FileServer, m4a, sound_file
+from tests.support.file_server import FileServer, m4a, sound_file
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import soundfile
 
 import preflight
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, KEY, PROMPT_TEXT, Services, ledger_dump, onetake, paid_calls
+from tests.support.services import FIXTURES, KEY, PROMPT_TEXT, Services, ledger_dump, onetake, paid_calls
 
 GOOD = str(FIXTURES / "good.m4a")
 TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd", "--demo")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.scripted_server import Behaviour, ScriptedServer, answers, closes_after_reading, http, pages, says
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, ledger_dump, paid_calls
+from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, http, pages, says
+from tests.support.services import FIXTURES, Services, ledger_dump, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
 TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, paid_calls
-from tests.onetake.test_junit import valid
+from tests.onetake.render.test_junit import valid
+from tests.support.services import FIXTURES, Services, paid_calls
 
 MANY = ("a.wav", "b.mp3", "c.ogg")
 ENDINGS = {"a.wav": "known", "b.mp3": "refused", "c.ogg": "would-clone"}

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from onetake.ledger import Ledger
-from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, paid_calls
 from tests.soak.kills import make_takes
+from tests.support.scripted_service import ScriptedServer, answers
+from tests.support.services import FIXTURES, Services, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
 Disk = Callable[[int], Path]

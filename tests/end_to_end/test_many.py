@@ -13,22 +13,22 @@ from typing import Any
 
 import pytest
 
-from onetake.cloning.order import Order
-from onetake.cloning.pace import Pace
-from onetake.cloning.pipeline import Pipeline
-from onetake.cloning.series import Series
+from onetake.clones.batch import BatchClone
+from onetake.clones.pipeline import Pipeline
+from onetake.clones.rate_limit import RateLimiter
+from onetake.clones.request import Order
+from onetake.config.settings import load
 from onetake.console.steps import Steps
 from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.settings import load
-from tests.client.scripted_server import ScriptedServer, answers
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, KEY, PROMPT_TEXT, Services, paid_calls
-from tests.onetake.test_interrupts import left_behind
+from tests.onetake.io.test_interrupts import left_behind
 from tests.soak.faults import count, run_through
 from tests.soak.kills import Disturbance, disturb, make_takes, rig, settle_and_count
 from tests.support.processes import Running, wait_until
+from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.servers import HeldAnswers
+from tests.support.services import FIXTURES, KEY, PROMPT_TEXT, Services, paid_calls
 
 
 @pytest.fixture(autouse=True)
@@ -241,9 +241,9 @@ def test_any_executor_prepares(home: Path, services: Services) -> None:
     from client import CloneOptions
 
     with Ledger(home / "onetake") as ledger, ProcessPoolExecutor(2) as pool:
-        pipeline = Pipeline(settings.storage(), settings.client(), ledger, Pace(4), needs_consent=False)
+        pipeline = Pipeline(settings.storage(), settings.client(), ledger, RateLimiter(4), needs_consent=False)
         orders = [Order(str(path), CloneOptions()) for path in sorted(Path("many").iterdir())]
-        series = Series(pipeline, orders, Steps(quiet=True), executor=pool, workers=2)
+        series = BatchClone(pipeline, orders, Steps(quiet=True), executor=pool, workers=2)
         assert list(series.survey()) == []
         ended = {Path(outcome.path).name: outcome.ending for outcome in series.run()}
     assert ended.pop("bad.wav") == "refused"

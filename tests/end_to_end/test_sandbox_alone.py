@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from onetake.cloning.identity import digest
+from onetake.clones.dedupe import digest
 from preflight import CannotOpen
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, Services, onetake
-from tests.uploader.odd_storage import OddStorage, Reply, Seen, always, error, on
+from tests.support.odd_storage import OddStorage, Reply, Seen, always, error, on
+from tests.support.services import FIXTURES, Services, onetake
 
 TAKE = str(FIXTURES / "good.m4a")
 LOCKED = error(403, "AccessDenied", "Access Denied because object protected by object lock.")

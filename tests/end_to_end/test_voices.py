@@ -18,12 +18,12 @@ import pytest
 
 import preflight
 from client import SPEECH_MODELS
+from onetake.config.settings import load
 from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.settings import load
-from tests.client.scripted_server import ScriptedServer, answers, closes_after_reading
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, KEY, Services, ledger_dump, paid_calls
+from tests.support.scripted_service import ScriptedServer, answers, closes_after_reading
+from tests.support.services import FIXTURES, KEY, Services, ledger_dump, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
 OTHER = str(FIXTURES / "good.mp3")

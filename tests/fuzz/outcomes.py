@@ -12,8 +12,8 @@ import msgspec
 
 import preflight
 from preflight.batch import check_whole
-from preflight.isolation import lending
 from preflight.profile import DEFAULT
+from preflight.worker import pool as lending
 from tests.fuzz.recordings import Case
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from onetake.cli import run
-from tests.onetake.services import Ran, home, services
+from tests.support.services import Ran, home, services
 
 __all__ = ["home", "services"]
 

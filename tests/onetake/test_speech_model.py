@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.onetake.conftest import Say
-from tests.onetake.services import FIXTURES, PROMPT_TEXT, Services, onetake
-from tests.preflight.making import story
-from tests.preflight.test_prompt_clips import recording, sentence
-from tests.speech_models import carried_model, fill_cache
+from tests.preflight.prompt.test_clips import recording, sentence
+from tests.support.make_audio import story
+from tests.support.services import FIXTURES, PROMPT_TEXT, Services, onetake
+from tests.support.speech_models import carried_model, fill_cache
 
 MODEL = ("--speech-model", str(carried_model()))
 CLIP = ("--prompt", str(FIXTURES / "prompt.wav"))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from preflight.isolation.lending import end_all
-from tests.preflight.making import talk, wav
+from preflight.worker.pool import end_all
+from tests.support.make_audio import talk, wav
 
 
 @pytest.fixture(scope="session")

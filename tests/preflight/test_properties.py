@@ -12,10 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import preflight
-from preflight.meters.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
-from preflight.wording import clock
-from tests.preflight import making
-from tests.preflight.making import FIXTURES, chunk, form_chunk, integers, riff, talk
+from preflight.analysis.pauses import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
+from preflight.display.text import clock
+from tests.support import make_audio as making
+from tests.support.make_audio import FIXTURES, chunk, form_chunk, integers, riff, talk
 
 DATA = {
     file.name: file.read_bytes()
@@ -155,7 +155,7 @@ def test_a_take_without_contrast_has_no_pauses(levels: list[float]) -> None:
 def test_the_pauses_of_a_known_take_are_found(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(making.wav(making.talk(40)))
-    from preflight.checking import examine
+    from preflight.checks import examine
 
     levels = examine(path).levels
     assert levels is not None

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tests.fuzz.fields import with_checksums
-from tests.preflight import making
+from tests.support import make_audio as making
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.preflight.making import Sound
+    from tests.support.make_audio import Sound
 
 _SECONDS: Final = 3
 _BY_LIBSNDFILE: Final = (

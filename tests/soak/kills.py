@@ -32,8 +32,8 @@ import soundfile
 
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
-from tests.onetake.services import FIXTURES, KEY, Services
 from tests.support.servers import CountedCalls
+from tests.support.services import FIXTURES, KEY, Services
 
 Disturbance = Literal["kill", "stop", "storage", "two"]
 

@@ -22,13 +22,13 @@ import numpy as np
 import soundfile
 
 import preflight
-from preflight import Wishes
-from preflight.decode import Decoder
-from preflight.probe import probe
-from preflight.source import Source
+from preflight import FixOptions
+from preflight.input.source import Source
+from preflight.media.decoder import Decoder
+from preflight.media.probe import probe
 from tests.fuzz.recordings import broken, committed
-from tests.preflight import making
 from tests.soak.forms import made, makers
+from tests.support import make_audio as making
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,12 +44,12 @@ _ENDINGS: Final = {"caf": ".caf", "mp3": ".mp3", "wav": ".wav", "ipod": ".m4a"}
 
 
 WISHES: Final = (
-    Wishes(),
-    Wishes(unsafe=True),
-    Wishes(start_s=1.0, end_s=12.0),
-    Wishes(to="mp3"),
-    Wishes(loudness_lufs=-20.0, limit=True),
-    Wishes(edits=frozenset({"mono", "shorten-pauses", "high-pass", "trim-silence"})),
+    FixOptions(),
+    FixOptions(unsafe=True),
+    FixOptions(start_s=1.0, end_s=12.0),
+    FixOptions(to="mp3"),
+    FixOptions(loudness_lufs=-20.0, limit=True),
+    FixOptions(edits=frozenset({"mono", "shorten-pauses", "high-pass", "trim-silence"})),
 )
 _TOLERANT: Final = preflight.PROFILES["default"].changed(ignore=["no-speech"])
 
@@ -198,7 +198,7 @@ def mend_broken(seed: int, files: Mapping[str, bytes], folder: Path) -> str:
     with contextlib.suppress(preflight.PreflightError):
         preflight.prompt_clips(path)
     try:
-        fixed = preflight.fix(path, out, wishes=WISHES[seed % len(WISHES)], force=True, profile=_TOLERANT)
+        fixed = preflight.fix(path, out, options=WISHES[seed % len(WISHES)], force=True, profile=_TOLERANT)
     except preflight.PreflightError as error:
         if not error.message or "\n" in error.message:
             raise AssertionError(repr(error.message)) from error

@@ -9,9 +9,9 @@ from typing import Any, TypedDict
 
 import pytest
 
+from onetake.sandbox.seaweedfs import Identity
 from onetake.sandbox.storage import SandboxStorage
-from onetake.sandbox.weed import Identity
-from tests.uploader.scripted_server import ScriptedServer
+from tests.support.scripted_storage import ScriptedServer
 from uploader import Storage, StorageSettings
 
 SECRET = "scripted-secret-0123456789"

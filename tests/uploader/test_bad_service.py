@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scripted_storage import Answer, ScriptedServer, refusal
 from tests.uploader.conftest import M4A
-from tests.uploader.scripted_server import Answer, ScriptedServer, refusal
 from uploader import (
     BadBucketName,
     ClockSkewed,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.uploader.odd_storage import OddStorage, Reply, Seen, error
+from tests.support.odd_storage import OddStorage, Reply, Seen, error
 from tests.uploader.test_settings import UPLOAD, storage_for
 from uploader import SettingsError, Storage, StorageSettings
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.odd_storage import OddStorage, Reply, always
 from tests.uploader.conftest import M4A, MakeStorage
-from tests.uploader.odd_storage import OddStorage, Reply, always
 from tests.uploader.test_settings import UPLOAD, storage_for
 from uploader import SettingsError, Storage, Unreachable
 from uploader.hosts import is_loopback

@@ -13,8 +13,7 @@ import pytest
 import requests
 
 from onetake.sandbox.storage import SandboxStorage
-from tests.uploader.conftest import M4A, MakeStorage
-from tests.uploader.odd_storage import (
+from tests.support.odd_storage import (
     OddStorage,
     Reply,
     Rule,
@@ -27,6 +26,7 @@ from tests.uploader.odd_storage import (
     with_header,
     without,
 )
+from tests.uploader.conftest import M4A, MakeStorage
 from uploader import (
     ClockSkewed,
     CorruptStored,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import uploader
+from tests.support.scripted_storage import Answer, ScriptedServer, refusal
 from tests.uploader.conftest import M4A, SECRET
-from tests.uploader.scripted_server import Answer, ScriptedServer, refusal
 from uploader import Storage, StorageError, StorageFailed, StorageSettings
 from uploader.redaction import one_line, without_query
 

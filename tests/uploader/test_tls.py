@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.uploader.scripted_server import ScriptedServer
+from tests.support.scripted_storage import ScriptedServer
 from uploader import Storage, TlsFailed
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")

@@ -14,7 +14,7 @@ from onetake.render.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from preflight.pictures import LoudnessTrack, Spectrogram, Waveform
+    from preflight.analysis.pictures import LoudnessTrack, Spectrogram, Waveform
     from preflight.report import Finding, Span
 
 WIDTH: Final = 1000

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from preflight import Report
-    from preflight.pictures import Pictures
+    from preflight.analysis.pictures import Pictures
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class AudioSources:
 def _content(entry: Entry) -> bytes | None:
     """The file that was checked; None if it has changed since."""
     from preflight import CannotOpen
-    from preflight.source import Source
+    from preflight.input.source import Source
 
     facts = entry.report.file
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from onetake.render.html.drawing import number
+from preflight.display.text import clock
 from preflight.report import Verdict
-from preflight.wording import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

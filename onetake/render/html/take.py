@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onetake.render.html import drawing
 from onetake.render.html.drawing import number
-from preflight.wording import clock, describe_file
+from preflight.display.text import clock, describe_file
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from onetake.sandbox.endpoint import contract, listening, speech
+from onetake.sandbox.endpoint import contract, speech
+from onetake.sandbox.endpoint import fetch_audio as listening
 from onetake.sandbox.endpoint.account import Account
 from onetake.sandbox.endpoint.refusals import Refusal, gateway, maker
 

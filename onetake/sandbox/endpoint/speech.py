@@ -10,7 +10,7 @@ import numpy as np
 from av.audio import AudioStream
 from numpy.typing import NDArray
 
-from onetake.sandbox.endpoint.listening import SAMPLE_RATE_HZ
+from onetake.sandbox.endpoint.fetch_audio import SAMPLE_RATE_HZ
 from onetake.sandbox.endpoint.refusals import bad_field
 
 _SECONDS_A_CHARACTER: Final = 0.06

@@ -1,0 +1,210 @@
+"""`onetake clone`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from onetake.cli import exit_with
+from onetake.cli.command import Command, FurtherOption
+from onetake.cli.options.consent import with_consent, with_known_consent
+from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.options.shared import (
+    ANY_PATH,
+    PACE,
+    SERVICE,
+    SPEECH_MODEL,
+    STORAGE,
+    STORAGE_DETAILS,
+    chosen_format,
+    sandbox_option,
+    services,
+    setting_options,
+)
+from onetake.cli.output.clone_batch import Limits, clone_many
+from onetake.cli.output.dry_run import show_plans
+from onetake.config.settings import load
+from onetake.console.json_output import print_json
+from onetake.console.steps import Steps
+from onetake.console.streams import print_text
+from onetake.errors import OutputLost, Status, UsageError, stop_status
+from onetake.render.outcomes import until
+from onetake.render.text import safe
+from onetake.speech_model import with_chosen_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onetake.clones.pipeline import Pipeline
+    from onetake.clones.request import Cloned, Order
+    from onetake.config.settings import Settings
+    from onetake.ledger import Ledger
+
+FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
+
+
+@click.command("clone", cls=Command, epilog="Example: onetake clone take.m4a --consent 'Ann Example, 2026-11-01'")
+@click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE|FOLDER|MANIFEST...")
+@click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="A clip under 8 s, for a closer voice.")
+@click.option(
+    "--auto-prompt",
+    cls=FurtherOption,
+    type=click.IntRange(1, 50),
+    metavar="N",
+    help="Clip N of `onetake prompt`.",
+)
+@click.option("--prompt-text", metavar="TEXT", help="What is said in it, with punctuation.")
+@click.option("--text", metavar="TEXT", help="Have the voice read this (charged).")
+@click.option("--model", metavar="MODEL", help="The model that reads it, e.g. speech-2.8-hd.")
+@click.option("--allow-unknown-model", cls=FurtherOption, is_flag=True, help="Send a model name that is not listed.")
+@click.option("--demo", type=ANY_PATH, metavar="OUT", help="Where that goes; a folder for many.")
+@click.option("--accuracy", cls=FurtherOption, type=float, metavar="0..1", help="Threshold of the text verification.")
+@click.option("--noise-reduction", cls=FurtherOption, is_flag=True, help="Have the service reduce noise.")
+@click.option("--volume-normalization", cls=FurtherOption, is_flag=True, help="Have the service normalise loudness.")
+@click.option("--force", cls=FurtherOption, is_flag=True, help="Replace the demo when it exists.")
+@click.option("--name", metavar="NAME", help="Of the voice; by default the file's.")
+@click.option("--again", is_flag=True, help="Clone again what was cloned before.")
+@click.option("--max-clones", cls=FurtherOption, type=click.IntRange(1), metavar="N", help="Pay for no more than N.")
+@click.option("--max-cost", cls=FurtherOption, metavar="AMOUNT", help="Pay for no more than this; needs --price.")
+@click.option("--yes", is_flag=True, help="Do not ask before many are cloned.")
+@click.option("--keep-upload", cls=FurtherOption, is_flag=True, help="Leave the recording in the storage.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
+@judging_options()
+@setting_options("consent")
+@sandbox_option
+@click.option("--format", "form", type=click.Choice(FORMS), metavar="FORM", help=f"{', '.join(FORMS)}.")
+@setting_options("price", SPEECH_MODEL, *STORAGE, *STORAGE_DETAILS, *SERVICE, *PACE, further=True)
+@click.option("--json", "as_json", cls=FurtherOption, is_flag=True, help="The same as --format json.")
+def command(
+    files: tuple[str, ...], form: str | None, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: Any
+) -> Any:
+    """Clone the voice of a recording, or of each in a folder or a manifest (CSV, JSON Lines). It is checked and mended
+    first; what was cloned before is not paid for again.
+    """  # noqa: D205 - as one paragraph the help fits a screen
+    form = chosen_format(form, as_json=as_json)
+    limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
+    orders, is_many = _orders(files, flags)
+    orders = with_chosen_model(orders, flags)
+    if not is_many and form in {"jsonl", "csv", "junit"}:
+        is_many = True
+    if dry_run:
+        return exit_with(show_plans(orders, load(flags), sandbox=sandbox, form=form, is_many=is_many))
+    steps = Steps(quiet=form != "text")
+    with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
+        pipeline = _pipeline(settings, ledger, steps)
+        if is_many:
+            return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
+        order = with_known_consent(orders[0], settings)
+
+        def complete(order: Order) -> Order:
+            limits.require_one(settings.price())
+            return with_consent(order, settings)
+
+        cloned = pipeline.clone(order, steps, complete=complete)
+    try:
+        _show(cloned, as_json=form == "json", sandbox=sandbox)
+    except OutputLost:
+        steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
+        raise
+    if cloned.name is None:
+        return exit_with(Status.UNKNOWN)
+    return exit_with(stop_status() if cloned.interrupted else Status.DONE)
+
+
+def _opened(home: Path, steps: Steps) -> Ledger:
+    from onetake.ledger import Ledger
+
+    return Ledger(home, warn=steps.warn)
+
+
+def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
+    from onetake.clones.pipeline import Pipeline
+
+    pace = settings.pace()
+
+    def on_retry(wait_s: float, error: Any) -> None:
+        steps.warn(f"{error.message}; again in {wait_s:.0f} s")
+
+    client = settings.client(on_retry, on_limit=pace.hold_for_limit)
+    return Pipeline(settings.storage(), client, ledger, pace, needs_consent=not settings.is_local)
+
+
+def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order], bool]:
+    """The orders that the command line names, and whether they are many."""
+    from onetake.clones.manifest import is_manifest, orders_in
+    from onetake.clones.request import check_order, require_apart
+    from onetake.io.inputs import takes_in
+    from preflight.input.source import display_name
+
+    usual = _usual_order(flags)
+    is_many = len(files) > 1 or any(is_manifest(file) or Path(file).is_dir() for file in files)
+    if not is_many:
+        order = replace(usual, take=files[0])
+        check_order(order)
+        return [order], False
+    if usual.name is not None:
+        raise UsageError("--name is for one recording", "give a manifest with the column name")
+    orders: list[Order] = []
+    for file in files:
+        orders += orders_in(file, usual) if is_manifest(file) else _plain(takes_in([file]), usual)
+    require_apart(orders, [display_name(order.take) for order in orders])
+    return orders, True
+
+
+def _plain(takes: Iterator[str], usual: Order) -> Iterator[Order]:
+    from onetake.clones.request import check_order, demo_in
+
+    for take in takes:
+        order = replace(usual, take=take)
+        if usual.demo is not None:
+            order = replace(order, demo=demo_in(usual.demo, take))
+        check_order(order)
+        yield order
+
+
+def _usual_order(flags: dict[str, Any]) -> Order:
+    from client import CloneOptions
+    from onetake.clones.request import Order
+
+    options = CloneOptions(
+        text=flags.pop("text"),
+        model=flags.pop("model"),
+        accuracy=flags.pop("accuracy"),
+        need_noise_reduction=flags.pop("noise_reduction"),
+        need_volume_normalization=flags.pop("volume_normalization"),
+        prompt_text=flags.pop("prompt_text"),
+        allow_unknown_model=flags.pop("allow_unknown_model"),
+    )
+    demo = flags.pop("demo")
+    return Order(
+        take="",
+        options=options,
+        prompt=flags.pop("prompt"),
+        demo=Path(demo) if demo else None,
+        replace_demo=flags.pop("force"),
+        keep_upload=flags.pop("keep_upload"),
+        profile=profile_from(flags),
+        auto_prompt=flags.pop("auto_prompt"),
+        name=flags.pop("name"),
+        again=flags.pop("again"),
+    )
+
+
+def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
+    if as_json:
+        print_json({"schema_version": 1, **{name: getattr(cloned, name) for name in cloned.__struct_fields__}})
+        return
+    print_text(f"voice_id  {safe(cloned.voice_id)}{'  (known: nothing was sent)' if cloned.known else ''}")
+    if cloned.name is not None:
+        print_text(f"name      {safe(cloned.name)}")
+    if cloned.expires_at is None:
+        print_text("expires   never: a speech call has used it")
+    else:
+        print_text(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
+    if cloned.demo:
+        print_text(f"demo      {safe(cloned.demo)}")
+    if sandbox:
+        print_text("rehearsed in a sandbox that has ended, and the voice with it")

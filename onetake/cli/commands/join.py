@@ -1,0 +1,45 @@
+"""`onetake join`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from onetake.cli.command import Command
+from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.options.shared import ANY_PATH, json_option
+from onetake.cli.output.fix_output import named_output
+from onetake.console.json_output import print_json
+from onetake.console.progress import SOUND, watched
+from onetake.console.streams import print_text
+from onetake.errors import UsageError
+from onetake.render.text import safe
+from preflight.display.text import clock, describe_file
+
+
+@click.command("join", cls=Command, epilog="Example: onetake join one.wav two.wav three.wav -o take.wav")
+@click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE...")
+@click.option("-o", "--out", type=ANY_PATH, required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
+@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@judging_options()
+@json_option
+def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **flags: Any) -> Any:
+    """Join short takes of one voice to a recording that is long enough.
+
+    All are brought to one loudness, and between two there is a breath.
+    """
+    import preflight
+
+    if len(files) < 2:
+        raise UsageError("there is nothing to join", "name two takes or more")
+    profile = profile_from(flags)
+    with named_output(out), watched("joining", SOUND) as tell:
+        joined = preflight.join(files, out, force=force, profile=profile, on_progress=tell)
+    if as_json:
+        print_json({"schema_version": 1, "joined": joined})
+        return
+    for part in joined.parts:
+        kept = f"{clock(part.start_s)} to {clock(part.end_s)}"
+        print_text(f"{clock(part.at_s)}  {safe(part.path)}, {kept}, {part.gain_db:+.1f} dB")
+    print_text(f"{safe(preflight.display_name(joined.path))}: {describe_file(joined.after.file)}")

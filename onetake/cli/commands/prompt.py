@@ -1,0 +1,124 @@
+"""`onetake prompt`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onetake.cli import exit_with
+from onetake.cli.command import Command
+from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.options.shared import ANY_PATH, SPEECH_MODEL, json_option, setting_options
+from onetake.cli.output.fix_output import named_problems, print_written
+from onetake.config.settings import load
+from onetake.console.json_output import print_json
+from onetake.console.progress import SOUND, watched
+from onetake.console.steps import Steps
+from onetake.console.streams import print_aside, print_text
+from onetake.console.verbosity import is_quiet
+from onetake.errors import Status, UsageError
+from onetake.render.text import safe
+from onetake.speech_model import chosen_model
+from preflight.display.text import clock
+
+if TYPE_CHECKING:
+    from preflight import Fixed, Profile, PromptClip, SpeechModel
+
+
+@click.command(
+    "prompt", cls=Command, epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav"
+)
+@click.argument("file", type=ANY_PATH, metavar="FILE")
+@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="How many to show; 5 by default.")
+@click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this one; 1 is the best.")
+@click.option("--text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
+@click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
+@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@judging_options()
+@setting_options(SPEECH_MODEL)
+@json_option
+def command(
+    file: str,
+    count: int,
+    pick: int | None,
+    text: str | None,
+    out: str | None,
+    *,
+    force: bool,
+    as_json: bool,
+    **flags: Any,
+) -> Any:
+    """Find the best stretches of a recording for a prompt clip: one clean sentence of less than 8 seconds.
+
+    Have one written with --pick, listen to it, and write down what is said in it. A speech model proposes the words.
+    """
+    import preflight
+
+    if (pick is None) != (out is None):
+        raise UsageError("--pick and -o belong together", "say which clip to write, and where")
+    profile = profile_from(flags)
+    model = chosen_model(load(flags))
+    if pick is None or out is None:
+        with named_problems(file), watched("listening", SOUND) as tell:
+            clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=tell)
+            spans = [(clip.start_s, clip.end_s) for clip in clips]
+            heard = preflight.hear(file, spans, model) if model else None
+        _show(file, clips, heard, as_json=as_json)
+        return exit_with(Status.DONE)
+    if text is not None:
+        from client import CloneOptions
+
+        CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
+    with named_problems(file), watched("cutting", SOUND) as tell:
+        clip, fixed = preflight.cut_prompt(
+            file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=tell
+        )
+    comparison, is_fit = _compared(fixed, text, model, profile)
+    if as_json:
+        print_json({"schema_version": 1, "clip": clip, "fixed": fixed, **comparison})
+    else:
+        print_written(fixed)
+    if text is None and not is_quiet():
+        print_aside("listen to it, and write down exactly what is said: a clone needs it as --prompt-text")
+    return exit_with(Status.DONE if is_fit else Status.NOT_FIT)
+
+
+def _compared(
+    fixed: Fixed, text: str | None, model: SpeechModel | None, profile: Profile
+) -> tuple[dict[str, Any], bool]:
+    """What JSON says of the text beside the clip, and whether it is fit; where they differ, that is said at once."""
+    if model is None or text is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
+        return {}, True
+    from onetake.clones.prompt_match import comparison_fields
+    from preflight import compare_text, display_name, text_findings
+
+    comparison = compare_text(fixed.path, text, model)
+    findings = text_findings(comparison, profile)
+    for finding in findings:
+        if finding.severity != "info":
+            Steps(quiet=True).warn(f"{display_name(fixed.path)}: {finding.message}")
+    is_fit = all(finding.severity != "error" for finding in findings)
+    return {"comparison": comparison_fields(comparison, findings)}, is_fit
+
+
+def _show(file: str, clips: tuple[PromptClip, ...], heard: tuple[str, ...] | None, *, as_json: bool) -> None:
+    import msgspec
+
+    from preflight import display_name
+
+    if as_json:
+        shown: Any = clips
+        if heard is not None:
+            shown = [{**msgspec.to_builtins(clip), "heard": words} for clip, words in zip(clips, heard, strict=True)]
+        print_json({"schema_version": 1, "path": display_name(file), "clips": shown})
+        return
+    for number, clip in enumerate(clips, 1):
+        flaw = f", {clip.clipped_percent:.2g} % clipped" if clip.clipped_percent else ""
+        print_text(
+            f"{number:2}  {clock(clip.start_s)} to {clock(clip.end_s)}  {clip.seconds:.1f} s  "
+            f"SNR {clip.snr_db:.0f} dB, {clip.loudness_lufs:.1f} LUFS{flaw}"
+        )
+        if heard is not None:
+            print_text(f"    {safe(heard[number - 1]) or '(nothing was understood)'}")
+    print_aside('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')

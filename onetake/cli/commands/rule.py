@@ -1,0 +1,52 @@
+"""`onetake rule`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onetake.cli.command import Command
+from onetake.cli.options.shared import json_option
+from onetake.console.json_output import print_json
+from onetake.console.streams import print_text
+from onetake.errors import UsageError
+
+if TYPE_CHECKING:
+    from preflight import Rule
+
+
+def _rules(_ctx: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+    from preflight import RULES
+
+    return [name for name in RULES if name.startswith(begun)]
+
+
+@click.command("rule", cls=Command, epilog="Example: onetake rule too-short")
+@click.argument("name", required=False, shell_complete=_rules)
+@json_option
+def command(name: str | None, *, as_json: bool) -> None:
+    """Explain a rule: what it finds, why, its source, and how to fix it. Without NAME, list all rules."""
+    from preflight import RULES
+
+    if as_json and (name is None or name in RULES):
+        print_json({"schema_version": 1, "rules": [_fields(RULES[each]) for each in ([name] if name else RULES)]})
+        return
+    if name is None:
+        for rule in RULES.values():
+            print_text(f"{rule.name:<20} {rule.severity:<8} {rule.what}")
+        return
+    if name not in RULES:
+        raise UsageError(f"there is no rule {name!r}", f"the rules are {', '.join(RULES)}")
+    rule = RULES[name]
+    print_text(f"{rule.name} ({rule.severity})")
+    for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Mend", rule.mend)):
+        print_text(f"{title + ':':<8}{text}")
+    for threshold in rule.thresholds:
+        print_text(f"  {threshold.name} = {threshold.value:g}  ({threshold.source.rstrip('.')})")
+
+
+def _fields(rule: Rule) -> dict[str, Any]:
+    thresholds = [{"name": limit.name, "value": limit.value, "source": limit.source} for limit in rule.thresholds]
+    names = {"what": rule.what, "why": rule.why, "source": rule.source, "fix": rule.mend}
+    return {"name": rule.name, "severity": rule.severity, **names, "thresholds": thresholds}

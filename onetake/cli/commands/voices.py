@@ -1,0 +1,256 @@
+"""`onetake voices`: what was paid for, and until when it lives."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from onetake.cli import exit_with
+from onetake.cli.command import Group
+from onetake.cli.options.shared import chosen_format, json_option
+from onetake.config.settings import home_path
+from onetake.console.json_output import print_json
+from onetake.console.steps import print_warning
+from onetake.console.streams import print_line, print_text
+from onetake.errors import Status, UsageError
+from onetake.render.text import safe
+from onetake.render.voices import (
+    attempt_fields,
+    attempt_lines,
+    speech_fields,
+    speech_lines,
+    voice_fields,
+    voice_line,
+    voices_csv,
+)
+from preflight.input.source import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onetake.clones.stored_links import Fetched
+    from onetake.ledger import Ledger, SpeechRecord
+
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+
+
+class _Span(click.ParamType[timedelta]):
+    """A length of time such as 48h, 90m or 2d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        if (found := re.fullmatch(r"(\d{1,6})([mhd])", str(value))) is None:
+            self.fail(f"{value!r} is no length of time: write it like 48h, 90m or 2d", param, ctx)
+        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+SPAN = _Span()
+
+
+@contextmanager
+def opened_ledger() -> Iterator[Ledger]:
+    """The user's ledger, for the block."""
+    from onetake.ledger import Ledger
+
+    with Ledger(home_path(), warn=print_warning) as ledger:
+        yield ledger
+
+
+@click.group("voices", cls=Group, invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
+@click.option("--warn", type=SPAN, metavar="TIME", help="Status 1 when a voice expires within 48h, 2d, …")
+@click.option("--unknown", is_flag=True, help="Show paid calls whose outcome is unknown.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, warn: timedelta | None, *, unknown: bool, as_json: bool) -> Any:
+    """List the voices that were cloned, those that expire soonest first.
+
+    A voice expires 168 hours after it was made, unless it is kept: see `onetake keep`.
+    """
+    if ctx.invoked_subcommand is not None:
+        return None
+    with opened_ledger() as ledger:
+        return _show_unknown(ledger, as_json=as_json) if unknown else _show(ledger, warn, as_json=as_json)
+
+
+def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
+    now = datetime.now(UTC)
+    voices = ledger.voices.all()
+    unknown, speeches = ledger.attempts.unknown(), ledger.speeches.unknown()
+    if as_json:
+        fields = [voice_fields(voice, now) for voice in voices]
+        counts = {"unknown": len(unknown), "unknown_speeches": len(speeches)}
+        print_json({"schema_version": 1, "voices": fields, **counts})
+    else:
+        for voice in voices:
+            print_text(voice_line(voice, now))
+        if not voices:
+            print_text("no voice was cloned yet")
+        if unknown or speeches:
+            count = len(unknown) + len(speeches)
+            print_text(f"{count} paid calls whose outcome is unknown: onetake voices --unknown")
+    may_go = [voice for voice in voices if voice.lives(now) and voice.kept_at is None]
+    is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in may_go)
+    return exit_with(Status.NOT_FIT if is_urgent else Status.DONE)
+
+
+def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
+    unknown, speeches = ledger.attempts.unknown(), ledger.speeches.unknown()
+    if as_json:
+        calls = {"unknown": map(attempt_fields, unknown), "unknown_speeches": map(speech_fields, speeches)}
+        print_json({"schema_version": 1, **{name: list(fields) for name, fields in calls.items()}})
+    elif not (unknown or speeches):
+        print_text("the outcome of every paid call is known")
+    else:
+        for line in chain(*map(attempt_lines, unknown), *map(speech_lines, speeches)):
+            print_text(line)
+    return exit_with(Status.UNKNOWN if unknown or speeches else Status.DONE)
+
+
+@command.command("settle", epilog="Example: onetake voices settle 5f0c… --failed")
+@click.argument("attempt", metavar="ID")
+@click.option("--voice", metavar="VOICE_ID", help="The voice that the call gave.")
+@click.option("--kept", is_flag=True, help="A speech call that succeeded: its voice is kept.")
+@click.option("--failed", is_flag=True, help="It failed: the call may be made again.")
+@json_option
+def settle(attempt: str, voice: str | None, *, kept: bool, failed: bool, as_json: bool) -> None:
+    """Record the outcome of a paid call whose answer was lost (look it up in your account)."""
+    if (voice is not None) + kept + failed != 1:
+        raise UsageError("the outcome is missing", "give --voice VOICE_ID, --kept or --failed")
+    with opened_ledger() as ledger:
+        is_speech = attempt in {speech.id for speech in ledger.speeches.unknown()}
+        if is_speech and voice is not None:
+            raise UsageError(f"{attempt!r} is a speech call, which gives no voice", "give --kept or --failed")
+        if kept and not is_speech:
+            what = f"{attempt!r} is not a speech call whose outcome is unknown"
+            raise UsageError(what, "give --voice VOICE_ID or --failed")
+        if is_speech:
+            spoken = ledger.speeches.settle(attempt, succeeded=kept)
+            _show_settled_speech(spoken, as_json=as_json)
+            return
+        settled = ledger.voices.settle(attempt, voice)
+    now = datetime.now(UTC)
+    if as_json:
+        print_json({"schema_version": 1, "attempt": attempt, "voice": settled and voice_fields(settled, now)})
+    else:
+        print_text("recorded: the call made no voice" if settled is None else voice_line(settled, now))
+
+
+def _show_settled_speech(speech: SpeechRecord, *, as_json: bool) -> None:
+    is_kept = speech.state == "answered"
+    if as_json:
+        fields = {"attempt": speech.id, "voice_id": speech.voice_id, "name": speech.name, "kept": is_kept}
+        print_json({"schema_version": 1, **fields})
+    else:
+        print_text(f"recorded: {safe(speech.name)} is kept" if is_kept else "recorded: the speech call failed")
+
+
+def _fetching(function: Any) -> Any:
+    """The options of the commands that fetch audio."""
+    for option in (
+        json_option,
+        click.option("--force", is_flag=True, help="Replace OUT when it exists."),
+        click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="The file."),
+        click.argument("voice"),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command("demo", epilog="Example: onetake voices demo anna -o demo.mp3")
+@_fetching
+def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
+    """Fetch the trial recording of a voice from its stored link; that is free while the link works."""
+    from onetake.clones.stored_links import fetch_demo
+    from onetake.io.received_audio import require_place
+
+    require_place(out, replace=force)
+    with opened_ledger() as ledger:
+        fetched = fetch_demo(ledger.voices.find(voice), out)
+    _show_fetched(fetched, as_json=as_json)
+
+
+@command.command("speech", epilog="Example: onetake voices speech anna -o speech.mp3")
+@_fetching
+def speech(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
+    """Fetch the latest speech of a voice from its stored link; that is free while the link works."""
+    from onetake.clones.stored_links import fetch_speech
+    from onetake.io.received_audio import require_place
+
+    require_place(out, replace=force)
+    with opened_ledger() as ledger:
+        fetched = fetch_speech(ledger, ledger.voices.find(voice), out)
+    _show_fetched(fetched, as_json=as_json)
+
+
+def _show_fetched(fetched: Fetched, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"schema_version": 1, **msgspec.to_builtins(fetched)})
+    else:
+        print_text(f"{safe(fetched.out)}: {fetched.bytes} bytes")
+
+
+@command.command("export", epilog="Example: onetake voices export > voices.csv")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="csv by default.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def export(form: str | None, *, as_json: bool) -> None:
+    """Print every voice with everything the ledger knows, consent included."""
+    now = datetime.now(UTC)
+    with opened_ledger() as ledger:
+        voices = [voice_fields(voice, now) for voice in ledger.voices.all()]
+    if chosen_format(form, as_json=as_json) == "json":
+        print_json({"schema_version": 1, "voices": voices})
+    else:
+        for line in voices_csv(voices):
+            print_line(line)
+
+
+@command.command("rename", epilog="Example: onetake voices rename take anna")
+@click.argument("voice")
+@click.argument("name")
+@json_option
+def rename(voice: str, name: str, *, as_json: bool) -> None:
+    """Rename a voice in the ledger; the service is not contacted."""
+    with opened_ledger() as ledger:
+        found = ledger.voices.find(voice)
+        ledger.voices.rename(found, name)
+    if as_json:
+        print_json({"schema_version": 1, "voice_id": found.voice_id, "name": name, "previous_name": found.name})
+    else:
+        print_text(f"{safe(found.voice_id)} is now named {safe(name)}")
+
+
+@command.command("forget", epilog="Example: onetake voices forget anna")
+@click.argument("voice", metavar="VOICE|FILE")
+@click.option("--unknown", is_flag=True, help="Forget also calls for it whose outcome is unknown.")
+@json_option
+def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
+    """Delete a voice from the ledger, and what is known of its recordings: paths, digests, texts, options, consent and
+    the service's answers. Only what another voice was made of stays. FILE is a recording that no voice was made of.
+
+    The service is not told. The recordings count as never cloned: cloning them again is paid for again.
+    """  # noqa: D205 - as one paragraph the help fits a screen
+    with opened_ledger() as ledger:
+        if not ledger.voices.is_known(voice) and Path(voice).suffix:
+            path = display_name(Path(voice).absolute())
+            forgotten = {"recording": path}
+            is_overwritten = ledger.voices.forget_recording(path, with_unknown=unknown)
+        else:
+            found = ledger.voices.find(voice)
+            forgotten = {"voice_id": found.voice_id, "name": found.name}
+            is_overwritten = ledger.voices.forget(found, with_unknown=unknown)
+    if not is_overwritten:
+        print_warning("another onetake is using the ledger: the deleted content stays in its log until that one ends")
+    if as_json:
+        print_json({"schema_version": 1, "forgotten": forgotten})
+    else:
+        print_text(f"forgotten: {safe(' '.join(forgotten.values()))}")

@@ -1,0 +1,128 @@
+"""Cloning many recordings: the estimate, the question, the results as they come, and Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+import click
+
+from onetake.cli import tell_failure
+from onetake.cli.options.consent import with_consent, with_known_consent
+from onetake.cli.output.batch_output import Shown
+from onetake.console.progress import counted
+from onetake.console.streams import can_ask, print_aside
+from onetake.errors import LedgerFailed, Status, UsageError, failure_of, stop_status, weightiest
+from onetake.io.signals import finishing
+
+if TYPE_CHECKING:
+    from onetake.clones.batch import BatchClone
+    from onetake.clones.pipeline import Pipeline
+    from onetake.clones.request import Order
+    from onetake.config.settings import Settings
+    from onetake.console.steps import Steps
+    from onetake.ledger import Attempt
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much may be paid.
+
+    Attributes:
+        clones: As a number.
+        cost: As an amount.
+        agreed: Whether the question was answered beforehand.
+    """
+
+    clones: int | None
+    cost: str | None
+    agreed: bool
+
+    def most_clones(self, price: Decimal | None) -> int | None:
+        """The smaller of both as a number; None for no limit.
+
+        Raises:
+            UsageError: The cost is no amount, or the price is not known.
+        """
+        if self.cost is None:
+            return self.clones
+        if price is None:
+            raise UsageError("--max-cost needs what a clone costs", "add --price AMOUNT")
+        try:
+            cost = Decimal(self.cost)
+        except InvalidOperation:
+            cost = Decimal(-1)
+        if not (cost.is_finite() and cost >= 0):
+            raise UsageError(f"--max-cost {self.cost} is no amount", "write it like 99.50")
+        affordable = int(cost // price)
+        return affordable if self.clones is None else min(self.clones, affordable)
+
+    def require_one(self, price: Decimal | None) -> None:
+        """Refuse to clone one voice where that costs more; raises `UsageError`."""
+        if self.most_clones(price) == 0:
+            raise UsageError(f"a clone costs {price}, and no more than {self.cost} may be paid", "raise --max-cost")
+
+
+def clone_many(
+    pipeline: Pipeline, orders: list[Order], settings: Settings, limits: Limits, steps: Steps, form: str
+) -> Status:
+    """Clone what is not known yet, show each result as it comes, and return the status to exit with."""
+    from onetake.clones.batch import BatchClone
+
+    price = settings.price()
+    orders = [with_known_consent(order, settings) for order in orders]
+    series = BatchClone(pipeline, orders, steps, most_clones=limits.most_clones(price))
+    show = Shown(form)
+    note = "what is paid for comes to its end, nothing more is begun (Ctrl-C again gives it up)"
+
+    def on_first() -> None:
+        series.stop()
+        steps.warn(note)
+
+    try:
+        for outcome in series.survey():
+            show.outcome(outcome)
+        series.left = [with_consent(order, settings) for order in series.left]
+        for order in series.left:
+            pipeline.require(order)
+        _ask(series, len(orders), price, agreed=limits.agreed or settings.is_local)
+        with finishing(on_first) as patience, contextlib.closing(series.run()) as outcomes:
+            for outcome in counted(outcomes, len(series.left), doing="cloning"):
+                show.outcome(outcome)
+                if show.lost_output:
+                    series.stop()
+    except (Exception, KeyboardInterrupt) as error:
+        lost = _given_up(pipeline, steps)
+        if not (lost or show.has_paid):
+            raise
+        failure = failure_of(error)
+        show.rest(orders, lost)
+        show.end(price, failure)
+        tell_failure(failure)
+        return weightiest([show.status, failure.status])
+    show.end(price)
+    return stop_status() if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
+
+
+def _given_up(pipeline: Pipeline, steps: Steps) -> list[Attempt]:
+    """The paid calls that were under way; a failing ledger must not hide what was told before."""
+    try:
+        lost = pipeline.ledger.attempts.give_up()
+    except LedgerFailed as error:
+        steps.warn(f"which calls were under way could not be noted: {error.message}")
+        return []
+    for attempt in lost:
+        steps.warn(f"{attempt.take}: whether its voice was made is not known (attempt {attempt.id})")
+    return lost
+
+
+def _ask(series: BatchClone, total: int, price: Decimal | None, *, agreed: bool) -> None:
+    """Say what it may cost, and ask where somebody can answer."""
+    if not series.to_clone:
+        return
+    cost = f", at most {price * series.to_clone:,}" if price is not None else ""
+    print_aside(f"{total} {'recording' if total == 1 else 'recordings'}, up to {series.to_clone} to be cloned{cost}")
+    if not agreed and can_ask():
+        click.confirm("Go on?", abort=True, err=True)

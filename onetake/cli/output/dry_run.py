@@ -1,0 +1,169 @@
+"""What `onetake clone --dry-run` shows: what would be sent, and what is known already."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from onetake.cli import tell_failure
+from onetake.clones.request import Cloned
+from onetake.console.json_output import print_json
+from onetake.console.steps import Steps, print_warning
+from onetake.console.stopwatch import Stopwatch
+from onetake.console.streams import print_aside, print_line, print_text
+from onetake.errors import Failure, SettingError, Status, failure_of, weightiest
+from onetake.io.scratch import scratch_folder
+from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
+from onetake.render.text import safe
+from preflight.input.source import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from onetake.clones.pipeline import Pipeline
+    from onetake.clones.request import Cloned, Order
+    from onetake.config.settings import Settings
+
+PlannedEnding = Literal["would-clone", "known", "refused", "failed", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a clone of one recording would do.
+
+    Attributes:
+        path: The recording.
+        ending: ``would-clone``; ``known`` when its voice exists already; ``refused`` when the recording is not fit;
+            ``unknown`` when an earlier paid call is not settled; ``failed`` for any other error.
+        request: The request body, with placeholders for URLs.
+        facts: Further members of the JSON document: report, changes, storage.
+        cloned: The voice that is known already.
+        failure: Why it would not be cloned.
+        warnings: What the user should know besides.
+    """
+
+    path: str
+    ending: PlannedEnding
+    request: dict[str, Any] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    cloned: Cloned | None = None
+    failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """The plan as a JSON object."""
+        request = {"request": self.request} if self.request is not None else {}
+        voice = {"voice_id": self.cloned.voice_id, "name": self.cloned.name, "known": True} if self.cloned else {}
+        error = error_fields(self.failure) if self.failure else None
+        head = {"path": self.path, "ending": self.ending}
+        return {**head, **request, **self.facts, **voice, "error": error, "warnings": self.warnings}
+
+
+def show_plans(orders: list[Order], settings: Settings, *, sandbox: bool, form: str, is_many: bool) -> Status:
+    """Print what a clone of each recording would send. Nothing is sent, and nothing is written.
+
+    Args:
+        orders: What would be cloned.
+        settings: Of the real services.
+        sandbox: Whether it would run in a sandbox, which knows nothing from before.
+        form: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
+        is_many: Whether one unfit recording is a result among others, and not the failure of the command.
+
+    Returns:
+        The exit status: that of the most severe failure among the plans.
+    """
+    where: Any = "sandbox" if sandbox else _destination(settings)
+    plans = []
+    stopwatch = Stopwatch()
+    if form == "csv":
+        print_line(CSV_HEADER)
+    with contextlib.nullcontext() if sandbox else _pipeline(settings) as pipeline:
+        for order in orders:
+            plan = _planned(order, pipeline, where, form, is_many=is_many)
+            plans.append(plan)
+            stopwatch.split()
+            _show(plan, where, form)
+    if form == "json":
+        _print_document(plans, is_many=is_many)
+    elif form == "junit":
+        from onetake.render.junit import junit_outcomes
+
+        print_line(junit_outcomes(plans, stopwatch.seconds))
+    if is_many and form == "text":
+        print_aside(", ".join(f"{count} {ending}" for ending, count in summary(plans).items()))
+    return weightiest(plan.failure.status for plan in plans if plan.failure)
+
+
+def _planned(order: Order, pipeline: Pipeline | None, where: Any, form: str, *, is_many: bool) -> Plan:
+    from onetake.clones.prepare import plan_order
+    from onetake.clones.request import require_free_demo
+
+    path = display_name(order.take)
+    try:
+        if pipeline is not None and (known := pipeline.known(order, read_only=True)) is not None:
+            return Plan(path=path, ending="known", cloned=known, warnings=known.warnings)
+        require_free_demo(order)
+        with scratch_folder() as folder:
+            planned = plan_order(order, folder, Steps(quiet=form != "text"))
+    except Exception as error:
+        if not is_many:
+            raise
+        failure = failure_of(error)
+        endings: dict[Status, PlannedEnding] = {Status.NOT_FIT: "refused", Status.UNKNOWN: "unknown"}
+        report = {"take": found} if (found := getattr(error, "report", None)) is not None else {}
+        return Plan(path=path, ending=endings.get(failure.status, "failed"), failure=failure, facts=report)
+    request = planned.pop("request")
+    return Plan(path=path, ending="would-clone", request=request, facts={**planned, "storage": where})
+
+
+def _show(plan: Plan, where: Any, form: str) -> None:
+    """Print a plan as soon as it is made, in the forms that have a part for each."""
+    if form == "csv":
+        print_line(csv_line(plan.fields()))
+    elif form == "jsonl":
+        print_json({"schema_version": 1, "dry_run": True, **plan.fields()}, in_one_line=True)
+    elif form == "text":
+        if plan.failure is not None:
+            tell_failure(plan.failure)
+        elif plan.cloned is not None:
+            voice = f"{safe(plan.cloned.name or '')} ({safe(plan.cloned.voice_id)})"
+            print_text(f"{safe(plan.path)}: would send nothing: its voice is known, {voice}")
+        else:
+            print_text(f"{safe(plan.path)}: would upload to {_in_words(where)} and send")
+            print_json(plan.request)
+
+
+def _print_document(plans: Sequence[Plan], *, is_many: bool) -> None:
+    head = {"schema_version": 1, "dry_run": True}
+    if is_many:
+        print_json({**head, "takes": [plan.fields() for plan in plans], "summary": summary(plans)})
+    else:
+        print_json({**head, **{name: value for name, value in plans[0].fields().items() if name != "error"}})
+
+
+@contextlib.contextmanager
+def _pipeline(settings: Settings) -> Iterator[Pipeline | None]:
+    """A pipeline to look into the ledger with; None where there is none yet, since a dry run does not make one."""
+    from onetake.clones.pipeline import Pipeline
+    from onetake.config.settings import home_path
+    from onetake.ledger import Ledger, is_ledger_expected
+
+    if not is_ledger_expected(home_path()):
+        yield None
+        return
+    with Ledger(home_path(), warn=print_warning) as ledger:
+        yield Pipeline(settings.storage(), settings.client(), ledger)
+
+
+def _destination(settings: Settings) -> dict[str, Any]:
+    if settings.text("api_key") is None:
+        raise SettingError("api_key is not set", "set ONETAKE_API_KEY, or rehearse with --sandbox")
+    return settings.storage().describe()
+
+
+def _in_words(where: Any) -> str:
+    if isinstance(where, str):
+        return f"the {where}"
+    endpoint = f" at {where['endpoint']}" if where["endpoint"] else ""
+    return safe(f"{where['provider']}, bucket {where['bucket']}{endpoint},")

@@ -1,0 +1,49 @@
+"""What `fix` and `prompt` say of a file that they wrote, or could not write."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from onetake.console.streams import print_text
+from onetake.render.text import safe
+from preflight.display.text import describe_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight import Fixed
+
+
+@contextlib.contextmanager
+def named_problems(file: str) -> Iterator[None]:
+    """Put the name of the file before what is wrong with it."""
+    from preflight import BadProfile, BadSpeechModel, EngineMissing, PreflightError, display_name
+
+    try:
+        yield
+    except (BadProfile, BadSpeechModel, EngineMissing):
+        raise  # nothing is wrong with the file
+    except PreflightError as error:
+        error.message = f"{display_name(file)}: {error.message}"
+        raise
+
+
+@contextlib.contextmanager
+def named_output(out: str) -> Iterator[None]:
+    """Say what could not be written, where the problem is there and not with a recording."""
+    from preflight import CannotWrite, display_name
+
+    try:
+        yield
+    except CannotWrite as error:
+        error.message = f"{display_name(out)}: {error.message}"
+        raise
+
+
+def print_written(fixed: Fixed) -> None:
+    """Say what was written, if anything was."""
+    from preflight import display_name
+
+    if fixed.path is not None and fixed.after is not None:
+        print_text(f"{safe(display_name(fixed.path))}: {describe_file(fixed.after.file)}")

@@ -1,0 +1,1 @@
+"""Clones: from a recording on disk to a voice."""

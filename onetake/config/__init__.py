@@ -1,0 +1,1 @@
+"""Configuration: settings, their origins, and bucket policies."""

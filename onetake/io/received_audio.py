@@ -1,0 +1,207 @@
+"""Save audio that the service sent, and lose none of it: what is paid for is kept somewhere, whatever it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from onetake.errors import OnetakeError, Status, UsageError
+from onetake.io.atomic_write import atomic_write
+from preflight.input.source import display_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import BinaryIO
+
+    from client import CloneClient, ServiceError, Speech
+    from onetake.ledger import VoiceRecord
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_COPIED_AT_ONCE: Final = 1 << 20
+_UNVERIFIED: Final = {".pcm"}
+"""Samples without a header: any bytes are some sound."""
+
+
+class UnrecognizedAudio(OnetakeError):
+    """What the service sent is not a recording.
+
+    Attributes:
+        saved: Where it was saved.
+    """
+
+    kind = "unrecognized-audio"
+    status = Status.SERVICE
+
+    def __init__(self, message: str, hint: str = "", saved: str = "") -> None:
+        super().__init__(message, hint)
+        self.saved = saved
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint, self.saved))
+
+
+class SavedElsewhere(OnetakeError):
+    """Audio could not be written where it was wanted.
+
+    Attributes:
+        saved: Where it was saved instead.
+    """
+
+    kind = "saved-elsewhere"
+
+    def __init__(self, message: str, hint: str = "", saved: str = "") -> None:
+        super().__init__(message, hint)
+        self.saved = saved
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.message, self.hint, self.saved))
+
+
+def require_place(out: Path, *, replace: bool) -> None:
+    """Refuse a file that cannot be written, before anything is paid or fetched; raises `UsageError`.
+
+    Args:
+        out: The file.
+        replace: Whether it may replace a file.
+    """
+    shown = repr(display_name(out))
+    if out.exists() and not (replace and out.is_file()):
+        raise UsageError(f"{shown} exists", "choose another name, or replace it with --force")
+    if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
+        raise UsageError(f"{shown} cannot be written", "name a file in a folder that you may write to")
+
+
+def save_audio(out: Path, write: Callable[[BinaryIO], object]) -> int:
+    """Write audio into a file, which gets its name when it is complete and decodes; returns its size in bytes.
+
+    Args:
+        out: The file.
+        write: Writes the audio into the open file.
+
+    Raises:
+        UnrecognizedAudio: It does not decode; it is saved beside `out` under another name.
+        OSError: The file cannot be written.
+    """
+    with atomic_write(out) as (file, temporary):
+        write(file)
+        file.flush()
+        size = file.tell()
+        if out.suffix.lower() not in _UNVERIFIED and not _is_recording(temporary):
+            with temporary.open("rb") as content:
+                saved = save_unrecognized(out, iter(lambda: content.read(_COPIED_AT_ONCE), b""))
+            what = f"{size} bytes came that are not a recording; they are saved as {display_name(saved)!r}"
+            raise UnrecognizedAudio(what, "look into that file", display_name(saved))
+    return size
+
+
+def save_unrecognized(out: Path, content: bytes | Iterable[bytes]) -> Path:
+    """Save what came instead of a recording beside `out`, under a name that cannot be mistaken for it.
+
+    Args:
+        out: The file that was wanted.
+        content: Bytes, or an iterable of them.
+
+    Returns:
+        ``OUT.answer``, or ``OUT.2.answer`` and so on where that exists.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    for number in count(1):
+        place = out.with_name(f"{out.name}.answer" if number == 1 else f"{out.name}.{number}.answer")
+        with contextlib.suppress(FileExistsError):
+            return _write_new(place, content)
+    raise AssertionError("unreachable: names do not run out")
+
+
+def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
+    """Save what cannot be saved at or beside `out` into the ledger's folder, else into the temporary folder.
+
+    Returns:
+        Where it is; None where nothing can be written anywhere.
+    """
+    from onetake.config.settings import home_path
+
+    for folder in (home_path(), Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return _write_new(folder / f"speech-{secrets.token_hex(4)}{out.suffix}", content)
+    return None
+
+
+def save_speech(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Path) -> int:
+    """Save a speech as `save_audio` does, from its answer or from its link; what it says names a way to the audio.
+
+    Raises:
+        UnrecognizedAudio: What came is not a recording; it is saved as ``OUT.answer``.
+        SavedElsewhere: `out` cannot be written; the audio is saved in another place, or its link is in the ledger.
+        client.DownloadFailed: The link gave no audio; it is in the ledger.
+    """
+    from client import DownloadFailed
+
+    audio, link = speech.audio, speech.audio_url
+    try:
+        if audio is not None:
+            return save_audio(out, lambda file: file.write(audio))
+        return save_audio(out, lambda file: client.download(link or "", file))
+    except DownloadFailed as error:
+        error.hint = f"the speech is paid for, and its link is in the ledger: {_fetch_later(voice)}"
+        raise
+    except (OSError, UsageError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise _saved_elsewhere(voice, audio, out, reason) from error
+
+
+def _fetch_later(voice: VoiceRecord) -> str:
+    return f"fetch it with: onetake voices speech {shlex.quote(voice.name)} -o OUT"
+
+
+def _saved_elsewhere(voice: VoiceRecord, audio: bytes | None, out: Path, reason: str) -> SavedElsewhere:
+    what = f"{display_name(out)!r} cannot be written: {reason}"
+    if audio is None:
+        return SavedElsewhere(f"{what}; the speech is paid for, and its link is in the ledger", _fetch_later(voice))
+    saved = save_elsewhere(out, audio)
+    if saved is None:
+        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere else", "make room")
+    return SavedElsewhere(
+        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it where you want it", str(saved)
+    )
+
+
+def save_answer(error: ServiceError, out: Path) -> None:
+    """Save an answer that may hold paid audio, and name the file in the error."""
+    content = bytes(error.answer_body)
+    try:
+        saved: Path | None = save_unrecognized(out, content)
+    except OSError:
+        saved = save_elsewhere(out.with_name(f"{out.name}.answer"), content)
+    error.message += (
+        "; what came could not be saved" if saved is None else f"; what came is saved as {display_name(saved)!r}"
+    )
+
+
+def _write_new(place: Path, content: bytes | Iterable[bytes]) -> Path:
+    pieces = (content,) if isinstance(content, bytes) else content
+    with os.fdopen(os.open(place, _NEW, 0o600), "wb") as file:
+        try:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            file.close()
+            place.unlink(missing_ok=True)
+            raise
+    return place
+
+
+def _is_recording(path: Path) -> bool:
+    import preflight
+
+    return bool(preflight.check(path).file.duration_s)

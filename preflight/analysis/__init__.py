@@ -1,0 +1,1 @@
+"""Analysis: decoded audio in, measurements, speech and levels out."""

@@ -1,0 +1,1 @@
+"""Meters: each computes measurements from blocks of audio."""

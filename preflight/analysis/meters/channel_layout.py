@@ -1,0 +1,144 @@
+"""What each channel of a recording holds: which one carries the voice, which are inverted, who speaks in which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from preflight.analysis.analysis import ChannelFacts
+from preflight.analysis.decibels import levels_db
+from preflight.analysis.spans import merged, true_runs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preflight.analysis.framing import Chunk, Grid
+    from preflight.report import Span
+
+_CLASS_DB: Final = 3.0
+_CLASSES: Final = 41
+_OPPOSITE: Final = -0.5
+"""Correlation below which two channels cancel each other more than they add."""
+_SAME: Final = 0.8
+_SAME_SHARE: Final = 0.5
+"""Correlation of two channels that hold one voice, and of how many rows: wide stereo wavers between both signs."""
+_AUDIBLE: Final = 1e-6
+"""-60 dBFS: below, correlation is chance."""
+_ACTIVE_DB: Final = 40.0
+"""A channel this far below the loudest has nothing but crosstalk or noise."""
+_LOUD_DB: Final = 30.0
+_ALONE: Final = 10.0
+"""A channel 10 dB above every other one is heard alone: microphones a metre apart differ by as much."""
+_CONTRAST_DB: Final = 10.0
+_LEAST_FLIP_S: Final = 1.0
+_BRIDGED_S: Final = 1.0
+
+
+class LayoutMeter:
+    """Levels, correlations and turns of all channels.
+
+    Args:
+        grid: Of the chunks; any number of channels.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        count = grid.channels
+        self._products = np.zeros((count, count))
+        self._samples = 0
+        self._levels = np.zeros((count, _CLASSES), np.int64)
+        self._alone = np.zeros((count, _CLASSES), np.int64)
+        self._correlations: list[NDArray[np.float64]] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        self._samples += chunk.filled
+        rows = chunk.wave[:, self._grid.lead :].reshape(self._grid.channels, chunk.rows, self._grid.row)
+        if chunk.distinct == 1:
+            power = np.einsum("ri,ri->r", rows[0], rows[0]).astype(np.float64)
+            products = np.broadcast_to(power[:, np.newaxis, np.newaxis], (len(power), *self._products.shape))
+        else:
+            by_row = rows.transpose(1, 0, 2)
+            products = np.asarray(by_row @ by_row.transpose(0, 2, 1), np.float64)
+        self._products += products.sum(axis=0)
+        if self._grid.channels == 2:
+            left, right = products[:, 0, 0], products[:, 1, 1]
+            audible = np.minimum(left, right) > _AUDIBLE * self._grid.row
+            scale = np.sqrt(np.maximum(left * right, 1e-30))
+            self._correlations.append(np.where(audible, products[:, 0, 1] / scale, np.nan))
+        self._count(chunk.frame_powers[:, : chunk.whole_frames])
+
+    def _count(self, powers: NDArray[np.float32]) -> None:
+        levels = levels_db(powers)
+        classes = np.clip((levels + 120) / _CLASS_DB, 0, _CLASSES - 1).astype(np.intp)
+        for channel, row in enumerate(classes):
+            self._levels[channel] += np.bincount(row, minlength=_CLASSES)
+        if len(powers) < 2 or not powers.shape[1]:
+            return
+        order = np.sort(powers, axis=0)
+        top = np.argmax(powers, axis=0)
+        alone = order[-1] > _ALONE * order[-2]
+        np.add.at(self._alone, (top[alone], classes[top[alone], np.flatnonzero(alone)]), 1)
+
+    def facts(self) -> ChannelFacts:
+        """What was found, when all chunks were given."""
+        powers = np.diag(self._products) / max(1, self._samples)
+        levels = levels_db(powers)
+        return ChannelFacts(
+            levels_dbfs=tuple(round(float(level), 2) for level in levels),
+            best=self._best(),
+            opposite=self._opposite(levels),
+            flipped=self._flipped(),
+            alone_s=self._alone_s(),
+            correlation=self._correlation(0, 1) if len(powers) == 2 else 1.0,
+        )
+
+    def _correlation(self, one: int, other: int) -> float:
+        scale = float(np.sqrt(self._products[one, one] * self._products[other, other]))
+        return float(self._products[one, other]) / scale if scale > 0 else 0.0
+
+    def _best(self) -> int:
+        """Of the channels whose level moves as a voice does, the loudest: steady noise is no voice."""
+        low, high = (_percentiles(self._levels, share) for share in (0.1, 0.95))
+        moves = high - low
+        return int(np.argmax(np.where(moves >= moves.max() - _CONTRAST_DB, high, -np.inf)))
+
+    def _opposite(self, levels: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
+        active = np.flatnonzero(levels > levels.max() - _ACTIVE_DB)
+        pairs = [(int(one), int(other)) for at, one in enumerate(active) for other in active[at + 1 :]]
+        return tuple(pair for pair in pairs if self._correlation(*pair) < _OPPOSITE)
+
+    def _flipped(self) -> tuple[Span, ...]:
+        """Where two channels are opposite that are alike elsewhere."""
+        found = np.concatenate(self._correlations) if self._correlations else np.empty(0)
+        row_s = self._grid.row_s
+        with np.errstate(invalid="ignore"):
+            opposite, alike = found < -_SAME, found > _SAME
+        is_one_source = opposite.sum() + alike.sum() > _SAME_SHARE * np.isfinite(found).sum()
+        if not is_one_source or min(opposite.sum(), alike.sum()) * row_s < _LEAST_FLIP_S:
+            return ()
+        # rows of silence between two opposite ones belong to them, and rows that are alike do not
+        runs = true_runs(opposite | (~alike & _between(opposite, alike)))
+        spans = merged(runs[:, 0] * row_s, runs[:, 1] * row_s, _BRIDGED_S)
+        return tuple(span for span in spans if span[1] - span[0] >= _LEAST_FLIP_S)
+
+    def _alone_s(self) -> tuple[float, ...]:
+        high = float(_percentiles(self._levels, 0.95).max())
+        loudest = int((high + 120) / _CLASS_DB)
+        counts = self._alone[:, max(0, loudest - round(_LOUD_DB / _CLASS_DB)) :].sum(axis=1)
+        return tuple(round(float(count) * self._grid.frame_s, 2) for count in counts)
+
+
+def _between(opposite: NDArray[np.bool_], alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the last row that says anything was opposite."""
+    said = np.where(opposite, 1, np.where(alike, -1, 0))
+    last = np.maximum.accumulate(np.where(said != 0, np.arange(len(said)), 0))
+    return np.asarray(said[last] == 1)
+
+
+def _percentiles(counts: NDArray[np.int64], share: float) -> NDArray[np.float64]:
+    """For each channel, the level in dBFS below which `share` of its frames lie."""
+    sums = np.cumsum(counts, axis=1)
+    wanted = share * sums[:, -1:]
+    return np.asarray(np.argmax(sums >= wanted, axis=1) * _CLASS_DB - 120, np.float64)

@@ -1,0 +1,165 @@
+"""Clipping: flat runs at the ceiling of a recording, wherever that ceiling is, and samples beyond full scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from preflight.analysis.spans import merged
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.report import Span
+
+_NEAR: Final = np.float32(0.99)
+"""Of the highest sample of a channel's side: what was clipped lies at one level, and other gains come after it."""
+_FLAT: Final = np.float32(4e-5)
+"""Neighbours no further apart are equal: the last bit of 16-bit audio, 3.1e-5, may dither."""
+_LEAST_RUN: Final = 3
+"""Two equal samples at the top occur in any tone; three that the wave runs into at speed do not."""
+_STEEP: Final = 4.0
+"""A clipped run ends in a step of more than so many times `_FLAT`; the top of a slow wave does not."""
+_FULL_SCALE: Final = np.float32(1.0)
+_COARSE_CEILING: Final = 0.97
+"""With 8 bits or companding every top is flat: then only runs at full scale count."""
+_NEAR_S: Final = 0.05
+_FRAMES_PER_PLACE: Final = 5
+_LOOK_BACK: Final = 64
+"""Samples of the chunk before that are looked at again, for the runs that cross into the next."""
+
+
+class ClippingMeter:
+    """Clipped samples, their share and their spans.
+
+    A channel has an upper and a lower side, each with a ceiling of its own. A run of at least three samples that are
+    equal, near the ceiling, and entered or left at a step is clipped. So is a sample beyond full scale, which only
+    decoders of lossy codings and floating-point files give: what plays it cuts it off.
+
+    Args:
+        grid: Of the chunks.
+        coarse: Whether the samples have 8 bits or are companded.
+    """
+
+    def __init__(self, grid: Grid, *, coarse: bool = False) -> None:
+        self._grid = grid
+        self._sides = [_Side(coarse=coarse) for _ in range(2 * grid.channels)]
+        self._count = 0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        self._count += chunk.filled
+        for number, side in enumerate(self._sides):
+            side.add(chunk, number // 2, -1 if number % 2 else 1)
+
+    def measurements(self) -> dict[str, float]:
+        """``clipped_percent`` of all samples and ``clipped_runs`` (a count)."""
+        places = [side.places() for side in self._sides]
+        clipped = sum(int(some.samples.sum()) for some in places)
+        total = self._count * self._grid.channels
+        return {
+            "clipped_percent": round(100 * clipped / total, 4) if total else 0.0,
+            "clipped_runs": float(sum(int(some.runs.sum()) for some in places)),
+        }
+
+    def spans(self) -> tuple[Span, ...]:
+        """Where, with gaps of less than 50 ms closed."""
+        places = [side.places() for side in self._sides]
+        begins = np.concatenate([some.begins for some in places]) / self._grid.sample_rate_hz
+        ends = np.concatenate([some.ends for some in places]) / self._grid.sample_rate_hz
+        return merged(begins, ends, _NEAR_S)
+
+
+class _Side:
+    """One polarity of one channel."""
+
+    def __init__(self, *, coarse: bool) -> None:
+        self._peak = np.float32(0)
+        self._coarse = coarse
+        self._found: list[_Places] = []
+
+    def add(self, chunk: Chunk, channel: int, sign: int) -> None:
+        lead = chunk.grid.lead
+        # behind the last sample of the recording stands a zero, so that every run ends somewhere
+        wave = chunk.wave[channel, lead - _LOOK_BACK : lead + chunk.filled + 1]
+        peak = wave.max() if sign > 0 else -wave.min()
+        if peak < self._peak * _NEAR or not peak:
+            return
+        self._peak = max(self._peak, peak)
+        near = np.flatnonzero(wave >= self._peak * _NEAR if sign > 0 else wave <= -self._peak * _NEAR)
+        runs = _of_this_chunk(_clipped_runs(wave if sign > 0 else -wave, near), len(wave))
+        if len(runs.begins):
+            self._found.append(_places(runs, chunk.start - _LOOK_BACK, chunk.grid.frame))
+
+    def places(self) -> _Places:
+        """Where samples are clipped at the final ceiling."""
+        if not self._found:
+            nothing = np.empty(0, np.int64)
+            return _Places(nothing, nothing, nothing, nothing, np.empty(0, np.float32))
+        self._found = [_Places(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))]
+        lowest = np.float32(_COARSE_CEILING) if self._coarse else np.float32(0)
+        at_ceiling = self._found[0].tops >= np.maximum(self._peak * _NEAR, lowest)
+        return _Places(*(part[at_ceiling] for part in self._found[0]))
+
+
+class _Places(NamedTuple):
+    """Runs no further than 50 ms apart, as one: what is kept does not grow with what is clipped."""
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    tops: Samples
+
+
+def _places(runs: _Runs, origin: int, frame: int) -> _Places:
+    numbers = (runs.begins + origin) // (frame * _FRAMES_PER_PLACE)
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(numbers)) + 1))
+    lasts = np.append(starts[1:], len(numbers)) - 1
+    return _Places(
+        begins=runs.begins[starts] + origin,
+        ends=runs.begins[lasts] + runs.lengths[lasts] + origin,
+        samples=np.add.reduceat(runs.lengths, starts),
+        runs=lasts - starts + 1,
+        tops=np.maximum.reduceat(runs.tops, starts),
+    )
+
+
+class _Runs(NamedTuple):
+    """Runs of samples: where they begin, how long they are, their highest sample."""
+
+    begins: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    tops: Samples
+
+    def only(self, wanted: NDArray[np.bool_]) -> _Runs:
+        return _Runs(self.begins[wanted], self.lengths[wanted], self.tops[wanted])
+
+
+def _clipped_runs(wave: Samples, near: NDArray[np.int64]) -> _Runs:
+    """The clipped runs of the upper side of `wave` among its samples at `near`."""
+    level = wave[near]
+    beyond = level > _FULL_SCALE
+    level_joined = (np.abs(np.diff(level)) <= _FLAT) | (beyond[1:] & beyond[:-1])
+    cuts = np.flatnonzero(~(level_joined & (np.diff(near) == 1))) + 1
+    starts = np.concatenate(([0], cuts)) if len(near) else cuts
+    if not len(starts):
+        return _Runs(near, near, level)
+    begins, lengths = near[starts], np.diff(np.append(starts, len(near)))
+    tops = np.maximum.reduceat(level, starts)
+    before = wave[np.maximum(begins - 1, 0)]
+    after = wave[np.minimum(begins + lengths, len(wave) - 1)]
+    is_steep = tops - np.minimum(before, after) > _STEEP * _FLAT
+    return _Runs(begins, lengths, tops).only(((lengths >= _LEAST_RUN) & is_steep) | (tops > _FULL_SCALE))
+
+
+def _of_this_chunk(runs: _Runs, end: int) -> _Runs:
+    """Each run once: in the chunk in which it ends, and what is longer than the look back piece by piece."""
+    was_open = runs.begins == 0
+    begins = np.where(was_open, _LOOK_BACK, runs.begins)
+    lengths = runs.begins + runs.lengths - begins
+    is_open = (runs.begins + runs.lengths == end) & (runs.lengths < _LOOK_BACK)
+    ended_before = runs.begins + runs.lengths < _LOOK_BACK
+    return _Runs(begins, lengths, runs.tops).only((lengths > 0) & ~is_open & ~ended_before)

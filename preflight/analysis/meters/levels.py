@@ -1,0 +1,77 @@
+"""Level over time and of each channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from preflight.analysis.decibels import decibels, levels_db
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preflight.analysis.framing import Chunk, Grid, Samples
+
+_MEAN_FRAMES: Final = 10
+
+
+class LevelMeter:
+    """RMS of frames of about 10 ms, RMS and peak of the whole, and the power of each channel.
+
+    Ten milliseconds are short enough to show the closure of a plosive, and long enough for one period of a low voice.
+
+    Args:
+        grid: Of the chunks.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._frames: list[NDArray[np.float32]] = []
+        self._energy = np.zeros(grid.channels)
+        self._count = 0
+        self._peak = 0.0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        self._count += chunk.filled
+        self._frames.append(_around_the_mean(chunk.frame_powers, chunk.frame_means, chunk.whole_frames))
+        self._peak = max(self._peak, float(chunk.frame_peaks.max()))
+        self._energy += chunk.frame_powers.sum(axis=1, dtype=np.float64) * self.grid.frame
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds of one frame."""
+        return self.grid.frame_s
+
+    @property
+    def seconds(self) -> float:
+        """How much it has heard."""
+        return self._count / self.grid.sample_rate_hz
+
+    def frame_powers(self) -> NDArray[np.float32]:
+        """The mean square of every whole frame over all channels, without the offset."""
+        if len(self._frames) > 1:
+            self._frames = [np.concatenate(self._frames)]
+        return self._frames[0] if self._frames else np.empty(0, np.float32)
+
+    def frame_levels_dbfs(self) -> NDArray[np.float32]:
+        """RMS of every whole frame over all channels, without the offset, in dBFS, not below -120."""
+        return levels_db(self.frame_powers())
+
+    def measurements(self) -> dict[str, float]:
+        """``rms_dbfs`` over all channels and ``sample_peak_dbfs``, neither below -120."""
+        mean = float(self._energy.mean()) / max(1, self._count)
+        return {"rms_dbfs": decibels(mean), "sample_peak_dbfs": decibels(self._peak**2)}
+
+
+def _around_the_mean(powers: Samples, means: Samples, count: int) -> Samples:
+    """The power of each of `count` frames around the mean of its tenth of a second: an offset is no sound.
+
+    A tenth of a second holds whole periods of the mains, 50 Hz and 60 Hz, so that hum counts in full.
+    """
+    powers, means = powers[:, :count], means[:, :count]
+    starts = np.arange(0, count, _MEAN_FRAMES)
+    lengths = np.diff(np.append(starts, count))
+    local = np.repeat(np.add.reduceat(means, starts, axis=1) / lengths, lengths, axis=1) if count else means
+    return np.asarray(np.maximum(powers - local * (2 * means - local), 0).mean(axis=0), np.float32)

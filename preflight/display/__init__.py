@@ -1,0 +1,1 @@
+"""Display: reports as text and in notebooks."""

@@ -1,0 +1,1 @@
+"""Fixes: the smallest change that makes a recording ready."""

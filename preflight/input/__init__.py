@@ -1,0 +1,1 @@
+"""Input: what a recording may be, and how it is opened safely."""

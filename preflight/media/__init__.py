@@ -1,0 +1,1 @@
+"""Media: containers, headers and decoding."""

@@ -1,0 +1,1 @@
+"""Prompt clips: find them, transcribe them, compare their text."""

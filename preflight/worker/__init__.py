@@ -1,0 +1,1 @@
+"""Worker processes: recordings are decoded and measured in a process of their own."""

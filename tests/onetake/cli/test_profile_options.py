@@ -1,0 +1,122 @@
+"""How a user says which rules judge, and what a check says about the sound."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.onetake.conftest import Say
+from tests.support.services import FIXTURES
+
+GOOD = str(FIXTURES / "good.wav")
+SHORT = str(FIXTURES / "too-short.wav")
+
+
+@pytest.fixture
+def tone(home: Path) -> str:
+    """Twelve seconds in which nobody speaks."""
+    soundfile.write("tone.wav", 0.1 * np.sin(np.arange(12 * 16_000) * 0.4), 16_000)
+    return "tone.wav"
+
+
+@pytest.fixture
+def clipped(home: Path) -> str:
+    """Speech that was recorded far too loud."""
+    sound, rate = soundfile.read(GOOD)
+    soundfile.write("clipped.wav", np.clip(3 * sound, -1, 1), rate)
+    return "clipped.wav"
+
+
+def findings(say: Say, *words: str) -> dict[str, str]:
+    take = json.loads(say("check", *words, "--format", "json").out)["takes"][0]
+    return {finding["rule"]: finding["severity"] for finding in take["findings"]}
+
+
+def test_a_warning_tells_what_to_do_and_where(say: Say, clipped: str) -> None:
+    ran = say("check", clipped)
+    assert ran.status == 0
+    line = next(line for line in ran.out.splitlines() if "clipped:" in line)
+    assert "warning" in line
+    assert "lower the input gain" in line
+    assert "first at 0:00" in line
+    take = json.loads(say("check", clipped, "--format", "json").out)["takes"][0]
+    finding = next(finding for finding in take["findings"] if finding["rule"] == "clipped")
+    assert all(0 <= start <= end <= 12 for start, end in finding["spans"])
+    assert take["measurements"]["clipped_percent"] == pytest.approx(finding["value"], abs=1e-3)
+    assert take["speech"]
+
+
+def test_the_sound_in_one_line(say: Say) -> None:
+    _, sound = say("check", GOOD).out.splitlines()
+    for part in ("LUFS", "true peak", "dBTP", "speech", "noise floor", "SNR", "Hz"):
+        assert part in sound
+    assert len(say("check", GOOD, "--quick").out.splitlines()) == 1
+
+
+def test_severities_are_the_user_s(say: Say, clipped: str) -> None:
+    assert findings(say, clipped)["clipped"] == "warning"
+    assert findings(say, clipped, "--severity", "clipped=error,too-loud=off")["clipped"] == "error"
+    assert findings(say, clipped, "--severity", "clipped=error", "--ignore", "too-loud") == {"clipped": "error"}
+    assert findings(say, clipped, "--select", "clipped") == {"clipped": "warning"}
+    assert findings(say, clipped, "--select", "noisy,hum") == {}
+    assert findings(say, clipped, "--profile", "strict")["clipped"] == "error"
+    assert say("check", clipped, "--profile", "strict").status == 1
+    assert say("check", clipped, "--fail-on", "warning").status == 1
+
+
+def test_a_profile_in_a_file(say: Say, clipped: str) -> None:
+    Path("own.toml").write_text('[severity]\nclipped = "info"\ntoo-loud = "off"\n', encoding="utf-8")
+    assert findings(say, clipped, "--profile", "own.toml") == {"clipped": "info"}
+    assert findings(say, clipped, "--profile", "own.toml", "--severity", "clipped=error") == {"clipped": "error"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--profile", "lax"), "no profile 'lax'"),
+        (("--profile", "missing.toml"), "cannot be read"),
+        (("--ignore", "nosy"), "no rule 'nosy'"),
+        (("--select", "nosy"), "no rule 'nosy'"),
+        (("--severity", "noisy"), "names no severity"),
+        (("--severity", "noisy=loud"), "severity 'loud'"),
+    ],
+)
+def test_what_does_not_exist_is_a_usage_error(say: Say, words: tuple[str, ...], told: str) -> None:
+    ran = say("check", GOOD, *words)
+    assert (ran.status, ran.out) == (2, "")
+    assert told in ran.err
+    assert len(ran.err.splitlines()) == 2
+    error = json.loads(say("check", GOOD, *words, "--format", "json").out)["error"]
+    assert error["kind"] == "bad-profile"
+
+
+def test_a_take_without_a_voice_is_not_paid_for_unless_told_so(say: Say, tone: str) -> None:
+    for words in (("check", tone), ("fix", tone, "-o", "out.wav"), ("clone", tone, "--dry-run", "--sandbox")):
+        assert say(*words).status == 1
+        assert say(*words, "--severity", "no-speech=warning").status == 0
+        Path("out.wav").unlink(missing_ok=True)
+
+
+def test_what_the_service_asks_for_cannot_be_overruled_for_what_is_sent(say: Say) -> None:
+    assert say("check", SHORT, "--ignore", "too-short").status == 0
+    for words in (("fix", SHORT, "-o", "out.wav"), ("clone", SHORT, "--dry-run", "--sandbox")):
+        ran = say(*words, "--ignore", "too-short")
+        assert (ran.status, ran.out) == (2, "")
+        assert "too-short is what the service itself asks for" in ran.err
+    assert not Path("out.wav").exists()
+
+
+def test_warnings_are_shown_before_anything_is_sent(say: Say, clipped: str) -> None:
+    ran = say("clone", clipped, "--dry-run", "--sandbox")
+    assert ran.status == 0
+    assert "the peaks are cut off" in ran.err
+
+
+def test_a_rule_shows_its_thresholds(say: Say) -> None:
+    told = say("rule", "noisy").out
+    assert "min_snr_db = 20" in told
+    assert "max_noise_floor_dbfs = -30" in told

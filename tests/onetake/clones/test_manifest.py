@@ -1,0 +1,157 @@
+"""Manifests as spreadsheets and scripts write them, and every mistake in one report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client import CloneOptions
+from onetake.clones.manifest import orders_in
+from onetake.clones.request import Order
+from onetake.errors import InvalidManifest, UsageError
+from tests.support.services import FIXTURES
+
+USUAL = Order(take="", options=CloneOptions())
+Read = Callable[..., list[Order]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    for name in ("good.wav", "other.wav"):
+        shutil.copy(FIXTURES / "good.wav", tmp_path / name)
+
+    def orders(content: str | bytes, name: str = "m.csv") -> list[Order]:
+        manifest = tmp_path / name
+        manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return orders_in(str(manifest), USUAL)
+
+    return orders
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "take,name,consent\ngood.wav,ann,Ann 2026\nother.wav,ben,\n",
+        "take;name;consent\r\ngood.wav;ann;Ann 2026\r\nother.wav;ben;\r\n",
+        "take\tname\tconsent\ngood.wav\tann\tAnn 2026\nother.wav\tben\t\n",
+        "sep=;\r\ntake;name;consent\r\ngood.wav;ann;Ann 2026\r\nother.wav;ben;\r\n",
+        '"sep=|"\ntake|name|consent\ngood.wav|ann|Ann 2026\nother.wav|ben|\n',
+        "\ufeffTake;NAME; Consent \ngood.wav;ann;Ann 2026\nother.wav;ben;\n",
+        "take,name,consent,,\ngood.wav,ann,Ann 2026,,\n,,,,\n\nother.wav,ben,,,\n,,,,\n",
+        "\n\ntake,name,consent\ngood.wav,ann,Ann 2026\nother.wav,ben,\n",
+        '"take";"name";"consent"\n"good.wav";"ann";"Ann 2026"\n"other.wav";"ben";""\n',
+        "take,name,consent\rgood.wav,ann,Ann 2026\rother.wav,ben,\r",
+    ],
+)
+def test_what_spreadsheets_write(read: Read, content: str) -> None:
+    first, second = read(content)
+    assert (Path(str(first.take)).name, first.name, first.consent) == ("good.wav", "ann", "Ann 2026")
+    assert (Path(str(second.take)).name, second.name, second.consent) == ("other.wav", "ben", None)
+
+
+def test_one_column_and_other_regions(read: Read) -> None:
+    assert len(read("take\ngood.wav\nother.wav\n")) == 2
+    (order,) = read("Take;Accuracy;Noise Reduction\ngood.wav;0,7;TRUE\n")
+    assert (order.options.accuracy, order.options.need_noise_reduction) == (0.7, True)
+    (order,) = read("take,accuracy,Noise-reduction\ngood.wav,0.7,false\n")
+    assert (order.options.accuracy, order.options.need_noise_reduction) == (0.7, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("take,auto_prompt\ngood.wav,many\n", "line 2: auto_prompt: 'many' is not a whole number"),
+        ("take,accuracy\ngood.wav,high\n", "line 2: accuracy: 'high' is not a number"),
+        ("take,noise_reduction\ngood.wav,perhaps\n", "line 2: noise_reduction: 'perhaps' is not true or false"),
+        ("take,prompt_text\ngood.wav,Hello.\n", "line 2: --prompt-text needs the clip"),
+        ("take\ngood.wav,too,many\n", "line 2: 3 cells, but the header has 1"),
+        ("take,name\ngood.wav\n", "line 2: 1 cells, but the header has 2"),
+        ("take,,\ngood.wav,,x\n", "line 2: cell 3 has content, but its column has no name"),
+        ('take\n"good.wav\n', "not valid CSV"),
+        ("take,name, Take\ngood.wav,a,good.wav\n", "line 1: the column 'take' appears 2 times"),
+        ("file,name\ngood.wav,a\n", "m.csv has 2 mistakes"),
+        ("take,name\ngood.wav,a\ngood.wav,b\ngood.wav,a\n", "line 4: the name 'a' is used already by line 2"),
+        (
+            "take,text,model,demo\ngood.wav,Hi.,speech-2.8-hd,d.mp3\ngood.wav,Ho.,speech-2.8-hd,./d.mp3\n",
+            "line 3: the demo",
+        ),
+        ("take\n", "lists no recordings"),
+        ("", "lists no recordings"),
+    ],
+)
+def test_mistakes_in_csv(read: Read, content: str, message: str) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read(content)
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"take": "good.wav"}\n{"take": 1}\n', "line 2: take is a JSON int, not text"),
+        ('{"take": "good.wav"}\n[1]\n', "line 2: the row is a JSON array, not object"),
+        ('{"take": "good.wav"\n', "line 1: not valid JSON"),
+        ('\n{"take": "good.wav", "name": "a", "take": "good.wav"}', "line 2: 'take' appears 2 times"),
+        ('{"take": "good.wav", "name": "a"}\n' * 2, "line 2: the name 'a' is used already by line 1"),
+        ('{"take": "good.wav"}\n' + "[" * 100_000, "line 2: nested too deeply"),
+        ('{"take":' * 100_000, "line 1: nested too deeply"),
+    ],
+)
+def test_mistakes_in_json_lines(read: Read, content: str, message: str) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read(content, "m.jsonl")
+    assert message in caught.value.message
+
+
+def test_files_that_are_not_manifests(read: Read, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read(b"\xff", "m.jsonl")
+    with pytest.raises(UsageError, match="UTF-16"):
+        read("take\ngood.wav\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        orders_in(str(tmp_path / "missing.csv"), USUAL)
+
+
+def test_every_mistake_is_reported_with_its_line(read: Read) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read(
+            "take,name,accuracy,speed\n"
+            "good.wav,ann,0.5,\n"
+            "missing.wav,,,\n"
+            "good.wav,ann,,\n"
+            "good.wav,,high,\n"
+            "other.wav,ben,,,\n"
+            "good.wav,carl,2,\n"
+        )
+    error = caught.value
+    assert error.message.endswith("has 5 mistakes")
+    assert [detail.partition(":")[0] for detail in error.details] == ["line 1", "line 3", "line 4", "line 5", "line 7"]
+    assert "'speed'" in error.details[0]
+    assert "missing.wav" in error.details[1]
+    assert "'ann'" in error.details[2]
+    assert "'high'" in error.details[3]
+
+
+CELLS = st.text(
+    st.characters(exclude_characters='\r\n",;\t\x00', exclude_categories=("Cs", "Zs", "Cc", "Zl", "Zp")), max_size=5
+)
+
+
+@given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=5), delimiter=st.sampled_from(",;\t"))
+def test_any_cells_give_orders_or_mistakes_with_lines(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], delimiter: str
+) -> None:
+    manifest = tmp_path_factory.mktemp("any") / "m.csv"
+    lines = [delimiter.join(("take", "name")), *(delimiter.join(row) for row in rows)]
+    manifest.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InvalidManifest) as caught:
+        orders_in(str(manifest), USUAL)  # none of the recordings exists
+    written = [number for number, row in enumerate(rows, 2) if any(cell.strip() for cell in row)]
+    mentioned = json.dumps([caught.value.message, *caught.value.details])
+    assert all(f"line {number}" in mentioned for number in written)

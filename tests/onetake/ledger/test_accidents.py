@@ -1,0 +1,350 @@
+"""A ledger that is deleted, moved, replaced or emptied: reported before a call is paid for, repaired after it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onetake.errors import LedgerFailed
+from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
+from tests.onetake.conftest import Say
+from tests.onetake.ledger.test_ledger import NOW, WEEK, begun, bought, claim
+from tests.support.scripted_service import ScriptedServer, answers
+from tests.support.services import FIXTURES, Services
+
+GOOD = str(FIXTURES / "good.wav")
+NAMES = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm")
+
+
+def backup_of(path: Path) -> Path:
+    """A copy of the ledger as it was before the run."""
+    return path.parent.parent / "backup.sqlite3"
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def delete_with_log(path: Path) -> None:
+    for name in NAMES:
+        (path.parent / name).unlink(missing_ok=True)
+
+
+def delete_log(path: Path) -> None:
+    for name in NAMES[1:]:
+        (path.parent / name).unlink()
+
+
+def delete_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def move(path: Path) -> None:
+    path.rename(path.parent.parent / "moved.sqlite3")
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def replace_by_backup(path: Path) -> None:
+    shutil.copy(backup_of(path), path.parent / "new")
+    (path.parent / "new").replace(path)
+
+
+def replace_by_text(path: Path) -> None:
+    (path.parent / "new").write_text("not a ledger, but a text of some length\n" * 50)
+    (path.parent / "new").replace(path)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"not a ledger, but a text of some length\n" * 500)
+
+
+def replace_by_another_ledger(path: Path) -> None:
+    with Ledger(path.parent.parent / "another") as another:
+        bought(another, "theirs", "voice_theirs")
+    shutil.copy(another.path, path.parent / "new")
+    (path.parent / "new").replace(path)
+
+
+REPAIRED = [delete, delete_with_log, delete_log, delete_folder, move, empty, replace_by_backup]
+NOT_REPAIRED = [replace_by_text, overwrite]
+
+
+def run_with_history(tmp_path: Path, warnings: list[str]) -> Ledger:
+    """A run whose ledger knows the voice of an earlier one."""
+    with Ledger(tmp_path / "home") as earlier:
+        bought(earlier, "old", "voice_old")
+    shutil.copy(earlier.path, backup_of(earlier.path))
+    return Ledger(tmp_path / "home", warn=warnings.append)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
+@pytest.mark.parametrize("accident", [*REPAIRED, *NOT_REPAIRED, replace_by_another_ledger])
+def test_no_call_is_paid_for_that_nobody_would_find(tmp_path: Path, accident: Callable[[Path], None]) -> None:
+    with contextlib.closing(run_with_history(tmp_path, [])) as ledger:
+        claimed = begun(ledger, "new")
+        ledger.require_in_place()
+        accident(ledger.path)
+        with pytest.raises(LedgerFailed, match=r"deleted|emptied|replaced|damaged"):
+            ledger.attempts.called(claimed, NOW)
+        if accident is not overwrite:  # which leaves the file where it is: reading it tells
+            with pytest.raises(LedgerFailed, match="while it was in use"):
+                ledger.require_in_place()
+            with pytest.raises(LedgerFailed):
+                begun(ledger, "newer")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
+@pytest.mark.parametrize("accident", REPAIRED)
+def test_a_voice_that_was_paid_for_is_stored_where_the_next_run_looks(
+    tmp_path: Path, accident: Callable[[Path], None]
+) -> None:
+    warnings: list[str] = []
+    with run_with_history(tmp_path, warnings) as ledger:
+        other = begun(ledger, "other")
+        ledger.attempts.called(other, NOW)
+        paid = begun(ledger, "new")
+        ledger.attempts.called(paid, NOW)
+        accident(ledger.path)
+        assert ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK) == "new"
+        assert len([warning for warning in warnings if "was written again" in warning]) == 1
+        ledger.require_in_place()
+        with Ledger(ledger.path.parent) as beside:  # this run still lives
+            assert isinstance(claim(beside, "new"), Known)
+            assert beside.attempts.unknown() == []
+        ledger.attempts.ended(other, "unknown", "outcome-unknown", "lost")
+        ledger.attempts.called(begun(ledger, "third"), NOW)
+    with Ledger(ledger.path.parent) as following:
+        assert {voice.voice_id for voice in following.voices.all()} == {"voice_old", "voice_new"}
+        assert isinstance(claim(following, "old"), Known)
+        assert isinstance(claim(following, "other"), Unsettled)
+        assert isinstance(claim(following, "third"), Unsettled)
+    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
+def test_what_only_the_memory_of_the_run_holds_is_written_again(tmp_path: Path) -> None:
+    """The file is emptied after a checkpoint: SQLite can read nothing of it any more."""
+    with run_with_history(tmp_path, []) as ledger:
+        for number in range(40):  # more pages than the cache is then allowed to hold
+            bought(ledger, f"take{number}", f"voice_{number}")
+        speech = ledger.speeches.begin(ledger.voices.find("voice_old"), "say", "text", "speech-2.8-hd")
+        paid = begun(ledger, "new")
+        ledger.attempts.called(paid, NOW)
+        connection = ledger.attempts._database._connection
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA shrink_memory")
+        empty(ledger.path)
+        ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK)
+        ledger.speeches.ended(speech, "unknown", "outcome-unknown")
+    with Ledger(ledger.path.parent) as following:
+        known = {voice.voice_id for voice in following.voices.all()}
+        assert known == {"voice_old", "voice_new", *(f"voice_{number}" for number in range(40))}
+        assert [call.id for call in following.speeches.unknown()] == [speech]
+        assert isinstance(claim(following, "new"), Known)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
+@pytest.mark.parametrize("accident", [replace_by_text, replace_by_another_ledger])
+def test_what_replaced_the_ledger_is_not_touched_but_the_content_is_rescued(
+    tmp_path: Path, accident: Callable[[Path], None]
+) -> None:
+    warnings: list[str] = []
+    ledger = run_with_history(tmp_path, warnings)
+    paid = begun(ledger, "new")
+    ledger.attempts.called(paid, NOW)
+    accident(ledger.path)
+    expected: Any = contextlib.nullcontext()
+    if accident is replace_by_text:
+        expected = pytest.raises(LedgerFailed, match="not a ledger")
+    with expected:
+        ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK)
+    ledger.close()
+    (rescued,) = ledger.path.parent.glob("ledger.rescued-*.sqlite3")
+    assert any(str(rescued) in warning for warning in warnings)
+    with pytest.raises(LedgerFailed, match=r"not a ledger|is not the ledger that was here before"):
+        Ledger(ledger.path.parent)
+    rescued.replace(ledger.path)
+    (ledger.path.parent / "ledger.id").unlink()
+    with Ledger(ledger.path.parent) as following:
+        assert isinstance(claim(following, "old"), Known)
+        assert [attempt.id for attempt in following.attempts.unknown()] == [paid]
+
+
+@pytest.mark.parametrize("accident", [delete, delete_with_log, move, empty, replace_by_text, replace_by_another_ledger])
+def test_an_accident_between_two_runs_is_reported_by_the_next(tmp_path: Path, accident: Callable[[Path], None]) -> None:
+    with Ledger(tmp_path / "home") as ledger:
+        bought(ledger)
+    accident(ledger.path)
+    before = {path: path.read_bytes() for path in ledger.path.parent.iterdir() if path.is_file()}
+    for _ in range(2):
+        with pytest.raises(LedgerFailed, match=r"is missing|0 bytes|not a ledger|not the ledger") as raised:
+            Ledger(tmp_path / "home")
+        assert raised.value.hint
+    assert {path: path.read_bytes() for path in ledger.path.parent.iterdir() if path.is_file()} == before
+
+
+def test_an_empty_file_is_damage_also_where_there_was_no_ledger(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).touch()
+    with pytest.raises(LedgerFailed, match="0 bytes"):
+        Ledger(tmp_path)
+
+
+def test_no_false_alarm(tmp_path: Path) -> None:
+    """On a first use, after a backup of the folder is restored, when the record is lost, and when all is removed."""
+    folder = tmp_path / "home"
+    with Ledger(folder) as ledger:
+        bought(ledger)
+    shutil.copytree(folder, tmp_path / "backup")
+    with Ledger(folder) as ledger:
+        bought(ledger, "later", "voice_2")
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "backup", folder)
+    (folder / "ledger.id").unlink()
+    with Ledger(folder) as ledger:
+        assert isinstance(claim(ledger), Known)
+    (folder / "ledger.id").write_bytes(b"\xff\x00 damaged")
+    with Ledger(folder) as ledger:
+        assert isinstance(claim(ledger), Known)
+    shutil.rmtree(folder)
+    with Ledger(folder) as ledger:
+        assert ledger.voices.all() == []
+    delete_with_log(ledger.path)
+    (folder / "ledger.id").unlink()  # as the hint says
+    with Ledger(folder) as ledger:
+        assert ledger.voices.all() == []
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    before = (tmp_path / FILE_NAME).read_bytes()
+    with pytest.raises(LedgerFailed, match="another program's database"):
+        Ledger(tmp_path)
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
+def killed_with_log(folder: Path, number: int) -> tuple[Path, Path]:
+    """Copies of a ledger and of the log that a killed run left beside it."""
+    with Ledger(folder) as ledger:
+        for voice in range(number):
+            bought(ledger, f"take{voice}", f"voice_{voice}")
+        copies = folder / "copy", folder / "copy-wal"
+        shutil.copy(ledger.path, copies[0])
+        shutil.copy(f"{ledger.path}-wal", copies[1])
+    return copies
+
+
+def test_the_log_of_a_killed_run_is_applied(tmp_path: Path) -> None:
+    ledger, log = killed_with_log(tmp_path / "former", 3)
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(ledger, home / FILE_NAME)
+    shutil.copy(log, home / f"{FILE_NAME}-wal")
+    with Ledger(home) as opened:
+        assert len(opened.voices.all()) == 3
+
+
+def test_the_log_of_another_file_is_not_applied(tmp_path: Path) -> None:
+    _, log = killed_with_log(tmp_path / "former", 60)
+    home = tmp_path / "home"
+    with Ledger(home) as ledger:
+        bought(ledger)
+    shutil.copy(log, home / f"{FILE_NAME}-wal")
+    before = ledger.path.read_bytes()
+    with pytest.raises(LedgerFailed, match="damaged") as raised:
+        Ledger(home)
+    assert f"delete {FILE_NAME}-wal" in raised.value.hint
+    assert ledger.path.read_bytes() == before
+    (home / f"{FILE_NAME}-wal").unlink()
+    with Ledger(home) as ledger:
+        assert isinstance(claim(ledger), Known)
+
+
+@pytest.mark.parametrize("accident", [delete, empty, replace_by_text])
+def test_the_command_pays_nothing_after_an_accident(
+    say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
+) -> None:
+    with Ledger(home / "onetake") as ledger:
+        bought(ledger)
+    accident(ledger.path)
+    with ScriptedServer(answers(200, {"voice_id": "bought"})) as endpoint:
+        for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
+            monkeypatch.setenv(name, value)
+        for arguments in (("clone", GOOD), ("clone", GOOD, "--dry-run"), ("voices",), ("doctor",)):
+            ran = say(*arguments)
+            assert ran.status == 2, arguments
+            assert FILE_NAME in ran.err + ran.out
+            assert "bug" not in ran.err + ran.out
+        assert endpoint.connections == 0
+    assert services.objects() == {}
+
+
+@pytest.mark.parametrize("accident", [delete, empty, move])
+def test_the_command_stores_a_voice_whose_ledger_vanished_during_the_call(
+    say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
+) -> None:
+    path = home / "onetake" / FILE_NAME
+
+    def answers_after_the_accident(line: Any, server: ScriptedServer) -> None:
+        accident(path)
+        answers(200, {"voice_id": "voice_paid"})(line, server)
+
+    with ScriptedServer(answers_after_the_accident) as endpoint:
+        for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
+            monkeypatch.setenv(name, value)
+        ran = say("clone", GOOD)
+        assert ran.status == 0
+        assert "was written again" in ran.err
+        assert "voice_paid" in say("voices").out
+        assert "(known: nothing was sent)" in say("clone", GOOD).out
+        assert endpoint.connections == 1
+
+
+def test_two_processes_create_one_ledger(tmp_path: Path) -> None:
+    """Neither sees the file of the other before it is complete."""
+    import threading
+
+    found: list[str] = []
+    errors: list[BaseException] = []
+    gate = threading.Barrier(4)
+
+    def open_it() -> None:
+        gate.wait()
+        try:
+            with Ledger(tmp_path / "home") as ledger:
+                found.append(ledger._database.identity)
+        except LedgerFailed as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(set(found)) == 1
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["ledger.id", FILE_NAME, "runs"]
+
+
+@pytest.mark.parametrize("name", ["with ? and # and %20", "\u00fc\u4e2d", os.fsdecode(b"no-utf8-\xff")])
+def test_any_folder_name(tmp_path: Path, name: str) -> None:
+    try:
+        (tmp_path / name).mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    with Ledger(tmp_path / name) as ledger:
+        bought(ledger)
+    with Ledger(tmp_path / name) as ledger:
+        assert isinstance(claim(ledger), Known)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]

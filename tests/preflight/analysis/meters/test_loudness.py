@@ -1,0 +1,154 @@
+"""Loudness and true peak against EBU Tech 3341 and 3342, and against libebur128."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.support.audio_measures import measured, stereo, tone
+from tests.support.make_audio import FIXTURES
+
+RATES = (44_100, 48_000)
+AUDIO = Path(__file__).parents[5] / "shared" / "audio"
+
+
+def tones(parts: list[tuple[float, float]], rate: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """1 kHz in both channels: (dBFS, seconds) one after the other, in one phase."""
+    levels = np.concatenate([np.full(round(seconds * rate), 10 ** (dbfs / 20)) for dbfs, seconds in parts])
+    carrier = np.sin(2 * np.pi * 1000 * np.arange(len(levels)) / rate)
+    return stereo(np.asarray(levels * carrier, np.float32))
+
+
+# EBU Tech 3341 (2016), table 1; cases 6 to 8 need five channels or recordings that are not made from a description
+INTEGRATED = {
+    "1": ([(-23.0, 20.0)], -23.0),
+    "2": ([(-33.0, 20.0)], -33.0),
+    "3": ([(-36.0, 10.0), (-23.0, 60.0), (-36.0, 10.0)], -23.0),
+    "4": ([(-72.0, 10.0), (-36.0, 10.0), (-23.0, 60.0), (-36.0, 10.0), (-72.0, 10.0)], -23.0),
+    "5": ([(-26.0, 20.0), (-20.0, 20.1), (-26.0, 20.0)], -23.0),
+}
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("case", INTEGRATED)
+def test_integrated_loudness(case: str, rate: int) -> None:
+    parts, lufs = INTEGRATED[case]
+    found = measured(tones(parts, rate), rate)
+    assert found["integrated_loudness_lufs"] == pytest.approx(lufs, abs=0.1)
+    if case in "12":
+        assert found["momentary_max_lufs"] == pytest.approx(lufs, abs=0.1)
+        assert found["short_term_max_lufs"] == pytest.approx(lufs, abs=0.1)
+
+
+def test_short_term_loudness_of_alternating_tones() -> None:  # case 9
+    found = measured(tones([(-20.0, 1.34), (-30.0, 1.66)] * 5, 48_000), 48_000)
+    assert found["short_term_max_lufs"] == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize("number", range(1, 21))
+def test_short_term_loudness_of_a_burst(number: int) -> None:  # case 10
+    parts = [(-120.0, number * 0.15), (-23.0, 3.0), (-120.0, 1.0)]
+    assert measured(tones(parts, 48_000), 48_000)["short_term_max_lufs"] == pytest.approx(-23.0, abs=0.1)
+
+
+def test_momentary_loudness_of_alternating_tones() -> None:  # case 12
+    found = measured(tones([(-20.0, 0.18), (-30.0, 0.22)] * 25, 48_000), 48_000)
+    assert found["momentary_max_lufs"] == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize("number", range(1, 21))
+def test_momentary_loudness_of_a_burst(number: int) -> None:  # case 13
+    parts = [(-120.0, number * 0.02), (-23.0, 0.4), (-120.0, 1.0)]
+    assert measured(tones(parts, 48_000), 48_000)["momentary_max_lufs"] == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "range_lu"),
+    [  # EBU Tech 3342 (2016), table 1, cases 1 to 4
+        ([(-20.0, 20.0), (-30.0, 20.0)], 10.0),
+        ([(-20.0, 20.0), (-15.0, 20.0)], 5.0),
+        ([(-40.0, 20.0), (-20.0, 20.0)], 20.0),
+        ([(-50.0, 20.0), (-35.0, 20.0), (-20.0, 20.0), (-35.0, 20.0), (-50.0, 20.0)], 15.0),
+    ],
+)
+def test_loudness_range(parts: list[tuple[float, float]], range_lu: float) -> None:
+    assert measured(tones(parts, 48_000), 48_000)["loudness_range_lu"] == pytest.approx(range_lu, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("divisor", "phase", "amplitude", "dbtp"),
+    [  # EBU Tech 3341, cases 15 to 19: tolerance +0.2, -0.4 dB
+        (4, 0.0, 0.5, -6.0),
+        (4, 45.0, 0.5, -6.0),
+        (6, 60.0, 0.5, -6.0),
+        (8, 67.5, 0.5, -6.0),
+        (4, 45.0, 1.41, 3.0),
+    ],
+)
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000, 16_000])
+def test_true_peak_between_the_samples(divisor: int, phase: float, amplitude: float, dbtp: float, rate: int) -> None:
+    sound = tone(20 * math.log10(amplitude), 2.0, rate, rate / divisor, phase)
+    fade = np.minimum(1, np.minimum(np.arange(len(sound)), np.arange(len(sound))[::-1]) / (0.1 * rate))
+    found = measured(stereo(np.asarray(sound * fade, np.float32)), rate)["true_peak_dbtp"]
+    assert dbtp - 0.4 <= found <= dbtp + 0.2
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
+def test_passing_frames_over_does_not_change_the_true_peak(rate: int) -> None:
+    from preflight.analysis.meters.true_peak import interpolator
+
+    noise = np.random.default_rng(5).uniform(-1, 1, rate * 2).astype(np.float32) ** 3
+    taps = interpolator(math.ceil(192_000 / rate))
+    padded = np.pad(noise, (len(taps), len(taps)))
+    phases = [np.convolve(padded, taps[::-1, phase], "valid") for phase in range(taps.shape[1])]
+    highest = max(float(np.abs(noise).max()), *(float(np.abs(phase).max()) for phase in phases))
+    assert measured(noise, rate)["true_peak_dbtp"] == pytest.approx(20 * math.log10(highest), abs=0.02)
+
+
+def peers(sound: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> tuple[float, float]:
+    """Integrated loudness and true peak by libebur128."""
+    library = pytest.importorskip("pyebur128", reason="pyebur128 has no wheel for this Python")
+    mode = library.MeasurementMode.MODE_I | library.MeasurementMode.MODE_TRUE_PEAK
+    state = library.R128State(sound.shape[1], rate, mode)
+    state.add_frames(np.ascontiguousarray(sound).ravel(), len(sound))
+    peak = max(library.get_true_peak(state, channel) for channel in range(sound.shape[1]))
+    return float(library.get_loudness_global(state)), 20 * math.log10(peak)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 44_099])
+def test_libebur128_agrees_on_speech_at_any_rate(rate: int) -> None:
+    speech, _ = soundfile.read(FIXTURES / "good.wav", dtype="float32")
+    left = np.resize(speech, rate * 12)  # spoken faster or slower, which does not matter here
+    sound = np.stack((left, 0.5 * np.roll(left, 100)), axis=1).astype(np.float32)
+    lufs, dbtp = peers(sound, rate)
+    found = measured(sound, rate)
+    assert found["integrated_loudness_lufs"] == pytest.approx(lufs, abs=0.1)
+    assert found["true_peak_dbtp"] == pytest.approx(dbtp, abs=0.2)
+
+
+@pytest.mark.skipif(not AUDIO.is_dir(), reason="the real recordings are not here")
+def test_libebur128_agrees_on_real_recordings() -> None:
+    from preflight.errors import PreflightError
+    from preflight.input.source import Source
+    from preflight.media.decoder import Decoder
+    from preflight.media.probe import probe
+
+    compared = 0
+    for path in sorted(AUDIO.iterdir()):
+        with Source.open(path) as source:
+            try:
+                decoder = Decoder(source, probe(source))
+            except PreflightError:
+                continue
+            sound = np.concatenate(list(decoder.blocks()))
+        rate = decoder.probe.sample_rate_hz
+        lufs, dbtp = peers(sound, rate)
+        found = measured(sound, rate)
+        assert found["integrated_loudness_lufs"] == pytest.approx(lufs, abs=0.1), path.name
+        assert found["true_peak_dbtp"] == pytest.approx(dbtp, abs=0.2), path.name
+        compared += 1
+    assert compared >= 20

@@ -1,0 +1,97 @@
+"""Whatever the sound: finite measurements, spans inside it, the same for any blocks, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from preflight.analysis.analyze import listen
+from tests.support import make_audio as making
+from tests.support.audio_measures import SoundPass, heard, measured
+from tests.support.defects import noise
+
+if TYPE_CHECKING:
+    from tests.support.audio_measures import Sound
+
+OFTEN = settings(max_examples=20)
+RATES = st.sampled_from([1_000, 3_363, 8_000, 11_025, 16_000, 22_050, 44_099, 44_100, 48_000, 96_000, 192_000, 768_000])
+
+
+def assert_sane(sound: Sound, rate: int) -> None:
+    decoded, _ = listen(SoundPass(sound, rate))
+    assert decoded is not None
+    assert all(math.isfinite(value) for value in decoded.measurements.values()), decoded.measurements
+    if decoded.heard is None:
+        assert not len(sound)
+        return
+    for spans in (decoded.heard.speech, decoded.heard.clipped, decoded.heard.dropouts, decoded.heard.clicks):
+        assert all(0 <= start <= end <= len(sound) / rate + 1e-9 for start, end in spans)
+        assert list(spans) == sorted(spans)
+    assert decoded.heard.seconds == pytest.approx(len(sound) / rate)
+
+
+@OFTEN
+@given(RATES, st.integers(0, 30_000), st.integers(1, 2), st.integers(0, 3), st.floats(-9, 9))
+@example(48_000, 1, 1, 0, 0.0)
+@example(48_000, 38_400, 2, 0, 0.0)
+def test_any_length_rate_and_size(rate: int, frames: int, channels: int, seed: int, magnitude: float) -> None:
+    generator = np.random.default_rng(seed)
+    sound = generator.normal(0, 10**magnitude, (frames, channels)).astype(np.float32)
+    if seed == 3:  # sparse: mostly digital silence
+        sound[generator.random(frames) < 0.999] = 0
+    assert_sane(sound, rate)
+
+
+@OFTEN
+@given(st.integers(1, 60_000), st.sampled_from([8_000, 44_100, 48_000]))
+def test_results_do_not_depend_on_the_blocks(block: int, rate: int) -> None:
+    talk = making.at_rate(making.talk(3), rate)
+    sound = np.stack((talk, np.roll(talk, 7) * 0.5), axis=1)
+    sound[rate // 2 : rate // 2 + 900] = 0
+    sound = np.clip(sound, -0.3, 0.3)
+    assert heard(sound, rate, block=block) == heard(sound, rate, block=len(sound))
+
+
+def test_the_end_counts_as_much_as_the_beginning() -> None:
+    """A peak between the last samples, and sound that fills the last row exactly."""
+    for frames in (9_600 * 4, 9_600 * 4 + 1, 9_600 * 4 - 1):
+        sound = np.zeros(frames, np.float32)
+        sound[-1] = 0.5
+        found = measured(sound, 48_000)
+        assert found["sample_peak_dbfs"] == pytest.approx(-6.02, abs=0.01)
+        assert found["measured_s"] == pytest.approx(frames / 48_000, abs=1e-3)
+
+
+@pytest.mark.parametrize("opposite", [1, -1])
+def test_speech_is_heard_whatever_the_polarity_of_the_channels(opposite: int) -> None:
+    talk = making.talk(12)
+    found = measured(np.stack((talk, opposite * talk), axis=1), making.RATE)
+    assert found["speech_percent"] > 80
+    assert found["bandwidth_hz"] > 5000
+
+
+def square_wave(count: int) -> Sound:
+    return np.where(np.arange(count) // 4 % 2, 1.0, -1.0).astype(np.float32)
+
+
+def holes(count: int) -> Sound:
+    return np.where(np.arange(count) % 600 < 300, 0.1 * noise(count, "white"), 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("make", [square_wave, holes])
+def test_what_is_full_of_defects_does_not_fill_the_memory(make: object) -> None:
+    assert callable(make)
+    peaks = []
+    for seconds in (60, 180):
+        sound = SoundPass(make(seconds * 24_000), 24_000)
+        tracemalloc.start()
+        listen(sound)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 4_000_000

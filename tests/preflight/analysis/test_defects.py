@@ -1,0 +1,99 @@
+"""Every defect, injected into clean speech, is found from a stated strength on; clean speech raises nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.support import defects
+from tests.support import make_audio as making
+from tests.support.audio_measures import judged
+from tests.support.defects import Defect, Speech
+
+
+def shortened(speech: Speech) -> Speech:
+    """In whole tenths of a second: transforms take ten times as long where the number of samples has a large prime."""
+    tenth = speech.rate // 10
+    return replace(speech, sound=speech.sound[: len(speech.sound) // tenth * tenth])
+
+
+SPEECHES = {
+    16_000: shortened(defects.clean(making.talk(24), making.RATE)),
+    48_000: shortened(defects.clean(defects.resampled(making.talk(24), making.RATE, 48_000), 48_000)),
+}
+COMPANIONS = {
+    "clipping": {"too-loud"},  # what was driven into the ceiling is loud
+    "noise": {"too-quiet"},
+    "hum": {"noisy"},  # hum is noise too
+    "silence": {"gated"},  # digital silence before a take is digital silence
+}
+NEAR_S = 0.05
+
+
+@pytest.mark.parametrize("rate", SPEECHES)
+def test_clean_speech_raises_nothing(rate: int) -> None:
+    speech = SPEECHES[rate]
+    for sound in (speech.sound, np.stack((speech.sound, 0.8 * np.roll(speech.sound, 20)), axis=1)):
+        assert not judged(sound, rate)[1]
+
+
+@pytest.mark.parametrize("rate", SPEECHES)
+@pytest.mark.parametrize("kind", defects.KINDS, ids=lambda kind: kind.__name__)
+def test_found_from_its_strength_on(kind: Callable[[Speech], Iterator[Defect]], rate: int) -> None:
+    for defect in kind(SPEECHES[rate]):
+        decoded, findings = judged(defect.sound, rate)
+        told = f"{defect.kind}, {defect.strength}: {decoded.measurements}"
+        assert (defect.rule in findings) == defect.is_strong, told
+        assert set(findings) <= {defect.rule} | COMPANIONS.get(defect.kind, set()), told
+        if defect.measurement:
+            measured = decoded.measurements[defect.measurement]
+            assert measured == pytest.approx(defect.value, abs=defect.tolerance), told
+        if defect.spans:
+            assert_near(findings[defect.rule].spans, defect)
+
+
+def assert_near(spans: tuple[tuple[float, float], ...], defect: Defect) -> None:
+    assert len(spans) == len(defect.spans), (spans, defect.spans)
+    for found, true in zip(spans, defect.spans, strict=True):
+        assert found == pytest.approx(true, abs=NEAR_S), (defect.kind, defect.strength)
+
+
+def test_the_ceiling_may_be_anywhere_and_of_one_side_only() -> None:
+    speech = SPEECHES[48_000]
+    for low, high in ((-0.2, 1.0), (-1.0, 0.13), (-0.21, 0.13)):
+        decoded, findings = judged(np.clip(speech.sound, low, high), speech.rate)
+        assert "clipped" in findings, (low, high)
+        true = 100 * float(((speech.sound <= low) | (speech.sound >= high)).mean())
+        assert decoded.measurements["clipped_percent"] == pytest.approx(true, rel=0.15)
+
+
+def test_runs_that_cross_from_chunk_to_chunk_are_counted_once() -> None:
+    rate = 48_000
+    square = np.where(np.arange(5 * rate) // 100 % 2, 0.5, -0.5) * np.linspace(0, 1, 5 * rate) ** 0.01
+    square = np.clip(square, -0.49, 0.49).astype(np.float32)
+    decoded, _ = judged(square, rate)
+    assert decoded.measurements["clipped_percent"] == pytest.approx(100, abs=15)
+    assert decoded.measurements["clipped_runs"] == pytest.approx(5 * rate / 100, rel=0.15)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_slow_waves_have_flat_tops_and_are_not_clipped(scale: float) -> None:
+    rate = 48_000
+    time = np.arange(12 * rate) / rate
+    slow = 0.8 * scale * np.sin(2 * np.pi * 30 * time) * (1 + 0.1 * np.sin(2 * np.pi * 0.3 * time))
+    whole = np.rint(slow * 32767) / 32767
+    assert judged(np.asarray(whole, np.float32), rate)[0].measurements["clipped_percent"] == 0
+
+
+def test_a_dropout_in_one_channel_is_found() -> None:
+    speech: Speech = SPEECHES[48_000]
+    hole = speech.sound.copy()
+    start = round(speech.voiced[0] * speech.rate)
+    hole[start : start + 2400] = 0
+    _, both = judged(np.stack((hole, hole), axis=1), speech.rate)
+    assert len(both["dropouts"].spans) == 1
+    _, one = judged(np.stack((hole, speech.sound), axis=1), speech.rate)
+    assert one["dropouts"].spans == both["dropouts"].spans

@@ -1,0 +1,132 @@
+"""What is kept to be drawn: bounded, from the one pass that there is, and only where somebody asks."""
+
+from __future__ import annotations
+
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+
+from preflight.analysis.analyze import listen
+from preflight.analysis.columns import Columns
+from preflight.batch import illustrate_many
+from preflight.checks import examine
+from preflight.worker.process import Process
+from tests.support.audio_measures import SoundPass, tone
+from tests.support.make_audio import FIXTURES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preflight.analysis.pictures import Pictures
+    from preflight.worker import protocol as wire
+
+RATE = 16_000
+
+
+def drawn(sound: NDArray[np.float32], rate: int = RATE) -> Pictures:
+    decoded, _ = listen(SoundPass(sound, rate), pictures=True)
+    assert decoded is not None
+    assert decoded.pictures is not None
+    return decoded.pictures
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 31, 1000, 12_345])
+@pytest.mark.parametrize("pieces", [1, 3, 80])
+def test_columns_hold_the_highest_however_the_values_come(count: int, pieces: int) -> None:
+    values = np.random.default_rng(count).normal(size=count)
+    columns = Columns(8)
+    for start in range(0, count, pieces):
+        columns.add(values[start : start + pieces])
+    found = columns.highest()
+    assert len(found) <= 8
+    assert columns.width * len(found) >= count
+    expected = [values[start : start + columns.width].max() for start in range(0, count, columns.width)]
+    assert found.tolist() == expected
+
+
+def test_the_waveform_shows_each_channel_where_it_is() -> None:
+    sound = np.zeros((30 * RATE, 2), np.float32)
+    sound[10 * RATE : 20 * RATE, 0] = 0.5
+    sound[25 * RATE : 26 * RATE, 1] = -2.0  # beyond full scale
+    waveform = drawn(sound).waveform
+    left, right = (np.frombuffer(highs, "<i2") / 32767 for highs in waveform.highs)
+    low = np.frombuffer(waveform.lows[1], "<i2") / 32767
+    assert (left.max(), right.max(), low.min()) == (pytest.approx(0.5, abs=1e-4), 0, -1)
+    inside = np.flatnonzero(left > 0.4) * waveform.column_s
+    assert (inside[0], inside[-1]) == (pytest.approx(10, abs=0.1), pytest.approx(20, abs=0.1))
+
+
+def test_the_spectrogram_shows_a_tone_at_its_height() -> None:
+    picture = drawn(tone(-10, 10, RATE, hz=1000)).spectrogram
+    assert picture is not None
+    levels = np.frombuffer(picture.levels, np.uint8).reshape(-1, picture.columns)[::-1]
+    assert levels.max() == 255
+    loudest = int(levels[:, picture.columns // 2].argmax())
+    edges = np.geomspace(picture.low_hz, picture.high_hz, len(levels) + 1)
+    assert edges[loudest] * 0.97 <= 1000 <= edges[loudest + 1] * 1.03
+    assert levels[loudest + 8 :, 2:-2].max() < 40
+
+
+def test_loudness_over_time_is_that_of_the_tone() -> None:
+    both = np.stack([tone(-23, 20, 48_000, hz=1000)] * 2, axis=1)  # EBU Tech 3341, case 1: -23 LUFS
+    pictures = drawn(both, 48_000)
+    for track in (pictures.momentary, pictures.short_term):
+        assert track is not None
+        assert np.median(track.lufs) == pytest.approx(-23, abs=0.15)
+    assert drawn(tone(-23, 2, RATE)).short_term is None
+
+
+@pytest.mark.parametrize("seconds", [0.05, 3, 100, 1000])
+def test_it_does_not_grow_with_the_recording(seconds: float) -> None:
+    sound = np.random.default_rng(1).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
+    pictures = drawn(sound)
+    assert len(pictures.waveform.highs[0]) <= 2 * 1200
+    assert pictures.waveform.column_s * len(pictures.waveform.highs[0]) / 2 >= seconds
+    assert len(msgspec.msgpack.encode(pictures)) < 70_000
+
+
+@pytest.mark.parametrize("name", ["good.m4a", "surround.m4a", "damaged.mp3", "silent.m4a"])
+def test_both_ways_of_measuring_draw_the_same_and_judge_as_ever(name: str) -> None:
+    path = FIXTURES / name
+    plain, here = examine(path), examine(path, pictures=True)
+    apart = examine(path, pictures=True, whole=True)
+    assert plain.pictures is None
+    assert here.pictures is not None
+    assert here.pictures == apart.pictures
+    assert plain.report == here.report == apart.report
+
+
+def test_one_job_for_each_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures come from the pass that measures: nothing is decoded for them."""
+    jobs: list[str] = []
+    give = Process.give
+
+    def counted(process: Process, job: wire.Job, descriptor: int) -> None:
+        jobs.append(job.name)
+        give(process, job, descriptor)
+
+    monkeypatch.setattr(Process, "give", counted)
+    takes = [FIXTURES / name for name in ("good.m4a", "good.mp3", "stereo.m4a")]
+    assert all(one.pictures for one in illustrate_many(takes))
+    assert sorted(jobs) == sorted(map(str, takes))
+
+
+def test_what_has_no_sound_has_no_pictures(tmp_path: Path) -> None:
+    takes = [FIXTURES / "text.mp3", FIXTURES / "empty.wav", tmp_path / "missing.wav", FIXTURES / "good.wav"]
+    found = list(illustrate_many(takes))
+    assert [one.pictures is not None for one in found] == [False, False, False, True]
+    assert [one.pictures for one in illustrate_many(takes, quick=True)] == [None] * 4
+
+
+def test_another_executor_may_do_the_work() -> None:
+    takes = [FIXTURES / "good.wav", FIXTURES / "text.mp3"]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        found = list(illustrate_many(takes, workers=1, executor=pool))
+    assert found == list(illustrate_many(takes))
+    assert pickle.loads(pickle.dumps(found)) == found

@@ -1,0 +1,183 @@
+"""Every duration that an MP4 declares, against what it holds; and what its edit list hides."""
+
+from __future__ import annotations
+
+import re
+import struct
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+import preflight
+from tests.support.make_audio import RATE, coded, copied, m4a, packets, talk
+
+SECONDS = 13.0
+SOUND = talk(SECONDS)
+TAKE = m4a(SOUND)
+"""With the index in front."""
+AT_END = coded(SOUND, "ipod", "aac")
+"""With the index behind the sound, where boxes can be added without moving it."""
+MOVIE_SCALE = 1000
+FIELDS = {b"mvhd": (16, MOVIE_SCALE), b"tkhd": (20, MOVIE_SCALE), b"elst": (8, MOVIE_SCALE), b"mdhd": (16, RATE)}
+"""Where the duration stands behind the name of the box, and its time scale."""
+
+
+def box(name: bytes, *contents: bytes) -> bytes:
+    body = b"".join(contents)
+    return struct.pack(">I", 8 + len(body)) + name + body
+
+
+def declared(data: bytes, name: bytes, seconds: float) -> bytes:
+    """`data` with another duration in the first box of this name."""
+    at = data.index(name) + 4
+    offset, scale = FIELDS[name]
+    field = struct.pack(">I", round(seconds * scale))
+    return data[: at + offset] + field + data[at + offset + 4 :]
+
+
+def in_moov(data: bytes, more: bytes) -> bytes:
+    """`data`, whose index is its last box, with another box at the end of the index."""
+    at = data.index(b"moov") - 4
+    return data[:at] + struct.pack(">I", len(data) - at + len(more)) + data[at + 4 :] + more
+
+
+def text_track(seconds: float) -> bytes:
+    """A chapter track without samples."""
+    tkhd = box(b"tkhd", struct.pack(">IIIIII", 7, 0, 0, 9, 0, round(seconds * MOVIE_SCALE)), bytes(60))
+    mdhd = box(b"mdhd", struct.pack(">IIIIIHH", 0, 0, 0, 1000, round(seconds * 1000), 0x55C4, 0))
+    hdlr = box(b"hdlr", bytes(8), b"text", bytes(13))
+    entry = box(b"text", bytes(7), b"\1", bytes(43))
+    tables = [box(name, bytes(8)) for name in (b"stts", b"stsc", b"stco")]
+    stbl = box(b"stbl", box(b"stsd", struct.pack(">II", 0, 1), entry), *tables, box(b"stsz", bytes(12)))
+    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, box(b"minf", box(b"nmhd", bytes(4)), stbl)))
+
+
+@pytest.mark.parametrize("seconds", [420.0, 7.0, 16.0])
+@pytest.mark.parametrize("name", [b"mvhd", b"tkhd", b"mdhd"])
+def test_a_wrong_duration_is_named_and_corrected_by_copying(name: bytes, seconds: float, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    path.write_bytes(declared(TAKE, name, seconds))
+    (finding,) = preflight.check(path).findings
+    assert (finding.rule, finding.value) == ("header-mismatch", seconds)
+    assert finding.severity == ("warning" if 10 <= seconds <= 300 else "error")
+    assert finding.limit == pytest.approx(SECONDS, abs=0.1)
+    assert f"{name.decode()} {seconds:.1f} s" in finding.message
+    fixed = preflight.fix(path, out)
+    assert (fixed.action, fixed.lossless) == ("rewrap", True)
+    assert fixed.after is not None
+    assert fixed.after.findings == ()
+
+
+def test_headers_alone_contradict_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "take.m4a"
+    path.write_bytes(declared(TAKE, b"mvhd", 420.0))
+    report = preflight.check(path, quick=True)
+    assert report.verdict == "fixable"
+    assert report.file.duration_s == pytest.approx(SECONDS, abs=0.1)
+    path.write_bytes(TAKE[: len(TAKE) * 9 // 10])
+    report = preflight.check(path, quick=True)
+    assert [finding.rule for finding in report.errors] == ["truncated"]
+    assert report.file.duration_s == pytest.approx(0.9 * SECONDS, abs=0.5)
+
+
+def test_a_chapter_track_that_is_longer_than_the_sound(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    path.write_bytes(in_moov(AT_END, text_track(SECONDS)))
+    assert preflight.check(path).findings == ()
+    path.write_bytes(in_moov(AT_END, text_track(420.0)))
+    (finding,) = preflight.check(path).findings
+    assert (finding.rule, finding.severity, finding.value) == ("header-mismatch", "error", 420.0)
+    assert "text track" in finding.message
+    assert preflight.fix(path, out).action == "rewrap"
+    assert preflight.check(out).findings == ()
+
+
+def test_a_fragmented_file_declares_its_length_in_mehd(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    data = m4a(SOUND, fragmented=True)
+    path.write_bytes(data)
+    assert preflight.check(path).findings == ()
+    mvex, moov = data.index(b"mvex") - 4, data.index(b"moov") - 4
+    mehd = box(b"mehd", bytes(4), struct.pack(">I", 420 * MOVIE_SCALE))
+    grown = bytearray(data[: mvex + 8] + mehd + data[mvex + 8 :])
+    for at in (mvex, moov):
+        struct.pack_into(">I", grown, at, int.from_bytes(grown[at : at + 4]) + len(mehd))
+    path.write_bytes(grown)
+    (finding,) = preflight.check(path).findings
+    assert (finding.rule, finding.severity, finding.value) == ("header-mismatch", "error", 420.0)
+    assert "mehd" in finding.message
+    assert preflight.fix(path, out).action == "rewrap"
+    assert preflight.check(out).findings == ()
+
+
+def test_what_an_edit_list_hides_is_left_out_by_copying(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    data = m4a(talk(26.0))
+    for name in (b"elst", b"tkhd", b"mvhd"):
+        data = declared(data, name, 13.0)
+    path.write_bytes(data)
+    report = preflight.check(path)
+    (finding,) = report.findings
+    assert report.file.duration_s == pytest.approx(13.0, abs=0.1)
+    assert (finding.rule, finding.severity) == ("header-mismatch", "error")
+    assert "leaves out 13.1 s" in finding.message
+    assert preflight.fix(path, out).action == "rewrap"
+    assert preflight.check(out).findings == ()
+    with av.open(str(out), options={"ignore_editlist": "1"}) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) / RATE == pytest.approx(13.0, abs=0.3)
+
+
+@pytest.mark.parametrize("name", [b"free", b"udta"])
+def test_an_m4a_is_too_large_only_because_of_a_box(name: bytes, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    path.write_bytes(in_moov(AT_END, box(name, bytes(21_500_000))))
+    fixed = preflight.fix(path, out)
+    assert [finding.rule for finding in fixed.before.errors] == ["too-large"]
+    assert fixed.action == "rewrap"
+    assert out.stat().st_size < len(AT_END) + 5000
+    (tmp_path / "bare.m4a").write_bytes(AT_END)
+    assert packets(out) == packets(tmp_path / "bare.m4a")
+
+
+def test_xhe_aac_is_named(tmp_path: Path) -> None:
+    """No free encoder writes it: this is AAC (LC) whose configuration says object type 42."""
+    path = tmp_path / "take.m4a"
+    data = copied(TAKE, "mp4")
+    with av.open(str(_written(tmp_path / "plain.m4a", data))) as container:
+        config = container.streams.audio[0].codec_context.extradata
+    assert config is not None
+    usac = (0b11111_001010 << 5 | 8 << 1).to_bytes(2) + config[2:]
+    path.write_bytes(data.replace(config, usac))
+    report = preflight.check(path)
+    assert report.file.codec == "xhe_aac"
+    assert any("xHE-AAC (USAC)" in finding.message for finding in report.errors)
+    assert report.verdict == "rejected"
+
+
+def _written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_a_segment_index_declares_a_length(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    whole = m4a(SOUND, fragmented=True)
+    data = whole[: whole.index(b"mfra") - 4]
+    starts = [match.start() - 4 for match in re.finditer(b"moof", data)]
+    sizes = [end - begin for begin, end in pairwise([*starts, len(data)])]
+
+    def indexed(seconds: float) -> bytes:
+        entries = [struct.pack(">III", size, round(seconds * 1000 / len(sizes)), 0) for size in sizes]
+        content = struct.pack(">IIIII", 0, 1, 1000, 0, 0) + struct.pack(">HH", 0, len(sizes)) + b"".join(entries)
+        return data[: starts[0]] + box(b"sidx", content) + data[starts[0] :]
+
+    path.write_bytes(indexed(420.0))
+    (finding,) = preflight.check(path).findings
+    # FFmpeg takes the length from this index, too, so that the rest seems to be missing
+    assert (finding.rule, finding.severity, finding.fix) == ("truncated", "error", "rewrite-header")
+    assert preflight.fix(path, out).action == "rewrap"
+    assert preflight.check(out).findings == ()
+    path.write_bytes(indexed(SECONDS))
+    assert not any("sidx" in finding.message for finding in preflight.check(path).findings)

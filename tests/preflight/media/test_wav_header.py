@@ -1,0 +1,141 @@
+"""WAV files as programs really write them: joined, big-endian, 64-bit, behind tags, with odd chunks."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import preflight
+from preflight.input.source import Source
+from preflight.media.wav_header import read_wav_header
+from tests.support.make_audio import RATE, chunk, form_chunk, integers, riff, talk, wav
+
+SECONDS = 11.0
+SOUND = talk(SECONDS)
+SAMPLES = integers(SOUND)
+HALF = len(SAMPLES) // 2
+ID3 = b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)
+
+
+def data(samples: bytes, size: int | None = None) -> bytes:
+    return chunk(b"data", samples, size)
+
+
+def rifx() -> bytes:
+    swapped = np.frombuffer(SAMPLES, "<i2").astype(">i2").tobytes()
+    form = b"fmt " + struct.pack(">IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    body = b"WAVE" + form + b"data" + struct.pack(">I", len(swapped)) + swapped
+    return b"RIFX" + struct.pack(">I", len(body)) + body
+
+
+def long_form(name: bytes, size: int) -> bytes:
+    ds64 = chunk(b"ds64", struct.pack("<QQQI", 0, size, 0, 0))
+    return name + struct.pack("<I", 0xFFFFFFFF) + b"WAVE" + ds64 + form_chunk() + data(SAMPLES, 0xFFFFFFFF)
+
+
+def unpadded_chunk() -> bytes:
+    return b"note" + struct.pack("<I", 3) + b"abc"
+
+
+ONE = riff(form_chunk(), data(SAMPLES))
+PARTS = [riff(form_chunk(), data(part)) for part in (SAMPLES[:HALF], SAMPLES[HALF:])]
+OPEN_PARTS = [riff(form_chunk(), data(part, 0xFFFFFFFF), size=0xFFFFFFFF) for part in (SAMPLES[:HALF], SAMPLES[HALF:])]
+LAYOUTS = {
+    "joined": b"".join(PARTS),
+    "joined, sizes unknown": b"".join(OPEN_PARTS),
+    "joined, sizes 0": b"".join(riff(form_chunk(), data(part, 0), size=0) for part in (SAMPLES[:HALF], SAMPLES[HALF:])),
+    "joined, the first size covers all": riff(
+        form_chunk(), data(SAMPLES[:HALF], len(SAMPLES) + 44), size=len(SAMPLES) + 80
+    )
+    + PARTS[1],
+    "joined, with chunks after the samples": riff(form_chunk(), data(SAMPLES[:HALF]), chunk(b"LIST", b"INFOtext"))
+    + PARTS[1],
+    "behind an ID3 tag": ID3 + ONE,
+    "two data chunks": riff(form_chunk(), data(SAMPLES[:HALF]), chunk(b"LIST", b"INFO"), data(SAMPLES[HALF:])),
+    "RIFX": rifx(),
+    "RF64": long_form(b"RF64", len(SAMPLES)),
+    "RF64, sizes 0": long_form(b"RF64", 0),
+    "an odd chunk without padding": riff(unpadded_chunk(), form_chunk(), data(SAMPLES)),
+    "BW64": long_form(b"BW64", len(SAMPLES)),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_unusual_layouts_are_read_and_fixed_to_the_sample(name: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.wav", tmp_path / "out.wav"
+    path.write_bytes(LAYOUTS[name])
+    report = preflight.check(path)
+    assert [(finding.rule, finding.severity) for finding in report.findings] == [("unsupported-format", "error")]
+    assert report.verdict == "fixable"
+    fixed = preflight.fix(path, out)
+    assert fixed.lossless
+    written, rate = soundfile.read(out, dtype="int16")
+    assert rate == RATE
+    assert written.astype("<i2").tobytes() == SAMPLES
+
+
+STANDARD = {
+    "JUNK and LIST before fmt": riff(chunk(b"JUNK", bytes(28)), chunk(b"LIST", b"INFOx"), form_chunk(), data(SAMPLES)),
+    "an odd chunk with padding": riff(chunk(b"note", b"abc"), form_chunk(), data(SAMPLES)),
+    "extensible": riff(
+        form_chunk(0xFFFE, more=struct.pack("<HHI", 22, 16, 4) + b"\1\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"),
+        data(SAMPLES),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_the_samples_are_found_behind_other_chunks(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(STANDARD[name])
+    with Source.open(path) as source:
+        header = read_wav_header(source)
+    assert header is not None
+    assert STANDARD[name][header.data_offset : header.data_offset + header.held_bytes] == SAMPLES
+    assert preflight.check(path).file.duration_s == pytest.approx(SECONDS)
+
+
+def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(ONE + wav(talk(11.0), 8000))
+    (finding,) = preflight.check(path).errors
+    assert (finding.rule, finding.fix) == ("unsupported-format", None)
+    assert "different formats" in finding.message
+    with pytest.raises(preflight.CannotFix, match="different formats"):
+        preflight.fix(path, tmp_path / "out.wav")
+
+
+def test_the_fact_chunk_is_compared(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.wav", tmp_path / "out.wav"
+    path.write_bytes(riff(form_chunk(), chunk(b"fact", struct.pack("<I", 420 * RATE)), data(SAMPLES)))
+    for quick in (False, True):
+        (finding,) = preflight.check(path, quick=quick).findings
+        assert (finding.rule, finding.severity) == ("header-mismatch", "error")
+        assert "fact 420.0 s" in finding.message
+    assert preflight.fix(path, out).lossless
+    assert preflight.check(out).findings == ()
+    assert soundfile.read(out, dtype="int16")[0].astype("<i2").tobytes() == SAMPLES
+
+
+@pytest.mark.parametrize("bits", [8, 24, 32])
+def test_big_endian_samples_of_every_size(bits: int, tmp_path: Path) -> None:
+    """The same bytes as AIFF, which is big-endian by definition, say what the samples are."""
+    whole = np.random.default_rng(bits).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), 12 * 1000, dtype=np.int64)
+    if bits == 8:
+        samples = (whole + 128).astype("u1").tobytes()
+    else:
+        samples = b"".join(int(value).to_bytes(bits // 8, "big", signed=True) for value in whole)
+    form = b"fmt " + struct.pack(">IHHIIHH", 16, 1, 1, 1000, 1000 * bits // 8, bits // 8, bits)
+    body = b"WAVE" + form + b"data" + struct.pack(">I", len(samples)) + samples
+    path = tmp_path / "take.wav"
+    path.write_bytes(b"RIFX" + struct.pack(">I", len(body)) + body)
+    from preflight.media.decoder import Decoder
+    from preflight.media.probe import probe
+
+    with Source.open(path) as source:
+        decoded = np.concatenate(list(Decoder(source, probe(source)).blocks()))[:, 0]
+    assert np.allclose(decoded, whole / 2 ** (bits - 1), atol=2.0**-23)

@@ -1,0 +1,138 @@
+"""Profiles: what they change, what they refuse, and that every rule can be explained and overruled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import preflight
+from preflight import BadProfile, load_profile
+from preflight.profile import DEFAULT, STRICT
+from tests.support.make_audio import FIXTURES, RATE, talk, wav
+
+GOOD = FIXTURES / "good.wav"
+
+
+def rules(path: Path, profile: preflight.Profile) -> dict[str, str]:
+    return {finding.rule: finding.severity for finding in preflight.check(path, profile=profile).findings}
+
+
+def test_strict_asks_for_the_levels_of_audiobooks(tmp_path: Path) -> None:
+    def take(gain: float) -> Path:
+        path = tmp_path / f"{gain}.wav"
+        path.write_bytes(wav(talk(20) * gain))
+        return path
+
+    assert rules(take(0.9), STRICT) == {}  # -19.6 dBFS RMS, peaks at -7
+    assert rules(take(0.5), STRICT) == {"too-quiet": "error"}
+    assert rules(take(1.6), STRICT)["too-loud"] == "error"
+    assert rules(take(0.5), DEFAULT) == {}
+    report = preflight.check(take(0.5), profile=STRICT)
+    finding = report.findings[0]
+    assert report.verdict == "rejected"
+    assert finding.limit == -23.0
+    assert finding.value == pytest.approx(report.measurements["rms_dbfs"], abs=0.01)
+
+
+def test_a_profile_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'extends = "strict"\n[severity]\nnoisy = "info"\n[thresholds.noisy]\nmin_snr_db = 90\n', encoding="utf-8"
+    )
+    profile = load_profile(path)
+    assert profile.severity("clipped") == "error"
+    assert rules(GOOD, profile) == {"noisy": "info"}
+    assert rules(GOOD, profile.changed(levels={"noisy": "error"})) == {"noisy": "error"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[severity]\nnosy = 'off'", "no rule 'nosy'"),
+        ("[severity]\nnoisy = 'loud'", "severity 'loud'"),
+        ("severity = 3", "must be tables"),
+        ("extends = 'lax'", "extends 'lax'"),
+        ("rules = 1", "means nothing"),
+        ("[thresholds.noisy]\nmax_noise = 3", "no threshold 'max_noise'"),
+        ("[thresholds.too-long]\nmax_s = 400", "no threshold"),
+        ("[thresholds.noisy]\nmin_snr_db = 'high'", "is 'high'"),
+        ("[thresholds.noisy]\nmin_snr_db = nan", "is nan"),
+        ("[thresholds.noisy]\nmin_snr_db = inf", "noisy.min_snr_db is out of range"),
+        (f"[thresholds.noisy]\nmin_snr_db = -1{'0' * 400}", "noisy.min_snr_db is out of range"),
+        ("[thresholds.noisy]\nmin_snr_db = true", "is True"),
+        ("thresholds = {noisy = 3}", "must be a table"),
+        ("= broken", "not valid TOML"),
+        ("\x00", "not valid TOML"),
+    ],
+)
+def test_a_profile_that_means_nothing_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadProfile, match=words) as caught:
+        load_profile(path)
+    assert str(path) in caught.value.message
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+def test_a_profile_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b"extends = '\xff'")
+    for name in ("missing.toml", ".", "latin.toml"):
+        with pytest.raises(BadProfile):
+            load_profile(tmp_path / name)
+
+
+def test_selecting_and_ignoring() -> None:
+    path = FIXTURES / "too-short.wav"
+    assert rules(path, DEFAULT.changed(ignore=["too-short", "little-speech"])) == {}
+    assert set(rules(path, DEFAULT.changed(select=["too-short"]))) == {"too-short"}
+    assert rules(path, DEFAULT.changed(select=["too-short"], levels={"too-short": "info"})) == {"too-short": "info"}
+    for changes in ({"select": ["nosy"]}, {"ignore": ["nosy"]}, {"levels": {"nosy": "off"}}):
+        with pytest.raises(BadProfile, match="no rule 'nosy'"):
+            DEFAULT.changed(**changes)
+
+
+def test_what_the_service_asks_for_stands_when_something_is_sent(tmp_path: Path) -> None:
+    for profile in (DEFAULT.changed(ignore=["too-short"]), DEFAULT.changed(levels={"too-short": "warning"})):
+        with pytest.raises(BadProfile, match="too-short"):
+            preflight.fix(FIXTURES / "too-short.wav", tmp_path / "out.wav", profile=profile)
+    DEFAULT.changed(ignore=["no-speech"]).require_contract()
+    assert {name for name, rule in preflight.RULES.items() if rule.is_contract} >= {"too-long", "unreadable", "damaged"}
+    assert not preflight.RULES["no-speech"].is_contract
+
+
+def test_a_milder_finding_stays_mild() -> None:
+    """Near a limit a rule warns; what makes its errors warnings does not make its warnings errors."""
+    near = FIXTURES / "good.wav"
+    assert rules(near, DEFAULT.changed(levels={"too-short": "error"})) == {}
+
+
+@pytest.mark.parametrize("name", preflight.RULES)
+def test_thresholds_are_data_with_a_source(name: str) -> None:
+    rule = preflight.RULES[name]
+    for threshold in rule.thresholds:
+        assert threshold.name.startswith(("min_", "max_"))
+        assert threshold.source
+        profile = preflight.Profile("own", thresholds={name: {threshold.name: 123.0}})
+        assert profile.apply(rule)[threshold.name] == 123.0
+        assert rule[threshold.name] == threshold.value
+    assert rule.source
+    assert rule.mend
+
+
+def test_only_the_first_five_minutes_of_what_is_too_long_are_listened_to(long_take: Path) -> None:
+    report = preflight.check(long_take)
+    assert report.file.duration_s == pytest.approx(320, abs=0.1)
+    assert report.measurements["measured_s"] == pytest.approx(300, abs=1)
+    everything = preflight.check(long_take, profile=DEFAULT.changed(ignore=["too-long"]))
+    assert everything.measurements["measured_s"] == pytest.approx(320, abs=0.1)
+    assert max(end for _, end in everything.speech) > 310 > max(end for _, end in report.speech)
+
+
+def test_many_channels_are_left_to_the_rules_about_form(tmp_path: Path) -> None:
+    path = tmp_path / "six.wav"
+    path.write_bytes(wav(talk(12)[:, None].repeat(6, axis=1), RATE))
+    report = preflight.check(path)
+    assert set(report.measurements) == {"rms_dbfs", "sample_peak_dbfs"}
+    assert {finding.rule for finding in report.findings} == {"too-many-channels"}

@@ -1,0 +1,69 @@
+"""Decoding processes that fail, and what becomes of processes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from preflight.worker import process as room
+from preflight.worker.pool import acquire
+from tests.support.processes import HANGS_AFTER_S
+
+FAULTS = {
+    "crash": "os.kill(os.getpid(), signal.SIGSEGV)",
+    "abort": "os.abort()",
+    "killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "hang": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5)\n    while True: pass",
+    "hang in C": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5); sum(itertools.repeat(0))",
+    "memory": "bytearray(1 << 30)",
+    "garbage": "os.write(answers, b'?' * 5000); time.sleep(9)",
+    "too long": "os.write(answers, wire.ANSWER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
+    "broken text": "os.write(answers, wire.ANSWER.pack(wire.TEXT, 3, b' ', 0, 0) + b'???'); time.sleep(9)",
+    "odd sound": "os.write(answers, wire.ANSWER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
+}
+START = """
+import itertools, os, signal, sys, time
+sys.path[:] = sys.argv[3:]
+from preflight.media.decoder import Decoder
+from preflight.worker import worker as child
+from preflight.worker import protocol as wire
+decode = Decoder.stored_blocks
+answers = os.dup(1)
+def stored_blocks(decoder):
+    if not decoder.source.name.endswith("faulty.wav"):
+        yield from decode(decoder)
+        return
+    first = next(decode(decoder))
+    yield first
+    {fault}
+Decoder.stored_blocks = stored_blocks
+child.main(*sys.argv[1:3])
+"""
+
+
+def install(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_START", START.format(fault=fault))
+
+
+def idle_process() -> int:
+    with acquire() as process:
+        return process._child.pid
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that any of its threads started; on Linux."""
+    listed = [path.read_text(encoding="ascii") for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for child in " ".join(listed).split()]
+
+
+def gone(pids: list[int], within_s: float = HANGS_AFTER_S) -> bool:
+    """Whether none of them lives; a zombie that nobody reaps in a container does not."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        states = [Path(f"/proc/{pid}/stat") for pid in pids]
+        if all(not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z" for state in states):
+            return True
+        time.sleep(0.05)
+    return False
