@@ -7,6 +7,7 @@ no programs and changes no files (seccomp). Where a kernel or an architecture la
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -84,4 +85,18 @@ def _libraries() -> Iterator[str]:
         path = os.path.realpath(entry)
         is_installed = any(path.startswith(f"{prefix}/") for prefix in prefixes) or path.endswith(".zip")
         has_packages = any(Path(path, name).is_dir() for name in ("numpy", "msgspec"))
-        yield path if is_installed or has_packages else f"{path}/preflight"
+        if is_installed or has_packages:
+            yield path
+            yield from _link_targets(path)
+        else:
+            yield f"{path}/preflight"
+
+
+def _link_targets(folder: str) -> Iterator[str]:
+    """Where packages really are that a folder holds as links: installers can link packages or each of their files."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield os.path.realpath(entry.path)
+            elif entry.is_dir() and os.path.islink(start := f"{entry.path}/__init__.py"):
+                yield str(Path(os.path.realpath(start)).parents[1])

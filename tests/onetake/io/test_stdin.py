@@ -158,19 +158,22 @@ ODD_NAMES = (b"a b.wav", b"\xff\xfe.wav", "ж.wav".encode(), b"-.wav", b"-")
 
 
 @pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\0"])
-@pytest.mark.parametrize("where", ["-", "list.txt", "fifo"])
+@pytest.mark.parametrize("where", ["-", "list.txt", "/dev/fd"])
 def test_a_list_of_names(home: Path, after: bytes, where: str) -> None:
     """Names of any bytes, also one that would mean standard input on the command line."""
     names = (*ODD_NAMES, b"line\nbreak.wav") if after == b"\0" else ODD_NAMES
     for name in names:
         Path(os.fsdecode(name)).write_bytes(SHORT.read_bytes())
     content = b"".join(name + after for name in names)
-    if where == "fifo":
-        os.mkfifo(where)
-        threading.Thread(target=Path(where).write_bytes, args=(content,), daemon=True).start()
+    more: dict[str, Any] = {}
+    if where == "/dev/fd":  # what a shell's <(…) passes
+        reading, writing = os.pipe()
+        os.write(writing, content)
+        os.close(writing)
+        where, more = f"/dev/fd/{reading}", {"pass_fds": [reading]}
     elif where != "-":
         Path(where).write_bytes(content)
-    ran = fed(content, "--quick", "--files-from", where, "--format", "json", str(GOOD))
+    ran = fed(content, "--quick", "--files-from", where, "--format", "json", str(GOOD), **more)
     expected = [str(GOOD), *(name.decode("utf-8", "backslashreplace") for name in names)]
     assert [take["path"] for take in takes(ran)] == expected
     assert {finding["rule"] for take in takes(ran) for finding in take["findings"]} == {"too-short"}

@@ -36,7 +36,7 @@ REJECTED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "random.mp3": (lambda: NOISE, "unreadable", "no audio format"),
     "random.wav": (lambda: NOISE, "unreadable", "no audio format"),
     "syncwords.mp3": (lambda: b"\xff\xfb\x90\x00" * 5000, "unreadable", "no audio format"),
-    "syncwords.aac": (lambda: b"\xff\xf1\x50\x80" * 5000, "unreadable", "no decoder"),
+    "syncwords.aac": (lambda: b"\xff\xf1\x50\x80" * 5000, "unreadable", "sample rate of 0 Hz"),
     "zeros.m4a": (lambda: bytes(100_000), "unreadable", "no audio format"),
     "letter.mp3": (lambda: "Größe, ein Brief.\n".encode() * 40, "unreadable", "text file"),
     "page.m4a": (lambda: b"<!DOCTYPE html><html></html>", "unreadable", "text file"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,8 +150,8 @@ def test_a_recording_that_is_replaced_meanwhile_is_not_mistaken(faulty: Path, mo
     monkeypatch.setattr("preflight.input.source._DESCRIPTORS", "/nowhere")
     sha256 = Source.sha256
 
-    def replaced(source: Source) -> str:
-        digest = sha256(source)
+    def replaced(source: Source, **arguments: Any) -> str:
+        digest = sha256(source, **arguments)
         faulty.with_name("new.wav").write_bytes(faulty.read_bytes())
         faulty.with_name("new.wav").replace(faulty)
         return digest
