@@ -98,5 +98,5 @@ def _link_targets(folder: str) -> Iterator[str]:
         for entry in entries:
             if entry.is_symlink():
                 yield os.path.realpath(entry.path)
-            elif entry.is_dir() and os.path.islink(start := f"{entry.path}/__init__.py"):
-                yield str(Path(os.path.realpath(start)).parents[1])
+            elif entry.is_dir() and (start := Path(entry.path, "__init__.py")).is_symlink():
+                yield str(start.resolve().parents[1])
