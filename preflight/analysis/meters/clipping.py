@@ -1,4 +1,4 @@
-"""Clipping: flat runs at the ceiling of a recording, wherever that ceiling is, and samples beyond full scale."""
+"""Clipping: flat runs and plateaus at the ceiling of a recording, and samples beyond full scale."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from preflight.analysis.meters.plateaus import PlateauFinder
 from preflight.analysis.spans import merged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.meters.plateaus import Places
     from preflight.report import Span
 
 _NEAR: Final = np.float32(0.99)
@@ -27,6 +31,8 @@ _COARSE_CEILING: Final = 0.97
 """With 8 bits or companding every top is flat: then only runs at full scale count."""
 _NEAR_S: Final = 0.05
 _FRAMES_PER_PLACE: Final = 5
+_PLATEAUS_PER_RUN: Final = 2.0
+"""Clipped samples of plateaus by those of exact runs: below, the runs are the plateaus, measured exactly."""
 _LOOK_BACK: Final = 64
 """Samples of the chunk before that are looked at again, for the runs that cross into the next."""
 
@@ -36,7 +42,8 @@ class ClippingMeter:
 
     A channel has an upper and a lower side, each with a ceiling of its own. A run of at least three samples that are
     equal, near the ceiling, and entered or left at a step is clipped. So is a sample beyond full scale, which only
-    decoders of lossy codings and floating-point files give: what plays it cuts it off.
+    decoders of lossy codings and floating-point files give: what plays it cuts it off. Where plateaus that a lossy
+    codec or a resampler has bent hold more than the exact runs of a channel, they count instead.
 
     Args:
         grid: Of the chunks.
@@ -46,6 +53,8 @@ class ClippingMeter:
     def __init__(self, grid: Grid, *, coarse: bool = False) -> None:
         self._grid = grid
         self._sides = [_Side(coarse=coarse) for _ in range(2 * grid.channels)]
+        # the steps of coarse samples are as large as the differences between a plateau and a peak
+        self._plateaus = [] if coarse else [PlateauFinder(channel) for channel in range(grid.channels)]
         self._count = 0
 
     def add(self, chunk: Chunk) -> None:
@@ -53,23 +62,38 @@ class ClippingMeter:
         self._count += chunk.filled
         for number, side in enumerate(self._sides):
             side.add(chunk, number // 2, -1 if number % 2 else 1)
+        for finder in self._plateaus:
+            finder.add(chunk)
 
     def measurements(self) -> dict[str, float]:
         """``clipped_percent`` of all samples and ``clipped_runs`` (a count)."""
-        places = [side.places() for side in self._sides]
-        clipped = sum(int(some.samples.sum()) for some in places)
+        clipped = runs = 0.0
+        for exact, plateaus in self._places():
+            if plateaus:
+                clipped += sum(some.samples for some in plateaus)
+                runs += sum(some.runs for some in plateaus)
+            else:
+                clipped += sum(int(some.samples.sum()) for some in exact)
+                runs += sum(int(some.runs.sum()) for some in exact)
         total = self._count * self._grid.channels
-        return {
-            "clipped_percent": round(100 * clipped / total, 4) if total else 0.0,
-            "clipped_runs": float(sum(int(some.runs.sum()) for some in places)),
-        }
+        return {"clipped_percent": round(100 * clipped / total, 4) if total else 0.0, "clipped_runs": runs}
 
     def spans(self) -> tuple[Span, ...]:
         """Where, with gaps of less than 50 ms closed."""
-        places = [side.places() for side in self._sides]
+        places: list[_Places | Places] = []
+        for exact, plateaus in self._places():
+            places += [*exact, *plateaus]
         begins = np.concatenate([some.begins for some in places]) / self._grid.sample_rate_hz
         ends = np.concatenate([some.ends for some in places]) / self._grid.sample_rate_hz
         return merged(begins, ends, _NEAR_S)
+
+    def _places(self) -> Iterator[tuple[list[_Places], tuple[Places, ...]]]:
+        """Of each channel, the exact runs, and the plateaus if these hold more."""
+        for channel in range(self._grid.channels):
+            exact = [side.places() for side in self._sides[2 * channel : 2 * channel + 2]]
+            plateaus = self._plateaus[channel].places() if self._plateaus else ()
+            least = _PLATEAUS_PER_RUN * sum(int(some.samples.sum()) for some in exact)
+            yield exact, plateaus if sum(some.samples for some in plateaus) > least else ()
 
 
 class _Side:

@@ -1,0 +1,295 @@
+"""Clipping that was encoded lossily, filtered or resampled afterwards: plateaus that recur at one level.
+
+A lossy codec adds a ripple to the flat tops of a clipped wave, so that no two samples are equal. The shape remains: the
+edges rise as steeply as those of a much higher peak, and stop at the level at which all the others stop. The peaks of
+a limiter or of a compressor share a level, but each keeps the shape of a peak. Saturation without a hard edge bends
+peaks to many levels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from preflight.analysis.framing import Chunk, Samples
+
+    Numbers = NDArray[np.float64]
+    Indexes = NDArray[np.int64]
+
+_FLOOR: Final = np.float32(0.4)
+"""Of the highest sample of the polarity: at low bit rates a codec overshoots the ceiling by up to 6 dB."""
+_SAME_PEAK: Final = np.float32(0.75)
+"""A dip below this share of the top separates two peaks."""
+_OTHER_PEAK: Final = np.float32(0.93)
+"""A peak below this share of the highest one beside it does not reach the ceiling."""
+_TOP: Final = np.float32(0.85)
+_UPPER: Final = 0.9
+_LOWER: Final = 0.6
+"""The edges of a peak are measured between these shares of its level: above lies the ripple, below the next wave."""
+_MIDDLE: Final = (_UPPER + _LOWER) / 2
+_EDGE_S: Final = 0.0015
+"""An edge that lasts longer belongs to a slow wave, which clipping does not make steep."""
+_LEAST_REACH: Final = 6
+"""Samples in which an edge is looked for at the least."""
+_NARROWEST: Final = 2.0
+"""Samples: narrower peaks have no shape."""
+_BROAD: Final = 0.7
+"""Of the samples above `_SAME_PEAK`, those above `_UPPER`: 0.62 of a parabola, 0.83 of a plateau that `_ROUND` barely
+counts. Only the edges of what has more are measured."""
+_ROUND: Final = 1.2
+_FLAT: Final = 1.4
+"""Height, relative to the level, of the parabola that the width and the edges predict. Peaks of clean speech have 0.9
+to 1.1, whatever the codec; between 1.2 and 1.4 a peak counts in part."""
+_BENT: Final = 1.08
+"""From here on a peak at a proven ceiling is clipped, if only a little."""
+_BINS_PER_DB: Final = 10
+_LOWEST_DB: Final = -100
+_HIGHEST_DB: Final = 30
+_BINS: Final = (_HIGHEST_DB - _LOWEST_DB) * _BINS_PER_DB
+_WINDOW: Final = 9
+"""Bins of the ceiling: plateaus at one level stay within 0.45 dB of it after most codecs."""
+_REACH: Final = 10
+"""Bins beside the ceiling in which plateaus still belong to it, once it is proven."""
+_LEAST: Final = 3.0
+_PER_OTHER_FLAT: Final = 0.5
+_PER_HIGHER: Final = 0.05
+_PER_ROUND: Final = 0.04
+"""The plateaus at the ceiling must be more than 3 plus these shares of the other plateaus near the ceiling, of the
+round peaks above it and of the round peaks at it. Twelve voices in six states (clean, normalized, compressed, three
+limiters) and twelve encodings stay below 0.6 times that sum."""
+_SAME_CEILING: Final = 10
+"""Bins: the two polarities of a clipped signal without an offset have one ceiling."""
+_MOST_KEPT: Final = 10_000
+_MOST_PARTS: Final = 64
+_FRAMES_PER_PLACE: Final = 5
+
+
+class Places(NamedTuple):
+    """Where plateaus are: first samples and ends (exclusive); number of clipped samples and of plateaus altogether."""
+
+    begins: Indexes
+    ends: Indexes
+    samples: float
+    runs: float
+
+
+class PlateauFinder:
+    """Collects the peaks of a channel by polarity, level and shape. Its memory is bounded.
+
+    Args:
+        channel: Which channel.
+    """
+
+    def __init__(self, channel: int = 0) -> None:
+        self._channel = channel
+        self._peaks = np.zeros(2, np.float32)
+        self._flat = np.zeros((2, _BINS))
+        self._round = np.zeros((2, _BINS))
+        self._samples = np.zeros((2, _BINS))
+        self._runs = np.zeros((2, _BINS))
+        self._found: list[_Kept] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """Take the next chunk."""
+        lead = chunk.grid.lead
+        is_last = chunk.filled < chunk.rows * chunk.grid.row
+        wave = chunk.wave[self._channel]
+        wave = wave if is_last else wave[: lead + chunk.filled]
+        now = np.array([wave.max(), -wave.min()])
+        self._peaks = np.maximum(self._peaks, now)
+        if not (now > self._peaks * _FLOOR).any():
+            return
+        # half of the lead stays for the next chunk, so that a peak at the border has both of its edges
+        owned = range(lead // 2 if chunk.first_row else 0, len(wave) if is_last else len(wave) - lead // 2)
+        # the two polarities as one wave: numpy's calls cost more than its work on so few samples
+        both = np.stack((wave, -wave))
+        both[:, -1] = 0
+        peaks = _peaks(both, self._peaks * _FLOOR, owned, max(_LEAST_REACH, round(_EDGE_S * chunk.grid.sample_rate_hz)))
+        weights = np.minimum(np.maximum((peaks.heights - _ROUND) / (_FLAT - _ROUND), 0), 1)
+        bins = _bins(peaks.levels)
+        where = peaks.sides * _BINS + bins
+        self._flat += np.bincount(where, weights, 2 * _BINS).reshape(2, -1)
+        self._round += np.bincount(where, 1 - weights, 2 * _BINS).reshape(2, -1)
+        is_flat = peaks.heights > _BENT
+        self._samples += np.bincount(where, peaks.clipped * is_flat, 2 * _BINS).reshape(2, -1)
+        self._runs += np.bincount(where, is_flat, 2 * _BINS).reshape(2, -1)
+        if is_flat.any():
+            self._found.append(_kept(peaks, bins, is_flat, chunk))
+            if len(self._found) > _MOST_PARTS:
+                self._shrink()
+
+    def places(self) -> tuple[Places, ...]:
+        """Where the channel is clipped, by polarity; empty if it is not.
+
+        A polarity is clipped on its own evidence, or both are on their evidence together. A polarity with too few
+        plateaus also is if the other one is clipped at the same level.
+        """
+        both = [self._evidence(side) for side in range(2)]
+        sides = [side for side in range(2) if both[side].is_clipped]
+        is_same = abs(both[0].ceiling - both[1].ceiling) <= _SAME_CEILING
+        summed = _Evidence(0, both[0].plateaus + both[1].plateaus, both[0].against + both[1].against)
+        if (sides and is_same) or (not sides and summed.is_clipped):
+            sides = [0, 1]
+        return tuple(self._at(side, both[side].ceiling) for side in sides if self._found)
+
+    def _evidence(self, side: int) -> _Evidence:
+        """How many peaks speak for clipping and how many against it, at the level where most are flat."""
+        if not self._peaks[side] > 0:
+            return _Evidence(0, 0.0, 0.0)
+        lowest = int(_bins(self._peaks[side : side + 1].astype(np.float64) * float(_FLOOR))[0])
+        flat = self._flat[side].copy()
+        flat[:lowest] = 0
+        sums = np.convolve(flat, np.ones(_WINDOW), "same")
+        # of several equal ones the highest
+        ceiling = _BINS - 1 - int(sums[::-1].argmax())
+        low, high = max(0, ceiling - _WINDOW // 2), ceiling + _WINDOW // 2 + 1
+        others = flat[max(0, low - _WINDOW) : low].sum() + flat[high:].sum()
+        higher, level = self._round[side, high:].sum(), self._round[side, low:high].sum()
+        against = _PER_OTHER_FLAT * others + _PER_HIGHER * higher + _PER_ROUND * level
+        return _Evidence(ceiling, float(flat[low:high].sum()), float(against))
+
+    def _shrink(self) -> None:
+        """Join what was found; of too many places keep the first of those at the ceiling."""
+        kept = _Kept(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))
+        if len(kept.begins) > _MOST_KEPT:
+            ceilings = np.array([self._evidence(side).ceiling for side in range(2)])
+            at_ceiling = np.flatnonzero(np.abs(kept.bins - ceilings[kept.sides]) <= _REACH)
+            kept = _Kept._make(part[at_ceiling[:_MOST_KEPT]] for part in kept)
+        self._found = [kept]
+
+    def _at(self, side: int, ceiling: int) -> Places:
+        self._shrink()
+        kept = self._found[0]
+        wanted = (kept.sides == side) & (np.abs(kept.bins - ceiling) <= _REACH)
+        near = slice(max(0, ceiling - _REACH), ceiling + _REACH + 1)
+        return Places(
+            kept.begins[wanted],
+            kept.ends[wanted],
+            float(self._samples[side, near].sum()),
+            float(self._runs[side, near].sum()),
+        )
+
+
+class _Evidence(NamedTuple):
+    ceiling: int
+    plateaus: float
+    against: float
+
+    @property
+    def is_clipped(self) -> bool:
+        return self.plateaus > _LEAST + self.against
+
+
+class _Kept(NamedTuple):
+    """Where plateaus are: first samples, ends (exclusive), polarity and level as a bin."""
+
+    begins: Indexes
+    ends: Indexes
+    sides: Indexes
+    bins: Indexes
+
+
+def _bins(levels: Numbers) -> Indexes:
+    bins = (20 * np.log10(levels) - _LOWEST_DB) * _BINS_PER_DB
+    bounded: Indexes = np.minimum(np.maximum(bins, 0), _BINS - 1).astype(np.int64)
+    return bounded
+
+
+def _kept(peaks: _Peaks, bins: Indexes, is_flat: NDArray[np.bool_], chunk: Chunk) -> _Kept:
+    """The plateaus; those within 50 ms and of nearly one level as one, so that there are never many."""
+    origin = chunk.start - chunk.grid.lead
+    cells = (peaks.begins + origin) // (chunk.grid.frame * _FRAMES_PER_PLACE)
+    keys = ((cells * 2 + peaks.sides) * _BINS + bins // _WINDOW)[is_flat]
+    order = np.flatnonzero(is_flat)[np.argsort(keys, kind="stable")]
+    keys.sort()
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(keys)) + 1))
+    return _Kept(
+        begins=np.minimum.reduceat(peaks.begins[order] + origin, starts),
+        ends=np.maximum.reduceat(peaks.ends[order] + origin, starts),
+        sides=peaks.sides[order][starts],
+        bins=bins[order][starts],
+    )
+
+
+class _Peaks(NamedTuple):
+    """Peaks of a wave: where they are above `_UPPER` of their level, predicted height by level, clipped samples."""
+
+    begins: Indexes
+    ends: Indexes
+    sides: Indexes
+    levels: Numbers
+    heights: Numbers
+    clipped: Numbers
+
+
+def _peaks(both: Samples, floors: Samples, owned: range, reach: int) -> _Peaks:
+    """The peaks above `floors` that begin in `owned`; `reach` is the longest edge in samples."""
+    wave, size = both.ravel(), both.shape[1]
+    at = np.flatnonzero(both > floors[:, None])
+    if not len(at):  # the only high sample is the last one, which the next chunk has, too
+        nothing = np.empty(0)
+        return _Peaks(at, at, at, nothing, nothing, nothing)
+    values, starts = wave[at], _starts(at)
+    tops = np.repeat(np.maximum.reduceat(values, starts), _lengths(starts, at))
+    is_near = values > _SAME_PEAK * tops
+    at, values, tops = at[is_near], values[is_near], tops[is_near]
+    starts = _starts(at)
+    lengths = _lengths(starts, at)
+    own = np.maximum.reduceat(values, starts)
+    is_top = values > _TOP * np.repeat(own, lengths)
+    level = np.add.reduceat(values * is_top, starts) / np.add.reduceat(is_top, starts, dtype=np.int64)
+    is_upper = values > np.float32(_UPPER) * np.repeat(level, lengths)
+    first = np.minimum.reduceat(np.where(is_upper, at, len(wave)), starts)
+    last = np.maximum.reduceat(np.where(is_upper, at, -1), starts)
+    side, place = np.divmod(first, size)
+    wanted = np.flatnonzero((own > _OTHER_PEAK * tops[starts]) & (place >= owned.start) & (place < owned.stop))
+    first, last, levels = first[wanted], last[wanted], level[wanted].astype(np.float64)
+    heights, clipped = np.zeros(len(wanted)), np.zeros(len(wanted))
+    is_broad = np.flatnonzero(last - first + 1 > _BROAD * lengths[wanted])
+    if len(is_broad):
+        shape = _shape(wave, first[is_broad], last[is_broad], levels[is_broad], reach)
+        heights[is_broad], clipped[is_broad] = shape
+    return _Peaks(place[wanted], last + 1 - side[wanted] * size, side[wanted], levels, heights, clipped)
+
+
+def _starts(at: Indexes) -> Indexes:
+    return np.concatenate(([0], np.flatnonzero(at[1:] - at[:-1] > 1) + 1))
+
+
+def _lengths(starts: Indexes, at: Indexes) -> Indexes:
+    lengths: Indexes = np.diff(starts, append=len(at))
+    return lengths
+
+
+def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: int) -> tuple[Numbers, Numbers]:
+    """The predicted height of peaks by their level, 0 where it is not known, and their clipped samples."""
+    # the edges of what `_ROUND` counts last less than a fifth of the width on average
+    reach = min(reach, _LEAST_REACH + int((last - first).max()) // 2)
+    rise, begin = _edge(wave, first, level, -1, reach)
+    fall, end = _edge(wave, last, level, 1, reach)
+    width = last + end - (first - begin)
+    edge = (rise + fall) / 2
+    is_known = (edge > 0) & (width >= _NARROWEST)
+    edge = np.where(is_known, edge, 1.0)
+    # a parabola of width w at the middle level, with the slope s at its sides, is s * w / 4 higher
+    heights = _MIDDLE + (_UPPER - _LOWER) / edge * (width + edge) / 4
+    clipped = np.maximum(0, width - 2 * edge * (1 - _UPPER) / (_UPPER - _LOWER))
+    return np.where(is_known, heights, 0.0), clipped
+
+
+def _edge(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) -> tuple[Numbers, Numbers]:
+    """Samples from `_UPPER` down to `_LOWER` of the level, NaN where it is too far; from `start` to `_UPPER`."""
+    around = start[:, None] + step * np.arange(reach)
+    values = wave[np.minimum(np.maximum(around, 0), len(wave) - 1)] / level[:, None].astype(np.float32)
+    is_below = values <= _LOWER
+    found = is_below.argmax(axis=1)
+    rows = np.arange(len(start))
+    inner, outer = values[rows, np.maximum(found - 1, 0)], values[rows, found]
+    lower = np.where(found > 0, found - 1 + (inner - _LOWER) / np.maximum(inner - outer, 1e-9), np.nan)
+    beside = (values[:, 0] - _UPPER) / np.maximum(values[:, 0] - values[:, 1], 1e-9)
+    upper = np.minimum(np.maximum(beside, 0), 1)
+    return lower - upper, upper
