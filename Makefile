@@ -5,14 +5,17 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint schema docs bench soak clean
+.PHONY: demo test slow lint schema docs bench soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/onetake check fixtures/good.m4a
 	$(BIN)/onetake clone fixtures/good.m4a --text "Hello." --model speech-2.8-hd --demo $(VENV)/demo.mp3 --force --sandbox
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
+
+slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m slow
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

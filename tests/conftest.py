@@ -10,7 +10,7 @@ from tests.support.environment import clean_environment, remove_home, restore_si
 # Imported before any test: a time limit or a health check would measure the machine, and not the code. The examples
 # are the same every time; `--hypothesis-profile=random` tries others.
 settings.register_profile("random", deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("same", settings.get_profile("random"), derandomize=True, database=None)
+settings.register_profile("same", settings.get_profile("random"), derandomize=True, database=None, max_examples=50)
 settings.load_profile("same")
 
 restore_signals()
