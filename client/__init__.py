@@ -1,4 +1,4 @@
-"""Typed client of the voice-cloning and speech (T2A) endpoints: HTTP alone, no files, no terminal.
+"""Typed client of the voice-cloning and speech (T2A) endpoints. HTTP only: no files, no terminal.
 
     from client import CloneClient, CloneOptions
 
@@ -8,9 +8,9 @@
     with open("demo.mp3", "wb") as file:
         service.download(voice.demo_audio_url or "", file, progress=lambda done, total: print(done, total))
 
-Every failure is a `ServiceError` with a `message`, a `kind` and a `hint`; `OutcomeUnknown` among them means that the
-call may have been carried out and charged. Importing this package costs nothing: names are loaded when they are first
-used, and the HTTP library when the first call is made.
+Every failure is a `ServiceError` with a `message`, a `kind` and a `hint`. The subclass `OutcomeUnknown` means that the
+call may have been carried out and charged. Importing this package is cheap: names are loaded on first use, and the HTTP
+library on the first call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from client.api import CloneClient
-    from client.clone_types import VOICE_LIFETIME, ClonedVoice, CloneOptions
     from client.errors import (
         AudioRefused,
         BalanceTooLow,
@@ -38,8 +37,15 @@ if TYPE_CHECKING:
         TextRefused,
         VoiceNotFound,
     )
-    from client.models import CLONE_MODELS, SPEECH_MODELS
-    from client.speech_types import Speech, SpeechRequest
+    from client.types import (
+        CLONE_MODELS,
+        SPEECH_MODELS,
+        VOICE_LIFETIME,
+        ClonedVoice,
+        CloneOptions,
+        Speech,
+        SpeechRequest,
+    )
 
 __all__ = [
     "CLONE_MODELS",
@@ -67,24 +73,25 @@ __all__ = [
     "VoiceNotFound",
 ]
 
-_ROOMS = {
-    "CLONE_MODELS": "models",
-    "SPEECH_MODELS": "models",
-    "VOICE_LIFETIME": "clone_types",
-    "CloneClient": "api",
-    "CloneOptions": "clone_types",
-    "ClonedVoice": "clone_types",
-    "Speech": "speech_types",
-    "SpeechRequest": "speech_types",
+_TYPES = {
+    "CLONE_MODELS",
+    "SPEECH_MODELS",
+    "VOICE_LIFETIME",
+    "CloneOptions",
+    "ClonedVoice",
+    "Speech",
+    "SpeechRequest",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'client' has no attribute {name!r}")
-    found: object = getattr(import_module(f"client.{_ROOMS.get(name, 'errors')}"), name)
-    globals()[name] = found
-    return found
+    # PEP 562. All other names are error classes.
+    module = "api" if name == "CloneClient" else "types" if name in _TYPES else "errors"
+    value: object = getattr(import_module(f"client.{module}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which are in a private network."""
+"""Which hosts are this machine (loopback), and which addresses are private."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _SHARED: Final = IPv4Network("100.64.0.0/10")  # RFC 6598: carrier-grade NAT, an
 
 
 def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or literal address means this machine, without resolving any name.
+    """Return whether a host name or literal address is this machine, without resolving names.
 
-    True for 127.0.0.0/8 (also in the short and numeric forms that every resolver accepts, such as 127.1), ::1, its
-    mapped form ::ffff:127.0.0.1, ``localhost`` and the names below it (RFC 6761, 6.3).
+    True for 127.0.0.0/8 (also in the short and numeric forms that resolvers accept, such as 127.1), ::1, its mapped
+    form ::ffff:127.0.0.1, ``localhost`` and the names below it (RFC 6761, 6.3).
+
+    >>> is_loopback("127.1"), is_loopback("127.evil.example")
+    (True, False)
     """
     if not host:
         return False
@@ -32,11 +35,11 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_private(address: _Address, *, resolved: bool = False) -> bool:
-    """Tell whether an address belongs to this machine or to a private network.
+    """Return whether an address belongs to this machine or to a private network.
 
     Args:
         address: Any address.
-        resolved: It came from resolving a name, and is not literal.
+        resolved: Whether it is the result of resolving a name, and not literal.
     """
     if isinstance(address, IPv6Address):
         if inner := _embedded(address):
@@ -48,10 +51,10 @@ def is_private(address: _Address, *, resolved: bool = False) -> bool:
 
 
 def private_address_of(host: str) -> _Address | None:
-    """Find a private address that a host name or literal address means; None if there is none.
+    """Return a private address that a host name resolves to, or a private literal address; otherwise None.
 
-    A name that does not resolve here is not private: behind a proxy, only the proxy resolves names. A name may also
-    resolve to another address by the time of the connection; this check does not prevent that.
+    A name that does not resolve here is not private: behind a proxy, only the proxy resolves names. A name may resolve
+    to another address by the time of the connection (DNS rebinding); this check does not prevent that.
     """
     literal = literal_address(host)
     if literal is not None:
@@ -70,7 +73,7 @@ def private_address_of(host: str) -> _Address | None:
 
 
 def literal_address(host: str) -> _Address | None:
-    """Read a literal address as resolvers do: IPv6 with a zone, mapped IPv4, and 127.1, 0x7f000001 or 2130706433."""
+    """Parse a literal address as resolvers do: IPv6 with a zone, mapped IPv4, 127.1, 0x7f000001 and 2130706433."""
     host = host.rstrip(".")
     try:
         address = ip_address(host.strip("[]"))
@@ -78,6 +81,7 @@ def literal_address(host: str) -> _Address | None:
         if not re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", host, re.IGNORECASE):
             return None
         try:
+            # inet_aton accepts one to four parts, decimal, octal or hexadecimal, as getaddrinfo does.
             return IPv4Address(socket.inet_aton(host))
         except OSError:
             return None
@@ -86,7 +90,7 @@ def literal_address(host: str) -> _Address | None:
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to."""
+    """Return the IPv4 address that an IPv6 address contains (NAT64, mapped, or 6to4: RFC 3056)."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour

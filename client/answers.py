@@ -1,4 +1,4 @@
-"""An answer, and the error that stands in the place of a result that it does not have."""
+"""An answer, the error for an answer without a result, and the contradictions of an answer with one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Final
 
-from client.codes import CODES, PHRASES, VAGUE_CODES, Meaning, meaning_of
-from client.complaint import Complaint, complaint_in
 from client.document import Document, read
+from client.error_details import ErrorDetails, error_details
 from client.errors import (
     BalanceTooLow,
     HiddenBytes,
@@ -25,10 +24,10 @@ from client.errors import (
     ServiceError,
 )
 from client.redaction import redact
-from client.settlement import Outcome, outcome_of, settle
+from client.settlement import CODES, PHRASES, VAGUE_CODES, Meaning, Outcome, meaning_of, outcome_of, settle
 
-# These also occur in innocent messages ("at most 1000 characters"): they count only where marked as codes.
-_INNOCENT_NUMBERS: Final = frozenset({1000, 1001, 1024, 2048})
+# These numbers also occur in ordinary messages ("at most 1000 characters"): they count only where marked as codes.
+_COMMON_NUMBERS: Final = frozenset({1000, 1001, 1024, 2048})
 _LONGEST_NAME: Final = 100
 _LONGEST_REDACTED: Final = 3_000
 _STATUS_ERRORS: Final[dict[int, type[ServiceError]]] = {
@@ -40,14 +39,14 @@ _STATUS_ERRORS: Final[dict[int, type[ServiceError]]] = {
 
 
 class Answer:
-    """A complete answer, or one that ended early.
+    """A complete or truncated answer.
 
     Args:
         status: HTTP status.
-        headers: Names in lower case.
-        body: As much as came, decompressed.
-        missing: Why the rest is missing, as a clause; empty when the answer is complete.
-        secrets: What must not be shown although the server may echo it.
+        headers: Headers, with names in lower case.
+        body: As many bytes as arrived, decompressed.
+        missing: Why the rest is missing, as a clause; empty if the answer is complete.
+        secrets: Strings that must not be shown although the server may echo them.
     """
 
     def __init__(
@@ -61,87 +60,87 @@ class Answer:
 
     @cached_property
     def document(self) -> Document:
-        """The body, read."""
+        """The parsed body."""
         return read(self.body, self.content_type)
 
     @cached_property
-    def complaint(self) -> Complaint:
-        """What the answer complains about."""
-        return complaint_in(self.document, self.headers)
+    def details(self) -> ErrorDetails:
+        """The error details of the answer."""
+        return error_details(self.document, self.headers)
 
     @property
     def content_type(self) -> str:
-        """The header in lower case, empty if there is none."""
+        """The header Content-Type in lower case; empty if there is none."""
         return self.headers.get("content-type", "").lower()
 
     @property
-    def words(self) -> str:
-        """The service's own words, fit to be shown."""
-        return self.shown(self.complaint.words)
+    def service_message(self) -> str:
+        """The service's own message, redacted; empty if there is none."""
+        return self.redacted(self.details.message)
 
     @property
     def trace_id(self) -> str | None:
-        """The identifier that the service's support asks for, fit to be shown."""
-        trace = self.complaint.trace_id
+        """The identifier that the service's support asks for, redacted."""
+        trace = self.details.trace_id
         return redact(trace, self.secrets, longest=_LONGEST_NAME) or None if trace else None
 
-    def shown(self, text: object) -> str:
+    def redacted(self, text: object) -> str:
         """Redact a text of the server's."""
-        # Bounded, since redaction takes quadratic time in the worst case; far more than is ever shown.
+        # Bounded, because redaction takes quadratic time in the worst case.
         return redact(str(text)[:_LONGEST_REDACTED], self.secrets)
 
     def excerpt(self) -> str:
-        """Redact the beginning of the body, for a message."""
-        # Only then cut: a cut through a secret would leave a half that is not recognised.
+        """Return the redacted beginning of the body, for a message."""
+        # Redacted before it is shortened: half of a secret would not be recognized.
         return redact(self.document.text[:_LONGEST_REDACTED], self.secrets, longest=120)
 
 
-def error_of(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> ServiceError:
-    """Make the error for an answer without a result.
+def error_from(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> ServiceError:
+    """Create the error for an answer without a result.
 
     Args:
         answer: The answer.
-        lacking: What it does not have, as a clause, where it says nothing else: "has no voice_id".
+        lacking: What is missing, as a clause, if the answer says nothing else: "has no voice_id".
         is_doubtful: Whether something else in the answer suggests that the call was carried out.
     """
-    complaint = answer.complaint
-    outcome = settle(answer.status, complaint.codes, complaint.reasons, complete=not answer.missing)
+    details = answer.details
+    outcome = settle(answer.status, details.codes, details.reasons, complete=not answer.missing)
     if is_doubtful:
         outcome = "unknown"
     error = _unknown(answer, lacking) if outcome == "unknown" else _refused(answer, outcome)
     error.http_status = answer.status
     error.trace_id = answer.trace_id
-    error.service_message = answer.words
-    error.code = _shown_code(complaint)
-    reason = next(iter(complaint.reasons), None)
+    error.service_message = answer.service_message
+    error.code = _best_code(details)
+    reason = next(iter(details.reasons), None)
     error.reason = redact(reason, answer.secrets, longest=_LONGEST_NAME) if reason else None
     error.answer_body = HiddenBytes(answer.body)
     error.retryable = outcome == "limit"
     return error
 
 
-def remarks_on(answer: Answer) -> Iterator[str]:
-    """List what contradicts an answer that has a result: its status, codes and reasons, and that its end is missing."""
-    complaint = answer.complaint
-    said = _said(answer)
+def contradictions(answer: Answer) -> Iterator[str]:
+    """List what contradicts an answer that has a result: its status, its codes, its reasons, a missing end."""
+    details = answer.details
+    quote = _quote(answer)
     if not 200 <= answer.status < 300:
-        yield f"the answer has the result, but also the status HTTP {answer.status}{said}"
-        said = ""
-    for code in complaint.codes:
-        meaning = CODES[code].says if code in CODES else "not a known code"
-        yield f"the answer has the result, but also the code {code} ({meaning}){said}"
-        said = ""
-    for reason in complaint.reasons:
+        yield f"the answer has the result, but also the status HTTP {answer.status}{quote}"
+        quote = ""
+    for code in details.codes:
+        meaning = CODES[code].message if code in CODES else "not a known code"
+        yield f"the answer has the result, but also the code {code} ({meaning}){quote}"
+        quote = ""
+    for reason in details.reasons:
         listed = meaning_of(reason)
-        meaning = listed.says if listed else "not a known reason"
-        yield f"the answer has the result, but also the reason {answer.shown(reason)} ({meaning}){said}"
-        said = ""
+        meaning = listed.message if listed else "not a known reason"
+        yield f"the answer has the result, but also the reason {answer.redacted(reason)} ({meaning}){quote}"
+        quote = ""
     if answer.missing:
         yield f"the answer has the result, but its end is missing: {answer.missing}"
 
 
-def _said(answer: Answer) -> str:
-    return f"; the service says: {answer.words}" if answer.words else ""
+def _quote(answer: Answer) -> str:
+    return f"; the service says: {answer.service_message}" if answer.service_message else ""
 
 
 def _trace(answer: Answer) -> str:
@@ -149,9 +148,9 @@ def _trace(answer: Answer) -> str:
 
 
 def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
-    complaint = answer.complaint
-    codes = [f"code {code}: {CODES[code].says}" if code in CODES else f"code {code}" for code in complaint.codes]
-    reasons = [f"reason {reason}" for reason in complaint.reasons]
+    details = answer.details
+    codes = [f"code {code}: {CODES[code].message}" if code in CODES else f"code {code}" for code in details.codes]
+    reasons = [f"reason {reason}" for reason in details.reasons]
     is_success = 200 <= answer.status < 300
     what = f"the answer (HTTP {answer.status}) does not say whether the call was carried out"
     if 300 <= answer.status < 400:
@@ -161,8 +160,8 @@ def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
     elif is_success and not codes and not reasons:
         what = f"the answer (HTTP {answer.status}) {lacking}"
     if codes or reasons:
-        what += f" ({answer.shown('; '.join([*codes, *reasons]))})"
-    what += _said(answer) or _begin(answer)
+        what += f" ({answer.redacted('; '.join([*codes, *reasons]))})"
+    what += _quote(answer) or _begins_with(answer)
     kind: type[OutcomeUnknown] = OutcomeUnknown
     if codes or reasons:
         kind = ServerFailed
@@ -174,45 +173,45 @@ def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
     return kind(what + _trace(answer), hint=hint)
 
 
-def _begin(answer: Answer) -> str:
+def _begins_with(answer: Answer) -> str:
     excerpt = answer.excerpt()
     return f"; it begins with: {excerpt}" if excerpt else ""
 
 
 def _refused(answer: Answer, outcome: Outcome) -> ServiceError:
-    complaint = answer.complaint
-    meaning = _meaning(answer.status, complaint, outcome)
-    what = meaning.says or f"the service answered HTTP {answer.status}"
-    if (code := _shown_code(complaint)) is not None:
+    details = answer.details
+    meaning = _meaning(answer.status, details, outcome)
+    what = meaning.message or f"the service answered HTTP {answer.status}"
+    if (code := _best_code(details)) is not None:
         what += f" (code {code})"
-    error = meaning.error(what + _said(answer) + _trace(answer), hint=meaning.hint)
+    error = meaning.error(what + _quote(answer) + _trace(answer), hint=meaning.hint)
     if isinstance(error, RateLimited):
         error.retry_after_s = retry_after_s(answer.headers.get("retry-after", ""), datetime.now(UTC))
     return error
 
 
-def _shown_code(complaint: Complaint) -> int | None:
-    """The code that says most: a listed one, else one within the words, else the first that is not an HTTP status."""
-    listed = next((code for code in complaint.codes if code in CODES), None)
-    in_words = _code_in_text(complaint.words)
-    other = next((code for code in complaint.codes if not 100 <= code < 600), None)
-    return next((code for code in (listed, in_words, other) if code is not None), None)
+def _best_code(details: ErrorDetails) -> int | None:
+    """Return a listed code, else one in the message, else the first that is not an HTTP status."""
+    listed = next((code for code in details.codes if code in CODES), None)
+    in_text = _code_in_text(details.message)
+    other = next((code for code in details.codes if not 100 <= code < 600), None)
+    return next((code for code in (listed, in_text, other) if code is not None), None)
 
 
-def _meaning(status: int, complaint: Complaint, outcome: Outcome) -> Meaning:
-    """Explain a refusal; words explain it only where neither a code nor a reason does."""
+def _meaning(status: int, details: ErrorDetails, outcome: Outcome) -> Meaning:
+    """Explain a refusal; the message explains it only if neither a code nor a reason does."""
     if outcome == "limit":
-        limits = [CODES[code] for code in complaint.codes if code in CODES and outcome_of(CODES[code]) == "limit"]
+        limits = [CODES[code] for code in details.codes if code in CODES and outcome_of(CODES[code]) == "limit"]
         return limits[0] if limits else Meaning(RateLimited)
-    code = _shown_code(complaint)
-    # A limit or a failure that only words mention explains nothing: this call was refused.
+    code = _best_code(details)
+    # The message may mention a rate limit or a failure, but this call was refused.
     by_code = CODES[code] if code in CODES and outcome_of(CODES[code]) == "refused" else None
     if by_code is not None and code not in VAGUE_CODES:
         return by_code
-    by_reason = next((meaning for reason in complaint.reasons if (meaning := meaning_of(reason))), None)
+    by_reason = next((meaning for reason in details.reasons if (meaning := meaning_of(reason))), None)
     specific = by_reason if by_reason and by_reason.error is not RequestRefused else None
-    words = complaint.words.lower()
-    by_phrase = next((meaning for phrase, meaning in PHRASES if phrase in words), None)
+    message = details.message.lower()
+    by_phrase = next((meaning for phrase, meaning in PHRASES if phrase in message), None)
     if by_phrase and (specific is None or by_phrase.error is specific.error):
         return by_phrase
     return specific or by_code or by_reason or Meaning(_STATUS_ERRORS.get(status, RequestRefused))
@@ -223,13 +222,17 @@ def _code_in_text(message: str) -> int | None:
         r"(?P<mark>(?:code|status)\W{0,3}|[\[(])?(?<![\w.])(?P<number>[0-9]{4,5})(?![\w.])", message[:10_000]
     ):
         number = int(found["number"])
-        if number in CODES and (found["mark"] or number not in _INNOCENT_NUMBERS):
+        if number in CODES and (found["mark"] or number not in _COMMON_NUMBERS):
             return number
     return None
 
 
 def retry_after_s(header: str, now: datetime) -> float | None:
-    """Read a ``Retry-After`` header: seconds, or an HTTP date; None if it is neither (RFC 9110, 10.2.3)."""
+    """Parse a ``Retry-After`` header: seconds or an HTTP date (RFC 9110, 10.2.3); None if it is neither.
+
+    >>> retry_after_s("120", datetime.now(UTC))
+    120.0
+    """
     header = header.strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", header):
         return float(header)
@@ -237,6 +240,7 @@ def retry_after_s(header: str, now: datetime) -> float | None:
         when = parsedate_to_datetime(header)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
+    # RFC 9110, 5.6.7: an HTTP date is in UTC; the obsolete formats do not say so.
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())
 

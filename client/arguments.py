@@ -1,4 +1,4 @@
-"""Checks of single arguments, each raising an `InvalidArgument` that names its argument."""
+"""Validation of single arguments: each function raises an `InvalidArgument` with the argument's name."""
 
 from __future__ import annotations
 
@@ -19,34 +19,37 @@ _PUNCTUATION = ".?!\u3002\uff1f\uff01\u2026"
 
 
 def check_text(argument: str, text: object, longest: int, *, allowed_controls: str = "") -> None:
-    """Refuse a text that is empty, longer than ``longest`` characters, or holds what cannot be read aloud."""
+    """Refuse a text that is empty, longer than ``longest`` characters, or has control characters or surrogates."""
     if not isinstance(text, str):
         raise InvalidArgument("must be text", argument=argument)
     if not text.strip():
         raise InvalidArgument("is empty", argument=argument)
     if len(text) > longest:
-        raise InvalidArgument(f"has {len(text)} characters; at most {longest} are allowed", argument=argument)
+        raise InvalidArgument(f"has {len(text)} characters, above the limit of {longest}", argument=argument)
     for position, character in enumerate(text):
         if unicodedata.category(character) in {"Cc", "Cs"} and character not in allowed_controls:
             what = f"U+{ord(character):04X}"
-            raise InvalidArgument(f"holds the control character {what} at {position}", argument=argument)
+            raise InvalidArgument(f"contains the control character {what} at position {position}", argument=argument)
 
 
 def check_prompt_text(text: object) -> None:
-    """Refuse a prompt text that is empty or does not end with punctuation (closing quotes may follow it)."""
+    """Refuse a prompt text that is empty or does not end with punctuation; closing quotes may follow.
+
+    The gateways' pages require the final punctuation mark.
+    """
     check_text("prompt_text", text, 2000)
     if str(text).rstrip().rstrip(_CLOSERS)[-1:] not in tuple(_PUNCTUATION):
         raise InvalidArgument(
             f"must end with punctuation, one of {' '.join(_PUNCTUATION)}",
             argument="prompt_text",
-            hint="Write exactly what is said in the prompt clip, with the mark that ends the sentence.",
+            hint="Give the exact words of the prompt clip, with the final punctuation mark.",
         )
 
 
 def check_number(
     argument: str, value: object, *, least: float = -math.inf, most: float = math.inf, whole: bool = False
 ) -> None:
-    """Refuse what is not a finite number within limits (both included)."""
+    """Refuse a value that is not a finite number between the limits, inclusive."""
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InvalidArgument("must be a whole number" if whole else "must be a number", argument=argument)
     if isinstance(value, float) and not math.isfinite(value):
@@ -58,25 +61,25 @@ def check_number(
 
 
 def check_flag(argument: str, value: object) -> None:
-    """Refuse what is neither True nor False."""
+    """Refuse a value that is not a bool."""
     if not isinstance(value, bool):
         raise InvalidArgument("must be True or False", argument=argument)
 
 
 def check_choice(argument: str, value: object, choices: Iterable[str | int]) -> None:
-    """Refuse what is not one of the choices."""
+    """Refuse a value that is not one of the choices."""
     choices = tuple(choices)
     if value not in choices:
         shown = redact(repr(value), longest=60)
-        raise InvalidArgument(f"{shown} is not known; one of {', '.join(map(str, choices))}", argument=argument)
+        raise InvalidArgument(f"{shown} is not one of {', '.join(map(str, choices))}", argument=argument)
 
 
 def check_url(argument: str, url: object, *, endings: tuple[str, ...] = ()) -> SplitResult:
-    """Refuse what is not an absolute http or https URL, or whose path has none of the endings."""
+    """Refuse a value that is not an absolute http or https URL, or whose path has none of the endings."""
     if not isinstance(url, str) or not url:
         raise InvalidArgument("must be a URL", argument=argument)
     if re.search(r"[\s\x00-\x20\x7f]", url) or not url.isprintable():
-        raise InvalidArgument("holds spaces or control characters", argument=argument)
+        raise InvalidArgument("contains spaces or control characters", argument=argument)
     parts = _split(argument, url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidArgument("must be an http or https URL with a host", argument=argument)
@@ -84,7 +87,7 @@ def check_url(argument: str, url: object, *, endings: tuple[str, ...] = ()) -> S
         raise InvalidArgument(
             f"the path must end in {', '.join(endings)}",
             argument=argument,
-            hint="The service tells the format by the ending of the URL's path, before any query.",
+            hint="The service reads the format from the ending of the URL's path, before any query.",
         )
     return parts
 
@@ -96,6 +99,6 @@ def _split(argument: str, url: str) -> SplitResult:
         _ = parts.port
     except ValueError:
         problem = "is not a well-formed URL"
-    if problem:  # raised here, so that no cause that quotes the URL hangs on the error
+    if problem:  # raised outside of `except`: the ValueError quotes the URL, and would be the context
         raise InvalidArgument(problem, argument=argument)
     return parts

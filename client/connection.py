@@ -1,4 +1,9 @@
-"""One new connection per call, which can be cut from outside and keeps URL queries out of log lines."""
+"""One new connection per request: it can be shut from another thread, and it keeps URL queries out of log lines.
+
+Everything that is overridden or set here is public: `request_url` and `get_connection_with_tls_context` of requests'
+adapter, `ConnectionCls` of urllib3's pool, `response_class`, `putrequest` and `sock` of http.client. pyproject.toml
+bounds the versions of both libraries, and the tests of the client pass with both ends of those ranges.
+"""
 
 from __future__ import annotations
 
@@ -13,49 +18,52 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
 
-class Withdrawn(OSError):
-    """The caller gave up before the body went out."""
+class Cancelled(OSError):
+    """The caller gave up before the body was sent."""
 
 
-class WatchedBody:
-    """A request body that knows whether anybody began to send it, and that can be withdrawn until then.
+class TrackedBody:
+    """A request body that records whether it was read, and that can be cancelled until then.
 
-    The HTTP library asks for the body after the connection stands and the headers are written. A request
-    whose body was never asked for cannot have been carried out: the server still waits for ``Content-Length``
-    bytes. That holds whatever exception the library raises, with TLS and through proxies.
+    http.client writes the request line and the headers first, and reads the body only after the connection, the
+    proxy's tunnel and TLS are established. A body that was never read was therefore never sent, whichever exception
+    the library raises. The server cannot have acted on the request either: without ``Content-Length`` bytes the
+    message is incomplete (RFC 9112, section 8).
     """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._lock = threading.Lock()
-        self._begun = False
-        self._withdrawn = False
+        self._was_read = False
+        self._is_cancelled = False
 
     def __len__(self) -> int:
+        # requests takes the length for the header Content-Length; without it, it would send chunks.
         return len(self._content)
 
     def __iter__(self) -> Iterator[bytes]:
+        # requests streams only what is iterable; urllib3 then prefers `read`.
         while piece := self.read():
             yield piece
 
     def read(self, _size: int = -1) -> bytes:
-        """Hand out the whole body the first time, then nothing; raises `Withdrawn` after `withdraw`."""
+        """Return the whole body the first time, then nothing; raise `Cancelled` after `cancel`."""
         with self._lock:
-            if self._withdrawn:
-                raise Withdrawn("the call was given up")
+            if self._is_cancelled:
+                raise Cancelled("the call was cancelled")
             piece, self._content = self._content, b""
-            self._begun = True
+            self._was_read = True
         return piece
 
-    def withdraw(self) -> bool:
-        """See to it that the body is not sent from now on; True if it surely was not sent before."""
+    def cancel(self) -> bool:
+        """Prevent the body from being sent from now on; return True if it was not sent before either."""
         with self._lock:
-            self._withdrawn = True
-            return not self._begun
+            self._is_cancelled = True
+            return not self._was_read
 
 
-class Bearer(AuthBase):
-    """The API key as an auth object, so that a ``.netrc`` cannot take the header's place."""
+class BearerAuth(AuthBase):
+    """The API key as an auth object: without one, requests lets a ``.netrc`` replace the Authorization header."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -66,81 +74,79 @@ class Bearer(AuthBase):
         return prepared
 
 
-class Anonymous(AuthBase):
-    """No credentials at all, not even those that a ``.netrc`` holds for the host."""
+class NoAuth(AuthBase):
+    """No credentials, not even those that a ``.netrc`` has for the host."""
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         """Change nothing."""
         return prepared
 
 
-class _Response(http.client.HTTPResponse):
-    """An answer behind any interim ones, and without a log of its malformed headers."""
+class _FinalResponse(http.client.HTTPResponse):
+    """A response that skips interim responses, and whose malformed headers are not logged."""
 
     def begin(self) -> None:
-        """Read the status line and headers of the final answer.
+        """Read the status line and the headers of the final response.
 
-        http.client itself reads past 100 only. Others (102 Processing, 103 Early Hints, and any 1xx: RFC 9110,
-        15.2) may come before the answer as well; `begin` reads the next head when there are no headers yet.
+        RFC 9110, 15.2: a client must be able to parse one or more 1xx responses before the final one. http.client
+        skips 100 only, and returns 102 (Processing) or 103 (Early Hints) as if it were the answer, which would lose
+        the result of a paid call. `begin` reads the next head only while `headers` is None.
         """
         super().begin()
         while self.headers is not None and 100 <= self.status < 200:
             self.headers = None  # type: ignore[assignment]
             super().begin()
-        # urllib3 writes malformed headers, with the secrets that they may repeat, to its log.
+        # urllib3 logs the defects and the unparsed rest of malformed headers, which may repeat the API key.
         self.headers.defects.clear()
         self.headers.set_payload("")
 
 
-def _observed(kind: type[Any], wire: Wire) -> type[Any]:
-    """Derive from a class of connections (plain, TLS, SOCKS) one that makes itself known and adds the query."""
+def _tracked(kind: type[Any], adapter: SingleUseAdapter) -> type[Any]:
+    """Derive from a connection class (plain, TLS, SOCKS) one that registers itself and appends the query."""
 
-    class Observed(kind):  # type: ignore[misc]
-        response_class = _Response
+    class Tracked(kind):  # type: ignore[misc]
+        response_class = _FinalResponse
 
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             super().__init__(*arguments, **settings)
-            wire.connection = self
+            adapter.connection = self
 
         def putrequest(self, method: str, url: str, *arguments: Any, **settings: Any) -> None:
-            """Write the request line with the query that the pool does not know."""
-            super().putrequest(method, f"{url}?{wire.query}" if wire.query else url, *arguments, **settings)
+            """Write the request line with the query, which the pool does not have."""
+            super().putrequest(method, f"{url}?{adapter.query}" if adapter.query else url, *arguments, **settings)
 
-    return Observed
+    return Tracked
 
 
-class Wire(HTTPAdapter):
-    """A transport for one request: no repeats, interim answers skipped, and the connection within reach.
+class SingleUseAdapter(HTTPAdapter):
+    """A transport for one request: no retries of its own, and its connection is accessible.
 
-    The pool writes each target to the debug log and into its exceptions, so it never learns the query.
-
-    Everything that is overridden or set here is public: `request_url` and `get_connection_with_tls_context` of
-    requests' adapter, `ConnectionCls` of urllib3's pool, `response_class`, `putrequest` and `sock` of http.client.
-    pyproject.toml bounds the versions of both libraries; the tests of the client pass with both ends.
+    urllib3's pool writes each target to its debug log and into its exceptions, so it never sees the query.
     """
 
     def __init__(self) -> None:
+        # max_retries=0: urllib3 would otherwise repeat a request whose connection was refused.
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self.query = ""
         self.connection: Any = None
 
     def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        """Give the pool the target without its query, and keep the query for the connection."""
+        """Return the target without its query, and keep the query for the connection."""
         target, _, self.query = super().request_url(request, proxies).partition("?")
         return target
 
     def get_connection_with_tls_context(self, *arguments: Any, **settings: Any) -> Any:
-        """Take the usual pool, but have it make connections that can be cut."""
+        """Return the usual pool, with connections that can be shut."""
         pool: Any = super().get_connection_with_tls_context(*arguments, **settings)
-        pool.ConnectionCls = _observed(type(pool).ConnectionCls, self)
+        pool.ConnectionCls = _tracked(type(pool).ConnectionCls, self)
         return pool
 
-    def cut(self) -> None:
-        """Shut the socket, so that a thread that waits on it wakes up."""
-        line = getattr(self.connection, "sock", None)
-        if isinstance(line, socket.socket):
+    def shut_down(self) -> None:
+        """Shut the socket, which wakes up a thread that waits for it."""
+        sock = getattr(self.connection, "sock", None)
+        if isinstance(sock, socket.socket):
             try:
-                # Not the TLS socket's own shutdown, which takes the session from under the reading thread.
-                socket.socket.shutdown(line, socket.SHUT_RDWR)
+                # Not SSLSocket.shutdown: it discards the TLS object that the other thread is reading from.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
             except OSError:
                 return  # closed already

@@ -1,7 +1,7 @@
-"""The members of a JSON object, read from whatever came: complete or cut, strict JSON or not quite.
+"""A tolerant JSON reader: the members of an object, also if it is truncated or not strictly JSON.
 
-An answer may hold something that was paid for, so it is not rejected as a whole: a truncated object, NaN, zero bytes,
-duplicate names and nesting beyond any limit leave the other members readable.
+An answer may contain something that was paid for, so one defect does not make all of it unreadable: a truncated end,
+NaN, zero bytes, duplicate names and deep nesting leave the other members readable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from client.text import decode
+from client.encoding import decode
 
 _DEEPEST: Final = 50
 _MOST_DIGITS: Final = 18  # an integer of so many digits fits into 64 bits
@@ -26,13 +26,16 @@ _BEFORE_JSON: Final = b" \t\r\n\x00,\xef\xbb\xbf\xff\xfe"
 _MULTIBYTE: Final = ("gb18030", "big5", "cp932")
 _SPACE: Final = re.compile(r"[\s\x00\ufeff,]*")
 _SCALAR_END: Final = re.compile(r"[,\]}]")
-_STRUCTURE: Final = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
+# A whole string, or a bracket. Possessive, so that a string without end is not tried again from each of its characters.
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+(?P<quote>"?)|(?P<open>[\[{])|[\]}]', re.DOTALL)
 # Audio as hexadecimal or base64, also with escaped slashes and line ends. A single character class repeats without
 # using memory for each repetition.
 _LONG_STRING: Final = re.compile(rb'"((?:data:[\w/+.;=-]{0,100},)?[A-Za-z0-9+/=_\\-]{65536,})(?<!\\)("|\Z)')
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # Decoded, a container of short values takes up to fifty times the memory of its text.
 _LARGEST_VALUE: Final = 1_000_000
+# Skipping a container that is too large to decode takes about half a microsecond for each of its tokens.
+_MOST_TOKENS: Final = 500_000
 _MOST_PAIRS: Final = 50_000
 
 
@@ -45,14 +48,14 @@ _DECODER: Final = json.JSONDecoder(strict=False, parse_int=_integer, parse_const
 
 
 class Document(Struct, frozen=True):
-    """What was read.
+    """The content of an answer.
 
     Attributes:
         text: The decoded text, with a placeholder for each long string.
-        is_object: It begins as a JSON object.
+        is_object: Whether it begins as a JSON object.
         pairs: The object's members in order, duplicates included.
         other: The JSON value if it is not an object; None if the text is not JSON.
-        long_strings: Placeholder to the bytes of the string: views of the answer's body.
+        long_strings: The bytes of each long string by its placeholder: views of the answer's body.
     """
 
     text: str
@@ -63,7 +66,7 @@ class Document(Struct, frozen=True):
 
     @property
     def members(self) -> dict[str, Any]:
-        """The members; of duplicate names the last one that is not empty."""
+        """The members; if a name occurs more than once, the last value that is not empty."""
         found: dict[str, Any] = {}
         for name, value in self.pairs:
             if name not in found or value not in (None, "", {}, []):
@@ -75,7 +78,7 @@ class Document(Struct, frozen=True):
         return [value for key, value in self.pairs if key == name]
 
     def without_long_strings(self) -> dict[str, Any]:
-        """The members with the length in place of each long string."""
+        """The members, with each long string replaced by its length."""
         return {name: self._short(value) for name, value in self.members.items()}
 
     def _short(self, value: Any) -> Any:
@@ -93,8 +96,8 @@ def read(body: bytes | bytearray, content_type: str) -> Document:
     Strings of more than 64 KiB of hexadecimal or base64 digits are not copied: they stay views of ``body``.
     """
     if len(body) > _LONGEST_PLAIN and body[:64].lstrip(_BEFORE_JSON)[:1] not in (b"{", b"["):
-        body = body[:_LONGEST_PLAIN]  # a page or raw audio, of which the beginning says enough
-    short, long_strings = _lift(body)
+        body = body[:_LONGEST_PLAIN]  # a web page or raw audio: its beginning is enough
+    short, long_strings = _extract_long_strings(body)
     text = decode(short, content_type)
     start = _SPACE.match(text).end()  # type: ignore[union-attr]
     if text[start : start + 1] == "{":
@@ -102,8 +105,8 @@ def read(body: bytes | bytearray, content_type: str) -> Document:
         return Document(text, True, pairs, None, long_strings)
     other = None
     if len(text) <= _LARGEST_VALUE:
-        with contextlib.suppress(ValueError, RecursionError):
-            other = _cleaned(_DECODER.raw_decode(text, start)[0])
+        with contextlib.suppress(ValueError, RecursionError):  # not JSON, or nested too deeply
+            other = _json_safe(_DECODER.raw_decode(text, start)[0])
     return Document(text, False, [], other, long_strings)
 
 
@@ -119,8 +122,8 @@ def _best_reading(data: bytes | bytearray, text: str) -> tuple[str, list[tuple[s
     return max(parsed, key=lambda reading: len(reading[1]))
 
 
-def _lift(body: bytes | bytearray) -> tuple[bytes | bytearray, dict[str, memoryview]]:
-    """Replace long strings with placeholders that nobody can guess."""
+def _extract_long_strings(body: bytes | bytearray) -> tuple[bytes | bytearray, dict[str, memoryview]]:
+    """Replace long strings with random placeholders, which the answer cannot contain by itself."""
     if len(body) < 65536:
         return body, {}
     view, pieces, lifted, at = memoryview(body), [], {}, 0
@@ -137,7 +140,7 @@ def _first_pairs(text: str) -> list[tuple[str, Any]]:
 
 
 def _pairs(text: str, at: int) -> Iterator[tuple[str, Any]]:
-    """Yield the complete members of an object, from behind its brace to its end or to where it is cut."""
+    """Yield the complete members of an object from `at`, behind its brace, to its end or to where it is truncated."""
     while True:
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
         if text[at : at + 1] != '"':
@@ -153,11 +156,11 @@ def _pairs(text: str, at: int) -> Iterator[tuple[str, Any]]:
         if end is None:
             return
         at = end
-        yield _whole(name), value
+        yield _without_lone_surrogates(name), value
 
 
 def _value(text: str, at: int) -> tuple[Any, int | None]:
-    """Decode one value; what cannot be decoded is given as its text. The end is None if the value is cut."""
+    """Decode one value, or return its text if it cannot be decoded. The end is None if the value is truncated."""
     if len(text) - at > _LARGEST_VALUE and text[at : at + 1] in ("[", "{"):
         end_of_large = _end_of_value(text, at)
         if end_of_large is None or end_of_large - at > _LARGEST_VALUE:
@@ -166,46 +169,45 @@ def _value(text: str, at: int) -> tuple[Any, int | None]:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
         undecoded = _end_of_value(text, at)
-        return (None, None) if undecoded is None else (_whole(text[at:undecoded])[:1000], undecoded)
+        return (None, None) if undecoded is None else (_without_lone_surrogates(text[at:undecoded])[:1000], undecoded)
     # A number that ends with the text may have lost digits.
-    cut = end == len(text) and not isinstance(value, str | dict | list)
-    return (None, None) if cut else (_cleaned(value), end)
+    is_cut = end == len(text) and not isinstance(value, str | dict | list)
+    return (None, None) if is_cut else (_json_safe(value), end)
 
 
 def _end_of_value(text: str, at: int) -> int | None:
-    """Find the end of a value without recursion; None if it is cut."""
+    """Find the end of a value without recursion; None if it is truncated or has too many tokens."""
     if text[at : at + 1] not in ('"', "[", "{"):
         behind = _SCALAR_END.search(text, at)
         return behind.start() if behind else None
-    depth, in_string = 0, False
-    for found in _STRUCTURE.finditer(text, at):
-        mark = found[0]
-        if mark == '"':
-            in_string = not in_string
-        elif in_string or mark[0] == "\\":
-            continue
+    depth = 0
+    for token in itertools.islice(_TOKEN.finditer(text, at), _MOST_TOKENS):
+        kind = token.lastgroup
+        if kind == "quote":
+            if not token["quote"]:
+                return None  # the string has no end
         else:
-            depth += 1 if mark in "[{" else -1
-        if depth <= 0 and not in_string:
-            return found.end()
+            depth += 1 if kind == "open" else -1
+        if depth <= 0:
+            return token.end()
     return None
 
 
-def _cleaned(value: Any, depth: int = 0) -> Any:
-    """Replace what JSON or Unicode cannot express: the members are stored and printed as JSON."""
+def _json_safe(value: Any, depth: int = 0) -> Any:
+    """Replace values that JSON or Unicode cannot express, because the members are stored and printed as JSON."""
     if isinstance(value, str):
-        return _whole(value)
+        return _without_lone_surrogates(value)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict | list) and depth >= _DEEPEST:
         return "(nested too deeply)"
     if isinstance(value, dict):
-        return {_whole(name): _cleaned(inner, depth + 1) for name, inner in value.items()}
+        return {_without_lone_surrogates(name): _json_safe(inner, depth + 1) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_cleaned(inner, depth + 1) for inner in value]
+        return [_json_safe(inner, depth + 1) for inner in value]
     return value
 
 
-def _whole(text: str) -> str:
-    """Replace a surrogate without its other half, which no encoding can write."""
+def _without_lone_surrogates(text: str) -> str:
+    """Replace surrogates without their other half, which UTF-8 cannot encode (RFC 3629, 3)."""
     return _SURROGATE.sub("\ufffd", text) if _SURROGATE.search(text) else text

@@ -1,7 +1,7 @@
-"""Fetching a demo or a speech from its link: streamed, bounded, repeated for a while, and never a web page.
+"""Download a demo or a speech from its link: streamed, limited in size, retried for a while, and never a web page.
 
-A link may answer 403 or 404 for some time after the service gave it, and a connection may fail: a download is free, so
-it is repeated until `wait_s` is over.
+A link may answer 403 or 404 for some time after the service has returned it, and connections fail. A download is free
+and GET is safe to repeat (RFC 9110, 9.2.1), so it is retried until ``wait_s`` has passed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from msgspec import Struct
 from client.addresses import private_address_of
 from client.answers import Answer
 from client.arguments import check_url
-from client.connection import Anonymous
-from client.errors import DownloadFailed, InvalidArgument
+from client.connection import NoAuth
+from client.errors import DownloadFailed, InvalidArgument, ServiceError
 from client.redaction import secrets_of_url
-from client.retry import OnPause, growing_pause_s
-from client.transport import Exchange, Head, NoAnswer, Outgoing
+from client.retry import Backoff, OnRetry, call_with_retries, exponential_pause_s
+from client.transport import Exchange, ExchangeFailed, Request, ResponseHead
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes written so far and in all; None where the answer does not say how many there are."""
+"""Called with the bytes written so far and the total; the total is None if the answer does not contain it."""
 
-_EXPIRED: Final = "The link may have expired: links live an hour to a day."
+_EXPIRED: Final = "The link may have expired: links are valid for an hour to a day."
 _MOST_REDIRECTS: Final = 5
 _NOT_AUDIO: Final = ("text/", "application/json", "application/xml", "application/problem+json")
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html", b"<?xml", b'{"', b"{\n", b"{\r\n")
@@ -33,17 +33,17 @@ _LONGEST_ERROR_BODY: Final = 10_000
 _LONGEST_PAUSE_S: Final = 5.0
 
 
-class Order(Struct, frozen=True):
-    """What is to be downloaded, and how.
+class DownloadRequest(Struct, frozen=True):
+    """What to download, and how.
 
     Attributes:
         url: The link.
-        max_bytes: The most that is taken.
+        max_bytes: The most bytes to write.
         timeouts_s: Seconds for connecting, and for one whole try.
         wait_s: Seconds from the first try within which the last one must begin.
         allow_private: Whether the link may lead to this machine or a private network.
-        key: The API key, which is only kept out of messages.
-        progress: Called as the bytes come.
+        key: The API key, only to keep it out of messages.
+        progress: Called as bytes arrive.
         on_retry: Called before each pause.
     """
 
@@ -54,76 +54,88 @@ class Order(Struct, frozen=True):
     allow_private: bool
     key: str
     progress: Progress | None = None
-    on_retry: OnPause | None = None
+    on_retry: OnRetry | None = None
 
 
-def fetch(order: Order, file: BinaryIO) -> int:
-    """Write what the link leads to into the file; raises `DownloadFailed` when the last try fails."""
-    begun, start = time.monotonic(), file.tell() if _can_rewind(file) else None
-    retries = 0
-    while True:
-        target = _Target(file)
+def download(request: DownloadRequest, file: BinaryIO) -> int:
+    """Write the content of the link to the file, and return its size in bytes.
+
+    Raises:
+        InvalidArgument: The link, or a redirect, must not be followed.
+        DownloadFailed: The last try failed.
+        OSError: The file cannot be written.
+    """
+    output = _Output(file)
+
+    def attempt() -> int:
+        output.rewind()
         try:
-            return _fetch_once(order, target)
+            return _download_once(request, output)
         except DownloadFailed as failure:
-            pause_s = min(_LONGEST_PAUSE_S, growing_pause_s(0.5, retries))
-            is_late = time.monotonic() - begun + pause_s > order.wait_s
-            if not failure.retryable or is_late or (target.written and start is None):
-                raise
-            if order.on_retry is not None:
-                order.on_retry(pause_s, failure)
-        time.sleep(pause_s)
-        retries += 1
-        if start is not None and target.written:
-            file.seek(start)
-            file.truncate()
+            failure.retryable = failure.retryable and output.can_rewind
+            raise
+
+    return call_with_retries(attempt, Backoff(_pause_s, request.wait_s, on_retry=request.on_retry))
 
 
-def _can_rewind(file: BinaryIO) -> bool:
-    seekable = getattr(file, "seekable", None)
-    return bool(seekable and seekable())
+def _pause_s(_error: ServiceError, retries: int) -> float:
+    return min(_LONGEST_PAUSE_S, exponential_pause_s(0.5, retries))
 
 
-class _Target:
-    """The file, and how much a try wrote to it."""
+class _Output:
+    """The file, and how much of the current try is in it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file = file
+        self._file = file
+        seekable = getattr(file, "seekable", None)
+        self._start = file.tell() if seekable and seekable() else None
+        self.written = 0
+
+    @property
+    def can_rewind(self) -> bool:
+        """Whether another try may begin: nothing was written yet, or it can be removed."""
+        return not self.written or self._start is not None
+
+    def rewind(self) -> None:
+        """Remove what the last try wrote."""
+        if self._start is not None and self.written:
+            self._file.seek(self._start)
+            self._file.truncate()
         self.written = 0
 
     def write(self, chunk: bytes) -> None:
-        self.file.write(chunk)
+        self._file.write(chunk)
         self.written += len(chunk)
 
 
-def _fetch_once(order: Order, target: _Target) -> int:
-    url, (connect_s, total_s) = order.url, order.timeouts_s
+def _download_once(request: DownloadRequest, output: _Output) -> int:
+    url, (connect_s, total_s) = request.url, request.timeouts_s
     deadline = time.monotonic() + total_s
     failure: DownloadFailed
     for _ in range(_MOST_REDIRECTS + 1):
-        _check_link(url, allow_private=order.allow_private)
+        _check_link(url, allow_private=request.allow_private)
         left_s = max(0.001, deadline - time.monotonic())
-        exchange = Exchange(Outgoing(url, Anonymous()), connect_timeout_s=connect_s, total_timeout_s=left_s)
-        with exchange:
+        with Exchange(Request(url, NoAuth()), connect_timeout_s=connect_s, total_timeout_s=left_s) as exchange:
             try:
                 head = exchange.head()
                 if 300 <= head.status < 400 and "location" in head.headers:
+                    # RFC 9110, 10.2.2: Location may be relative. Followed here, because each target is checked.
                     url = urljoin(url, head.headers["location"])
                     continue
-                _require_audio(exchange, head, (order.key, *secrets_of_url(url)))
-                return _save(exchange, head, target, order)
-            except NoAnswer as problem:
-                failure = DownloadFailed(f"the download failed: {problem.why}", hint=problem.hint)
-                failure.retryable = problem.sent or problem.may_pass
+                _require_audio(exchange, head, (request.key, *secrets_of_url(url)))
+                return _save(exchange, head, output, request)
+            except ExchangeFailed as failed:
+                failure = DownloadFailed(f"the download failed: {failed.reason}", hint=failed.hint)
+                failure.retryable = failed.sent or failed.transient
         break
     else:
         failure = DownloadFailed(f"the link redirects more than {_MOST_REDIRECTS} times", hint=_EXPIRED)
-    # Raised out here, so that the network library's errors are not its context.
+    # Raised outside of `except`, so that the library's errors, which contain URLs, are not its context.
     raise failure
 
 
 def _check_link(url: str, *, allow_private: bool) -> None:
-    """Refuse what is not a web link, and what a service on the internet cannot have meant."""
+    """Refuse links that are not http, and links of a public service to a private address (request forgery)."""
     host = check_url("url", url).hostname or ""
     if allow_private:
         return
@@ -131,60 +143,60 @@ def _check_link(url: str, *, allow_private: bool) -> None:
         raise InvalidArgument(
             f"leads to {address}, an address of this machine or a private network",
             argument="url",
-            hint="A service on the internet cannot offer a file there: ask its support for another link.",
+            hint="A public service cannot offer a file there: ask its support for another link.",
         )
 
 
-def _require_audio(exchange: Exchange, head: Head, secrets: tuple[str, ...]) -> None:
+def _require_audio(exchange: Exchange, head: ResponseHead, secrets: tuple[str, ...]) -> None:
     if not 200 <= head.status < 300:
         raise _refusal(exchange, head, secrets)
     kind = head.headers.get("content-type", "").lower()
     if kind.startswith(_NOT_AUDIO):
-        raise _not_audio(f"the link leads to text ({kind.partition(';')[0][:50]}), not to audio", head)
+        raise _failure(f"the link leads to text ({kind.partition(';')[0][:50]}), not to audio", head)
 
 
-def _not_audio(message: str, head: Head, hint: str = _EXPIRED) -> DownloadFailed:
+def _failure(message: str, head: ResponseHead, hint: str = _EXPIRED) -> DownloadFailed:
     return DownloadFailed(message, hint=hint, http_status=head.status)
 
 
-def _save(exchange: Exchange, head: Head, target: _Target, order: Order) -> int:
+def _save(exchange: Exchange, head: ResponseHead, output: _Output, request: DownloadRequest) -> int:
     size = _size(head)
     for chunk in exchange.chunks():
-        if not target.written and chunk.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
-            raise _not_audio("the link leads to a page, not to audio", head)
-        if target.written + len(chunk) > order.max_bytes:
-            raise _not_audio(f"the audio is larger than {order.max_bytes:,} bytes", head, "Allow more.")
-        target.write(chunk)
-        if order.progress is not None:
-            order.progress(target.written, size)
-    if not target.written:
-        empty = _not_audio("the link leads to an empty file", head, "")
+        if not output.written and chunk.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
+            raise _failure("the link leads to a web page, not to audio", head)
+        if output.written + len(chunk) > request.max_bytes:
+            raise _failure(f"the audio is larger than {request.max_bytes:,} bytes", head, "Increase max_bytes.")
+        output.write(chunk)
+        if request.progress is not None:
+            request.progress(output.written, size)
+    if not output.written:
+        empty = _failure("the link leads to an empty file", head, "")
         empty.retryable = True
         raise empty
-    return target.written
+    return output.written
 
 
-def _size(head: Head) -> int | None:
-    """How many bytes will come; None where the answer does not say, or says it of something compressed."""
+def _size(head: ResponseHead) -> int | None:
+    """Return the number of bytes that will arrive; None if it is not declared, or declared for compressed content."""
     length = head.headers.get("content-length", "")
     is_number = length.isascii() and length.isdigit() and len(length) < 20
     return int(length) if is_number and "content-encoding" not in head.headers else None
 
 
-def _refusal(exchange: Exchange, head: Head, secrets: tuple[str, ...]) -> DownloadFailed:
+def _refusal(exchange: Exchange, head: ResponseHead, secrets: tuple[str, ...]) -> DownloadFailed:
     body, missing = b"", ""
     try:
         for chunk in exchange.chunks():
             body += chunk
             if len(body) > _LONGEST_ERROR_BODY:
                 break
-    except NoAnswer as problem:
-        missing = problem.why
+    except ExchangeFailed as failed:
+        missing = failed.reason
     answer = Answer(head.status, head.headers, body, missing, secrets)
-    says = f"; the storage says: {answer.words}" if answer.words else ""
-    failure = _not_audio(
-        f"the link was refused (HTTP {head.status}){says}", head, _EXPIRED if 400 <= head.status < 500 else ""
+    quote = f"; the storage says: {answer.service_message}" if answer.service_message else ""
+    failure = _failure(
+        f"the link was refused (HTTP {head.status}){quote}", head, _EXPIRED if 400 <= head.status < 500 else ""
     )
-    failure.service_message, failure.trace_id = answer.words, answer.trace_id
+    failure.service_message, failure.trace_id = answer.service_message, answer.trace_id
     failure.retryable = head.status in {403, 404, 408, 425, 429} or head.status >= 500
     return failure

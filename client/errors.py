@@ -6,22 +6,22 @@
     ├── InvalidArgument (also ValueError)   an argument is not valid; nothing was sent
     ├── KeyRefused                          the API key is missing, wrong or revoked
     ├── BalanceTooLow                       the account cannot pay
-    ├── NotPermitted                        identity check, or no right to this
+    ├── NotPermitted                        identity check, or missing permission
     ├── RateLimited                         too many calls; rejected before any work
-    ├── AudioRefused                        the recording or the prompt clip
-    ├── TextRefused                         the text of the trial listening or of the speech
+    ├── AudioRefused                        the recording or the prompt clip was refused
+    ├── TextRefused                         the text of the trial recording or of the speech was refused
     ├── RequestRefused                      any other refusal
     ├── VoiceNotFound                       expired, never kept, or of another account
-    ├── DownloadFailed                      a link gave no audio; downloading is free and can be repeated
-    ├── ServiceUnreachable                  the request was certainly not sent
-    └── OutcomeUnknown                      the request was, or may have been, sent; nobody knows what it did
-        ├── ServerFailed                    the service reports a failure of its own
+    ├── DownloadFailed                      a link led to no audio; downloading is free and can be repeated
+    ├── ServiceUnreachable                  the request was not sent
+    └── OutcomeUnknown                      the request was, or may have been, sent; its outcome is unknown
+        ├── ServerFailed                    the service reports an internal failure
         └── NonsenseAnswer                  the answer says nothing about the outcome
 
-`ServiceError.state` says how the call ended: "not-sent", "refused" or "unknown". It follows `client.settlement`.
-Only "unknown" may have been charged, and every "unknown" error of a paid call is an `OutcomeUnknown`.
+`ServiceError.state` says how the call ended: "not-sent", "refused" or "unknown" (see `client.settlement`). Only an
+"unknown" call may have been charged, and every "unknown" error of a paid call is an `OutcomeUnknown`.
 
-Messages, hints and representations never contain the API key nor the query part of a URL.
+Messages, hints and representations contain neither the API key nor the query of a URL.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 State = Literal["not-sent", "refused", "unknown"]
-"""How a call that gave no result ended."""
+"""How a call without a result ended."""
 
 
 class HiddenBytes(bytes):
-    """Bytes that do not show their content: `vars`, tracebacks and crash reporters print attributes."""
+    """Bytes whose repr hides their content: `vars`, tracebacks and crash reporters print attributes."""
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes>"
 
 
 class ServiceError(Exception):
-    """A call that gave no result.
+    """A call without a result.
 
     Attributes:
-        kind: The error's name for machines, kebab-case, the same for every instance of a class.
+        kind: A stable kebab-case name of the class, for programs.
         state: How the call ended: ``not-sent``, ``refused`` (neither is charged), or ``unknown``.
         retryable: Whether the call may be repeated automatically (see `client.settlement`).
         message: What happened, in one line; also ``str(error)``.
         hint: What to do next, in one line.
-        service_message: The service's own words, without secrets and control characters; empty if there are none.
-        http_status: Status of the answer, if one came.
+        service_message: The service's own message, without secrets and control characters; empty if there is none.
+        http_status: HTTP status of the answer, if there was one.
         code: The service's own number (``base_resp.status_code`` or the like), if the answer has one.
         reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``, if the answer has one.
         trace_id: The identifier that the service's support asks for, if the answer has one.
-        answer_body: The bytes of an answer that could not be used, as they came (at most the limit of the endpoint).
-            They may contain paid audio, and secrets: never print them.
+        answer_body: The bytes of an answer that could not be used, as they arrived (up to the endpoint's limit). They
+            may contain paid audio, and secrets: do not print them.
     """
 
     kind: ClassVar[str] = "service-error"
@@ -126,7 +126,7 @@ class BalanceTooLow(ServiceError):
 
 
 class NotPermitted(ServiceError):
-    """The account may not do this: identity not verified, or no right to the voice or the endpoint."""
+    """The account lacks a permission: identity not verified, or no access to the voice or the endpoint."""
 
     kind = "not-permitted"
     usual_hint = "Verify the account's identity with the service, and that it may clone voices."
@@ -137,7 +137,7 @@ class RateLimited(ServiceError):
     """Too many calls, or the account's limit is reached; rejected before any work.
 
     Attributes:
-        retry_after_s: Seconds after which the service accepts calls again, if it said so.
+        retry_after_s: Seconds after which the service accepts calls again, if the answer says so.
     """
 
     kind = "rate-limited"
@@ -174,12 +174,12 @@ class VoiceNotFound(ServiceError):
     """The voice does not exist: it expired before it was kept, or it belongs to another account."""
 
     kind = "voice-not-found"
-    usual_hint = "Check the voice's name and the account; a voice not used within 168 hours must be cloned again."
+    usual_hint = "Check the voice_id and the account. A voice that was not used within 168 hours must be cloned again."
     state = "refused"
 
 
 class DownloadFailed(ServiceError):
-    """A link gave no audio: it was refused, led to a page, or the connection failed. Nothing is charged."""
+    """A link led to no audio: it was refused, led to a web page, or the connection failed. Nothing is charged."""
 
     kind = "download-failed"
     usual_hint = "Download it again: that is free."
@@ -187,7 +187,7 @@ class DownloadFailed(ServiceError):
 
 
 class ServiceUnreachable(ServiceError):
-    """No connection could be made: the request was certainly not sent."""
+    """No connection could be made, so the request was not sent."""
 
     kind = "service-unreachable"
     usual_hint = "Check the network, the proxy settings and the base URL; nothing was sent."
@@ -195,24 +195,24 @@ class ServiceUnreachable(ServiceError):
 
 
 class OutcomeUnknown(ServiceError):
-    """The request was, or may have been, sent, and no usable answer came: it may have been charged."""
+    """The request was, or may have been, sent, and there is no usable answer: it may have been charged."""
 
     kind = "outcome-unknown"
-    usual_hint = "The call may have been carried out and charged: look at the account's bill before trying again."
+    usual_hint = "The call may have been carried out and charged: check the account's bill before you try again."
     state = "unknown"
 
 
 class ServerFailed(OutcomeUnknown):
-    """The service reports a failure of its own, which says nothing about how far it came."""
+    """The service reports an internal failure, which may have happened after the work was done."""
 
     kind = "server-failed"
 
 
 class NonsenseAnswer(OutcomeUnknown):
-    """An answer came that says nothing about the outcome: HTML, not JSON, or without what was asked for.
+    """The answer says nothing about the outcome: HTML, not JSON, or JSON without the result.
 
     Attributes:
-        reports_success: Whether it says that the call succeeded, and only lacks what was asked for. A speech call then
+        reports_success: Whether it says that the call succeeded, and only lacks the result. A speech call has then
             kept its voice.
     """
 

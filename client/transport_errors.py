@@ -1,4 +1,4 @@
-"""What a network exception means, in words of our own: the library's texts contain URLs."""
+"""Explain exceptions of requests, urllib3, ssl and sockets without quoting them: their texts contain whole URLs."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from msgspec import Struct
 
 
 class Cause(Struct, frozen=True):
-    """Why there is no answer, or not all of it.
+    """Why the answer is missing or incomplete.
 
     Attributes:
-        why: A clause such as "the connection was refused".
-        hint: What to do, if it is anything special.
-        connecting: It happened while the connection was being made.
-        may_pass: It may pass by itself in seconds.
+        reason: A clause such as "the connection was refused".
+        hint: What to do, if the cause is known that well.
+        while_connecting: Whether it happened before the request could be sent.
+        transient: Whether it may disappear within seconds.
     """
 
-    why: str
+    reason: str
     hint: str = ""
-    connecting: bool = False
-    may_pass: bool = False
+    while_connecting: bool = False
+    transient: bool = False
 
 
 def explain(error: BaseException) -> Cause:
-    """Say what an exception of requests, urllib3, ssl or the socket means."""
+    """Return the cause of an exception of requests, urllib3, ssl or a socket."""
     chain = list(_chain(error))
     return (
         _proxy(chain)
@@ -51,21 +51,21 @@ def _first(table: _Table, chain: list[BaseException]) -> Cause | None:
 
 def _proxy(chain: list[BaseException]) -> Cause | None:
     for error in chain:
-        # requests has no class of its own for this.
+        # requests raises InvalidSchema for this, as for a URL that is not http.
         if "dependencies for SOCKS" in str(error):
             return Cause(
                 "the proxy settings name a SOCKS proxy, for which PySocks is needed",
                 hint="Install it (pip install 'requests[socks]'), or change ALL_PROXY, HTTPS_PROXY or NO_PROXY.",
-                connecting=True,
+                while_connecting=True,
             )
-        # http.client has no attribute for the status.
+        # http.client raises a plain OSError: the status is only in its text.
         if found := re.search(r"Tunnel connection failed: (\d{3})", str(error)):
             needs_login = " (it asks for a user name and password)" if found[1] == "407" else ""
             return Cause(
                 f"the proxy refused the connection with HTTP {found[1]}{needs_login}",
                 hint="Check HTTPS_PROXY and NO_PROXY; nothing was sent.",
-                connecting=True,
-                may_pass=found[1] in {"429", "502", "503", "504"},
+                while_connecting=True,
+                transient=found[1] in {"429", "502", "503", "504"},
             )
     return None
 
@@ -77,29 +77,34 @@ def _certificate(chain: list[BaseException]) -> Cause | None:
                 f"the server's certificate is not valid ({error.verify_message})",
                 hint="If your company inspects TLS, set REQUESTS_CA_BUNDLE to the file of its certificate authority; "
                 "otherwise check the base URL and the computer's clock.",
-                connecting=True,
+                while_connecting=True,
             )
         if isinstance(error, OSError) and "CA certificate bundle" in str(error):
             return Cause(
                 "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE does not name a file",
                 hint="Correct or remove that environment variable; nothing was sent.",
-                connecting=True,
+                while_connecting=True,
             )
     return None
 
 
+# The order matters: urllib3 wraps a TLS failure of the proxy into a ProxyError, and the certificate error into both.
 _BEFORE_TLS: _Table = (
     (
         (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
-        Cause("the proxy could not be used", hint="Check HTTPS_PROXY and NO_PROXY; nothing was sent.", connecting=True),
+        Cause(
+            "the proxy could not be used",
+            hint="Check HTTPS_PROXY and NO_PROXY; nothing was sent.",
+            while_connecting=True,
+        ),
     ),
     (
         (urllib3.exceptions.NameResolutionError,),
-        Cause("the host name could not be resolved", connecting=True, may_pass=True),
+        Cause("the host name could not be resolved", while_connecting=True, transient=True),
     ),
     (
         (requests.exceptions.InvalidProxyURL,),
-        Cause("the proxy's URL is not valid", hint="Check HTTPS_PROXY and ALL_PROXY.", connecting=True),
+        Cause("the proxy's URL is not valid", hint="Check HTTPS_PROXY and ALL_PROXY.", while_connecting=True),
     ),
     (
         (
@@ -109,23 +114,23 @@ _BEFORE_TLS: _Table = (
             urllib3.exceptions.LocationValueError,
             UnicodeError,
         ),
-        Cause("the URL is not valid", connecting=True),
+        Cause("the URL is not valid", while_connecting=True),
     ),
 )
 
 _OTHERS: _Table = (
     (
         (requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError),
-        Cause("no secure connection could be made (TLS)", connecting=True),
+        Cause("no secure connection could be made (TLS)", while_connecting=True),
     ),
-    ((ConnectionRefusedError,), Cause("the connection was refused", connecting=True, may_pass=True)),
+    ((ConnectionRefusedError,), Cause("the connection was refused", while_connecting=True, transient=True)),
     (
         (urllib3.exceptions.NewConnectionError,),
-        Cause("no connection could be made", connecting=True, may_pass=True),
+        Cause("no connection could be made", while_connecting=True, transient=True),
     ),
     (
         (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError),
-        Cause("no connection was made in time", connecting=True, may_pass=True),
+        Cause("no connection was made in time", while_connecting=True, transient=True),
     ),
     (
         (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError),
@@ -138,13 +143,13 @@ _OTHERS: _Table = (
     ),
     (
         (ConnectionError, urllib3.exceptions.ProtocolError),
-        Cause("the connection was closed before the answer was complete", may_pass=True),
+        Cause("the connection was closed before the answer was complete", transient=True),
     ),
 )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and everything that it wraps, in any of the ways of requests and urllib3."""
+    """Yield an exception and all that it wraps: requests and urllib3 use arguments, `reason`, causes and contexts."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:

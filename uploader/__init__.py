@@ -1,4 +1,4 @@
-"""S3 alone: a file becomes a URL that anybody can fetch until it expires.
+"""S3 only: a file becomes a URL that anyone can fetch until it expires.
 
     from uploader import Storage, StorageSettings
 
@@ -8,9 +8,9 @@
     storage.verify_link(link, upload)
     storage.delete(upload)
 
-What is uploaded is a path, `bytes` or a binary file object. Nothing here prints, exits or knows what is in it. Every
-failure is a `StorageError` with a `message`, a `kind` and a `hint`. Importing this package costs nothing: boto3 and
-requests are imported when a `Storage` does work.
+An upload is a path, `bytes` or a binary file object. Nothing here prints, exits or depends on the content. Every
+failure is a `StorageError` with a `message`, a `kind` and a `hint`. Importing this package is cheap: boto3 and requests are
+imported when a `Storage` makes its first request.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ _MODULES = {
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Whatever is in no other module is an error class.
+    # PEP 562. All other names are error classes.
     value: object = getattr(import_module(f"uploader.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value

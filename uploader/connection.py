@@ -1,4 +1,12 @@
-"""One client for one target, and its failures in our terms."""
+"""One boto3 client for one target; its exceptions become a `StorageError`.
+
+::
+
+    Storage -> RetryBudget.call -> Connection.call -> boto3 client (one attempt) -> urllib3 -> service
+                  ^                     |
+                  |                     ClientError (an answer)     -> service_errors.from_response
+                  +-- StorageError <--- BotoCoreError (no answer)   -> transport_errors.from_botocore
+"""
 
 from __future__ import annotations
 
@@ -13,7 +21,7 @@ from uploader.content import Content
 from uploader.error_body import MOST_BYTES, read_error_body
 from uploader.errors import NotPermitted, StorageError
 from uploader.redaction import redact_logs, without_secrets
-from uploader.service_errors import ERROR_BODY, from_service, is_explained, is_unsupported
+from uploader.service_errors import ERROR_BODY, from_response, is_explained, is_unsupported
 from uploader.session import new_client, new_session
 from uploader.settings import StorageSettings, Target
 from uploader.transport_errors import from_botocore
@@ -24,12 +32,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _log = logging.getLogger("uploader")
-_Answer = TypeVar("_Answer")
-_BEGUN = "uploader_begun"
+_Result = TypeVar("_Result")
+_STARTED = "uploader_started"
 
 
 class Connection:
-    """One client for one target, opened at the first request. Threads may share it."""
+    """One client for one target, created at the first request. Safe to share between threads."""
 
     def __init__(
         self, settings: StorageSettings, target: Target, connect_timeout_s: float, read_timeout_s: float
@@ -37,27 +45,27 @@ class Connection:
         self.target = target
         self._settings = settings
         self._timeouts = {"connect_timeout": connect_timeout_s, "read_timeout": read_timeout_s}
-        self._opening = threading.Lock()
+        self._creating = threading.Lock()
         self._session: Session | None = None
         self._client: S3Client | None = None
         self._signer: S3Client | None = None
 
-    def ask(
-        self, request: Callable[[S3Client], _Answer], *, with_body: Callable[[S3Client], object] | None = None
-    ) -> _Answer:
-        """Return what `request` returns for the client.
+    def call(
+        self, request: Callable[[S3Client], _Result], *, with_body: Callable[[S3Client], object] | None = None
+    ) -> _Result:
+        """Make one request, and return its result.
 
         Args:
-            request: One request.
-            with_body: For a HEAD request: one that is answered with a body. It is asked where `request` is refused,
-                because the answer to HEAD says no more than its status.
+            request: Calls one method of the client.
+            with_body: For a HEAD request: an equivalent request whose response has a body. It is made if `request` is
+                refused, because the response to HEAD has only a status (RFC 9110, 9.3.2).
 
         Raises:
-            StorageError: Whatever failed; nothing of botocore, whose texts may hold URLs, hangs on to it.
+            StorageError: The request failed. botocore's exception, whose text may contain URLs, is not its context.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        client, _ = self._opened()
+        client, _ = self._clients()
         failure: StorageError
         try:
             return request(client)
@@ -68,33 +76,34 @@ class Connection:
         raise self._redacted(failure)
 
     def sign(self, key: str, expires_s: int) -> str:
-        """A presigned URL for an object, at the public endpoint. Nothing is sent but what finding keys needs.
+        """Return a presigned URL for an object at the public endpoint. Only finding keys may send a request.
 
         Raises:
             StorageError: There are no keys, or the settings cannot be used.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        _, signer = self._opened()
+        _, signer = self._clients()
         failure: StorageError
         parameters = {"Bucket": self.target.bucket, "Key": key}
         try:
             return signer.generate_presigned_url("get_object", parameters, ExpiresIn=expires_s)
-        except ClientError as answer:  # of the service that gives out temporary keys
-            failure = from_service(answer, self.target)
+        except ClientError as answer:  # from the service that issues temporary keys
+            failure = from_response(answer, self.target)
         except BotoCoreError as cause:
             failure = from_botocore(cause, self.target)
         raise self._redacted(failure)
 
     def keys_expire_at(self, within_s: int) -> datetime | None:
-        """When the keys that sign expire, if that is known and sooner than `within_s` seconds from now (UTC)."""
+        """Return when the signing keys expire (UTC), if that is known and within `within_s` seconds from now."""
         now = datetime.now(UTC)
         if self._settings.keys_expire_at is not None:
             expiry = self._settings.keys_expire_at.astimezone(UTC)
             return expiry if expiry < now + timedelta(seconds=within_s) else None
-        self._opened()
+        self._clients()
         credentials = self._session.get_credentials() if self._session and not self._settings.access_key_id else None
-        # Only refreshable credentials have it: whether they expire within so many seconds. The moment is searched for.
+        # Only refreshable credentials have `refresh_needed`, which returns whether they expire within so many seconds.
+        # botocore has no public attribute for the expiry itself, so a binary search finds it.
         expires_within: Callable[[int], bool] | None = getattr(credentials, "refresh_needed", None)
         if expires_within is None or not expires_within(within_s):
             return None
@@ -107,36 +116,36 @@ class Connection:
     def _refusal(
         self, client: S3Client, answer: ClientError, with_body: Callable[[S3Client], object] | None
     ) -> StorageError:
-        """The error for a refusal; a request with a body is asked where it may say more than one without."""
+        """Return the error for a refused request; repeat a HEAD as GET if that may explain more."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         status = answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
-        if with_body is None or is_explained(answer) or not _needs_words(answer.operation_name, status):
-            return from_service(answer, self.target)
+        if with_body is None or is_explained(answer) or not _needs_explanation(answer.operation_name, status):
+            return from_response(answer, self.target)
         try:
             with_body(client)
         except ClientError as second:
             if is_explained(second) and not is_unsupported(second):
-                return from_service(second, self.target)
+                return from_response(second, self.target)
             is_s3 = is_unsupported(second)
         except BotoCoreError:
-            is_s3 = False  # the first answer stands
+            is_s3 = False  # the first answer counts
         else:
             is_s3 = True
         if is_s3 and status == 403:
-            return NotPermitted(f"{self.target.shown} does not permit HEAD in bucket {self.target.bucket!r}")
-        return from_service(answer, self.target)
+            return NotPermitted(f"{self.target.display_name} does not permit HEAD in bucket {self.target.bucket!r}")
+        return from_response(answer, self.target)
 
-    def _opened(self) -> tuple[S3Client, S3Client]:
+    def _clients(self) -> tuple[S3Client, S3Client]:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        with self._opening:
+        with self._creating:
             failure: StorageError
             try:
                 if self._client is None or self._signer is None:
-                    self._client, self._signer = self._open()
+                    self._client, self._signer = self._create_clients()
             except ClientError as answer:
-                failure = from_service(answer, self.target)
+                failure = from_response(answer, self.target)
             except (BotoCoreError, ValueError) as cause:
                 failure = from_botocore(cause, self.target)
             else:
@@ -150,12 +159,12 @@ class Connection:
         failure.args = (failure.message,)
         return failure
 
-    def _open(self) -> tuple[S3Client, S3Client]:
+    def _create_clients(self) -> tuple[S3Client, S3Client]:
         redact_logs()
         self._session = new_session(self._settings)
         client = new_client(self._session, self._settings, self.target, **self._timeouts)
-        client.meta.events.register("before-send.s3.PutObject", _announce_body)
-        client.meta.events.register("before-call.s3", _begin)
+        client.meta.events.register("before-send.s3.PutObject", _start_body)
+        client.meta.events.register("before-call.s3", _start_request)
         client.meta.events.register("before-parse.s3", _keep_error_body)
         client.meta.events.register("after-call.s3", _log_answer)
         if self.target.public_endpoint is None:
@@ -163,19 +172,20 @@ class Connection:
         return client, new_client(self._session, self._settings, self.target.public)
 
 
-def _needs_words(operation: str, status: int) -> bool:
-    """Whether a status alone is not clear: 404 for an object is, and redirects name their place in a header."""
+def _needs_explanation(operation: str, status: int) -> bool:
+    """Return whether a status alone is unclear. 404 for an object is clear, and redirects have a header."""
     return 400 <= status < 500 and not (operation == "HeadObject" and status == 404)
 
 
-def _begin(context: dict[str, Any], **_: object) -> None:
-    # botocore would look for the right region by itself, and without end where the service names none
+def _start_request(context: dict[str, Any], **_: object) -> None:
+    # Claim that a redirect was followed: botocore would otherwise search for the right region by itself, and loop
+    # forever if the service does not name one.
     context.setdefault("s3_redirect", {})["redirected"] = True
-    context[_BEGUN] = time.monotonic()
+    context[_STARTED] = time.monotonic()
 
 
 def _keep_error_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    # botocore understands S3's XML only, and drops web pages, JSON and plain text
+    # botocore parses only S3's XML, and drops web pages, JSON and plain text.
     if response_dict.get("status_code", 0) >= 300:
         body = response_dict.get("body")
         content_type = str(response_dict["headers"].get("content-type", ""))
@@ -184,11 +194,11 @@ def _keep_error_body(response_dict: dict[str, Any], customized_response_dict: di
 
 
 def _log_answer(http_response: Any, model: Any, context: dict[str, Any], **_: object) -> None:
-    _log.debug("%s: %d, %.2f s", model.name, http_response.status_code, time.monotonic() - context[_BEGUN])
+    _log.debug("%s: %d, %.2f s", model.name, http_response.status_code, time.monotonic() - context[_STARTED])
 
 
-def _announce_body(request: Any, **_: object) -> None:
-    # The last moment before the body is read for the wire: what was read until now was for the signature.
+def _start_body(request: Any, **_: object) -> None:
+    # before-send is the last event before the body is read for sending: earlier reads were for the signature.
     body = getattr(request, "body", None)
     if isinstance(body, Content):
         body.start_sending()

@@ -1,4 +1,4 @@
-"""Endpoints: which URL can be one, and hosts that serve objects or web pages but are not the S3 API."""
+"""Endpoints: validate their URLs, and recognize hosts that serve objects or web pages instead of the S3 API."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ _NOT_S3 = (
     _NotS3(
         r".*\.r2\.dev",
         "is R2's public address for objects, not its S3 API",
-        "Write https://ACCOUNT.r2.cloudflarestorage.com.",
+        "Use https://ACCOUNT.r2.cloudflarestorage.com.",
     ),
     _NotS3(
         r".*\.cdn\.digitaloceanspaces\.com",
-        "is the CDN of Spaces, which takes no signed requests",
-        "Write https://REGION.digitaloceanspaces.com.",
+        "is the CDN of Spaces, which does not accept signed requests",
+        "Use https://REGION.digitaloceanspaces.com.",
     ),
     _NotS3(
         r"f\d{3}\.backblazeb2\.com|api\.backblazeb2\.com",
         "is B2's own API or download host, not its S3 API",
-        "Write https://s3.REGION.backblazeb2.com.",
+        "Use https://s3.REGION.backblazeb2.com.",
     ),
     _NotS3(
         r"storage\.cloud\.google\.com",
         "serves objects to signed-in browsers, and is not the S3 API",
-        "Write https://storage.googleapis.com.",
+        "Use https://storage.googleapis.com.",
     ),
     _NotS3(
         r".*\.file\.myqcloud\.com|.*\.cos-website\..*",
         "is the CDN or website address of COS, not its S3 API",
-        "Write https://cos.REGION.myqcloud.com.",
+        "Use https://cos.REGION.myqcloud.com.",
     ),
     _NotS3(
         r".*\.s3-website[.-].*\.amazonaws\.com(?:\.cn)?",
         "is the website address of a bucket, not the S3 API",
-        "Leave the endpoint out and set the region.",
+        "Remove the endpoint and set the region.",
     ),
     _NotS3(
         r".*\.(?:cloudfront\.net|b-cdn\.net|fastly\.net|akamaized\.net|azureedge\.net)",
-        "is a CDN, which takes no signed uploads",
-        "Write the endpoint of the storage behind it.",
+        "is a CDN, which does not accept signed uploads",
+        "Use the endpoint of the storage behind it.",
     ),
     _NotS3(
         r".*\.blob\.core\.windows\.net",
@@ -77,13 +77,13 @@ _R2 = re.compile(r"[0-9a-z]+\.(?:[a-z]+\.)?r2\.cloudflarestorage\.com")
 
 
 def given_endpoint(endpoint: str | None, profile: str | None, bucket: str, provider: Provider) -> str | None:
-    """The endpoint that somebody set: the argument, else the environment's, else the profile's; checked.
+    """Return the configured endpoint: the argument, else the environment's, else the profile's.
 
-    None where the preset makes it from the region. Such presets use neither the environment's endpoint nor that of
-    the default profile, which belong to another storage; they do use that of a profile that was named.
+    None if the preset derives it from the region. Such presets ignore the endpoint of the environment and of the
+    default profile, which belong to another storage, but use that of an explicitly named profile.
 
     Raises:
-        SettingsError: It cannot be an endpoint, or there is none and the preset needs one.
+        SettingsError: It is not a valid endpoint, or the preset needs one and none is set.
     """
     if endpoint is None and not provider.endpoint_from_region:
         endpoint = environment_endpoint()
@@ -99,24 +99,28 @@ def given_endpoint(endpoint: str | None, profile: str | None, bucket: str, provi
 
 
 def checked_endpoint(endpoint: str, bucket: str, provider: Provider, setting: str) -> str:
-    """The endpoint without a slash at its end.
+    """Validate an endpoint, and return it without a trailing slash.
 
     Args:
-        endpoint: An http or https URL; a path is allowed where the host is not one of a provider that has none.
-        bucket: Which must not stand in it.
+        endpoint: An http or https URL. A path is allowed unless the provider's S3 API is known to have none.
+        bucket: The bucket, which must not be part of the endpoint.
         provider: The preset.
-        setting: What messages call it.
+        setting: The setting's name for messages.
 
     Raises:
-        SettingsError: It is not a URL, holds keys or the bucket, or is known not to be an S3 API.
+        SettingsError: It is not a URL, contains keys or the bucket, or is known not to be an S3 API.
+
+    >>> from uploader.providers import PROVIDERS
+    >>> checked_endpoint("https://example.com/minio/", "takes", PROVIDERS["minio"], "endpoint")
+    'https://example.com/minio'
     """
 
     def refuse(reason: str, hint: str) -> NoReturn:
         shown = repr(one_line(endpoint.partition("#")[0]))
         raise SettingsError(f"{setting} {shown} {reason}", hint, setting=setting)
 
-    if "@" in endpoint:  # also where it is not a URL: a message would show them
-        raise SettingsError(f"{setting} has keys in it", "Set the keys on their own.", setting=setting)
+    if "@" in endpoint:  # also if it is not a URL: the message below would contain them
+        raise SettingsError(f"{setting} contains keys", "Set the keys separately.", setting=setting)
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname or "", parts.port
@@ -125,20 +129,20 @@ def checked_endpoint(endpoint: str, bucket: str, provider: Provider, setting: st
     if parts.scheme not in {"http", "https"} or not host:
         refuse("is not an http or https URL", _EXAMPLE)
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host) or not endpoint.isprintable() or "\\" in endpoint:
-        refuse("has characters that no host has", _EXAMPLE)
+        refuse("has characters that hosts cannot have", _EXAMPLE)
     if parts.query or parts.fragment:
-        refuse("has a query or a fragment", "Leave out what follows ? or #.")
+        refuse("has a query or a fragment", "Remove everything from ? or # on.")
     if refusal := _not_an_s3_api(host, parts.path, provider):
         refuse(*refusal)
     if refusal := _wrong_path(host, parts.path, bucket, provider):
         refuse(*refusal)
     if host.startswith(f"{bucket}.") and not is_own_domain(endpoint, provider):
-        refuse("starts with the bucket's name", "Leave it out; the bucket is set on its own.")
+        refuse("starts with the bucket's name", "Remove it; the bucket has its own setting.")
     return endpoint.rstrip("/")
 
 
 def is_own_domain(endpoint: str | None, provider: Provider) -> bool:
-    """Whether the endpoint is a domain bound to one bucket: OSS and COS take any host that is not theirs as one."""
+    """Return whether the endpoint is a domain bound to one bucket: for OSS and COS, any host that is not theirs."""
     host = urlsplit(endpoint or "").hostname or ""
     if not host or provider.own_hosts is None or literal_address(host) is not None or is_loopback(host):
         return False
@@ -150,11 +154,11 @@ def _not_an_s3_api(host: str, path: str, provider: Provider) -> tuple[str, str] 
         if re.fullmatch(known.host, host):
             return known.what, known.hint
     if _SUPABASE.fullmatch(host) and path.rstrip("/") != _SUPABASE_PATH:
-        return "is not the S3 API of Supabase", f"Write https://{host}{_SUPABASE_PATH}."
-    here = is_loopback(host) or literal_address(host) is not None
-    if provider.name == "r2" and not here and not _R2.fullmatch(host):
-        reason = "is not R2's S3 API: r2.dev and custom domains serve objects, and take no signed requests"
-        return reason, "Write https://ACCOUNT.r2.cloudflarestorage.com."
+        return "is not the S3 API of Supabase", f"Use https://{host}{_SUPABASE_PATH}."
+    is_local = is_loopback(host) or literal_address(host) is not None
+    if provider.name == "r2" and not is_local and not _R2.fullmatch(host):
+        reason = "is not R2's S3 API: r2.dev and custom domains serve objects, and do not accept signed requests"
+        return reason, "Use https://ACCOUNT.r2.cloudflarestorage.com."
     return None
 
 
@@ -162,10 +166,10 @@ def _wrong_path(host: str, path: str, bucket: str, provider: Provider) -> tuple[
     if not path.strip("/"):
         return None
     if path.rstrip("/").endswith(f"/{bucket}"):
-        return "ends with the bucket's name", "Leave it out; the bucket is set on its own."
+        return "ends with the bucket's name", "Remove it; the bucket has its own setting."
     provider_host = provider.region_in_host is not None and re.fullmatch(provider.region_in_host, host)
     if provider_host or provider.endpoint_from_region or provider.name == "r2":
-        return "has more than a host", f"The S3 API of {provider.title} has no path."
+        return "has a path", f"The S3 API of {provider.title} has none."
     if not _PATH.fullmatch(path) or any(part in {".", ".."} for part in path.split("/")):
-        return "has a path that cannot be one", "It looks like https://example.com/storage/v1/s3."
+        return "has a path that is not valid", "It looks like https://example.com/storage/v1/s3."
     return None

@@ -1,4 +1,4 @@
-"""The service's own words in the body of an error answer: S3's XML, JSON, a web page's title, or plain text."""
+"""The service's own message in the body of an error response: S3's XML, JSON, a web page's title, or plain text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uploader.redaction import one_line
 
 MOST_BYTES = 16_384
-"""How much of a body is looked at."""
+"""How much of a body is read."""
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9_.:-]{1,64})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 _TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
@@ -19,11 +19,11 @@ _JSON_MESSAGES = ("message", "Message", "error_description", "error", "detail")
 
 
 class ErrorBody(NamedTuple):
-    """What an error answer says.
+    """Code and message of an error response.
 
     Attributes:
-        code: S3's code, empty where the body is not an S3 error.
-        message: For people, on one line and without query parts of URLs; may be empty.
+        code: S3's code; empty if the body is not an S3 error.
+        message: One line without the queries of URLs; may be empty.
     """
 
     code: str
@@ -31,13 +31,19 @@ class ErrorBody(NamedTuple):
 
 
 def read_error_body(body: bytes, content_type: str = "") -> ErrorBody:
-    """Code and message of an error answer's body, whatever its form. Bytes that are not UTF-8 are replaced.
+    """Read code and message from the body of an error response; bytes that are not UTF-8 are replaced.
 
     Args:
-        body: Its first bytes; only `MOST_BYTES` are looked at.
-        content_type: Of the answer.
+        body: The first bytes of the body; only `MOST_BYTES` are read.
+        content_type: The header of the response.
+
+    >>> read_error_body(b"<Error><Code>NoSuchKey</Code><Message>Not here</Message></Error>")
+    ErrorBody(code='NoSuchKey', message='Not here')
+    >>> read_error_body(b"<html><head><title>Request blocked</title></head></html>", "text/html").message
+    'Request blocked'
     """
     text = body[:MOST_BYTES].decode("utf-8", errors="replace").strip()
+    # Not an XML parser: a truncated or malformed body still has its code, and entities cannot do harm.
     if code := _CODE.search(text):
         message = _MESSAGE.search(text)
         return ErrorBody(code[1], one_line(html.unescape(message[1])) if message else "")

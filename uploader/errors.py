@@ -1,30 +1,30 @@
-"""What can go wrong between a file and a URL that anybody can fetch.
+"""The errors of the storage, as one tree.
 
 ```
-StorageError                   anything below; catch this one
-├── SettingsError              a setting is missing, impossible or contradicts another (`setting` names it)
-│   └── BadBucketName          the bucket's name cannot be one
+StorageError                   the base class of all others
+├── SettingsError              a setting is missing, not valid, or contradicts another (`setting` is its name)
+│   └── BadBucketName          the bucket's name is not valid
 ├── CredentialsMissing         no keys were given and none were found
-├── CredentialsExpired         temporary keys whose time is over
+├── CredentialsExpired         temporary keys have expired
 ├── WrongKey                   the service does not know the access key
-├── WrongSecret                the signature is wrong, so the secret key is
-├── NotPermitted               the keys are right, but may not do this
-├── NoSuchBucket               the bucket does not exist there
+├── WrongSecret                the signature does not match: wrong secret key
+├── NotPermitted               the keys are valid, but lack a permission
+├── NoSuchBucket               the bucket does not exist at this endpoint
 ├── WrongRegion                the bucket is in another region than the one signed for
-├── ClockSkewed                this computer's clock is too far off for signatures to hold
-├── Unreachable                no connection, or it broke, or it stayed silent
+├── ClockSkewed                this computer's clock is too far off for signatures
+├── Unreachable                no connection, a broken connection, or no answer in time
 ├── TlsFailed                  no trusted encrypted connection
-├── CorruptStored              what is stored is not what was sent
-├── ObjectMissing              the object is not there (or not there any more)
-├── ObjectLocked               the object cannot be deleted: a lock or a retention rule of the bucket keeps it
-├── FileChanged                the file is not the one that was looked at, or changed while it was sent
+├── CorruptStored              what is stored differs from what was sent
+├── ObjectMissing              the object does not exist (any more)
+├── ObjectLocked               the object cannot be deleted: an object lock or a retention rule protects it
+├── FileChanged                the file differs from the one that was checked, or changed while it was sent
 ├── FileUnreadable             the file cannot be read
-├── LinkRefused                the presigned URL cannot be fetched, or gives something else
-├── UrlNotPublic               the URL's host cannot be reached from outside
+├── LinkRefused                the presigned URL cannot be fetched, or serves something else
+├── UrlNotPublic               the URL's host is not publicly reachable
 └── StorageFailed              anything else, with the service's own code
 ```
 
-No message and no hint holds a secret key or the query part of a URL.
+Messages and hints contain neither a secret key nor the query of a URL.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from typing import ClassVar
 
 
 class StorageError(Exception):
-    """Base of everything that this package raises.
+    """Base class of the errors of this package.
 
     Attributes:
         message: What happened, in one line.
         kind: A stable kebab-case name of the class.
         hint: What to do next, in one line; may be empty.
-        service_code: The service's own code or HTTP status, where it gave one.
-        retry_for_s: For how many seconds after the first try a repeat may still help; 0 when it cannot.
-        left_behind: Whether an upload that failed may have left something under its key.
+        service_code: The service's own code or HTTP status, if there was an answer.
+        retry_for_s: For how many seconds after the first try a retry may still help; 0 if it cannot.
+        left_behind: Whether a failed upload may have left an object under its key.
     """
 
     kind: ClassVar[str] = "storage-error"
@@ -67,7 +67,7 @@ class StorageError(Exception):
 
 
 class SettingsError(StorageError):
-    """A setting is missing, impossible or contradicts another.
+    """A setting is missing, not valid, or contradicts another.
 
     Attributes:
         setting: The name of the `StorageSettings` field (or argument) at fault.
@@ -88,7 +88,7 @@ class BadBucketName(SettingsError):
 
 
 class CredentialsMissing(StorageError):
-    """No keys were given, and boto3's usual places hold none."""
+    """No keys were given, and boto3 finds none in its usual places."""
 
     kind = "credentials-missing"
     usual_hint = (
@@ -98,7 +98,7 @@ class CredentialsMissing(StorageError):
 
 
 class CredentialsExpired(StorageError):
-    """Temporary keys whose time is over."""
+    """Temporary keys have expired."""
 
     kind = "credentials-expired"
     usual_hint = "Get a new session token and try again."
@@ -119,10 +119,10 @@ class WrongSecret(StorageError):
 
 
 class NotPermitted(StorageError):
-    """The keys are right, but may not do this (AccessDenied)."""
+    """The keys are valid, but lack a permission (AccessDenied)."""
 
     kind = "not-permitted"
-    usual_hint = "The key needs to put, get and delete objects in this bucket."
+    usual_hint = "The key needs permission to put, get and delete objects in this bucket."
 
 
 class NoSuchBucket(StorageError):
@@ -140,14 +140,14 @@ class WrongRegion(StorageError):
 
 
 class ClockSkewed(StorageError):
-    """This computer's clock is too far off for signatures to hold."""
+    """This computer's clock is too far off for signatures."""
 
     kind = "clock-skewed"
-    usual_hint = "Set this computer's clock (signatures hold within 15 minutes), then try again."
+    usual_hint = "Set this computer's clock (S3 accepts a difference of 15 minutes), then try again."
 
 
 class Unreachable(StorageError):
-    """No connection to the service, or it broke, or it stayed silent."""
+    """No connection to the service, a broken connection, or no answer in time."""
 
     kind = "unreachable"
     usual_hint = "Check the endpoint and the network (and a proxy, if there is one)."
@@ -161,20 +161,20 @@ class TlsFailed(StorageError):
 
 
 class CorruptStored(StorageError):
-    """What is stored is not what was sent: its size or its checksum differs."""
+    """What is stored differs from what was sent, in size or checksum."""
 
     kind = "corrupt-stored"
-    usual_hint = "Try again; if it happens again, something between here and the storage alters the data."
+    usual_hint = "Try again. If it happens again, something between this computer and the storage alters the data."
 
 
 class ObjectMissing(StorageError):
-    """The object is not there, or not there any more."""
+    """The object does not exist (any more)."""
 
     kind = "object-missing"
 
 
 class ObjectLocked(StorageError):
-    """The object cannot be deleted, because a lock or a retention rule of the bucket keeps it."""
+    """The object cannot be deleted: an object lock or a retention rule of the bucket protects it."""
 
     kind = "object-locked"
     usual_hint = (
@@ -184,38 +184,38 @@ class ObjectLocked(StorageError):
 
 
 class FileChanged(StorageError):
-    """The file is not the one that was looked at, or changed while it was being sent."""
+    """The file differs from the one that was checked, or changed while it was being sent."""
 
     kind = "file-changed"
-    usual_hint = "Wait until nothing writes to the file, then start again."
+    usual_hint = "Wait until no program writes to the file, then start again."
 
 
 class FileUnreadable(StorageError):
-    """The file is missing, empty, not a regular file, or may not be read."""
+    """The file is missing, empty, not a regular file, or not readable."""
 
     kind = "file-unreadable"
     usual_hint = "Check the path and the file's permissions."
 
 
 class LinkRefused(StorageError):
-    """The presigned URL cannot be fetched without keys, or gives something other than the file."""
+    """The presigned URL cannot be fetched without keys, or serves something other than the file."""
 
     kind = "link-refused"
-    usual_hint = "Check region, addressing and endpoint: a presigned URL shows a mistake there only when it is used."
+    usual_hint = "Check region, addressing and endpoint: a mistake there shows only when a presigned URL is used."
 
 
 class UrlNotPublic(StorageError):
-    """The URL's host cannot be reached from outside, so the service could not fetch it."""
+    """The URL's host is not publicly reachable, so the service could not fetch it."""
 
     kind = "url-not-public"
     usual_hint = (
-        "Use a storage with a public endpoint, or set public_endpoint to the URL under which this one can be reached "
-        "from outside; for a service of your own, public_only can be off."
+        "Use a storage with a public endpoint, or set public_endpoint to the public URL of this one. If the service is "
+        "in the same network, public_only can be off."
     )
 
 
 class StorageFailed(StorageError):
-    """Anything else; `service_code` has the service's own code where there is one."""
+    """Anything else; `service_code` has the service's own code if there is one."""
 
     kind = "storage-failed"
-    usual_hint = "Try again; if it happens again, look the code up in the provider's documentation."
+    usual_hint = "Try again. If it happens again, look up the code in the provider's documentation."

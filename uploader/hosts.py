@@ -1,4 +1,4 @@
-"""Which hosts are this machine, and which can be reached from outside."""
+"""Which hosts are this machine (loopback), and which are publicly reachable."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ import socket
 
 from uploader.errors import UrlNotPublic
 
-_INSIDE_NAMES = ("localhost", "local", "internal", "lan", "intranet", "home.arpa")
-# Proxies that route by name answer every look-up with an address of this range (RFC 2544): it says nothing.
-_PLACEHOLDER_ADDRESSES = ipaddress.ip_network("198.18.0.0/15")
+_PRIVATE_SUFFIXES = ("localhost", "local", "internal", "lan", "intranet", "home.arpa")
+# RFC 2544 reserves it for benchmarks. Proxy programs answer every lookup with an address of it ("fake IP") and connect
+# to the real one, so a name that resolves to it may be public.
+_FAKE_IP_RANGE = ipaddress.ip_network("198.18.0.0/15")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: a loopback address in any notation, `localhost`, or a name below it (RFC 6761).
+    """Return whether a host is this machine: a loopback address, `localhost`, or a name below it (RFC 6761, 6.3).
 
-    No name is resolved: `127.evil.example` is not loopback, whatever it resolves to.
+    Names are not resolved: `127.evil.example` is not loopback, even if it resolves to 127.0.0.1.
+
+    >>> is_loopback("127.1"), is_loopback("[::1]"), is_loopback("127.evil.example")
+    (True, True, False)
     """
     name = _normalized(host)
     address = literal_address(name)
@@ -29,23 +33,23 @@ def is_loopback(host: str) -> bool:
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that a host is, in any notation that resolvers take; None for a name."""
+    """Parse a literal address in any notation that resolvers accept; return None for a name."""
     try:
         return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         pass
-    try:  # 127.1, 0x7f000001 and 2130706433 are addresses too; inet_aton ignores what follows white space
+    try:  # inet_aton accepts 127.1, 0x7f000001 and 2130706433, as getaddrinfo does, but ignores all after a space
         return ipaddress.IPv4Address(socket.inet_aton(host)) if host.isascii() and " " not in host else None
     except OSError:
         return None
 
 
 def require_public_host(host: str) -> None:
-    """Refuse a host that cannot be reached from outside.
+    """Refuse a host that is not publicly reachable.
 
-    Loopback, private, link-local, shared (RFC 6598), multicast and reserved addresses, in any notation that
-    resolvers take; names that are for the inside only; names all of whose addresses are such. A name that
-    does not resolve is accepted: fetching the link shows whether it works.
+    That is: loopback, private, link-local, shared (RFC 6598), multicast and reserved addresses in any notation; names
+    for private networks; and names that resolve only to such addresses. A name that does not resolve is accepted:
+    fetching the link decides.
 
     Raises:
         UrlNotPublic: The host is one of those.
@@ -54,13 +58,13 @@ def require_public_host(host: str) -> None:
     address = literal_address(name)
     if address is not None:
         if not _is_public(address):
-            raise UrlNotPublic(f"{host} is an address that cannot be reached from outside")
+            raise UrlNotPublic(f"{host} is a private address, which the service cannot reach")
         return
-    if "." not in name or name.endswith(tuple(f".{inside}" for inside in _INSIDE_NAMES)):
-        raise UrlNotPublic(f"{host} is a name that cannot be resolved from outside")
+    if "." not in name or name.endswith(tuple(f".{suffix}" for suffix in _PRIVATE_SUFFIXES)):
+        raise UrlNotPublic(f"{host} is a name of a private network, which the service cannot resolve")
     addresses = _resolved(name)
-    if addresses and not any(_is_public(a) or a in _PLACEHOLDER_ADDRESSES for a in addresses):
-        raise UrlNotPublic(f"{host} resolves only to addresses that cannot be reached from outside")
+    if addresses and not any(_is_public(a) or a in _FAKE_IP_RANGE for a in addresses):
+        raise UrlNotPublic(f"{host} resolves only to private addresses, which the service cannot reach")
 
 
 def _normalized(host: str) -> str:

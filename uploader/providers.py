@@ -1,6 +1,6 @@
-"""What each S3-compatible provider needs, as data.
+"""The presets of the S3-compatible providers, as data.
 
-Every preset names the page it was taken from and the month in which it was last checked. Signature V4 and
+Every preset has the page that it is taken from, and the month in which it was last checked. Signature V4 and
 `when_required` checksums are right for all of them, so they are not in the table.
 """
 
@@ -10,35 +10,35 @@ from dataclasses import dataclass
 from typing import Literal
 
 Addressing = Literal["path", "virtual", "domain"]
-"""Where the bucket stands in URLs: in the path, in front of the host, or nowhere (the host is bound to the bucket)."""
+"""Where URLs contain the bucket: in the path, before the host, or nowhere (the host is bound to the bucket)."""
 
 _WEEK_S = 604_800
 _S3_NAME = r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _DOTLESS_NAME = r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
-# Ceph's buckets can belong to a tenant: https://docs.ceph.com/en/latest/radosgw/multitenancy/
+# A bucket of Ceph can belong to a tenant: https://docs.ceph.com/en/latest/radosgw/multitenancy/
 _LOOSE_NAME = r"(?:[A-Za-z0-9_]{1,64}:)?(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]"
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider's quirks.
+    """The preset of one provider.
 
     Attributes:
-        name: What the setting `provider` says.
-        title: What people call it.
-        endpoint: Template of the endpoint's URL, None where the SDK knows it. `{region}` is filled in from
-            the region; any other placeholder is for the user to fill in, so `endpoint` is then required.
-        region: The region to sign for when none is given; None when one is needed.
+        name: The value of the setting `provider`.
+        title: The provider's name for messages and pages.
+        endpoint: Template of the endpoint's URL; None if boto3 knows it. `{region}` is replaced by the region. Any
+            other placeholder must be filled in by the user, which makes the setting `endpoint` required.
+        region: The default region for signatures; None if the user must set one.
         region_in_host: Pattern whose first group is the region in an endpoint's host name.
         signing_region: Template of the region's name in signatures.
-        addressing: The addressing styles that work, the default first.
-        own_hosts: Pattern of the provider's own hosts, where any other host is a domain bound to one bucket.
-        max_url_expires_s: How long a presigned URL may live, in seconds.
-        bucket_name: Pattern of the whole of a bucket's name.
+        addressing: The supported addressing styles, the default first.
+        own_hosts: Pattern of the provider's own hosts, if any other host is a domain bound to one bucket.
+        max_url_expires_s: The longest lifetime of a presigned URL, in seconds.
+        bucket_name: Pattern of a valid bucket name.
         bucket_rule: The same in words.
         source: The provider's page.
-        checked: Year and month of the last look at that page.
-        notes: What a user of this provider has to know.
+        checked: Year and month in which the page was last checked.
+        notes: What users of this provider must know.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Provider:
 
     @property
     def endpoint_from_region(self) -> bool:
-        """Whether the region is all that is needed to make up the endpoint."""
+        """Whether the region alone determines the endpoint."""
         return self.endpoint is not None and self.endpoint.replace("{region}", "").count("{") == 0
 
 
@@ -71,7 +71,7 @@ _TABLE = (
         region_in_host=r"s3[.-](?:dualstack\.|fips\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?",
         addressing=("virtual", "path"),
         source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html",
-        notes="Buckets outside us-east-1 need their own region; session credentials take their URLs along.",
+        notes="Buckets outside us-east-1 need their own region; URLs signed with temporary keys expire with them.",
     ),
     Provider(
         name="r2",
@@ -80,7 +80,7 @@ _TABLE = (
         region="auto",
         addressing=("path", "virtual"),
         source="https://developers.cloudflare.com/r2/api/s3/presigned-urls/",
-        notes="Buckets with a jurisdiction have it in the host: {account}.eu.r2.cloudflarestorage.com.",
+        notes="The host of a bucket with a jurisdiction contains it: {account}.eu.r2.cloudflarestorage.com.",
     ),
     Provider(
         name="b2",
@@ -101,7 +101,7 @@ _TABLE = (
         region="us-east-1",
         addressing=("path", "virtual"),
         source="https://min.io/docs/minio/linux/reference/minio-mc/mc-share-download.html",
-        notes="Virtual addressing only where MINIO_DOMAIN is set.",
+        notes="Virtual addressing works only if MINIO_DOMAIN is set.",
     ),
     Provider(
         name="wasabi",
@@ -111,7 +111,7 @@ _TABLE = (
         region_in_host=r"s3\.([a-z0-9-]+)\.wasabisys\.com",
         addressing=("virtual", "path"),
         source="https://docs.wasabi.com/docs/what-are-the-service-urls-for-wasabis-different-storage-regions",
-        notes="Objects are billed for a minimum time even when they are deleted at once.",
+        notes="Objects are billed for a minimum time even if they are deleted at once.",
     ),
     Provider(
         name="spaces",
@@ -134,7 +134,7 @@ _TABLE = (
         bucket_name=r"(?!.*\.\.)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]",
         bucket_rule="3 to 63 lower-case letters, digits, hyphens, underscores and dots",
         source="https://cloud.google.com/storage/docs/interoperability",
-        notes="The keys are HMAC keys, made under Settings > Interoperability.",
+        notes="The keys are HMAC keys, created under Settings > Interoperability.",
     ),
     Provider(
         name="oss",
@@ -162,8 +162,8 @@ _TABLE = (
         bucket_name=r"[a-z0-9][a-z0-9-]{0,49}-\d{5,12}",
         bucket_rule="lower-case letters, digits and hyphens, ending in -<APPID>",
         source="https://www.tencentcloud.com/document/product/436/32537",
-        notes="A bucket's name ends in -<APPID>; path addressing is refused for buckets made since 2024. The endpoint "
-        "can also be https://cos.REGION.tencentcos.cn.",
+        notes="A bucket's name ends in -<APPID>; path addressing is refused for buckets created since 2024. The "
+        "endpoint can also be https://cos.REGION.tencentcos.cn.",
     ),
     Provider(
         name="seaweedfs",
@@ -172,7 +172,7 @@ _TABLE = (
         region="us-east-1",
         addressing=("path", "virtual"),
         source="https://github.com/seaweedfs/seaweedfs/wiki/Amazon-S3-API",
-        notes="An administrator's key makes a missing bucket on first use unless auto-creation is off.",
+        notes="An admin key creates a missing bucket on first use unless auto-creation is off.",
     ),
     Provider(
         name="custom",
@@ -183,8 +183,8 @@ _TABLE = (
         bucket_name=_LOOSE_NAME,
         bucket_rule="3 to 63 letters, digits, hyphens, underscores and dots; with Ceph also tenant:bucket",
         source="https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html",
-        notes="Strict services want virtual addressing and answer 400 to path style. The endpoint may have a path, as "
-        "Supabase's has (https://PROJECT.supabase.co/storage/v1/s3).",
+        notes="Strict services require virtual addressing and answer 400 to path style. The endpoint may have a path, "
+        "like Supabase's (https://PROJECT.supabase.co/storage/v1/s3).",
     ),
 )
 

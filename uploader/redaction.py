@@ -1,4 +1,4 @@
-"""What must not be seen: the query part of presigned URLs, in messages and in other libraries' logs."""
+"""The one place that removes secrets: queries of presigned URLs, and keys, in messages and in other libraries' logs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ _LONGEST_MESSAGE = 300
 
 
 def without_query(text: str) -> str:
-    """The text with the query part of every URL or request target in it replaced by `?…`."""
+    """Replace the query of every URL or request target by `?…`.
+
+    >>> without_query("GET /takes/k.m4a?X-Amz-Signature=0123 HTTP/1.1")
+    'GET /takes/k.m4a?… HTTP/1.1'
+    """
     return _SIGNED_PAIR.sub(r"\1=…", _QUERY.sub("?…", text))
 
 
 def one_line(text: str) -> str:
-    """Foreign text made fit for a message: no query parts, printable, one line, at most 300 characters."""
+    """Make another program's text safe for a message: one printable line without queries, at most 300 characters."""
     printable = "".join(c if c.isprintable() else " " for c in without_query(text))
     line = " ".join(printable.split())
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
 
 
 def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
-    """The text with each secret that stands in it replaced: a service may repeat what it was sent."""
+    """Replace each secret: services echo what they were sent."""
     for secret in secrets:
         text = text.replace(secret, "…") if secret else text
     return text
@@ -33,7 +37,7 @@ def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
 class _QueryFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = without_query(record.getMessage()), ()
-        # Its tracebacks end in texts that hold the target once more.
+        # Tracebacks end with the exception's text, which contains the target again.
         record.exc_info = record.exc_text = None
         return True
 
@@ -42,12 +46,12 @@ _FILTER = _QueryFilter()
 
 
 def redact_logs() -> None:
-    """Keep signatures out of the logs of the libraries below, whatever level the application logs at.
+    """Keep signatures out of the logs of urllib3 and botocore, at every log level.
 
-    urllib3's debug lines hold the whole request target, so they are filtered. botocore's debug lines hold
-    signatures in many shapes, so its debug level is off unless somebody asked for botocore's by name.
+    urllib3's debug lines contain the whole request target, so they are filtered. botocore's debug lines contain
+    signatures in many forms, so its debug level is off unless the application has set botocore's level.
     """
-    logging.getLogger("urllib3.connectionpool").addFilter(_FILTER)  # adding it twice adds it once
+    logging.getLogger("urllib3.connectionpool").addFilter(_FILTER)  # addFilter ignores a filter that is there already
     botocore = logging.getLogger("botocore")
     if botocore.level == logging.NOTSET:
         botocore.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""What a `Storage` gives back: the stored object, its link, a round trip's figures."""
+"""The results of a `Storage`: the stored object, its link, the figures of a round trip."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from datetime import datetime
 
 from uploader.redaction import without_query
 
-_Bytes = bytes  # `Upload.bytes` hides the name
+_Bytes = bytes  # `Upload.bytes` shadows the name
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One object that was stored and checked.
+    """One object that was stored and verified.
 
     Attributes:
         key: The object's key in the bucket.
         bytes: Size in bytes.
         md5: Hex digest of the content.
         sha256: Hex digest of the content.
-        version_id: The version that the last put made; None where the bucket keeps no versions.
+        version_id: The version that the last put created; None if the bucket has no versions.
         content_type: The media type that it is served with.
         first_bytes: The first (at most 64) bytes, to compare with what a public fetch gets.
-        clock_skew_s: This computer's clock minus the service's, in seconds, within about a second; None
-            where the service sent no date.
+        clock_skew_s: This computer's clock minus the service's, in seconds, to about one second; None if the service
+            sent no date.
     """
 
     key: str
@@ -38,13 +38,13 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A presigned URL. Whoever has it can fetch the object, so neither `repr` nor `str` shows its query part.
+    """A presigned URL. It gives access to the object, so neither `repr` nor `str` contains its query.
 
     Attributes:
-        url: The whole URL, signature included.
-        expires_at: The moment at which it dies (UTC, aware). A URL signed with temporary keys dies with them if
-            that is sooner; where their end is not known, this is the end of the URL itself.
-        warnings: For people: that temporary keys end it early.
+        url: The whole URL with its signature.
+        expires_at: When it expires (UTC, aware). A URL that is signed with temporary keys expires with them if that is
+            earlier; if their expiry is unknown, this is the URL's own.
+        warnings: Set if temporary keys expire first.
     """
 
     url: str = field(repr=False)
@@ -59,13 +59,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """What `Storage.round_trip` measured.
+    """The measurements of `Storage.round_trip`.
 
     Attributes:
         seconds: Wall time of put, presign, fetch and delete together.
-        clock_skew_s: This computer's clock minus the service's, in seconds, within about a second; None
-            where the service sent no date.
-        warnings: What presigning and the public fetch found, for people.
+        clock_skew_s: This computer's clock minus the service's, in seconds, to about one second; None if the service
+            sent no date.
+        warnings: The warnings of presigning and of the public fetch.
     """
 
     seconds: float

@@ -1,8 +1,8 @@
-"""Retries: which error is worth another try, for how long, and after what pause.
+"""Retries: which error is worth another try, for how long, and after which pause. stamina runs the loop.
 
-`stamina` runs the loop; each error says how long a retry may help. Loggers hear of retries at debug level. stamina
-itself would announce each one through a logger that Python prints to standard error when nobody set logging up; the
-null handler keeps that quiet. Programs that configure logging, or stamina's hooks, still see it.
+botocore's own retries are switched off (`uploader.session`): its three attempts give up within 0.15 s of refused
+connections, it does not repeat a BadDigest, and all clients share its retry quota. Here each error says how long a
+retry may help, and one budget in seconds limits a piece of work with all its requests.
 """
 
 from __future__ import annotations
@@ -16,50 +16,48 @@ from typing import TypeVar
 from uploader.errors import StorageError
 
 _log = logging.getLogger("uploader")
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 BRIEF_S = 2.5
-"""For what is probably a mistake in the settings (refused, no such host): about four tries."""
-SETTLING_S = 20.0
+"""For what is probably a mistake in the settings (connection refused, unknown host): about four tries."""
+VISIBILITY_S = 20.0
 """For an object or a link that is not visible yet: storage behind caches needs some seconds after an upload."""
-SOME_S = 30.0
-"""For what either goes away with a few retries or not at all."""
-LONG_S = float("inf")
-"""For what passes: as long as the budget lasts."""
+MODERATE_S = 30.0
+"""For what a few retries either fix or do not."""
+UNTIL_BUDGET_S = float("inf")
+"""For transient failures: as long as the budget lasts."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
-
-
-class RetryBudget:
-    """A time budget, in seconds, for one piece of work with all its retries. It starts when it is made.
-
-    A try that is under way is not interrupted when the budget ends; there is just no further one.
-    """
-
-    def __init__(self, budget_s: float) -> None:
-        self._started = time.monotonic()
-        self._budget_s = budget_s
-
-    def call(self, attempt: Callable[[], _Answer]) -> _Answer:
-        """Return what `attempt` returns; repeat it, with growing jittered pauses, while a retry may help.
-
-        Raises:
-            StorageError: The last try's, when a retry cannot help, or the budget or the error's own time is used up.
-        """
-        import stamina
-
-        logging.getLogger("stamina").addHandler(_SILENT)  # adding it twice adds it once
-        decide = _Decision(self._started + self._budget_s)
-        for one_try in stamina.retry_context(on=decide, attempts=None, timeout=None):
-            with one_try:
-                return attempt()
-        raise AssertionError("stamina ends with a result or an exception")
-
-
+# Without any handler on its logger, Python prints stamina's warning about each retry to standard error. Programs that
+# configure logging, or stamina's hooks, still receive it.
 _SILENT = logging.NullHandler()
 
 
-class _Decision:
-    """stamina's hook: the pause before the next try in seconds, or False."""
+class RetryBudget:
+    """A time budget in seconds for one piece of work with all its retries; it starts when it is created.
+
+    A try that is running when the budget ends is not interrupted; there is no further one.
+    """
+
+    def __init__(self, budget_s: float) -> None:
+        self._deadline = time.monotonic() + budget_s
+
+    def call(self, attempt: Callable[[], _Result]) -> _Result:
+        """Call `attempt`, and repeat it with growing pauses while a retry may help.
+
+        Raises:
+            StorageError: The last try's, if a retry cannot help, or the budget or the error's own time is used up.
+        """
+        import stamina  # here, so that only the first request pays for the import
+
+        logging.getLogger("stamina").addHandler(_SILENT)  # addHandler ignores a handler that is there already
+        for retry in stamina.retry_context(on=_Backoff(self._deadline), attempts=None, timeout=None):
+            with retry:
+                return attempt()
+        raise AssertionError("stamina raises the last error")
+
+
+class _Backoff:
+    """stamina's hook: the pause before the next try in seconds, or False for none."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -70,7 +68,7 @@ class _Decision:
         if not isinstance(error, StorageError):
             return False
         longest_s: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._tries)
-        pause_s = random.uniform(0.5, 1.0) * longest_s
+        pause_s = random.uniform(0.5, 1.0) * longest_s  # jitter: many clients must not return at the same moment
         next_try = time.monotonic() + pause_s
         if next_try - self._first > error.retry_for_s or next_try > self._deadline:
             return False

@@ -1,7 +1,7 @@
-"""What the service's refusals mean, as one `StorageError` each, with the service's own words.
+"""Error responses of the service as a `StorageError`, with the service's own message.
 
-Codes are those of the S3 API reference (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)
-and of the providers' own pages where theirs differ.
+Codes: the S3 API reference (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html), and the providers'
+own pages where theirs differ.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from uploader.errors import (
     WrongSecret,
 )
 from uploader.redaction import one_line, without_query
-from uploader.retry import LONG_S, SOME_S
+from uploader.retry import MODERATE_S, UNTIL_BUDGET_S
 from uploader.settings import Target
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 ERROR_BODY: Final = "UploaderErrorBody"
-"""Where in a response of botocore the `ErrorBody` stands."""
+"""The key of the `ErrorBody` in a parsed response of botocore."""
 _BUCKET_OPERATIONS = {"HeadBucket", "ListObjectVersions", "ListObjectsV2"}
 _KEY_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "GetSessionToken", "CreateToken"}
 _WRONG_KEY = {"InvalidAccessKeyId", "InvalidAccessKey", "InvalidClientTokenId", "Unauthorized", "401"}
@@ -56,7 +56,7 @@ _WRONG_REGION = {
     "InvalidRegionName",
 }
 _SKEWED = {"RequestTimeTooSkewed", "RequestIsExpired", "RequestExpired"}
-_PASSES = {
+_TRANSIENT = {
     "SlowDown",
     "RequestTimeout",
     "RequestTimeoutException",
@@ -69,52 +69,56 @@ _PASSES = {
     "TooManyRequests",
     "RequestLimitExceeded",
 }
-# OSS says SecondLevelDomainForbidden; others use codes of their own, but name the style.
+# OSS's code is SecondLevelDomainForbidden; other services have other codes, but their messages name the style.
 _PATH_STYLE = re.compile(r"(?i)SecondLevelDomainForbidden|path[- ]?style")
 _NOT_S3_HINT = (
-    "This is not an answer of the S3 API: a proxy, a firewall, a console or a web server gave it. Check the endpoint, "
+    "This is not a response of the S3 API, but of a proxy, a firewall, a console or a web server. Check the endpoint, "
     "and HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
 )
 _ENCRYPTION_HINT = (
-    "A policy denies it. If it demands server-side encryption, set sse to AES256, or to aws:kms with sse_kms_key_id."
+    "A policy denies it. If it requires server-side encryption, set sse to AES256, or to aws:kms with sse_kms_key_id."
 )
 
 
 class _Refusal(NamedTuple):
-    """One refusal: S3's code (or the status as digits), the HTTP status, code and message for people, its headers."""
+    """One refusal: S3's code (or the status as digits), the HTTP status, code and message, and its headers."""
 
     code: str
     status: int
-    words: str
+    text: str
     headers: dict[str, str]
     region: str | None
     is_s3: bool
 
 
 def clock_skew_s(date_header: str | None) -> float | None:
-    """This computer's clock minus that of an HTTP Date header's writer, in seconds, within about a second."""
+    """Return this computer's clock minus that of the sender of an HTTP Date header, in seconds, to about one second."""
     try:
         date = parsedate_to_datetime(date_header or "")
     except ValueError:
         return None
-    # The header's resolution is one second, cut off: on average its writer's clock stood half a second later.
+    # The header is truncated to whole seconds (RFC 9110, 5.6.7): on average the sender's clock was half a second later.
     return (datetime.now(UTC) - date.replace(tzinfo=date.tzinfo or UTC)).total_seconds() - 0.5
 
 
 def describe_skew(skew_s: float) -> str:
-    """For example `this computer's clock is 37 min behind the service's`."""
+    """Describe a clock skew.
+
+    >>> describe_skew(-2220)
+    "this computer's clock is 37 min behind the service's"
+    """
     direction = "ahead of" if skew_s > 0 else "behind"
     return f"this computer's clock is {abs(skew_s) / 60:.0f} min {direction} the service's"
 
 
 def is_explained(answer: ClientError) -> bool:
-    """Whether a refusal says more than its status."""
+    """Return whether a refusal has a code or a message besides its status."""
     said = _error_body(answer)
     return said is not None and bool(said.code or said.message)
 
 
 def is_unsupported(answer: ClientError) -> bool:
-    """Whether an S3 service says that it does not know this kind of request."""
+    """Return whether an S3 service says that it does not implement this kind of request."""
     said = _error_body(answer)
     status = answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return said is not None and bool(said.code) and status in {405, 501}
@@ -125,12 +129,12 @@ def _error_body(answer: ClientError) -> ErrorBody | None:
     return said if isinstance(said, ErrorBody) else None
 
 
-def from_service(answer: ClientError, target: Target) -> StorageError:
-    """The error for an answer that the service gave."""
+def from_response(answer: ClientError, target: Target) -> StorageError:
+    """Return the error for an error response."""
     refusal = _read(answer)
     if answer.operation_name in _KEY_OPERATIONS:
         found: StorageError = CredentialsMissing(
-            f"no temporary keys: {answer.operation_name} was refused ({refusal.words})",
+            f"no temporary keys: {answer.operation_name} was refused ({refusal.text})",
             "Check the role and its source profile in the AWS files, or sign in again.",
         )
     else:
@@ -147,128 +151,130 @@ def _read(answer: ClientError) -> _Refusal:
     status = int(metadata.get("HTTPStatusCode") or 0)
     headers: dict[str, str] = metadata.get("HTTPHeaders") or {}
     code = said.code or one_line(str(error.get("Code", ""))) or str(status)
-    if kept is None and error.get("Message"):  # of another service, which gives out keys
+    if kept is None and error.get("Message"):  # from STS or SSO, whose responses botocore has parsed
         said = ErrorBody(code, one_line(str(error["Message"])))
     if code == "404" and not said.message and answer.operation_name in _BUCKET_OPERATIONS:
-        code = "NoSuchBucket"  # an answer to HEAD has no body, hence no code
-    words = f"{code}: {said.message}" if said.message and said.message != code else code
+        code = "NoSuchBucket"  # a response to HEAD has no body, and therefore no code
+    text = f"{code}: {said.message}" if said.message and said.message != code else code
     region = headers.get("x-amz-bucket-region") or error.get("Region")
     is_s3 = bool(said.code) or "x-amz-request-id" in headers or "x-amz-bucket-region" in headers
-    return _Refusal(code, status, words, headers, region, is_s3)
+    return _Refusal(code, status, text, headers, region, is_s3)
 
 
 def _meaning(refusal: _Refusal, target: Target) -> StorageError:
-    code, where = refusal.code, target.shown
+    code, where = refusal.code, target.display_name
     if code in _SKEWED:
         return _clock_skewed(target, refusal)
     if code in _WRONG_REGION or 300 <= refusal.status < 400:
         return _redirected(refusal, target)
     if refusal.status == 407:
         return Unreachable(
-            f"the proxy on the way to {where} refuses the request (HTTP {refusal.words})",
-            "The proxy wants a user and a password: put them into HTTPS_PROXY or HTTP_PROXY.",
+            f"the proxy for {where} refuses the request (HTTP {refusal.text})",
+            "The proxy requires a user name and a password: add them to HTTPS_PROXY or HTTP_PROXY.",
         )
-    if code.isdigit() and not refusal.is_s3 and (refusal.status in {401, 403, 405} or refusal.words != code):
-        # A proxy or firewall says nothing about the rights of a key. A bare 404 is HEAD's for a missing object.
+    if code.isdigit() and not refusal.is_s3 and (refusal.status in {401, 403, 405} or refusal.text != code):
+        # A proxy's or firewall's 403 says nothing about a key's permissions. A bare 404 is HEAD's for a missing object.
         return _other(refusal, target)
-    if target.addressing == "path" and _PATH_STYLE.search(refusal.words):
-        message = f"{where} refuses path addressing ({refusal.words})"
+    if target.addressing == "path" and _PATH_STYLE.search(refusal.text):
+        message = f"{where} refuses path addressing ({refusal.text})"
         return SettingsError(message, "Set addressing to virtual.", setting="addressing")
     return _from_code(refusal, target) or _other(refusal, target)
 
 
 def _from_code(refusal: _Refusal, target: Target) -> StorageError | None:
-    where, bucket, words = target.shown, repr(target.bucket), refusal.words
+    where, bucket, text = target.display_name, repr(target.bucket), refusal.text
     meanings: tuple[tuple[set[str], Callable[[], StorageError]], ...] = (
-        (_WRONG_KEY, lambda: WrongKey(f"{where} does not know the access key ({words})")),
-        ({"SignatureDoesNotMatch"}, lambda: _wrong_secret(target, words)),
-        (_EXPIRED, lambda: CredentialsExpired(f"{where} refuses the session token ({words})")),
-        ({"NoSuchBucket"}, lambda: NoSuchBucket(f"bucket {bucket} does not exist at {where} ({words})")),
-        (_MISSING, lambda: ObjectMissing(f"the object is not in bucket {bucket} at {where} ({words})")),
+        (_WRONG_KEY, lambda: WrongKey(f"{where} does not know the access key ({text})")),
+        ({"SignatureDoesNotMatch"}, lambda: _wrong_secret(target, text)),
+        (_EXPIRED, lambda: CredentialsExpired(f"{where} refuses the session token ({text})")),
+        ({"NoSuchBucket"}, lambda: NoSuchBucket(f"bucket {bucket} does not exist at {where} ({text})")),
+        (_MISSING, lambda: ObjectMissing(f"the object is not in bucket {bucket} at {where} ({text})")),
         (
             {"InvalidBucketName"},
-            lambda: BadBucketName(f"{where} refuses the bucket name {bucket} ({words})", setting="bucket"),
+            lambda: BadBucketName(f"{where} refuses the bucket name {bucket} ({text})", setting="bucket"),
         ),
-        (_NOT_PERMITTED, lambda: _not_permitted(target, words)),
+        (_NOT_PERMITTED, lambda: _not_permitted(target, text)),
         (
             {"BadDigest"},
-            lambda: CorruptStored(f"{where} received other bytes than were sent ({words})", retry_for_s=SOME_S),
+            lambda: CorruptStored(f"{where} received other bytes than were sent ({text})", retry_for_s=MODERATE_S),
         ),
         (
             {"PublicEndpointForbidden"},
             lambda: NotPermitted(
-                f"{where} is closed to this account ({words})",
-                "Bind a domain of your own to the bucket, and set the endpoint (s3_endpoint) to that domain.",
+                f"{where} is not available to this account ({text})",
+                "Bind your own domain to the bucket, and set the endpoint (s3_endpoint) to that domain.",
             ),
         ),
     )
     return next((error_for() for codes, error_for in meanings if refusal.code in codes), None)
 
 
-def _not_permitted(target: Target, words: str) -> NotPermitted:
-    hint = _ENCRYPTION_HINT if "explicit deny" in words or "encryption" in words.lower() else None
-    return NotPermitted(f"{target.shown} does not permit this in bucket {target.bucket!r} ({words})", hint)
+def _not_permitted(target: Target, text: str) -> NotPermitted:
+    hint = _ENCRYPTION_HINT if "explicit deny" in text or "encryption" in text.lower() else None
+    return NotPermitted(f"{target.display_name} does not permit this in bucket {target.bucket!r} ({text})", hint)
 
 
-def _wrong_secret(target: Target, words: str) -> WrongSecret:
+def _wrong_secret(target: Target, text: str) -> WrongSecret:
     hint = None
     if urlsplit(target.endpoint or "").path.strip("/"):
         hint = (
-            "Check the secret access key; if it is right, a proxy in front of the storage changes host or path, which "
-            "are signed: it has to pass both on unchanged."
+            "Check the secret access key. If it is correct, a reverse proxy in front of the storage changes host or "
+            "path, which are signed: it must pass both on unchanged."
         )
-    return WrongSecret(f"{target.shown} refuses the signature ({words})", hint)
+    return WrongSecret(f"{target.display_name} refuses the signature ({text})", hint)
 
 
 def _clock_skewed(target: Target, refusal: _Refusal) -> ClockSkewed:
     skew_s = clock_skew_s(refusal.headers.get("date"))
     by = f": {describe_skew(skew_s)}" if skew_s is not None and abs(skew_s) >= 60 else ""
-    return ClockSkewed(f"{target.shown} refused the request's time{by} ({refusal.words})")
+    return ClockSkewed(f"{target.display_name} refused the request's time{by} ({refusal.text})")
 
 
 def _redirected(refusal: _Refusal, target: Target) -> StorageError:
-    """A redirect of S3 names a region; one of a web server in front of it names another scheme or host."""
-    place = urlsplit(refusal.headers.get("location", ""))
+    """Explain a redirect: S3's names a region; that of a web server in front of it, another scheme or host."""
+    location = urlsplit(refusal.headers.get("location", ""))
     here = urlsplit(target.endpoint or "https://")
-    if not refusal.is_s3 and here.scheme == "http" and place.scheme == "https":
-        secure = place.netloc.rpartition("@")[2].removeprefix(f"{target.bucket}.")
+    if not refusal.is_s3 and here.scheme == "http" and location.scheme == "https":
+        secure = location.netloc.rpartition("@")[2].removeprefix(f"{target.bucket}.")
         return SettingsError(
-            f"{target.shown} answers only over https (HTTP {refusal.status} to https://)",
-            f"Write https:// in the endpoint: {one_line(f'https://{secure}{here.path}')}",
+            f"{target.display_name} answers only over https (HTTP {refusal.status} to https://)",
+            f"Use https:// in the endpoint: {one_line(f'https://{secure}{here.path}')}",
             setting="endpoint",
         )
-    if not refusal.is_s3 and place.hostname and place.hostname != here.hostname:
-        to = one_line(without_query(f"{place.scheme}://{place.netloc.rpartition('@')[2]}"))
+    if not refusal.is_s3 and location.hostname and location.hostname != here.hostname:
+        to = one_line(without_query(f"{location.scheme}://{location.netloc.rpartition('@')[2]}"))
         return SettingsError(
-            f"{target.shown} redirects to {to} (HTTP {refusal.status})",
-            "Write the endpoint of the S3 API itself, not an address that redirects to it or to a sign-in page.",
+            f"{target.display_name} redirects to {to} (HTTP {refusal.status})",
+            "Use the endpoint of the S3 API itself, not an address that redirects to it or to a sign-in page.",
             setting="endpoint",
         )
-    return wrong_region(target, refusal.region, refusal.words)
+    return wrong_region(target, refusal.region, refusal.text)
 
 
 def _other(refusal: _Refusal, target: Target) -> StorageFailed:
     code, status = refusal.code, refusal.status
-    passing = code in _PASSES or status == 429 or (status >= 500 and status != 501)
-    hint = "The service is busy or in trouble: try again later." if passing else None
-    if "API port" in refusal.words:
-        hint = "This is MinIO's console: write the port of its S3 API into the endpoint (usually 9000)."
-    elif not passing and code.isdigit() and not refusal.is_s3:
+    is_transient = code in _TRANSIENT or status == 429 or (status >= 500 and status != 501)
+    hint = "The service is overloaded or failing: try again later." if is_transient else None
+    if "API port" in refusal.text:
+        hint = "This is MinIO's console: use the port of its S3 API in the endpoint (usually 9000)."
+    elif not is_transient and code.isdigit() and not refusal.is_s3:
         hint = _NOT_S3_HINT
-    return StorageFailed(f"{target.shown} answered {refusal.words}", hint, retry_for_s=LONG_S if passing else 0.0)
+    return StorageFailed(
+        f"{target.display_name} answered {refusal.text}", hint, retry_for_s=UNTIL_BUDGET_S if is_transient else 0.0
+    )
 
 
-def wrong_region(target: Target, right: str | None, words: str) -> WrongRegion:
-    """The error for a bucket that is elsewhere; `right` is its region, where that is known."""
+def wrong_region(target: Target, right: str | None, text: str) -> WrongRegion:
+    """Return the error for a bucket in another region; `right` is its region, if that is known."""
     there = f": it is in {one_line(right)}" if right else ""
     hint = f"Set region to {one_line(right)}." if right else None
-    return WrongRegion(f"bucket {target.bucket!r} is not in region {target.signing_region}{there} ({words})", hint)
+    return WrongRegion(f"bucket {target.bucket!r} is not in region {target.signing_region}{there} ({text})", hint)
 
 
 def web_page(target: Target, title: str = "") -> StorageFailed:
-    """The error for a service that answers with web pages where S3 has none."""
+    """Return the error for a service that answers with a web page."""
     shown = f": {title}" if title else ""
     return StorageFailed(
-        f"{target.shown} answers with a web page, so it is not the S3 API{shown}",
-        "Write the address and port of the S3 API into the endpoint (MinIO: usually 9000; its console has another).",
+        f"{target.display_name} answers with a web page, so it is not the S3 API{shown}",
+        "Use the address and port of the S3 API in the endpoint (MinIO: usually 9000; its console has another port).",
     )

@@ -1,4 +1,4 @@
-"""boto3's session and client, set up for every S3-compatible service."""
+"""boto3's session and client, configured for S3-compatible services."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def new_session(settings: StorageSettings) -> Session:
-    """A session that reads the AWS files and variables only where the settings leave something to them.
+    """Create a session that reads the AWS files and variables only if the settings leave gaps.
 
-    Given keys and an endpoint, none of them matters, and a profile that is gone or an option for AWS's own endpoints
-    (FIPS, dual stack, acceleration) would only break another storage. AWS_CA_BUNDLE is the exception: it says which
-    authorities this computer trusts.
+    With keys and an endpoint, none of them is needed, and a missing profile or an option for AWS's own endpoints (FIPS,
+    dual stack, acceleration) would break another storage. AWS_CA_BUNDLE is the exception: it names the certificate
+    authorities that this computer trusts.
 
     Raises:
         botocore.exceptions.BotoCoreError: The profile or the files cannot be used.
@@ -31,7 +31,7 @@ def new_session(settings: StorageSettings) -> Session:
     import boto3.session
 
     if settings.is_explicit:
-        return boto3.session.Session(botocore_session=_isolated())
+        return boto3.session.Session(botocore_session=_isolated_session())
     session = boto3.session.Session(profile_name=settings.profile)
     if settings.access_key_id is None and session.get_credentials() is None:
         raise CredentialsMissing("no storage keys were given and none were found")
@@ -39,11 +39,11 @@ def new_session(settings: StorageSettings) -> Session:
 
 
 def new_client(session: Session, settings: StorageSettings, target: Target, **timeouts: Any) -> S3Client:
-    """A client for one endpoint; retries are not botocore's but ours, under one budget.
+    """Create a client for one endpoint, without botocore's retries (see `uploader.retry`).
 
     Raises:
         botocore.exceptions.BotoCoreError, ValueError: The settings cannot be used together.
-        SettingsError: AWS_CA_BUNDLE names a file that is not there.
+        SettingsError: AWS_CA_BUNDLE names a file that does not exist.
     """
     from botocore.config import Config
 
@@ -62,7 +62,7 @@ def new_client(session: Session, settings: StorageSettings, target: Target, **ti
     if ":" in target.bucket:
         from botocore.handlers import validate_bucket_name
 
-        # it knows the names of AWS, which has no tenants
+        # botocore accepts AWS's names only; Ceph's `tenant:bucket` is not one.
         client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
     if target.addressing == "domain":
         client.meta.events.register("before-sign.s3", _BucketRemoval(target.bucket))
@@ -70,56 +70,60 @@ def new_client(session: Session, settings: StorageSettings, target: Target, **ti
 
 
 def require_ca_bundle(variable: str) -> None:
-    """Refuse a variable that names a file of certificates which is not there: the HTTP libraries do not say which.
+    """Refuse a variable that names a missing certificate file: urllib3's and requests' errors do not name the variable.
 
     Raises:
-        SettingsError: It does.
+        SettingsError: The file does not exist.
     """
     path = os.environ.get(variable)
     if path and not Path(path).exists():
         raise SettingsError(f"{variable} names {path!r}, which does not exist", f"Correct {variable}, or unset it.")
 
 
-def _isolated() -> Any:
+def _isolated_session() -> Any:
     import botocore.configprovider
     import botocore.session
 
-    # the (misspelled) public table of every variable that botocore reads: no file entry, no environment, its default
+    # The public (misspelled) table of every variable that botocore reads. Each keeps its default, and loses its file
+    # entry and its environment variable.
     known = botocore.configprovider.BOTOCORE_DEFAUT_SESSION_VARIABLES
-    nothing: dict[str, Any] = {name: (None, None, default, cast) for name, (_, _, default, cast) in known.items()}
-    nothing |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
-    nothing["ca_bundle"] = (None, "AWS_CA_BUNDLE", None, None)
-    return botocore.session.Session(session_vars=nothing)
+    isolated: dict[str, Any] = {name: (None, None, default, cast) for name, (_, _, default, cast) in known.items()}
+    isolated |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    isolated["ca_bundle"] = (None, "AWS_CA_BUNDLE", None, None)
+    return botocore.session.Session(session_vars=isolated)
 
 
 def _options(target: Target) -> dict[str, Any]:
     options: dict[str, Any] = {
-        # boto3 presigns with Signature V2 otherwise, for custom endpoints and us-east-1.
+        # Without this, boto3 presigns with Signature V2 for custom endpoints and us-east-1.
         "signature_version": "s3v4",
-        # R2, B2, GCS and older MinIO refuse the headers of the default.
+        # The default since boto3 1.36 adds x-amz-checksum headers (over https: aws-chunked trailers), which R2, B2,
+        # GCS, OSS and older MinIO refuse. Both settings are needed for a plain body.
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
         "retries": {"total_max_attempts": 1, "mode": "standard"},
-        # Content-MD5, which is signed, tells the service what to expect: a second digest of the whole is of no use.
+        # Content-MD5 is signed and protects the body already: signing its SHA-256 too would read the file once more
+        # (over plain http, botocore does that in any case).
         "s3": {"addressing_style": _style(target), "payload_signing_enabled": False},
-        # The settings have looked at them already.
+        # `uploader.endpoint` has read them already.
         "ignore_configured_endpoint_urls": True,
     }
     if target.endpoint is not None:
-        # These choose among AWS's own endpoints; together with any other endpoint they are errors.
+        # These options choose among AWS's own endpoints; with any other endpoint botocore raises an error.
         options |= {"use_fips_endpoint": False, "use_dualstack_endpoint": False}
         options["s3"] |= {"use_accelerate_endpoint": False, "use_dualstack_endpoint": False}
         if is_loopback(urlsplit(target.endpoint).hostname or ""):
-            options["proxies"] = {}  # a proxy elsewhere cannot reach this machine, and must not see what is sent to it
+            options["proxies"] = {}  # a proxy cannot reach this machine's loopback
     return options
 
 
 def _style(target: Target) -> str:
+    # botocore knows no endpoint that is bound to a bucket: `_BucketRemoval` takes the bucket out of the path again.
     return "path" if target.addressing == "domain" else target.addressing
 
 
 class _BucketRemoval:
-    """For a domain that is bound to a bucket: takes the bucket out of the path, before the request is signed."""
+    """Remove the bucket from the path before the request is signed, for a domain that is bound to a bucket."""
 
     def __init__(self, bucket: str) -> None:
         self._segment = re.compile(rf"/{re.escape(bucket)}(?=/|$)")

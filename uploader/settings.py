@@ -1,4 +1,4 @@
-"""Which storage, and the checks that need no network."""
+"""The settings of a storage, and the checks that need no network."""
 
 from __future__ import annotations
 
@@ -20,38 +20,41 @@ _LONGEST_PREFIX = 512
 _KMS_KEY = re.compile(r"[A-Za-z0-9:/_.-]{1,2048}")
 
 Encryption = Literal["AES256", "aws:kms"]
-"""Server-side encryption that each upload asks for: SSE-S3 or SSE-KMS."""
+"""Server-side encryption to request for each upload: SSE-S3 or SSE-KMS."""
 LinkCheck = Literal["required", "warn", "off"]
-"""What happens when a link cannot be fetched from here: an error, a warning, or it is not tried."""
+"""If a link cannot be fetched from this machine: an error, a warning, or it is not tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """Everything a `Storage` has to be told. None means: what the provider's preset or the environment says.
+    """The settings of a `Storage`. None stands for the value of the provider's preset or of the environment.
 
     Attributes:
         bucket: The bucket's name.
         provider: A name in `PROVIDERS`.
-        endpoint: The service's URL without the bucket. None: made from the region, or what AWS_ENDPOINT_URL_S3,
-            AWS_ENDPOINT_URL or the profile say.
-        public_endpoint: The same storage as the world sees it, where that is another URL than `endpoint` (docker,
-            Kubernetes): presigned URLs name it, since a signature covers the host. None: `endpoint`.
-        region: None: read from the endpoint's host, then the preset's, then (aws) AWS_REGION,
-            AWS_DEFAULT_REGION and the profile.
-        prefix: Put before every key, literally; it usually ends in a slash.
+        endpoint: The service's URL without the bucket. None: derived from the region, or AWS_ENDPOINT_URL_S3,
+            AWS_ENDPOINT_URL or the profile's.
+        public_endpoint: The URL of the same storage as seen from the internet, if it differs from `endpoint` (docker,
+            Kubernetes). Presigned URLs contain it, since the signature covers the host. None: `endpoint`.
+        region: None: from the endpoint's host, then the preset's, then (aws) AWS_REGION, AWS_DEFAULT_REGION and the
+            profile.
+        prefix: The beginning of every key, literally; usually ends with a slash.
         addressing: `path`, `virtual`, or `domain` (the endpoint is a domain bound to the bucket).
         access_key_id: None (with `secret_access_key`): boto3's usual chain of environment, profile, instance.
-        secret_access_key: Goes with `access_key_id`.
-        session_token: Goes with temporary keys. URLs signed with these die with them, whatever
-            `url_expires_s` says.
-        keys_expire_at: When the temporary keys expire (aware), where that is known.
+        secret_access_key: Belongs to `access_key_id`.
+        session_token: Belongs to temporary keys. URLs signed with them expire with them, even if `url_expires_s` is
+            longer.
+        keys_expire_at: When the temporary keys expire (aware), if that is known.
         profile: A profile of the AWS configuration files.
-        url_expires_s: How long presigned URLs live, in seconds.
-        public_only: Refuse URLs that cannot be fetched from outside.
-        link_check: `required`: a link that this machine cannot fetch is an error. `warn`: where this machine cannot
-            reach the public endpoint, that is a warning; a refusal by the storage stays an error. `off`: not tried.
-        sse: Server-side encryption to ask for, `AES256` or `aws:kms`. None: the bucket's own default.
+        url_expires_s: Lifetime of presigned URLs, in seconds.
+        public_only: Refuse URLs that are not publicly reachable.
+        link_check: `required`: a link that this machine cannot fetch is an error. `warn`: if this machine cannot reach
+            the public endpoint, that is a warning; a refusal by the storage stays an error. `off`: not tried.
+        sse: Server-side encryption to request, `AES256` or `aws:kms`. None: the bucket's default.
         sse_kms_key_id: Key for `aws:kms`. None: the account's default key.
+
+    >>> StorageSettings("takes", access_key_id="AKID", secret_access_key="secret").is_explicit
+    False
     """
 
     bucket: str
@@ -74,13 +77,13 @@ class StorageSettings:
 
     @property
     def is_explicit(self) -> bool:
-        """Whether keys and endpoint are given here, so that nothing of the AWS files and variables is needed."""
+        """Whether keys and endpoint are given, so that the AWS files and variables are not needed."""
         return self.access_key_id is not None and self.endpoint is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Settings with every gap filled: where requests go, and what they are signed for."""
+    """Settings without gaps: where requests go, and what they are signed for."""
 
     provider: Provider
     endpoint: str | None
@@ -91,7 +94,7 @@ class Target:
 
     @property
     def public(self) -> Target:
-        """The target as links name it."""
+        """The target with the endpoint that presigned URLs contain."""
         return self if self.public_endpoint is None else replace(self, endpoint=self.public_endpoint)
 
     @property
@@ -100,7 +103,7 @@ class Target:
         return self.provider.signing_region.format(region=self.region)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The service, for messages."""
         return self.endpoint or f"{self.provider.title} ({self.region})"
 
@@ -109,12 +112,15 @@ def target_of(settings: StorageSettings) -> Target:
     """Check the settings and fill their gaps.
 
     Raises:
-        SettingsError: One is missing, impossible or contradicts another; `setting` names it.
+        SettingsError: One is missing, not valid, or contradicts another; `setting` is its name.
+
+    >>> target_of(StorageSettings("takes", "b2", endpoint="https://s3.us-west-004.backblazeb2.com")).region
+    'us-west-004'
     """
     provider = PROVIDERS.get(settings.provider)
     if provider is None:
         raise SettingsError(
-            f"provider {settings.provider!r} is not known",
+            f"unknown provider {settings.provider!r}",
             f"It is one of {', '.join(PROVIDERS)}.",
             setting="provider",
         )
@@ -136,10 +142,10 @@ def target_of(settings: StorageSettings) -> Target:
 
 def _check_bucket(bucket: str, provider: Provider) -> None:
     if not bucket:
-        raise BadBucketName("no bucket is set", "Name the bucket that recordings go to.", setting="bucket")
+        raise BadBucketName("no bucket is set", "Set the name of the bucket for recordings.", setting="bucket")
     if not re.fullmatch(provider.bucket_name, bucket):
         raise BadBucketName(
-            f"bucket name {bucket!r} is not allowed at {provider.title}",
+            f"bucket name {bucket!r} is not valid at {provider.title}",
             f"Bucket names there have {provider.bucket_rule}.",
             setting="bucket",
         )
@@ -148,8 +154,8 @@ def _check_bucket(bucket: str, provider: Provider) -> None:
 def _check_prefix(prefix: str) -> None:
     if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix) or ".." in prefix:
         raise SettingsError(
-            f"prefix {prefix!r} is not allowed",
-            "Use up to 512 letters, digits and _ . = + @ - with single slashes between, none in front.",
+            f"prefix {prefix!r} is not valid",
+            "Use up to 512 letters, digits and _ . = + @ - with single slashes between them, and none at the start.",
             setting="prefix",
         )
     if prefix.startswith("-"):
@@ -160,27 +166,27 @@ def _check_keys(settings: StorageSettings) -> None:
     pair = {"access_key_id": settings.access_key_id, "secret_access_key": settings.secret_access_key}
     for name, value in {**pair, "session_token": settings.session_token}.items():
         if value is not None and (not value.isascii() or not value.isprintable() or value != value.strip()):
-            raise SettingsError(f"{name} has characters that no key has", "Copy it once more.", setting=name)
+            raise SettingsError(f"{name} has characters that keys cannot have", "Copy it again.", setting=name)
         if value == "":
-            raise SettingsError(f"{name} is empty", "Leave it out or give it a value.", setting=name)
+            raise SettingsError(f"{name} is empty", "Set it, or remove it.", setting=name)
     missing = [name for name, value in pair.items() if value is None]
     if len(missing) == 1:
-        raise SettingsError(f"{missing[0]} is missing", "The two keys are given together.", setting=missing[0])
+        raise SettingsError(f"{missing[0]} is missing", "Set both keys.", setting=missing[0])
     if settings.session_token is not None and missing:
         raise SettingsError(
-            "session_token is given without keys",
-            "Give access_key_id and secret_access_key too.",
+            "session_token is set without keys",
+            "Set access_key_id and secret_access_key too.",
             setting="session_token",
         )
     if settings.profile is not None and not missing:
-        raise SettingsError("both profile and keys are given", "Give one of them.", setting="profile")
+        raise SettingsError("both profile and keys are set", "Set one of them.", setting="profile")
 
 
 def _check_expiry(seconds: int, provider: Provider) -> None:
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds <= provider.max_url_expires_s:
         raise SettingsError(
             f"url_expires_s {seconds!r} is not between 1 and {provider.max_url_expires_s}",
-            f"{provider.title} lets presigned URLs live at most {provider.max_url_expires_s // 86400} days.",
+            f"Presigned URLs of {provider.title} are valid for at most {provider.max_url_expires_s // 86400} days.",
             setting="url_expires_s",
         )
 
@@ -189,13 +195,13 @@ def _check_choices(settings: StorageSettings) -> None:
     choices = {"link_check": (settings.link_check, get_args(LinkCheck)), "sse": (settings.sse, get_args(Encryption))}
     for name, (value, allowed) in choices.items():
         if value is not None and value not in allowed:
-            raise SettingsError(f"{name} {value!r} is not known", f"It is one of {', '.join(allowed)}.", setting=name)
+            raise SettingsError(f"unknown {name} {value!r}", f"It is one of {', '.join(allowed)}.", setting=name)
     key = settings.sse_kms_key_id
     if key is not None and settings.sse != "aws:kms":
-        raise SettingsError("sse_kms_key_id is given without sse", "Set sse to aws:kms.", setting="sse_kms_key_id")
+        raise SettingsError("sse_kms_key_id is set without sse", "Set sse to aws:kms.", setting="sse_kms_key_id")
     if key is not None and not _KMS_KEY.fullmatch(key):
-        hint = "It is a key's id, alias/NAME, or an ARN."
-        raise SettingsError("sse_kms_key_id is not a key's id", hint, setting="sse_kms_key_id")
+        hint = "Use a key id, alias/NAME, or an ARN."
+        raise SettingsError("sse_kms_key_id is not a valid key id", hint, setting="sse_kms_key_id")
 
 
 def _region(settings: StorageSettings, provider: Provider, endpoint: str | None) -> str:
@@ -208,12 +214,12 @@ def _region(settings: StorageSettings, provider: Provider, endpoint: str | None)
         region = configured_region(settings.profile)
     if region is None:
         hint = f"{provider.title} needs the bucket's region" + (
-            "; AWS_REGION is read too." if provider.name == "aws" else " (or an endpoint that names it)."
+            "; AWS_REGION is read too." if provider.name == "aws" else " (or an endpoint that contains it)."
         )
         raise SettingsError("no region is set", hint, setting="region")
     if not _REGION.fullmatch(region):
-        raise SettingsError(f"region {region!r} is not a region's name", setting="region")
-    # OSS writes its regions both ways; the templates add the prefix themselves.
+        raise SettingsError(f"region {region!r} is not a valid region name", setting="region")
+    # OSS's pages use both forms; the templates add the prefix.
     return region.removeprefix("oss-") if provider.signing_region.startswith("oss-") else region
 
 
@@ -221,14 +227,14 @@ def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | N
     addressing = settings.addressing
     if addressing is not None and addressing not in provider.addressing:
         raise SettingsError(
-            f"addressing {addressing!r} does not work at {provider.title}",
+            f"addressing {addressing!r} does not work with {provider.title}",
             f"It is one of {', '.join(provider.addressing)}.",
             setting="addressing",
         )
     if addressing is None:
         addressing = _usual_addressing(settings.bucket, provider, endpoint)
     if addressing == "domain" and (endpoint is None or (provider.own_hosts and not is_own_domain(endpoint, provider))):
-        hint = "Set the endpoint to a domain that is bound to the bucket, or leave addressing out."
+        hint = "Set the endpoint to a domain that is bound to the bucket, or remove addressing."
         raise SettingsError("addressing domain needs an endpoint that is such a domain", hint, setting="addressing")
     if addressing == "virtual" and ":" in settings.bucket:
         raise SettingsError(
@@ -248,10 +254,10 @@ def _usual_addressing(bucket: str, provider: Provider, endpoint: str | None) -> 
         return "domain"
     if "path" in provider.addressing:
         if "." in bucket:
-            return "path"  # a certificate for *.host does not cover two labels in front of the host
+            return "path"  # RFC 6125, 6.4.3: the wildcard of a certificate covers one label only
         own_host = urlsplit(endpoint).hostname or "" if endpoint else ""
         if provider.name == "aws" and own_host and not own_host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-            return "path"  # something that plays AWS, most likely on one host name only
+            return "path"  # an AWS emulator, probably without wildcard DNS
     return provider.addressing[0]
 
 

@@ -1,4 +1,4 @@
-"""The storage: put, presign, fetch publicly, delete."""
+"""The storage: upload, presign, verify the link, delete."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from uploader.connection import Connection
-from uploader.content import Content, Progress
-from uploader.deletion import delete_every_version
+from uploader.content import Content, Progress, Uploadable, display_name, open_stream
+from uploader.delete import delete_every_version
 from uploader.errors import FileChanged, NotPermitted, StorageError, TlsFailed, Unreachable
 from uploader.hosts import require_public_host
-from uploader.keys import new_key, require_content_type
 from uploader.public_fetch import fetch_publicly
-from uploader.put import Uploads
+from uploader.put import VerifiedPut, new_key, require_content_type
 from uploader.results import Link, RoundTrip, Upload
-from uploader.retry import SOME_S, RetryBudget
+from uploader.retry import MODERATE_S, RetryBudget
 from uploader.service_errors import clock_skew_s, web_page, wrong_region
 from uploader.settings import StorageSettings, target_of
-from uploader.source import Uploadable, opened, shown
 
 _UNREACHABLE_HERE_HINT = (
-    "Check public_endpoint; where only this machine cannot reach it (docker, Kubernetes), set link_check to warn."
+    "Check public_endpoint. If only this machine cannot reach it (docker, Kubernetes), set link_check to warn."
 )
 
 
 class Storage:
-    """One bucket at one S3-compatible service. Threads may share it: they then share its connections."""
+    """One bucket at one S3-compatible service. Safe to share between threads, which then share its connections."""
 
     def __init__(
         self,
@@ -45,22 +43,26 @@ class Storage:
 
         Args:
             settings: Which storage.
-            budget_s: For how long, in seconds, one upload or one delete may be tried again.
-            connect_timeout_s: How long one connection may take to come about, in seconds.
-            read_timeout_s: How long the service may stay silent, in seconds.
+            budget_s: Seconds within which the last try of one upload or one delete must begin.
+            connect_timeout_s: Seconds for establishing a connection.
+            read_timeout_s: Seconds without data from the service.
 
         Raises:
-            SettingsError: A setting is missing, impossible or contradicts another.
+            SettingsError: A setting is missing, not valid, or contradicts another.
+
+        >>> settings = StorageSettings("takes", "r2", endpoint="https://0123abc.r2.cloudflarestorage.com")
+        >>> Storage(settings).place
+        'https://0123abc.r2.cloudflarestorage.com/takes'
         """
         self._settings = settings
         self._target = target_of(settings)
         self._budget_s = budget_s
         self._connection = Connection(settings, self._target, connect_timeout_s, read_timeout_s)
-        self._uploads = Uploads(self._connection, settings)
-        self._bucket_seen = False
+        self._put = VerifiedPut(self._connection, settings)
+        self._bucket_checked = False
 
     def describe(self) -> dict[str, str | int | None]:
-        """Where uploads go, for people; no secrets. `endpoint` is None where the SDK knows it (AWS)."""
+        """Return where uploads go, without secrets; `endpoint` is None if boto3 knows it (AWS)."""
         return {
             "provider": self._target.provider.name,
             "endpoint": self._target.endpoint,
@@ -74,16 +76,16 @@ class Storage:
 
     @property
     def place(self) -> str:
-        """Endpoint and bucket, to tell where a key belongs."""
+        """Endpoint and bucket, which identify where a key belongs."""
         return f"{self._target.endpoint or self._target.provider.name}/{self._target.bucket}"
 
     def require_public(self) -> None:
-        """Refuse, before anything is sent, a public endpoint that cannot be reached from outside.
+        """Refuse a public endpoint that is not publicly reachable, before anything is sent.
 
-        Does nothing when the setting `public_only` is off. May look the host's name up.
+        Does nothing if the setting `public_only` is off. May resolve the host's name.
 
         Raises:
-            UrlNotPublic: Links from this storage would be of no use to the service.
+            UrlNotPublic: The service could not fetch links of this storage.
         """
         endpoint = self._target.public.endpoint
         if self._settings.public_only and endpoint is not None:
@@ -99,43 +101,45 @@ class Storage:
         announce: Callable[[str], None] | None = None,
         progress: Progress | None = None,
     ) -> Upload:
-        """Store a file under a fresh unguessable key, and verify what is stored.
+        """Store a file under a new unguessable key, and verify what is stored.
 
-        The object is private. It is streamed in one put, never read into memory. The service checks the
-        MD5 on arrival; the ETag (where it is an MD5) and the size are compared afterwards. When it fails
-        after bytes were sent, what may have been stored is deleted as far as that works.
+        The object is private. It is streamed in one put, and never read into memory. The service compares the MD5 on
+        arrival; the ETag (if it is an MD5) and the size are compared afterwards. If the upload fails after bytes were
+        sent, what may have been stored is deleted if possible.
 
         Args:
-            file: A path, the content itself as `bytes`, or a binary file object. One that can seek is sent whole, and
-                left where it was; any other is read from where it is to its end, into a temporary file.
+            file: A path, the content itself as `bytes`, or a binary file object. A seekable one is sent completely, and
+                its position is restored; any other is read from its position to the end, into a temporary file.
             content_type: The media type to serve it with, such as `audio/mp4`.
             suffix: The key's ending, such as `.m4a`.
             sha256: Hex digest that the file must still have.
-            announce: Called with the object's key before anything is sent, so that it can be written down; what it
-                raises ends the upload.
-            progress: Called with bytes sent and bytes in all; must not raise.
+            announce: Called with the object's key before anything is sent, so that it can be recorded; an exception
+                that it raises ends the upload.
+            progress: Called with the bytes sent so far and the total; must not raise.
 
         Raises:
-            TypeError, ValueError: `file` is none of these, or a file object that is closed or not open for reading.
-            FileUnreadable: Missing, empty, not a regular file, or not permitted.
-            FileChanged: Not the file with that digest, or it changed while it was being sent.
-            StorageError: Any other of the tree, after transient failures were repeated within the budget.
+            TypeError: `file` is none of these, or is opened in text mode.
+            ValueError: `file` is a file object that is closed or not open for reading.
+            FileUnreadable: The file is missing, empty, not a regular file, or not permitted.
+            FileChanged: The file does not have that digest, or changed while it was being sent.
+            StorageError: The storage failed; transient failures were retried within the budget.
         """
         require_content_type(content_type)
         key = new_key(self._settings.prefix, suffix)
-        with opened(file) as stream:
-            content = Content(stream, shown(file), progress)
+        with open_stream(file) as stream:
+            content = Content(stream, display_name(file), progress)
             if sha256 is not None and content.fingerprint.sha256 != sha256.lower():
-                raise FileChanged(f"{shown(file)} is no longer the file that was looked at")
+                raise FileChanged(f"{display_name(file)} is no longer the file that was checked")
             if announce is not None:
                 announce(key)
             return self._store(key, content, content_type)
 
     def presign(self, upload: Upload) -> Link:
-        """A URL with which anybody can fetch the object until it expires. Nothing is sent to the storage.
+        """Return a URL with which anyone can fetch the object until it expires. Nothing is sent to the storage.
 
         Raises:
             CredentialsMissing: No keys were given and none were found.
+            SettingsError: The AWS profile or its options cannot be used.
         """
         expires_s = self._settings.url_expires_s
         signed_at = datetime.now(UTC).replace(microsecond=0)
@@ -145,7 +149,7 @@ class Storage:
         if keys_expire_at is None or keys_expire_at >= expires_at:
             return Link(url, expires_at)
         warning = (
-            f"the storage keys are temporary and expire at {keys_expire_at:%H:%M} UTC: the link dies with them, "
+            f"the storage keys are temporary and expire at {keys_expire_at:%H:%M} UTC: the link expires with them, "
             f"before the {expires_s} s of url_expires_s"
         )
         return Link(url, keys_expire_at.replace(microsecond=0), (warning,))
@@ -153,14 +157,14 @@ class Storage:
     def verify_link(self, link: Link, upload: Upload) -> tuple[str, ...]:
         """Fetch the first bytes as the service would, without keys, and compare them and the size.
 
-        A link that is not there yet is tried again for some seconds. Nothing is fetched when `link_check` is `off`.
+        A link that is not visible yet is retried for some seconds. Nothing is fetched if `link_check` is `off`.
 
         Returns:
-            Warnings, for people: another content type, or (`link_check` is `warn`) that this machine cannot fetch it.
+            Warnings: another content type, or (`link_check` is `warn`) that this machine cannot fetch the link.
 
         Raises:
-            UrlNotPublic: The host cannot be reached from outside (unless `public_only` is off).
-            LinkRefused: The fetch was refused, or gave something else.
+            UrlNotPublic: The host is not publicly reachable (unless `public_only` is off).
+            LinkRefused: The fetch was refused, or the link serves something else.
             ClockSkewed: It was refused, and this computer's clock is off.
             Unreachable: No connection, no answer in time, or a proxy refused.
             TlsFailed: No trusted encrypted connection.
@@ -170,35 +174,37 @@ class Storage:
             require_public_host(urlsplit(link.url).hostname or "")
         if self._settings.link_check == "off":
             return ()
-        budget = RetryBudget(min(self._budget_s, SOME_S))
+        budget = RetryBudget(min(self._budget_s, MODERATE_S))
         try:
             return budget.call(lambda: fetch_publicly(link.url, upload, trust_own_authorities=not public_only))
         except (Unreachable, TlsFailed) as error:
             if self._settings.link_check == "warn":
-                return (f"the link could not be tried from this machine: {error.message}",)
+                return (f"the link could not be checked from this machine: {error.message}",)
             if self._target.public_endpoint is not None:
                 error.hint = f"{error.hint} {_UNREACHABLE_HERE_HINT}".strip()
             raise
 
     def delete(self, upload: Upload | str) -> None:
-        """Delete the object, every version of it, and make sure that it is gone. Deleting twice is harmless.
+        """Delete the object with every version, and verify that it is gone. Deleting twice is harmless.
 
-        It is given as what `upload` returned, or by its key alone.
+        In a bucket with versions the storage keys need permission to list and delete them. Without the permission to
+        list, versions that retries created cannot be found.
 
-        In a bucket that keeps versions the key must be allowed to list and delete them; without the right to
-        list, versions that repeated tries left behind cannot be known.
+        Args:
+            upload: The result of `upload`, or the object's key.
 
         Raises:
-            StorageError: It could not be deleted, or is still there.
+            ObjectLocked: An object lock or a retention rule protects it.
+            StorageError: It could not be deleted, or still exists.
         """
         key, version_id = (upload, None) if isinstance(upload, str) else (upload.key, upload.version_id)
         delete_every_version(self._connection, key, version_id, RetryBudget(self._budget_s))
 
     def round_trip(self) -> RoundTrip:
-        """Put 256 random bytes, fetch them without keys, delete them.
+        """Upload 256 random bytes, fetch them without keys, and delete them.
 
         Raises:
-            StorageError: The first of these that failed.
+            StorageError: The first step that failed.
         """
         started = time.monotonic()
         content = Content(io.BytesIO(secrets.token_bytes(256)), "the test object")
@@ -214,26 +220,26 @@ class Storage:
         budget = RetryBudget(self._budget_s)
         self._require_bucket(budget)
         try:
-            stored = self._uploads.put(key, content, content_type, budget)
+            stored = self._put.put(key, content, content_type, budget)
         except BaseException as error:
-            if content.left_this_machine:
-                self._take_back(key, error)
+            if content.was_sent:
+                self._delete_leftover(key, error)
             raise
         date = stored["ResponseMetadata"]["HTTPHeaders"].get("date")
-        print_ = content.fingerprint
+        fingerprint = content.fingerprint
         return Upload(
             key=key,
-            bytes=print_.bytes,
-            md5=print_.md5,
-            sha256=print_.sha256,
+            bytes=fingerprint.bytes,
+            md5=fingerprint.md5,
+            sha256=fingerprint.sha256,
             version_id=stored.get("VersionId"),
             content_type=content_type,
-            first_bytes=print_.first_bytes,
+            first_bytes=fingerprint.first_bytes,
             clock_skew_s=clock_skew_s(date),
         )
 
-    def _take_back(self, key: str, error: BaseException) -> None:
-        """Delete what a failed upload may have stored; where that fails too, `error` says so."""
+    def _delete_leftover(self, key: str, error: BaseException) -> None:
+        """Delete what a failed upload may have stored; if that fails too, mark the error."""
         try:
             delete_every_version(self._connection, key, None, RetryBudget(0))
         except StorageError:
@@ -241,21 +247,21 @@ class Storage:
                 error.left_behind = True
 
     def _require_bucket(self, budget: RetryBudget) -> None:
-        """Ask for the bucket once: SeaweedFS makes a missing one on the first put of an administrator."""
-        if self._bucket_seen:
+        """Check once that the bucket exists: SeaweedFS creates a missing one on the first put with an admin key."""
+        if self._bucket_checked:
             return
         bucket, prefix = self._target.bucket, self._settings.prefix
-        with suppress(NotPermitted):  # a key with few rights; the put shows whether they are enough
+        with suppress(NotPermitted):  # head_bucket may be 403 for a key with few permissions; the put decides
             answer: dict[str, Any] = budget.call(
-                lambda: self._connection.ask(
+                lambda: self._connection.call(
                     lambda c: dict(c.head_bucket(Bucket=bucket)),
                     with_body=lambda c: c.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),
                 )
             )
             if "html" in answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", ""):
                 raise web_page(self._target)
-            # botocore follows AWS's redirects to the right region; URLs would still sign the wrong one.
+            # botocore follows AWS's redirects to the right region, but presigned URLs would sign the wrong one.
             region = answer.get("BucketRegion")
             if self._target.provider.name == "aws" and region not in {None, self._target.signing_region}:
                 raise wrong_region(self._target, region, "x-amz-bucket-region")
-        self._bucket_seen = True
+        self._bucket_checked = True

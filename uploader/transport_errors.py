@@ -1,4 +1,4 @@
-"""What failed before or on the way to the service, as one `StorageError` each: keys, proxies, TLS, connections."""
+"""Failures before or on the way to the service as a `StorageError`: keys, proxies, TLS, connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uploader.errors import (
     Unreachable,
 )
 from uploader.redaction import one_line
-from uploader.retry import BRIEF_S, LONG_S, SOME_S
+from uploader.retry import BRIEF_S, MODERATE_S, UNTIL_BUDGET_S
 from uploader.settings import Target
 
 if TYPE_CHECKING:
@@ -25,20 +25,18 @@ if TYPE_CHECKING:
 
 _TUNNEL = re.compile(r"[Tt]unnel connection failed: (\d{3}[^'\")]{0,80})")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
-_AWS_CA_HINT = (
-    "Set AWS_CA_BUNDLE to a file with the authority's certificate (PEM), as your company or provider gives it."
-)
+_AWS_CA_HINT = "Set AWS_CA_BUNDLE to a file with the certificate authority (PEM) of your company or provider."
 
 
 def from_botocore(failure: BotoCoreError | ValueError, target: Target) -> StorageError:
-    """The error for what failed on the way to the service."""
+    """Return the error for an exception of botocore other than an error response."""
     from botocore import exceptions as boto
 
-    where = target.shown
+    where = target.display_name
     unreachable = f"{where} cannot be reached"
     if socks := _socks(failure):
         return socks
-    # Subclasses come before their bases.
+    # Subclasses before their bases: botocore's ReadTimeoutError is an HTTPClientError.
     meanings: tuple[tuple[type[Exception], Callable[[], StorageError]], ...] = (
         (boto.SSLError, lambda: tls_failed(where, failure, _AWS_CA_HINT)),
         (
@@ -48,10 +46,10 @@ def from_botocore(failure: BotoCoreError | ValueError, target: Target) -> Storag
         (boto.ProxyConnectionError, lambda: proxy_failed(where, failure)),
         (
             boto.ConnectTimeoutError,
-            lambda: Unreachable(f"{unreachable}: nothing answers", retry_for_s=SOME_S),
+            lambda: Unreachable(f"{unreachable}: no answer in time", retry_for_s=MODERATE_S),
         ),
-        (boto.ReadTimeoutError, lambda: Unreachable(f"{where} stopped answering", retry_for_s=LONG_S)),
-        (boto.HTTPClientError, lambda: Unreachable(f"the connection to {where} broke", retry_for_s=LONG_S)),
+        (boto.ReadTimeoutError, lambda: Unreachable(f"{where} stopped answering", retry_for_s=UNTIL_BUDGET_S)),
+        (boto.HTTPClientError, lambda: Unreachable(f"the connection to {where} broke", retry_for_s=UNTIL_BUDGET_S)),
     )
     for kind, error_for in meanings:
         if isinstance(failure, kind):
@@ -65,7 +63,7 @@ def _before_sending(failure: Exception, target: Target) -> StorageError:
         _without_keys(failure, said)
         or _with_bad_settings(failure, said, target)
         or StorageFailed(
-            f"{target.shown} gave an answer that is not S3's ({type(failure).__name__})",
+            f"{target.display_name} sent a response that is not S3's ({type(failure).__name__})",
             "Check that the endpoint is the S3 API and not a web page of the provider.",
             retry_for_s=BRIEF_S,
         )
@@ -106,7 +104,7 @@ def _with_bad_settings(failure: Exception, said: str, target: Target) -> Setting
 
 
 def _conflicts() -> tuple[type[Exception], ...]:
-    """What botocore raises for options that exclude each other."""
+    """Return the exceptions that botocore raises for options that exclude each other."""
     from botocore import exceptions as boto
 
     return (
@@ -120,29 +118,29 @@ def _conflicts() -> tuple[type[Exception], ...]:
 
 def _no_profile(name: str) -> SettingsError:
     name = name or profile_name(None)
-    # the setting wins over the environment, so a name that is in the environment may stand in both
+    # The setting has priority, so a name that is in the environment may be in both.
     from_environment = profile_name(None) == name and profile_origin(None) != "the default"
     origin = f" (from {profile_origin(None)})" if from_environment else ""
     return SettingsError(
         f"the AWS profile {one_line(name)!r}{origin} is in neither AWS file",
-        "Name one that ~/.aws/config or ~/.aws/credentials has (aws_profile, AWS_PROFILE), or set keys and endpoint.",
+        "Use one that is in ~/.aws/config or ~/.aws/credentials (aws_profile, AWS_PROFILE), or set keys and endpoint.",
         setting="profile",
     )
 
 
 def tls_failed(where: str, failure: Exception, hint: str) -> TlsFailed:
-    """The error for a failed handshake, with the reason in few words; `hint` is for an unknown authority."""
+    """Return the error for a failed TLS handshake; `hint` is for an unknown certificate authority."""
     text = str(failure)
     if "certificate verify failed" in text.lower().replace("_", " "):
-        return TlsFailed(f"{where} shows a certificate that is not trusted", hint)
+        return TlsFailed(f"{where} has a certificate that is not trusted", hint)
     if any(sign in text for sign in ("WRONG_VERSION_NUMBER", "record layer failure", "HTTP_REQUEST")):
         return TlsFailed(f"{where} does not speak TLS", "Use http:// in the endpoint, or the port that speaks https.")
-    # A connection that is cut within the handshake looks like this too, and that may pass.
+    # A connection that breaks during the handshake raises the same exception, and may be transient.
     return TlsFailed(f"no encrypted connection to {where}", hint, retry_for_s=BRIEF_S)
 
 
 def proxy_failed(where: str, failure: Exception) -> Unreachable:
-    """The error for a proxy that cannot be reached, or that refuses to connect: with its status."""
+    """Return the error for a proxy that cannot be reached, or that refuses to connect, with its status."""
     variables = " and ".join(name for name in _PROXY_VARIABLES if os.environ.get(name)) or "the proxy settings"
     found = _TUNNEL.search(" ".join(_texts(failure)))
     if found is None:
@@ -150,14 +148,14 @@ def proxy_failed(where: str, failure: Exception) -> Unreachable:
             f"{where} cannot be reached: the proxy does not answer", f"Check {variables}.", retry_for_s=BRIEF_S
         )
     status = one_line(found[1])
-    hint = f"The proxy does not allow this host: ask who runs it, or set NO_PROXY; it is set by {variables}."
+    hint = f"The proxy does not allow this host: ask its administrator, or set NO_PROXY; it is set by {variables}."
     if status.startswith("407"):
-        hint = f"The proxy wants a user and a password: put them into {variables}."
+        hint = f"The proxy requires a user name and a password: add them to {variables}."
     return Unreachable(f"{where} cannot be reached: the proxy refuses (HTTP {status})", hint)
 
 
 def socks_unavailable(reason: str) -> Unreachable:
-    """The error for a SOCKS proxy that a library cannot use."""
+    """Return the error for a SOCKS proxy that a library cannot use."""
     variables = " and ".join(name for name in _PROXY_VARIABLES if os.environ.get(name, "").lower().startswith("socks"))
     return Unreachable(
         f"{variables or 'the proxy settings'} name a SOCKS proxy, {reason}",
@@ -173,7 +171,7 @@ def _socks(failure: Exception) -> Unreachable | None:
 
 
 def _texts(failure: BaseException) -> Iterator[str]:
-    """The words of an exception and of what caused it, which botocore keeps in `kwargs`."""
+    """Yield the texts of an exception and of its causes; botocore keeps the original in `kwargs`."""
     seen: set[int] = set()
     causes: list[object] = [failure]
     while causes:
@@ -188,5 +186,5 @@ def _why_no_connection(failure: Exception) -> str:
     cause: object = getattr(failure, "kwargs", {}).get("error")
     text = f"{type(cause).__name__} {cause}".lower()
     if "resol" in text or "getaddrinfo" in text or "gaierror" in text:
-        return "its host name is not known"
-    return "the connection is refused" if "refused" in text else "no connection"
+        return "its host name could not be resolved"
+    return "the connection was refused" if "refused" in text else "no connection"

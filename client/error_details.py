@@ -1,6 +1,6 @@
-"""What an answer complains about: codes, reasons, the service's own words and its trace id, in any of the shapes.
+"""The error details of an answer in any known format: codes, reasons, the service's message and its trace id.
 
-The shapes: the gateways' ``code``/``reason``/``message``/``metadata``, MiniMax's ``base_resp``, OpenAI's ``error``,
+The formats: the gateways' ``code``/``reason``/``message``/``metadata``, MiniMax's ``base_resp``, OpenAI's ``error``,
 FastAPI's ``detail``, ``errors[]``, RFC 9457's ``title``/``detail``, plain text, and the web pages of firewalls.
 """
 
@@ -17,7 +17,7 @@ from client.document import Document
 
 _CONTAINERS: Final = ("baseresp", "error", "errors", "detail", "details", "data", "result", "response", "metadata")
 _CODE_FIELDS: Final = ("statuscode", "code", "errorcode", "errcode", "errno")
-_WORD_FIELDS: Final = (
+_MESSAGE_FIELDS: Final = (
     *("statusmsg", "message", "msg", "errormessage", "errormsg", "errmsg", "errordescription", "description"),
     *("detail", "details", "error", "errors"),
 )
@@ -25,39 +25,39 @@ _TRACE_FIELDS: Final = ("traceid", "requestid")
 _TRACE_HEADERS: Final = ("trace-id", "x-trace-id", "x-request-id", "request-id", "x-correlation-id", "cf-ray")
 _DEEPEST: Final = 4
 _MOST_ENTRIES: Final = 5
-_PRAISE: Final = frozenset({"", "ok", "success", "succeeded", "none", "null"})
-_SUCCESS: Final = frozenset({0, 200})
+_SUCCESS_WORDS: Final = frozenset({"", "ok", "success", "succeeded", "none", "null"})
+_SUCCESS_CODES: Final = frozenset({0, 200})
 
 
-class Complaint(Struct, frozen=True):
-    """What an answer complains about.
+class ErrorDetails(Struct, frozen=True):
+    """The error details of an answer; strings are not yet redacted.
 
     Attributes:
         codes: The numbers in fields for codes, in order, without those that mean success.
-        reasons: The gateway's reasons, and codes that are words; not yet redacted.
-        words: The service's own words, not yet redacted; empty if there are none.
-        trace_id: The identifier that the service's support asks for, not yet redacted.
+        reasons: The gateway's reasons, and codes that are words.
+        message: The service's own message; empty if there is none.
+        trace_id: The identifier that the service's support asks for.
     """
 
     codes: tuple[int, ...]
     reasons: tuple[str, ...]
-    words: str
+    message: str
     trace_id: str | None
 
 
-def complaint_in(document: Document, headers: Mapping[str, str]) -> Complaint:
-    """Read the complaint of an answer; names of headers are in lower case."""
+def error_details(document: Document, headers: Mapping[str, str]) -> ErrorDetails:
+    """Read the error details of an answer; header names are in lower case."""
     body: Any = document.members if document.is_object else document.other
     objects = list(_objects(body))
-    words = _words(body) if body is not None else _plain(document.text, headers.get("content-type", ""))
+    message = _message(body) if body is not None else _plain(document.text, headers.get("content-type", ""))
     if document.is_object and not document.pairs:
-        words = ""  # cut before the first member ended
+        message = ""  # truncated within the first member
     trace = next(_fields(objects, _TRACE_FIELDS), None)
     codes, reasons = _codes(objects)
-    return Complaint(
+    return ErrorDetails(
         codes=tuple(dict.fromkeys(codes)),
         reasons=tuple(dict.fromkeys(reasons)),
-        words=words,
+        message=message,
         trace_id=str(trace) if isinstance(trace, str | int) and trace else _trace_header(headers),
     )
 
@@ -72,7 +72,7 @@ def _plain_name(name: str) -> str:
 
 
 def _objects(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the objects that may describe an error: the outer one first."""
+    """Yield the objects that may describe an error, the outer one first."""
     if isinstance(value, list):
         for entry in value[:_MOST_ENTRIES]:
             yield from _objects(entry, depth + 1)
@@ -93,12 +93,12 @@ def _codes(objects: list[dict[str, Any]]) -> tuple[list[int], list[str]]:
     codes, reasons = [], [value.strip() for value in _fields(objects, ("reason",)) if isinstance(value, str)]
     for value in _fields(objects, _CODE_FIELDS):
         number = _number(value)
-        if number is not None and number not in _SUCCESS:
+        if number is not None and number not in _SUCCESS_CODES:
             codes.append(number)
-        elif number is None and isinstance(value, str) and value.strip().lower() not in _PRAISE:
+        elif number is None and isinstance(value, str) and value.strip().lower() not in _SUCCESS_WORDS:
             reasons.append(value.strip())
     for entry in objects:
-        # RFC 9457 repeats the HTTP status here; T2A answers have a small number of another meaning.
+        # RFC 9457, 3.1.2: `status` repeats the HTTP status. In T2A answers it is a small number of another meaning.
         status = _number(entry.get("status"))
         if status is not None and 300 <= status < 600:
             codes.append(status)
@@ -113,26 +113,28 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _words(value: Any, depth: int = 0) -> str:
-    """Find the words in a JSON value: the most specific field first, then what else adds to it."""
+def _message(value: Any, depth: int = 0) -> str:
+    """Join the messages in a JSON value, the most specific field first."""
     if isinstance(value, str):
         return value.strip()
     if depth > _DEEPEST:
         return ""
     if isinstance(value, list):
-        return _joined(_words(entry, depth + 1) for entry in value[:_MOST_ENTRIES])
+        return _joined(_message(entry, depth + 1) for entry in value[:_MOST_ENTRIES])
     if not isinstance(value, dict):
         return ""
     named = {_plain_name(name): inner for name, inner in value.items()}
-    found = [_words(named.get("baseresp"), depth + 1), _words(named.get("title"), depth + 1)]
-    found += [_words(named.get(name), depth + 1) for name in _WORD_FIELDS]
+    found = [_message(named.get("baseresp"), depth + 1), _message(named.get("title"), depth + 1)]
+    found += [_message(named.get(name), depth + 1) for name in _MESSAGE_FIELDS]
     if depth == 0:
-        found += [_words(named[name], depth + 1) for name in ("data", "result", "response") if _is_dict(named, name)]
-    words = _joined(found)
-    if depth and not words:  # an object of an error that has only a word for machines
-        words = next((named[name] for name in ("code", "status", "type") if _is_word(named.get(name))), "")
-    where = named.get("loc")
-    return f"{'.'.join(map(str, where))}: {words}" if isinstance(where, list) and where and words else words
+        found += [_message(named[name], depth + 1) for name in ("data", "result", "response") if _is_dict(named, name)]
+    message = _joined(found)
+    if depth and not message:  # an error object without a message: {"code": "voice_limit"}
+        message = next((named[name] for name in ("code", "status", "type") if _is_word(named.get(name))), "")
+    location = named.get("loc")  # FastAPI: the path of the field that failed validation
+    return (
+        f"{'.'.join(map(str, location))}: {message}" if isinstance(location, list) and location and message else message
+    )
 
 
 def _is_dict(named: dict[str, Any], name: str) -> bool:
@@ -144,27 +146,29 @@ def _is_word(value: Any) -> bool:
 
 
 def _joined(found: Any) -> str:
-    words: list[str] = []
+    messages: list[str] = []
     for text in found:
-        if text.strip().lower() not in _PRAISE and not any(text in other for other in words):
-            words.append(text)
-    return "; ".join(words)
+        if text.strip().lower() not in _SUCCESS_WORDS and not any(text in other for other in messages):
+            messages.append(text)
+    return "; ".join(messages)
 
 
 def _plain(text: str, content_type: str) -> str:
-    """Take the words of an answer that is not JSON."""
+    """Return the message of an answer that is not JSON."""
     text = text.strip("\ufeff \t\r\n\0")
     if "html" in content_type.lower() or "xml" in content_type.lower() or text.startswith("<"):
         reader = _PageText()
         reader.feed(text[:100_000])
         return " ".join(" ".join(reader.pieces).split())
-    # What is mostly undecodable is not text.
-    strange = sum(character == "\ufffd" or (character < " " and not character.isspace()) for character in text[:1000])
-    return "" if strange * 10 > len(text[:1000]) else text[:10_000]
+    # Binary data: more than a tenth of the characters are undecodable or control characters.
+    unreadable = sum(
+        character == "\ufffd" or (character < " " and not character.isspace()) for character in text[:1000]
+    )
+    return "" if unreadable * 10 > len(text[:1000]) else text[:10_000]
 
 
 class _PageText(HTMLParser):
-    """Collects the visible text of a page."""
+    """Collect the visible text of a web page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,6 +184,6 @@ class _PageText(HTMLParser):
         self._hidden -= tag in {"script", "style"} and self._hidden > 0
 
     def handle_data(self, data: str) -> None:
-        """Keep text that a reader of the page would see."""
+        """Keep visible text."""
         if not self._hidden:
             self.pieces.append(data)

@@ -1,4 +1,4 @@
-"""Deleting an object so that nothing of it is left, not even older versions."""
+"""Delete an object with all its versions, and verify that it is gone."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-# What AWS, B2, MinIO, Wasabi, OSS and COS call it, in codes and in messages.
+# The names that AWS, B2, MinIO, Wasabi, OSS and COS use in codes and messages.
 _LOCKED = re.compile(r"(?i)object.?lock|retention|governance|compliance mode|legal.?hold|\bworm\b|immutable")
 
 
 def delete_every_version(connection: Connection, key: str, version_id: str | None, budget: RetryBudget) -> None:
-    """Delete every version of a key that can be known of, and make sure that it is gone.
+    """Delete every known version of a key, and verify that the object is gone.
+
+    A plain delete in a bucket with versions keeps the recording and adds a delete marker. B2's buckets have versions by
+    default, and each retried put adds one.
 
     Raises:
-        ObjectLocked: A lock or a retention rule of the bucket keeps it.
-        StorageError: It could not be deleted, or is still there.
+        ObjectLocked: A lock or a retention rule of the bucket protects it.
+        StorageError: It could not be deleted, or still exists.
     """
     versions = _versions(connection, key, budget)
     for _ in range(3):
@@ -32,14 +35,14 @@ def delete_every_version(connection: Connection, key: str, version_id: str | Non
                 budget.call(_Deletion(connection, key, version))
         if not any(versions):
             break
-        # A plain delete in a bucket with versions adds a marker, which is one more version: hence the rounds.
+        # A delete without a version may just have added a marker, which is one more version: look again.
         if not (versions := _versions(connection, key, budget)):
             break
     budget.call(lambda: _require_gone(connection, key))
 
 
 class _Deletion:
-    """One request, to be called as often as it takes."""
+    """One delete request, which can be repeated."""
 
     def __init__(self, connection: Connection, key: str, version: str | None) -> None:
         self._connection = connection
@@ -48,13 +51,13 @@ class _Deletion:
 
     def __call__(self) -> None:
         bucket = self._connection.target.bucket
-        # Not delete_objects: that always sends a CRC32, which not every service takes.
+        # Not delete_objects: botocore always sends its CRC32, which some services refuse.
         try:
-            self._connection.ask(lambda c: c.delete_object(Bucket=bucket, Key=self._key, **self._version))
+            self._connection.call(lambda c: c.delete_object(Bucket=bucket, Key=self._key, **self._version))
         except StorageError as error:
             if error.retry_for_s or not _LOCKED.search(error.message):
                 raise
-            locked = ObjectLocked(f"an object lock or retention rule keeps {self._key}: {error.message}")
+            locked = ObjectLocked(f"an object lock or retention rule protects {self._key}: {error.message}")
             locked.service_code = error.service_code
         else:
             return
@@ -62,11 +65,11 @@ class _Deletion:
 
 
 def _versions(connection: Connection, key: str, budget: RetryBudget) -> list[str | None]:
-    """Every version; None stands for that of a bucket without versions. Empty where they cannot be told."""
+    """List the versions (None is that of a bucket without versions); empty if they cannot be listed."""
     found: list[str | None] = []
     bucket = connection.target.bucket
 
-    def look(client: S3Client) -> None:
+    def list_versions(client: S3Client) -> None:
         found.clear()
         pages = client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
         for page in pages:
@@ -75,22 +78,22 @@ def _versions(connection: Connection, key: str, budget: RetryBudget) -> list[str
                     version = entry.get("VersionId")
                     found.append(None if version == "null" else version)
 
-    # Not every provider lists versions, and not every key may.
+    # Not every provider lists versions, and not every key has the permission.
     with suppress(NotPermitted, StorageFailed):
-        budget.call(lambda: connection.ask(look))
+        budget.call(lambda: connection.call(list_versions))
     return found
 
 
 def _require_gone(connection: Connection, key: str) -> None:
     bucket = connection.target.bucket
-    # NotPermitted: without the right to list, a missing object is answered with 403 as well.
+    # NotPermitted: without the permission to list, the answer for a missing object is 403 too.
     with suppress(ObjectMissing, NotPermitted):
-        connection.ask(
+        connection.call(
             lambda c: c.head_object(Bucket=bucket, Key=key),
             with_body=lambda c: c.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close(),
         )
         raise StorageFailed(
             f"the object is still in bucket {bucket!r} after it was deleted",
-            "Delete it by hand.",
+            "Delete it manually.",
             retry_for_s=BRIEF_S,
         )

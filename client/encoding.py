@@ -1,4 +1,4 @@
-"""Text from the bytes of an answer, whatever their encoding and compression."""
+"""Text from the bytes of an answer: character encodings and content encodings, declared or not."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ _PIECE_BYTES: Final = 65536
 
 
 def decode(data: bytes | bytearray, content_type: str) -> str:
-    """Decode the bytes of an answer; what cannot be decoded becomes U+FFFD.
+    """Decode the bytes of an answer; undecodable bytes become U+FFFD.
 
-    The byte order mark decides, then zero bytes that only UTF-16 and UTF-32 have, then the declared charset, UTF-8,
-    and GB18030 (of which GBK and GB2312 are parts), which Chinese services send without declaring it.
+    In this order: the byte order mark; zero bytes, which only UTF-16 and UTF-32 have; the declared charset; UTF-8; and
+    GB18030 (a superset of GBK and GB2312), which Chinese services send without declaring it.
+
+    >>> decode("请求过多".encode("gbk"), "text/plain")
+    '请求过多'
     """
     for mark, codec in (*_UTF_32_MARKS, *_OTHER_MARKS):
         if data.startswith(mark):
@@ -34,7 +37,7 @@ def decode(data: bytes | bytearray, content_type: str) -> str:
     if codec := _codec_by_zeros(bytes(data[:4])):
         return data.decode(codec, "replace")
     declared = _declared(content_type)
-    # Many servers declare Latin-1 and send UTF-8. Text in Latin-1 is hardly ever valid UTF-8 by chance.
+    # Many servers declare Latin-1 and send UTF-8. Latin-1 text is hardly ever valid UTF-8 by chance.
     order = ["utf-8", declared] if _SINGLE_BYTE.fullmatch(declared) else [declared, "utf-8"]
     for codec in order:
         if codec:
@@ -64,16 +67,16 @@ def _codec_by_zeros(begin: bytes) -> str:
 
 
 def _as_gb18030(data: bytes | bytearray, replaced: str) -> str:
-    """Decode as GB18030 if that is plausible; empty otherwise.
+    """Decode as GB18030 if that is plausible; otherwise return an empty string.
 
-    UTF-8 with one damaged character stays UTF-8. Accented letters of Latin-1 are lead bytes of GB18030 as well, but
-    ASCII letters follow them; the trail bytes of common Chinese characters (GB2312) are all at 0xA1 or above.
+    UTF-8 with one damaged character stays UTF-8. Accented letters of Latin-1 are lead bytes of GB18030 too, but ASCII
+    letters follow them; the trail bytes of common Chinese characters (GB2312) are all 0xA1 or above.
     """
     damaged = replaced.count("\ufffd")
     if sum(character > "\x7f" for character in replaced) - damaged > damaged:
         return ""
     try:
-        # An incremental decoder accepts that the last character is cut.
+        # Only an incremental decoder accepts a truncated last character.
         text = codecs.getincrementaldecoder("gb18030")().decode(bytes(data), final=False)
     except UnicodeDecodeError:
         return ""
@@ -82,13 +85,13 @@ def _as_gb18030(data: bytes | bytearray, replaced: str) -> str:
     return text if common * 2 > len(pairs) else ""
 
 
-def decompress(data: bytearray, content_encoding: str, most_bytes: int) -> tuple[bytearray, str]:
-    """Decompress gzip and deflate, declared or recognised.
+def decompress(data: bytearray, content_encoding: str, max_bytes: int) -> tuple[bytearray, str]:
+    """Decompress gzip and deflate (RFC 9110, 8.4.1), declared or recognized.
 
     Args:
-        data: The body as it came.
-        content_encoding: The header; nothing compressed is asked for, but some gateways compress anyway.
-        most_bytes: Bytes that are produced at most.
+        data: The body as it arrived.
+        content_encoding: The header. The client requests identity, but some gateways compress anyway.
+        max_bytes: The most bytes to produce.
 
     Returns:
         The decompressed bytes, or ``data`` itself if it is not compressed; and why the rest is missing.
@@ -97,23 +100,24 @@ def decompress(data: bytearray, content_encoding: str, most_bytes: int) -> tuple
     is_gzip = data.startswith(b"\x1f\x8b")
     if not is_gzip and "deflate" not in content_encoding.lower():
         return data, ""
-    for window_bits in (31,) if is_gzip else (15, -15):  # gzip; zlib, and the raw deflate that some servers send
-        result, problem = _inflate(memoryview(data), window_bits, most_bytes)
+    for window_bits in (31,) if is_gzip else (15, -15):  # gzip; zlib, or raw deflate, which RFC 9110 notes too
+        result, problem = _inflate(memoryview(data), window_bits, max_bytes)
         if result:
             return result, problem
     return data, ""
 
 
-def _inflate(data: memoryview, window_bits: int, most_bytes: int) -> tuple[bytearray, str]:
+def _inflate(data: memoryview, window_bits: int, max_bytes: int) -> tuple[bytearray, str]:
     result, inflater = bytearray(), zlib.decompressobj(window_bits)
     for at in range(0, len(data), _PIECE_BYTES):
         piece = bytes(data[at : at + _PIECE_BYTES])
         while piece:
             try:
+                # max_length limits one step: a few kilobytes could otherwise expand to gigabytes at once.
                 result += inflater.decompress(piece, _PIECE_BYTES)
             except zlib.error:
                 return result, "the compressed answer is damaged"
-            if len(result) > most_bytes:
-                return result[:most_bytes], f"the answer is larger than {most_bytes:,} bytes"
+            if len(result) > max_bytes:
+                return result[:max_bytes], f"the answer is larger than {max_bytes:,} bytes"
             piece = inflater.unconsumed_tail
     return result, "" if inflater.eof else "the compressed answer ended early"
