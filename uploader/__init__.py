@@ -9,8 +9,8 @@
     storage.delete(upload)
 
 An upload is a path, `bytes` or a binary file object. Nothing here prints, exits or depends on the content. Every
-failure is a `StorageError` with a `message`, a `kind` and a `hint`. Importing this package is cheap: boto3 and requests are
-imported when a `Storage` makes its first request.
+failure is a `StorageError` with a `message`, a `kind` and a `hint`. Importing this package is cheap: boto3 and requests
+are imported when a `Storage` makes its first request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Proxies: never for this machine, and named when they are the reason of a failure."""
+"""Proxies are never used for this machine, and are named if they cause a failure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 
 from client import CloneClient, ServiceError, ServiceUnreachable
 from tests.client.conftest import AUDIO_URL, KEY
-from tests.client.test_outcomes import free_port
+from tests.client.test_transport import free_port
 from tests.support.scripted_service import ScriptedServer, answers, http, says
 
 NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5", "socks5h", "nonsense"])
-def test_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+def test_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     audio = says(http(200, b"ID3 audio", kind="audio/mpeg"))
     with ScriptedServer(answers(500, {})) as proxy, ScriptedServer(answers(200, {"voice_id": "v"}), audio) as server:
         for name in NAMES:
@@ -34,14 +34,14 @@ def test_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch, schem
 
 
 @pytest.mark.parametrize(
-    ("status", "tries", "words"), [(407, 1, "user name and password"), (403, 1, "HTTP 403"), (503, 4, "HTTP 503")]
+    ("status", "tries", "text"), [(407, 1, "user name and password"), (403, 1, "HTTP 403"), (503, 4, "HTTP 503")]
 )
-def test_the_status_of_a_proxy_that_refuses(
-    monkeypatch: pytest.MonkeyPatch, status: int, tries: int, words: str
+def test_the_status_of_a_proxy_that_refuses_is_reported(
+    monkeypatch: pytest.MonkeyPatch, status: int, tries: int, text: str
 ) -> None:
     with ScriptedServer(says(f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode())) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
-        with pytest.raises(ServiceUnreachable, match=words) as caught:
+        with pytest.raises(ServiceUnreachable, match=text) as caught:
             CloneClient(KEY, "https://api.example").clone(AUDIO_URL)
         assert caught.value.state == "not-sent"
         assert f"HTTP {status}" in caught.value.message
@@ -49,7 +49,7 @@ def test_the_status_of_a_proxy_that_refuses(
         assert proxy.connections == tries
 
 
-def test_socks_without_its_library_is_named() -> None:
+def test_a_socks_proxy_without_pysocks_is_reported() -> None:
     script = """
 import sys
 sys.modules["socks"] = None  # as if PySocks were not installed
@@ -82,7 +82,7 @@ def test_a_socks_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         assert proxy.connections == 1
 
 
-def test_a_missing_certificate_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_certificate_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/file.pem")
     with pytest.raises(ServiceUnreachable, match="REQUESTS_CA_BUNDLE"):
         CloneClient(KEY, "https://api.example").clone(AUDIO_URL)

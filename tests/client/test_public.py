@@ -7,10 +7,10 @@ import sys
 import pytest
 
 import client
-from client import codes, errors
+from client import errors, settlement
 
 
-def test_exactly_these_names_are_public() -> None:
+def test_public_names() -> None:
     assert sorted(client.__all__) == sorted(
         [
             "CLONE_MODELS",
@@ -65,7 +65,7 @@ def every_error() -> list[type[errors.ServiceError]]:
     return found
 
 
-def test_each_error_has_a_name_of_its_own_a_hint_and_a_place_in_the_drawn_tree() -> None:
+def test_each_error_has_its_own_kind_a_hint_and_a_line_in_the_documented_tree() -> None:
     kinds = [error.kind for error in every_error()]
     assert len(set(kinds)) == len(kinds)
     for error in every_error():
@@ -86,9 +86,9 @@ def test_an_invalid_argument_keeps_its_argument_when_pickled() -> None:
     assert (again.argument, str(again)) == ("text", "text: is wrong")
 
 
-def test_every_number_of_the_documentation_is_known() -> None:
+def test_every_documented_code_is_in_the_table() -> None:
     documented = {
         1000, 1001, 1002, 1004, 1008, 1024, 1026, 1027, 1033, 1039, 1041, 1042, 1043, 1044,
         2013, 20132, 2037, 2038, 2039, 2042, 2045, 2048, 2049, 2054, 2056,
     }  # fmt: skip
-    assert set(codes.CODES) == documented
+    assert set(settlement.CODES) == documented

@@ -1,11 +1,13 @@
+"""Which calls are repeated, when, and how often."""
+
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,11 +18,11 @@ from hypothesis import strategies as st
 
 from client import CloneClient, RateLimited, ServiceError
 from client.answers import retry_after_s
-from tests.client.conftest import AUDIO_URL, KEY, Met
-from tests.client.test_outcomes import free_port
+from client.retry import _SILENT
+from tests.client.conftest import AUDIO_URL, KEY, CloneFrom
+from tests.client.test_transport import free_port
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, http, pages, take_request
 
-CloneFrom = Callable[..., Met]
 GOOD = answers(200, {"voice_id": "v"})
 
 
@@ -32,58 +34,58 @@ GOOD = answers(200, {"voice_id": "v"})
         *(answers(200, {"base_resp": {"status_code": code}}, "Retry-After: 0") for code in (1002, 1039, 1041, 2045)),
     ],
 )
-def test_a_limited_call_is_made_again(clone_from: CloneFrom, limited: Behaviour) -> None:
-    met = clone_from(limited, limited, GOOD, retry_budget_s=10)
-    assert met.voice is not None
-    assert len(met.server.requests) == 3
+def test_a_rate_limited_call_is_repeated(clone_from: CloneFrom, limited: Behaviour) -> None:
+    attempt = clone_from(limited, limited, GOOD, retry_budget_s=10)
+    assert attempt.voice is not None
+    assert len(attempt.server.requests) == 3
 
 
-def test_retry_after_in_seconds_is_obeyed(clone_from: CloneFrom) -> None:
+def test_retry_after_in_seconds(clone_from: CloneFrom) -> None:
     seen: list[tuple[float, ServiceError]] = []
     begun = time.monotonic()
-    met = clone_from(
+    attempt = clone_from(
         answers(429, {}, "Retry-After: 1"),
         GOOD,
         retry_budget_s=10,
         on_retry=lambda pause, error: seen.append((pause, error)),
     )
-    assert met.voice is not None
+    assert attempt.voice is not None
     assert time.monotonic() - begun >= 1
     assert seen[0][0] == 1.0
     assert isinstance(seen[0][1], RateLimited)
 
 
-def test_retry_after_as_a_date_is_obeyed(clone_from: CloneFrom) -> None:
+def test_retry_after_as_a_date(clone_from: CloneFrom) -> None:
     pauses: list[float] = []
     when = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
-    met = clone_from(
+    attempt = clone_from(
         answers(429, {}, f"Retry-After: {when}"),
         GOOD,
         retry_budget_s=10,
         on_retry=lambda pause, error: pauses.append(pause),
     )
-    assert met.voice is not None
+    assert attempt.voice is not None
     assert 0.1 <= pauses[0] <= 2
 
 
 def test_a_limit_without_retry_after_backs_off(clone_from: CloneFrom) -> None:
     pauses: list[float] = []
-    met = clone_from(answers(429, {}), GOOD, retry_budget_s=10, on_retry=lambda pause, error: pauses.append(pause))
-    assert met.voice is not None
+    attempt = clone_from(answers(429, {}), GOOD, retry_budget_s=10, on_retry=lambda pause, error: pauses.append(pause))
+    assert attempt.voice is not None
     assert 0.7 <= pauses[0] <= 1.3
 
 
-def test_a_wait_beyond_the_budget_is_told_at_once(clone_from: CloneFrom) -> None:
-    met = clone_from(answers(429, {}, "Retry-After: 3600"), retry_budget_s=10)
-    assert isinstance(met.error, RateLimited)
-    assert met.error.retry_after_s == 3600
-    assert len(met.server.requests) == 1
+def test_a_pause_beyond_the_budget_fails_at_once(clone_from: CloneFrom) -> None:
+    attempt = clone_from(answers(429, {}, "Retry-After: 3600"), retry_budget_s=10)
+    assert isinstance(attempt.error, RateLimited)
+    assert attempt.error.retry_after_s == 3600
+    assert len(attempt.server.requests) == 1
 
 
-def test_a_server_that_always_says_at_once_is_not_flooded(clone_from: CloneFrom) -> None:
-    met = clone_from(answers(429, {}, "Retry-After: 0"), retry_budget_s=30)
-    assert isinstance(met.error, RateLimited)
-    assert len(met.server.requests) == 4
+def test_retry_after_zero_causes_no_flood(clone_from: CloneFrom) -> None:
+    attempt = clone_from(answers(429, {}, "Retry-After: 0"), retry_budget_s=30)
+    assert isinstance(attempt.error, RateLimited)
+    assert len(attempt.server.requests) == 4
 
 
 @pytest.mark.parametrize(
@@ -98,36 +100,36 @@ def test_a_server_that_always_says_at_once_is_not_flooded(clone_from: CloneFrom)
         answers(200, {"base_resp": {"status_code": 1001, "status_msg": "timeout"}}),
     ],
 )
-def test_nothing_else_is_ever_sent_twice(clone_from: CloneFrom, failing: Behaviour) -> None:
-    met = clone_from(failing, GOOD, retry_budget_s=30)
-    assert met.error is not None
-    assert len(met.server.requests) == 1
+def test_no_other_call_is_repeated(clone_from: CloneFrom, failing: Behaviour) -> None:
+    attempt = clone_from(failing, GOOD, retry_budget_s=30)
+    assert attempt.error is not None
+    assert len(attempt.server.requests) == 1
 
 
 @given(st.text(max_size=40))
-def test_any_retry_after_header_is_a_time_or_nothing(header: str) -> None:
+def test_any_retry_after_header_is_parsed_or_ignored(header: str) -> None:
     seconds = retry_after_s(header, datetime.now(UTC))
     assert seconds is None or 0 <= seconds < 1e12
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-5", "1e9", "9" * 400, "nan", "Mon, 99 Foo 2026 00:00:00 GMT"])
-def test_headers_that_are_no_time(header: str) -> None:
+def test_invalid_retry_after_headers(header: str) -> None:
     assert retry_after_s(header, datetime.now(UTC)) is None
 
 
-def test_a_limit_pauses_every_call_of_the_client() -> None:
+def test_a_rate_limit_pauses_every_call_of_the_client() -> None:
     limited_at: list[float] = []
     arrived: list[float] = []
 
-    def limits_once(line: socket.socket, server: ScriptedServer) -> None:
-        take_request(line, server)
+    def limits_once(sock: socket.socket, server: ScriptedServer) -> None:
+        take_request(sock, server)
         limited_at.append(time.monotonic())
-        line.sendall(http(429, b"{}", "Retry-After: 1.2"))
+        sock.sendall(http(429, b"{}", "Retry-After: 0.6"))
 
-    def counts(line: socket.socket, server: ScriptedServer) -> None:
-        take_request(line, server)
+    def counts(sock: socket.socket, server: ScriptedServer) -> None:
+        take_request(sock, server)
         arrived.append(time.monotonic())
-        line.sendall(http(200, b'{"voice_id": "v"}'))
+        sock.sendall(http(200, b'{"voice_id": "v"}'))
 
     paused = threading.Event()
     with ScriptedServer(limits_once, counts) as server:
@@ -138,10 +140,10 @@ def test_a_limit_pauses_every_call_of_the_client() -> None:
             others = [pool.submit(client.clone, AUDIO_URL) for _ in range(2)]
             assert [call.result().voice_id for call in (first, *others)] == ["v"] * 3
     assert len(arrived) == 3
-    assert all(moment - limited_at[0] >= 1.2 for moment in arrived)
+    assert all(moment - limited_at[0] >= 0.6 for moment in arrived)
 
 
-def test_each_limit_is_reported_also_the_last() -> None:
+def test_every_rate_limit_is_reported() -> None:
     reported: list[float] = []
     with ScriptedServer(answers(429, {}, "Retry-After: 0.2")) as server:
         client = CloneClient(KEY, server.base_url, on_limit=lambda pause, error: reported.append(pause))
@@ -151,7 +153,7 @@ def test_each_limit_is_reported_also_the_last() -> None:
     assert reported == [0.2] * 4
 
 
-def test_a_limit_beyond_the_budget_is_reported_and_not_waited_for() -> None:
+def test_a_rate_limit_beyond_the_budget_is_reported_at_once() -> None:
     reported: list[float] = []
     with ScriptedServer(answers(429, {}, "Retry-After: 3600")) as server:
         client = CloneClient(
@@ -173,3 +175,11 @@ except ServiceError as error:
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("service-unreachable\n", "")
+
+
+def test_retries_add_one_handler_to_the_logger_of_stamina(clone_from: CloneFrom) -> None:
+    before = len(logging.getLogger("stamina").handlers)
+    for _ in range(3):
+        assert clone_from(GOOD).voice is not None
+    assert len(logging.getLogger("stamina").handlers) <= before + 1
+    assert logging.getLogger("stamina").handlers.count(_SILENT) == 1

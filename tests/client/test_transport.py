@@ -1,15 +1,14 @@
-"""Sent or not, answered or not: the difference between a harmless failure and one that may have cost money."""
+"""Sent or not, answered or not: the difference between a free failure and one that may have cost money."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 
 import pytest
 
 from client import CloneClient, OutcomeUnknown, ServiceUnreachable
-from tests.client.conftest import AUDIO_URL, KEY, Met
+from tests.client.conftest import AUDIO_URL, KEY, CloneFrom
 from tests.support.processes import wait_until
 from tests.support.scripted_service import (
     Behaviour,
@@ -21,8 +20,6 @@ from tests.support.scripted_service import (
     says,
     stalls,
 )
-
-CloneFrom = Callable[..., Met]
 
 
 @pytest.mark.parametrize(
@@ -43,12 +40,10 @@ CloneFrom = Callable[..., Met]
         repeats_forever(b"HTTP/1.1 200 OK\r\nX-Long: ", b"y" * 65536),
     ],
 )
-def test_a_lost_answer_leaves_the_outcome_unknown_and_is_not_asked_for_again(
-    clone_from: CloneFrom, behaviour: Behaviour
-) -> None:
-    met = clone_from(behaviour, retry_budget_s=60)
-    assert isinstance(met.error, OutcomeUnknown), met.error
-    assert met.server.connections == 1
+def test_a_lost_answer_is_unknown_and_not_repeated(clone_from: CloneFrom, behaviour: Behaviour) -> None:
+    attempt = clone_from(behaviour, retry_budget_s=60)
+    assert isinstance(attempt.error, OutcomeUnknown), attempt.error
+    assert attempt.server.connections == 1
 
 
 @pytest.mark.parametrize(
@@ -61,29 +56,29 @@ def test_a_lost_answer_leaves_the_outcome_unknown_and_is_not_asked_for_again(
         repeats_forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
     ],
 )
-def test_an_answer_that_never_ends_is_left_at_the_deadline(clone_from: CloneFrom, behaviour: Behaviour) -> None:
-    met = clone_from(behaviour, clone_timeout_s=0.4, retry_budget_s=60)
-    assert type(met.error) is OutcomeUnknown
-    assert "0.4 s" in met.error.message
-    assert met.server.connections == 1
+def test_an_endless_answer_ends_at_the_deadline(clone_from: CloneFrom, behaviour: Behaviour) -> None:
+    attempt = clone_from(behaviour, clone_timeout_s=0.4, retry_budget_s=60)
+    assert type(attempt.error) is OutcomeUnknown
+    assert "0.4 s" in attempt.error.message
+    assert attempt.server.connections == 1
 
 
-def test_the_connection_is_cut_at_the_deadline() -> None:
-    cut: list[float] = []
+def test_the_connection_is_shut_at_the_deadline() -> None:
+    shut: list[float] = []
 
-    def trickles_until_cut(line: socket.socket, server: ScriptedServer) -> None:
-        line.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    def trickles_until_shut(sock: socket.socket, server: ScriptedServer) -> None:
+        sock.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
         try:
             while not server.leaving.is_set():
-                line.sendall(b"y")
+                sock.sendall(b"y")
                 time.sleep(0.02)
         except OSError:
-            cut.append(time.monotonic())
+            shut.append(time.monotonic())
 
-    with ScriptedServer(trickles_until_cut) as server:
+    with ScriptedServer(trickles_until_shut) as server:
         with pytest.raises(OutcomeUnknown):
             CloneClient(KEY, server.base_url, clone_timeout_s=0.3).clone(AUDIO_URL)
-        wait_until(lambda: cut)
+        wait_until(lambda: shut)
 
 
 def free_port() -> int:
@@ -99,7 +94,7 @@ def free_port() -> int:
     ],
     ids=["refused", "no-such-host"],
 )
-def test_no_connection_is_surely_not_sent_and_repeated_three_times(base_url: str, why: str) -> None:
+def test_a_failed_connection_is_not_sent_and_repeated_three_times(base_url: str, why: str) -> None:
     pauses: list[float] = []
     client = CloneClient(KEY, base_url, retry_budget_s=30, on_retry=lambda pause, error: pauses.append(pause))
     with pytest.raises(ServiceUnreachable, match=why) as caught:
@@ -108,7 +103,7 @@ def test_no_connection_is_surely_not_sent_and_repeated_three_times(base_url: str
     assert len(pauses) == 3
 
 
-def test_a_service_that_comes_back_is_reached() -> None:
+def test_a_service_that_restarts_is_reached() -> None:
     port = free_port()
     servers: list[ScriptedServer] = []
 
@@ -121,17 +116,17 @@ def test_a_service_that_comes_back_is_reached() -> None:
     servers[0].__exit__(None, None, None)
 
 
-def plain_words(line: socket.socket, server: ScriptedServer) -> None:
-    line.recv(1000)
-    line.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+def speaks_plain_http(sock: socket.socket, server: ScriptedServer) -> None:
+    sock.recv(1000)
+    sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-def says_nothing(line: socket.socket, server: ScriptedServer) -> None:
+def says_nothing(sock: socket.socket, server: ScriptedServer) -> None:
     server.leaving.wait(10)
 
 
-@pytest.mark.parametrize("behaviour", [plain_words, says_nothing, closes_before_reading])
-def test_no_secure_connection_is_surely_not_sent(behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", [speaks_plain_http, says_nothing, closes_before_reading])
+def test_a_failed_tls_handshake_is_not_sent(behaviour: Behaviour) -> None:
     with ScriptedServer(behaviour) as server:
         client = CloneClient(KEY, server.base_url.replace("http:", "https:"), connect_timeout_s=0.4)
         with pytest.raises(ServiceUnreachable) as caught:
@@ -140,7 +135,7 @@ def test_no_secure_connection_is_surely_not_sent(behaviour: Behaviour) -> None:
         assert KEY.encode() not in b"".join(server.requests)
 
 
-def test_a_proxy_that_refuses_is_surely_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_by_the_proxy_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
         with pytest.raises(ServiceUnreachable, match="proxy"):
@@ -149,19 +144,17 @@ def test_a_proxy_that_refuses_is_surely_not_sent(monkeypatch: pytest.MonkeyPatch
         assert KEY.encode() not in proxy.requests[0]
 
 
-def test_loopback_is_reached_directly_whatever_the_proxy_settings_say(
-    clone_from: CloneFrom, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loopback_is_reached_without_the_proxy(clone_from: CloneFrom, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
     assert clone_from(says(b'HTTP/1.1 200 OK\r\n\r\n{"voice_id": "v"}')).voice is not None
 
 
-def test_early_refusals_are_understood_although_the_body_was_not_read(clone_from: CloneFrom) -> None:
-    def refuses_at_once(line: socket.socket, server: ScriptedServer) -> None:
-        line.sendall(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
-        line.recv(65536)
+def test_a_refusal_before_the_body_was_read_is_reported(clone_from: CloneFrom) -> None:
+    def refuses_at_once(sock: socket.socket, server: ScriptedServer) -> None:
+        sock.sendall(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        sock.recv(65536)
 
-    met = clone_from(refuses_at_once)
-    assert met.error is not None
-    assert met.error.kind == "key-refused"
+    attempt = clone_from(refuses_at_once)
+    assert attempt.error is not None
+    assert attempt.error.kind == "key-refused"

@@ -17,7 +17,7 @@ from tests.support.scripted_service import Behaviour, ScriptedServer, answers, c
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for api.example that signs itself, and its key, in one file."""
+    """A self-signed certificate for api.example with its key, in one file."""
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl to make a certificate")
     folder = tmp_path_factory.mktemp("tls")
@@ -36,20 +36,20 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tunnels_to(inner: Behaviour, certificate: Path) -> Behaviour:
-    """Accept a CONNECT, then be the secure server at its other end."""
+    """Accept a CONNECT, then act as the TLS server behind it."""
 
-    def behave(line: socket.socket, server: ScriptedServer) -> None:
-        take_request(line, server)
-        line.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+    def behave(sock: socket.socket, server: ScriptedServer) -> None:
+        take_request(sock, server)
+        sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        with context.wrap_socket(line, server_side=True) as secure:
+        with context.wrap_socket(sock, server_side=True) as secure:
             inner(secure, server)
 
     return behave
 
 
-def test_a_voice_comes_through_a_tunnel(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clone_through_a_tunnel(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(tunnels_to(answers(200, {"voice_id": "v"}), certificate)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
@@ -70,7 +70,7 @@ def test_an_answer_lost_in_the_tunnel_leaves_the_outcome_unknown(
         assert proxy.connections == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(
+def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
     certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ScriptedServer(tunnels_to(answers(200, {"voice_id": "v"}), certificate)) as proxy:

@@ -1,4 +1,4 @@
-"""The service's own words and trace id, in every shape that services are known to use."""
+"""The service's own message and trace id, in every format that services are known to use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from client.answers import Answer
-from client.complaint import complaint_in
 from client.document import read
-from client.text import decode
+from client.encoding import decode
+from client.error_details import error_details
 
 PAGE = "<html><head><title>Blocked</title><style>b {}</style></head><body><h1>Your IP&#39;s blocked</h1></body></html>"
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "message"),
     [
         ({"base_resp": {"status_code": 1, "status_msg": "invalid params"}}, "invalid params"),
         ({"message": "no"}, "no"),
@@ -43,12 +43,12 @@ PAGE = "<html><head><title>Blocked</title><style>b {}</style></head><body><h1>Yo
         ({"message": 5, "detail": None, "error": []}, ""),
     ],
 )
-def test_words_in_json(body: Any, words: str) -> None:
-    assert complaint_in(read(json.dumps(body).encode(), "application/json"), {}).words == words
+def test_message_in_json(body: Any, message: str) -> None:
+    assert error_details(read(json.dumps(body).encode(), "application/json"), {}).message == message
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "words"),
+    ("body", "kind", "message"),
     [
         (b"failed to download audio_url: 403\n", "text/plain", "failed to download audio_url: 403"),
         (b"upstream connect error", "application/json", "upstream connect error"),
@@ -62,9 +62,9 @@ def test_words_in_json(body: Any, words: str) -> None:
         (b"", "", ""),
     ],
 )
-def test_words_in_other_text(body: bytes, kind: str, words: str) -> None:
+def test_message_in_other_text(body: bytes, kind: str, message: str) -> None:
     headers = {"content-type": kind}
-    assert " ".join(complaint_in(read(body, kind), headers).words.split()) == words
+    assert " ".join(error_details(read(body, kind), headers).message.split()) == message
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_trace_ids(body: Any, headers: dict[str, str]) -> None:
     assert Answer(500, headers, json.dumps(body).encode(), "", ()).trace_id == "t-1"
 
 
-def test_words_are_shown_without_control_sequences_and_secrets() -> None:
+def test_the_message_has_no_control_sequences_and_secrets() -> None:
     body = json.dumps({"message": "\x1b[31mred\x1b[0m \x1b]0;title\x07\x9b2Jkey s3cr3t-key\u202e\r\nend"}).encode()
-    assert Answer(400, {}, body, "", ("s3cr3t-key",)).words == "red key *** end"
+    assert Answer(400, {}, body, "", ("s3cr3t-key",)).service_message == "red key *** end"
 
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "idna", "base64", "rot13", "no-such", "utf-7", "punycode"])
-def test_a_declared_charset_runs_no_unexpected_codec(charset: str) -> None:
+def test_a_declared_charset_cannot_select_any_codec(charset: str) -> None:
     assert decode(b"a\\x41", f"text/plain; charset={charset}") == "a\\x41"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import CLONE_MODELS, CloneClient, CloneOptions, InvalidArgument, SpeechRequest
-from client.speech_types import BITRATES, SAMPLE_RATES
+from client.types import BITRATES, SAMPLE_RATES
 from onetake.sandbox.endpoint.contract import speech_order
 
 AUDIO = "https://storage.example/take.mp3"
@@ -42,7 +42,7 @@ AUDIO = "https://storage.example/take.mp3"
         ({"prompt_text": '"'}, "prompt_text"),
     ],
 )
-def test_options_that_break_the_contract_name_their_argument(given_options: dict[str, Any], argument: str) -> None:
+def test_an_invalid_option_is_reported_by_name(given_options: dict[str, Any], argument: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         CloneOptions(**given_options)
     assert caught.value.argument == argument
@@ -54,25 +54,25 @@ def test_options_that_break_the_contract_name_their_argument(given_options: dict
     "text",
     ["One.", "One?", "One!", "一。", "一？", "一！", "One…", 'He said "one."', "(One.)", "«One.»", "一。」", "One. "],  # noqa: RUF001
 )
-def test_prompt_texts_that_end_with_punctuation_are_taken(text: str) -> None:
+def test_prompt_texts_with_final_punctuation_are_accepted(text: str) -> None:
     assert CloneOptions(prompt_text=text).prompt_text == text
 
 
 @pytest.mark.parametrize("model", CLONE_MODELS)
-def test_known_models_are_taken(model: str) -> None:
+def test_known_models_are_accepted(model: str) -> None:
     assert CloneOptions(text="a" * 2000, model=model).model == model
 
 
-def test_an_unknown_model_is_taken_when_that_is_allowed() -> None:
+def test_an_unknown_model_is_accepted_if_allowed() -> None:
     assert CloneOptions(text="Hi.", model="speech-9", allow_unknown_model=True).model == "speech-9"
 
 
 @pytest.mark.parametrize("accuracy", [0, 0.0, 0.7, 1, 1.0])
-def test_accuracy_may_lie_on_its_limits(accuracy: float) -> None:
+def test_accuracy_may_equal_its_limits(accuracy: float) -> None:
     assert CloneOptions(accuracy=accuracy).accuracy == accuracy
 
 
-def options_or_refusal(text: str, accuracy: float | None) -> CloneOptions | InvalidArgument:
+def options_or_error(text: str, accuracy: float | None) -> CloneOptions | InvalidArgument:
     try:
         return CloneOptions(text=text, model="speech-2.8-hd", accuracy=accuracy)
     except InvalidArgument as refused:
@@ -80,22 +80,22 @@ def options_or_refusal(text: str, accuracy: float | None) -> CloneOptions | Inva
 
 
 @given(st.text(max_size=60), st.floats() | st.none())
-def test_any_text_is_taken_or_refused_by_name(text: str, accuracy: float | None) -> None:
-    came = options_or_refusal(text, accuracy)
-    if isinstance(came, InvalidArgument):
-        assert came.argument in {"text", "accuracy"}
-        assert came.message.isprintable()
+def test_any_text_is_accepted_or_reported_by_name(text: str, accuracy: float | None) -> None:
+    result = options_or_error(text, accuracy)
+    if isinstance(result, InvalidArgument):
+        assert result.argument in {"text", "accuracy"}
+        assert result.message.isprintable()
     else:
-        assert str(came.text).encode()
+        assert str(result.text).encode()
 
 
-def test_the_body_holds_only_what_is_set() -> None:
+def test_the_body_has_only_the_fields_that_are_set() -> None:
     client = CloneClient("key")
     assert client.clone_body(AUDIO, CloneOptions()) == {"audio_url": AUDIO}
     assert client.clone_body(AUDIO) == {"audio_url": AUDIO}
 
 
-def test_the_body_holds_every_field_under_its_name() -> None:
+def test_the_body_has_every_field() -> None:
     options = CloneOptions(
         text="Hello.",
         model="speech-2.8-hd",
@@ -115,7 +115,7 @@ def test_the_body_holds_every_field_under_its_name() -> None:
     }
 
 
-def test_a_prompt_needs_both_its_members() -> None:
+def test_a_prompt_needs_clip_and_text() -> None:
     client = CloneClient("key")
     with pytest.raises(InvalidArgument, match="prompt_text"):
         client.clone_body(AUDIO, CloneOptions(), "https://storage.example/clip.wav")
@@ -141,7 +141,7 @@ def test_a_prompt_needs_both_its_members() -> None:
         None,
     ],
 )
-def test_urls_that_the_service_cannot_take_are_refused(url: Any) -> None:
+def test_urls_that_the_service_cannot_use_are_refused(url: Any) -> None:
     with pytest.raises(InvalidArgument, match=r"^audio_url"):
         CloneClient("key").clone_body(url, CloneOptions())
 
@@ -149,7 +149,7 @@ def test_urls_that_the_service_cannot_take_are_refused(url: Any) -> None:
 @pytest.mark.parametrize(
     "key", ["", "sk-1 b", "sk-1\n", "sk-1\r\nX: y", "\tsk-1", "ключ", "sk-1\x7f", "sk-1\xa0b", None, 51]
 )
-def test_keys_that_cannot_stand_in_a_header_are_refused_without_showing_them(key: Any) -> None:
+def test_keys_that_a_header_cannot_contain_are_refused_without_quoting_them(key: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         CloneClient(key)
     assert caught.value.argument == "api_key"
@@ -169,7 +169,7 @@ def test_keys_that_cannot_stand_in_a_header_are_refused_without_showing_them(key
         ("http://[::1]:5", "http://[::1]:5"),
     ],
 )
-def test_base_urls_are_tidied(given_url: str, kept: str) -> None:
+def test_base_urls_are_normalized(given_url: str, kept: str) -> None:
     assert CloneClient("key", given_url).base_url == kept
 
 
@@ -188,13 +188,13 @@ def test_base_urls_are_tidied(given_url: str, kept: str) -> None:
         "https://h:port",
     ],
 )
-def test_base_urls_that_would_leak_the_key_or_lead_nowhere_are_refused(url: str) -> None:
+def test_base_urls_that_are_not_valid_or_would_leak_the_key_are_refused(url: str) -> None:
     with pytest.raises(InvalidArgument, match=r"^base_url"):
         CloneClient("key", url)
 
 
 @pytest.mark.parametrize("setting", [{"clone_timeout_s": 0}, {"connect_timeout_s": math.nan}, {"retry_budget_s": -1}])
-def test_times_must_make_sense(setting: dict[str, Any]) -> None:
+def test_timeouts_must_be_valid(setting: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument, match=r"_s: "):
         CloneClient("key", **setting)
 
@@ -225,12 +225,12 @@ def test_times_must_make_sense(setting: dict[str, Any]) -> None:
         ({"emotion": ""}, "emotion"),
     ],
 )
-def test_speech_requests_name_the_wrong_field(wrong: dict[str, Any], argument: str) -> None:
+def test_an_invalid_field_of_a_speech_request_is_reported_by_name(wrong: dict[str, Any], argument: str) -> None:
     with pytest.raises(InvalidArgument, match=f"^{argument}"):
         SpeechRequest(**({"voice_id": "v", "text": "Hi.\nThere."} | wrong))
 
 
-SPOKEN = st.fixed_dictionaries(
+SPEECH_FIELDS = st.fixed_dictionaries(
     {},
     optional={
         "speed": st.one_of(st.integers(), st.floats(), st.floats(0.4, 2.1)),
@@ -243,17 +243,17 @@ SPOKEN = st.fixed_dictionaries(
 )
 
 
-@given(SPOKEN)
-def test_what_is_sent_to_be_spoken_is_what_the_stand_in_takes(said: dict[str, Any]) -> None:
+@given(SPEECH_FIELDS)
+def test_every_valid_speech_request_is_accepted_by_the_stand_in(fields: dict[str, Any]) -> None:
     try:
-        request = SpeechRequest(voice_id="v", text="Hi.", **said)
+        request = SpeechRequest(voice_id="v", text="Hi.", **fields)
     except InvalidArgument:
         return
     order = speech_order(request.body())
-    assert (order.sample_rate, order.bitrate) == (said.get("sample_rate", 32_000), said.get("bitrate", 128_000))
+    assert (order.sample_rate, order.bitrate) == (fields.get("sample_rate", 32_000), fields.get("bitrate", 128_000))
 
 
-def test_a_speech_body_leaves_out_the_model_and_what_is_not_set() -> None:
+def test_a_speech_body_has_no_model_and_only_the_fields_that_are_set() -> None:
     assert SpeechRequest(voice_id="v", text="Hi.", speed=1.5, channel=2, language_boost="auto").body() == {
         "text": "Hi.",
         "voice_setting": {"voice_id": "v", "speed": 1.5},

@@ -1,10 +1,11 @@
-"""The client against the stand-in endpoint, with real recordings, over real HTTP."""
+"""The client against the stand-in endpoint, with real recordings, over HTTP."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 
 import pytest
 import soundfile
@@ -46,7 +47,7 @@ def stand_in() -> Iterator[StandInEndpoint]:
 
 
 @pytest.mark.parametrize("name", ["take.wav", "take.mp3", "take.m4a"])
-def test_a_voice_is_cloned_heard_and_kept(stand_in: StandInEndpoint, files: FileServer, name: str) -> None:
+def test_a_voice_is_cloned_previewed_and_kept(stand_in: StandInEndpoint, files: FileServer, name: str) -> None:
     client = CloneClient(KEY, stand_in.base_url)
     options = CloneOptions(
         text="Hello there, this is a trial.",
@@ -79,8 +80,7 @@ def test_a_voice_is_cloned_heard_and_kept(stand_in: StandInEndpoint, files: File
     assert [entry["kept"] for entry in account["voices"]] == [True]
 
 
-@pytest.mark.parametrize("model", SPEECH_MODELS)
-@pytest.mark.parametrize("output_format", ["hex", "url"])
+@pytest.mark.parametrize(("model", "output_format"), zip(SPEECH_MODELS, cycle(("hex", "url")), strict=False))
 def test_every_model_speaks(stand_in: StandInEndpoint, files: FileServer, model: str, output_format: str) -> None:
     client = CloneClient(KEY, stand_in.base_url + "/v3/")
     voice = client.clone(f"{files.base_url}/take.wav")
@@ -119,7 +119,7 @@ def test_refusals_cost_nothing_and_name_their_number(stand_in: StandInEndpoint, 
 
 
 def test_a_lost_answer_may_have_been_charged(files: FileServer) -> None:
-    with StandInEndpoint(KEY, answer_delay_s=5) as slow:
+    with StandInEndpoint(KEY, answer_delay_s=3) as slow:
         with pytest.raises(OutcomeUnknown):
             CloneClient(KEY, slow.base_url, clone_timeout_s=1.0).clone(f"{files.base_url}/take.wav")
         assert slow.account()["clones_charged"] == 1

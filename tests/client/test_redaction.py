@@ -1,11 +1,10 @@
-"""The API key and the queries of URLs appear nowhere that a person, a log or a bug report could show them."""
+"""The API key and the queries of URLs are in no message, log line, representation or traceback."""
 
 from __future__ import annotations
 
 import io
 import logging
 import traceback
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 
 from client import CloneClient, ClonedVoice, CloneOptions, InvalidArgument, ServiceError, Speech
 from client.redaction import LONGEST_SHOWN, redact, secrets_of_url
-from tests.client.conftest import AUDIO_URL, KEY, QUERY, Met
+from tests.client.conftest import AUDIO_URL, KEY, QUERY, CloneFrom
 from tests.support.scripted_service import (
     Behaviour,
     ScriptedServer,
@@ -39,9 +38,9 @@ def assert_clean(text: str) -> None:
 
 def everything_about(error: BaseException) -> str:
     shown = [str(error), repr(error), repr(vars(error)), *traceback.format_exception(error)]
-    for hanging in (error.__cause__, error.__context__):
-        if hanging is not None:
-            shown.append(everything_about(hanging))
+    for linked in (error.__cause__, error.__context__):
+        if linked is not None:
+            shown.append(everything_about(linked))
     return "\n".join(shown)
 
 
@@ -65,12 +64,12 @@ def everything_about(error: BaseException) -> str:
     ],
 )
 def test_errors_and_debug_logs_hold_no_secret(
-    clone_from: Callable[..., Met], behaviour: Behaviour, caplog: pytest.LogCaptureFixture
+    clone_from: CloneFrom, behaviour: Behaviour, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        met = clone_from(behaviour, clone_timeout_s=0.4)
-    assert met.error is not None
-    assert_clean(everything_about(met.error) + met.error.hint)
+        attempt = clone_from(behaviour, clone_timeout_s=0.4)
+    assert attempt.error is not None
+    assert_clean(everything_about(attempt.error) + attempt.error.hint)
     assert_clean("\n".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records))
 
 
@@ -111,11 +110,9 @@ def test_representations_hold_no_secret() -> None:
     assert_clean(f"{voice!r} {voice} {speech!r} {speech} {CloneClient(KEY)!r} {vars(CloneClient(KEY))['_retry']!r}")
 
 
-def test_a_netrc_neither_replaces_the_key_nor_travels_with_downloads(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_netrc_is_used_neither_for_calls_nor_for_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("default login someone password else\n")
+    netrc.write_text("default login user password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     good = answers(200, {"voice_id": "v"})

@@ -1,0 +1,286 @@
+"""A voice and paid audio are returned from every answer that contains them; an answer that cannot be read is kept."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import zlib
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client import CloneClient, ClonedVoice, ServiceError, Speech, SpeechRequest
+from client.answers import Answer
+from client.encoding import decompress
+from client.results import speech_from, voice_from
+from tests.client.conftest import KEY, clone_error, make_answer
+from tests.support.scripted_service import ScriptedServer, http, says
+
+STATUSES = [200, 201, 204, 302, 400, 401, 404, 408, 429, 500, 503, 524]
+
+# --- a voice -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_voice_is_cloned_with_any_status(status: int) -> None:
+    for code in (None, 1008, 1001, 9999):
+        body: dict[str, Any] = {"voice_id": "voice_1"}
+        if code is not None:
+            body["base_resp"] = {"status_code": code, "status_msg": "insufficient"}
+        voice = voice_from(make_answer(status, body, trace_id="t-1"))
+        assert (voice.voice_id, voice.trace_id, voice.raw) == ("voice_1", "t-1", body)
+        warned = " ".join(voice.warnings)
+        assert ("HTTP" in warned) == (not 200 <= status < 300)
+        assert (str(code) in warned) == (code is not None)
+        assert ("insufficient" in warned) == (code is not None)
+        assert bool(voice.warnings) == (code is not None or not 200 <= status < 300)
+        if code == 1008:
+            assert "the balance is too low" in warned
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'\xef\xbb\xbf{"voice_id": "v"}',
+        b'\x00\x00{"voice_id": "v"}\x00\x00',
+        b'\r\n\r\n{"voice_id": "v"}',
+        b'{"voice_id": "v", "message": "\xb3\xc9\xb9\xa6"}',
+        '{"message": "誠誠\\n", "voice_id": "v"}'.encode("gbk"),
+        '{"message": "功功", "voice_id": "v"}'.encode("big5"),
+        b'{"message": "caf\xe9", "voice_id": "v"}',
+        b'{"message": "\xf0\x9f\x98", "voice_id": "v"}',
+        b'{"message": "\\ud83d", "voice_id": "v"}',
+        b'{"message": "a\x00b\x01", "voice_id": "v"}',
+        b'{"score": NaN, "other": -Infinity, "big": 1e999, "voice_id": "v"}',
+        b'{"long": ' + b"9" * 10_000 + b', "voice_id": "v"}',
+        b'{"deep": ' + b"[" * 100_000 + b"]" * 100_000 + b', "voice_id": "v"}',
+        b'{"voice_id": "v", "deep": ' + b"[" * 100_000,
+        b'{"deep": ' + b'{"a":' * 400 + b"1" + b"}" * 400 + b', "voice_id": "v"}',
+        b'{"bad": "\\x41", "voice_id": "v"}',
+        b'{"bad": tru, "voice_id": "v"}',
+        b'{"voice_id": "v",}',
+        b'{"voice_id": "v"} trailing',
+        b'{"voice_id": "v"}{"voice_id": null}',
+        b'{"voice_id": "v", "voice_id": null}',
+        b'{"voice_id": "", "voice_id": "v"}',
+        b'{"voice_id": "v", "demo_audio_url": "https://h/a',
+        b'{"voice_id": "v"',
+    ],
+)
+def test_a_voice_is_cloned_from_damaged_bytes(body: bytes) -> None:
+    voice = voice_from(make_answer(200, body))
+    assert voice.voice_id == "v"
+    assert msgspec.json.decode(msgspec.json.encode(voice.raw)) == voice.raw
+
+
+def test_of_two_voices_both_are_reported() -> None:
+    voice = voice_from(make_answer(200, b'{"voice_id": "first", "voice_id": "second"}'))
+    assert voice.voice_id == "second"
+    assert "first" in voice.warnings[0]
+
+
+def test_a_truncated_answer_with_a_voice_has_a_warning() -> None:
+    voice = voice_from(
+        make_answer(200, b'{"voice_id": "v", "demo_audio_url": "https://h', missing="the connection closed")
+    )
+    assert "the connection closed" in voice.warnings[0]
+    assert voice.demo_audio_url is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": {"voice_id": "voice_1"}}',
+        b'{"result": [{"voiceId": "voice_1"}]}',
+        b'[{"voice_id": "voice_1"}]',
+        b'{"voice_id": "voice_1',
+        b'{"voice_id": ["voice_1"]}',
+        b'data: {"voice_id": "voice_1"}',
+        b"<html>voice_id: voice_1</html>",
+        b'{"text": "{\\"voice_id\\": \\"voice_1\\"}"}',
+    ],
+)
+def test_a_voice_in_another_place_is_unknown_and_in_the_message(body: bytes) -> None:
+    error = clone_error(200, body)
+    assert error.state == "unknown"
+    assert "voice_1" in error.message.split(": ")[0] + str(error)
+    assert error.answer_body == body
+
+
+def test_a_refusal_with_a_voice_in_another_place_is_unknown() -> None:
+    error = clone_error(400, {"data": {"voice_id": "voice_1"}, "base_resp": {"status_code": 2013}})
+    assert (error.state, error.retryable) == ("unknown", False)
+    assert "voice_1" in error.message
+
+
+@given(
+    before=st.binary(max_size=30).filter(lambda data: b'"' not in data and b"\\" not in data), cut=st.integers(0, 30)
+)
+def test_a_complete_voice_survives_damage_behind_it(before: bytes, cut: int) -> None:
+    whole = b'{"voice_id": "voice_1", "message": "' + before + b'", "more": [1, 2, {"a": null}]}'
+    assert voice_from(make_answer(200, whole[: len(whole) - cut] if cut else whole)).voice_id == "voice_1"
+
+
+@settings(max_examples=60)
+@given(
+    body=st.binary(max_size=200)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+    | st.recursive(
+        st.none() | st.integers() | st.floats() | st.text(max_size=10),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["code", "data", "error", "a"]), inner),
+    ).map(lambda value: json.dumps(value).encode()),
+    status=st.sampled_from(STATUSES),
+)
+def test_any_body_is_settled(body: bytes, status: int) -> None:
+    for read in (voice_from, speech_from):
+        result: ClonedVoice | Speech | ServiceError
+        try:
+            result = read(make_answer(status, body))
+        except ServiceError as error:
+            result = error
+        if isinstance(result, ServiceError):
+            assert result.message.isprintable()
+            assert result.state == "unknown" or status == 200 or 400 <= status < 500
+        else:
+            msgspec.json.encode(result.raw)
+
+
+# --- speech -------------------------------------------------------------------------------------------------
+
+MP3 = b"ID3\x04" + bytes(range(256)) * 4
+LONG_MP3 = MP3 * 200  # beyond the length at which strings are no longer copied
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(40)
+
+
+def read(body: object, status: int = 200, kind: str = "application/json", missing: str = "") -> Speech:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return speech_from(Answer(status, {"content-type": kind}, content, missing, ()))
+
+
+def speech_error(body: object, status: int = 200, kind: str = "application/json", missing: str = "") -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        read(body, status, kind, missing)
+    return caught.value
+
+
+@pytest.mark.parametrize("audio", [MP3, LONG_MP3])
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda audio: base64.b64encode(audio).decode(),
+        lambda audio: base64.urlsafe_b64encode(audio).decode().rstrip("="),
+        lambda audio: base64.encodebytes(audio).decode(),
+        lambda audio: "data:audio/mpeg;base64," + base64.b64encode(audio).decode(),
+    ],
+    ids=["base64", "url-safe", "lines", "data-uri"],
+)
+def test_base64_is_read_with_a_warning(audio: bytes, escaped: bool, encode: Any) -> None:
+    for body in ({"audio": encode(audio)}, {"data": {"audio": encode(audio)}}):
+        text = json.dumps(body)
+        speech = read((text.replace("/", "\\/") if escaped else text).encode())
+        assert speech.audio == audio
+        assert "base64" in speech.warnings[0]
+
+
+@pytest.mark.parametrize("audio", [MP3, LONG_MP3])
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        ("audio_file", lambda value: {"audio_file": value}),
+        ("data.audio_file", lambda value: {"data": {"audio": None, "audio_file": value}}),
+        ("data.audio_url", lambda value: {"data": {"audio_url": value}, "base_resp": {"status_code": 0}}),
+        ("data", lambda value: {"data": value}),
+        ("audios[0].audio_url", lambda value: {"audios": [{"audio_url": value}]}),
+    ],
+)
+def test_audio_in_another_place_is_read_with_a_warning(place: str, body: Any, audio: bytes) -> None:
+    speech = read(body(audio.hex()))
+    assert speech.audio == audio
+    assert place in speech.warnings[0]
+    assert audio.hex() not in str(speech.raw)
+    assert read(body("https://h/a.mp3?x=1")).audio_url == "https://h/a.mp3?x=1"
+
+
+@pytest.mark.parametrize("audio", [MP3, WAV, b"fLaC" + bytes(9), b"\xff\xf3" + bytes(9), b"OggS" + bytes(9)])
+@pytest.mark.parametrize("kind", ["audio/mpeg", "application/octet-stream", "application/json", ""])
+def test_raw_audio_is_read_with_a_warning(audio: bytes, kind: str) -> None:
+    speech = read(audio, kind=kind)
+    assert speech.audio == audio
+    assert "not JSON" in speech.warnings[0]
+
+
+def test_raw_samples_need_an_audio_content_type() -> None:
+    assert read(bytes(100), kind="audio/pcm").audio == bytes(100)
+    assert speech_error(bytes(100), kind="application/octet-stream").answer_body == bytes(100)
+
+
+@pytest.mark.parametrize(("code", "status"), [(1008, 200), (1001, 200), (None, 500), (None, 404)])
+def test_audio_beside_an_error_is_delivered_with_a_warning(code: int | None, status: int) -> None:
+    body: dict[str, Any] = {"data": {"audio": MP3.hex()}}
+    if code is not None:
+        body["base_resp"] = {"status_code": code, "status_msg": "some text"}
+    speech = read(body, status)
+    assert speech.audio == MP3
+    assert str(code or status) in speech.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {"audio": "0g"}},
+        {"audio": "abc"},
+        {"data": {"audio": base64.b64encode(b"no known format").decode()}},
+        {"data": {"speech": MP3.hex()}},
+        {"data": None, "base_resp": {"status_code": 0, "status_msg": "success"}},
+        b"\x01\x02\x03",
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_kept(body: object) -> None:
+    error = speech_error(body)
+    assert error.state == "unknown"
+    assert error.answer_body == (body if isinstance(body, bytes) else json.dumps(body).encode())
+    assert repr(error.answer_body) == f"<{len(error.answer_body)} bytes>"
+
+
+@pytest.mark.parametrize("body", [MP3, b'{"data": {"audio": "' + MP3.hex().encode()])
+def test_a_truncated_speech_is_unknown_and_kept(body: bytes) -> None:
+    error = speech_error(body, kind="audio/mpeg", missing="the connection was closed")
+    assert error.state == "unknown"
+    assert error.answer_body == body
+
+
+def test_a_refusal_is_a_refusal() -> None:
+    assert speech_error({"data": None, "base_resp": {"status_code": 2054}}).state == "refused"
+    assert speech_error({"data": {"audio": ""}, "base_resp": {"status_code": 1002}}).retryable
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", ""])
+@pytest.mark.parametrize("is_truncated", [False, True])
+def test_unrequested_compression(encoding: str, is_truncated: bool) -> None:
+    plain = json.dumps({"audio": MP3.hex()}).encode() + b" " * 2000
+    packed = zlib.compress(plain) if encoding == "deflate" else gzip.compress(plain)
+    packed = packed[:-8] if is_truncated else packed
+    headers = [f"Content-Encoding: {encoding}"] if encoding else []
+    with ScriptedServer(says(http(200, packed, *headers))) as server:
+        speech = CloneClient(KEY, server.base_url).synthesize(SpeechRequest(voice_id="v", text="Hi."))
+    assert speech.audio == MP3
+    assert bool(speech.warnings) == is_truncated
+
+
+def test_a_small_answer_cannot_decompress_into_a_large_one() -> None:
+    data, problem = decompress(bytearray(gzip.compress(bytes(5_000_000))), "gzip", 1_000_000)
+    assert len(data) == 1_000_000
+    assert "larger" in problem
+
+
+def test_a_voice_behind_a_value_with_too_many_tokens_is_unknown_and_kept() -> None:
+    body = b'{"a": [' + b"[1]," * 300_000 + b'1], "voice_id": "voice_1"}'
+    error = clone_error(200, body)
+    assert (error.state, error.answer_body) == ("unknown", body)
+    few = b'{"a": [' + b"[1]," * 1_000 + b'1], "voice_id": "voice_1"}'
+    assert voice_from(make_answer(200, few)).voice_id == "voice_1"

@@ -1,0 +1,89 @@
+"""T2A requests over HTTP: the path, the body, and both formats of the answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from client import SPEECH_MODELS, CloneClient, NonsenseAnswer, OutcomeUnknown, Speech, SpeechRequest, VoiceNotFound
+from tests.client.conftest import KEY
+from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, stalls
+
+
+def speak_with(behaviour: Behaviour, **fields: Any) -> Speech:
+    with ScriptedServer(behaviour) as server:
+        request = SpeechRequest(**({"voice_id": "v", "text": "Hi."} | fields))
+        try:
+            return CloneClient(KEY, server.base_url, speech_timeout_s=1, retry_budget_s=0).synthesize(request)
+        finally:
+            assert server.connections == 1
+
+
+@pytest.mark.parametrize("model", SPEECH_MODELS)
+def test_the_model_is_in_the_path_and_not_in_the_body(model: str) -> None:
+    with ScriptedServer(answers(200, {"audio": "00ff", "status": 2})) as server:
+        speech = CloneClient(KEY, server.base_url).synthesize(SpeechRequest(voice_id="v", text="Hi.", model=model))
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(f"POST /v3/minimax-{model} HTTP/1.1".encode())
+    assert "model" not in json.loads(body)
+    assert speech.audio == b"\x00\xff"
+    assert speech.raw == {"status": 2}
+
+
+def test_the_nested_answer() -> None:
+    speech = speak_with(
+        answers(
+            200,
+            {
+                "data": {"audio": "00FF"},
+                "trace_id": "t",
+                "base_resp": {"status_code": 0, "status_msg": "success"},
+                "extra_info": {"audio_size": 2},
+            },
+        )
+    )
+    assert (speech.audio, speech.audio_url, speech.trace_id, speech.extra) == (
+        b"\x00\xff",
+        None,
+        "t",
+        {"audio_size": 2},
+    )
+
+
+@pytest.mark.parametrize("body", [{"audio": "https://h/a.mp3?x=1"}, {"data": {"audio": "https://h/a.mp3?x=1"}}])
+def test_links_in_both_formats(body: dict[str, Any]) -> None:
+    speech = speak_with(answers(200, body), output_format="url")
+    assert (speech.audio, speech.audio_url) == (None, "https://h/a.mp3?x=1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"audio": ""},
+        {"audio": "xyz"},
+        {"audio": "abc"},
+        {"audio": 5},
+        {"data": None},
+        {"data": {"audio": None}},
+    ],
+)
+def test_answers_without_audio_are_unknown(body: Any) -> None:
+    with pytest.raises(NonsenseAnswer):
+        speak_with(answers(200, body))
+
+
+def test_an_expired_voice_in_both_formats() -> None:
+    with pytest.raises(VoiceNotFound):
+        speak_with(answers(200, {"data": None, "base_resp": {"status_code": 2054, "status_msg": "voice id not exist"}}))
+    with pytest.raises(VoiceNotFound):
+        speak_with(answers(400, {"code": 400, "reason": "INVALID_REQUEST_BODY", "message": "voice id not exist"}))
+
+
+@pytest.mark.parametrize("behaviour", [closes_after_reading, stalls])
+def test_a_lost_speech_leaves_the_outcome_unknown(behaviour: Behaviour) -> None:
+    with pytest.raises(OutcomeUnknown):
+        speak_with(behaviour)
