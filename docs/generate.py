@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from client.codes import CODES, REASONS
-from client.settlement import LIMIT_CODES, MOST_RETRIES, STATUSES, outcome_of
+from client.settlement import CODES, LIMIT_CODES, MOST_RETRIES, REASONS, STATUSES, outcome_of
 from onetake.config.settings_table import SETTINGS
 from preflight import RULES
 from uploader import PROVIDERS
@@ -78,42 +77,42 @@ def _settings() -> Iterator[str]:
 
 
 _STORAGE_INTRODUCTION: Final = """\
-# Choose storage
+# Storage
 
-The service fetches your recording by a presigned URL, so the storage has to be reachable from the internet.
-Paste one of these into the file that `onetake config` names, set the two keys in the environment
-(`ONETAKE_ACCESS_KEY_ID`, `ONETAKE_SECRET_ACCESS_KEY`), and try it with `onetake doctor`.
-`onetake storage policy` prints the fewest rights that the key needs, and a rule that empties the bucket by
-itself."""
+The service downloads your recording from a presigned URL, so the storage must be reachable from the internet.
+Paste one of these into the file that `onetake config` shows, set the two keys in the environment
+(`ONETAKE_ACCESS_KEY_ID`, `ONETAKE_SECRET_ACCESS_KEY`), and test it with `onetake doctor`.
+`onetake storage policy` prints the least permissions that the key needs, and a lifecycle rule that deletes leftovers
+in the bucket."""
 _STORAGE_DETAILS: Final = """\
-## Your network and your company's rules
+## Networks and company rules
 
-| What you have | What to set |
+| Situation | Settings |
 |---|---|
-| Uploads go to an inside address, as in docker or Kubernetes (`http://minio:9000`) | `s3_endpoint` to that, \
-`public_endpoint` to the URL under which the same storage is reached from outside: links are signed for it |
+| Uploads go to an internal address, as in docker or Kubernetes (`http://minio:9000`) | `s3_endpoint`: the internal \
+address; `public_endpoint`: the public URL of the same storage, for which links are signed |
 | This machine cannot reach the public endpoint | `link_check = "warn"`; a refusal by the storage stays an error. \
-`"off"` does not try the link at all: the paid call may then fail |
-| A reverse proxy in front of the storage | the path, if there is one, goes into `s3_endpoint` \
-(`https://example.com/minio`). The proxy has to pass host and path on unchanged, since both are signed |
+`"off"` does not check the link at all: the paid call may then fail |
+| A reverse proxy in front of the storage | include its path, if any, in `s3_endpoint` \
+(`https://example.com/minio`). The proxy must pass host and path on unchanged, because both are signed |
 | A tenant of Ceph | `bucket = "tenant:takes"` with `provider = "custom"` |
-| A domain bound to the bucket (OSS, COS) | `s3_endpoint` to that domain, and `region` |
-| A policy that demands encryption | `sse = "AES256"`, or `sse = "aws:kms"` and `sse_kms_key_id`. \
-The key's rights: `onetake storage policy --sse aws:kms` |
-| Object lock or another retention rule | another bucket: onetake cannot delete the recording after the call, \
-and says so |
-| A proxy | `HTTPS_PROXY` and `HTTP_PROXY`, with user and password in the URL if it wants them; `NO_PROXY` for the \
-storage's host. boto3 cannot use SOCKS. Nothing for this machine itself goes through a proxy |
-| Your company's own authority | `AWS_CA_BUNDLE` for uploads, `REQUESTS_CA_BUNDLE` for trying the link: each a file \
-with its certificate (PEM) |
+| A domain bound to the bucket (OSS, COS) | `s3_endpoint`: that domain; and `region` |
+| A policy that requires encryption | `sse = "AES256"`, or `sse = "aws:kms"` and `sse_kms_key_id`. \
+The key's permissions: `onetake storage policy --sse aws:kms` |
+| Object lock or another retention rule | use another bucket: onetake cannot delete the recording after the call, \
+and reports that |
+| A proxy | `HTTPS_PROXY` and `HTTP_PROXY`, with user name and password in the URL if required; `NO_PROXY` for the \
+storage's host. boto3 does not support SOCKS. Connections to this machine never use a proxy |
+| Your company's own certificate authority | `AWS_CA_BUNDLE` for uploads, `REQUESTS_CA_BUNDLE` for checking the link: \
+each a file with its certificate (PEM) |
 | A profile of the AWS files | `aws_profile`. Its region, role, credential process, `endpoint_url` (also of a \
-`services` section), acceleration, FIPS and dual stack apply. Where keys and `s3_endpoint` are set, the AWS files and \
-variables are not read, except `AWS_CA_BUNDLE` |
-| Temporary keys | `ONETAKE_SESSION_TOKEN` or `AWS_SESSION_TOKEN`. Links die with them: where their end is known \
-(credential process, role, `AWS_CREDENTIAL_EXPIRATION`) and sooner than the link's, that is a warning |
+`services` section), acceleration, FIPS and dual stack apply. If keys and `s3_endpoint` are set, the AWS files and \
+variables are ignored, except `AWS_CA_BUNDLE` |
+| Temporary keys | `ONETAKE_SESSION_TOKEN` or `AWS_SESSION_TOKEN`. Links expire with them. If their expiry is known \
+(credential process, role, `AWS_CREDENTIAL_EXPIRATION`) and earlier than the link's, onetake warns |
 
-A link that answers 404 after the upload is tried again for up to 20 seconds, with growing pauses. Other content than
-was uploaded is an error; another content type is a warning."""
+A link that answers 404 after the upload is retried for up to 20 seconds with growing pauses. Different content is an
+error; a different content type is a warning."""
 
 
 def _storage() -> Iterator[str]:
@@ -139,39 +138,40 @@ def _provider(provider: Provider) -> Iterator[str]:
     yield ""
     yield provider.notes
     yield f"Bucket names: {provider.bucket_rule}."
-    yield f"[Source]({provider.source}), looked at in {provider.checked}."
+    yield f"[Source]({provider.source}), last checked in {provider.checked}."
 
 
 def _answers() -> Iterator[str]:
     refusing = ", ".join(str(status) for status, outcome in STATUSES.items() if outcome == "refused")
     limits = ", ".join(map(str, sorted(LIMIT_CODES)))
     retried = f"at most {MOST_RETRIES} times"
-    yield "# How each answer of the service is settled"
+    yield "# Answers of the service"
     yield ""
-    yield "The same table settles clones and speech. The first row that applies counts."
+    yield "One table settles clones and speech calls: what an answer means, and whether the call is repeated. The first row"
+    yield "that matches applies."
     yield ""
     yield "| answer | state | repeated automatically |"
     yield "|---|---|---|"
     yield (
-        "| a voice_id (speech: audio or a link) where the contract puts it, whatever else the answer contains "
+        "| a voice_id (speech: audio or a link) where the contract puts it, even beside an error "
         "| cloned (speech: answered), with a warning if a code or status contradicts it | no |"
     )
-    yield f"| none, and the request's body was never read | not sent | {retried} |"
-    yield "| any code or reason below that says *unknown* | unknown | never |"
+    yield f"| none, and the request's body was never sent | not sent | {retried} |"
+    yield "| any code or reason below with the outcome *unknown* | unknown | never |"
     yield f"| HTTP 429; HTTP 200 or 4xx with one of the codes {limits} | refused, not charged | {retried} |"
     yield f"| HTTP {refusing} | refused | no |"
-    yield "| HTTP 200 with a code or reason below that says *refused*, and none that is not listed | refused | no |"
-    yield "| anything else, such as 3xx, 408, 409, 425, 499, 5xx, no JSON, or an answer that is cut | unknown | never |"
+    yield "| HTTP 200 with a code or reason below with the outcome *refused*, and none that is not listed | refused | no |"
+    yield "| anything else: 3xx, 408, 409, 425, 499, 5xx, no JSON, a truncated answer | unknown | never |"
     yield ""
-    yield "A code counts only in a field for codes (`base_resp.status_code`, `code`, `error.code` and the like), as a"
-    yield "number or as text, and never in prose. An HTTP status that a gateway repeats in such a field makes the"
-    yield "answer unknown if it is none of those that settle a call."
+    yield "A code counts only in a field for codes (`base_resp.status_code`, `code`, `error.code` and similar), as a number"
+    yield "or as text, and never in prose. If a gateway repeats an HTTP status in such a field, and that status is not one of"
+    yield "those above, the outcome is unknown."
     yield ""
     yield "| code or reason | meaning | outcome |"
     yield "|---|---|---|"
     for name, meaning in (*CODES.items(), *REASONS.items()):
         outcome = "refused" if outcome_of(meaning) == "limit" else outcome_of(meaning)
-        yield f"| `{name}` | {meaning.says} | {outcome} |"
+        yield f"| `{name}` | {meaning.message} | {outcome} |"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the numbers stand in the headers of recordings."""
+"""Locate the numeric fields in the headers of recordings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEEPEST: Final = 12
 
 
 class Field(NamedTuple):
-    """A number in a header: where it stands, how many bytes it has, and whether it says how long something is."""
+    """A number in a header: its offset and width in bytes, its byte order, and whether it is a size."""
 
     at: int
     width: int
@@ -31,7 +31,7 @@ class _Box(NamedTuple):
 
 
 def fields_of(data: bytes) -> list[Field]:
-    """The numbers in the headers of a recording of any known form."""
+    """The numeric fields in the headers of a recording of any known format."""
     if data[:4] in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
         found = _chunk_fields(data, "little" if data[:4] in (b"RIFF", b"RF64") else "big")
     elif data[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
@@ -54,7 +54,7 @@ def fields_of(data: bytes) -> list[Field]:
 
 
 def _chunk_fields(data: bytes, order: str) -> Iterator[Field]:
-    """RIFF and AIFF: chunks of a name, a size and content that begins with numbers."""
+    """RIFF and AIFF: chunks with a name, a size, and content that begins with numbers."""
     yield Field(4, 4, order, is_size=True)
     at = 12
     while at + 8 <= len(data):
@@ -76,7 +76,7 @@ _OPEN_BOXES: Final = {
     b"mp4a": 28,
     b"alac": 28,
 }
-"""Boxes that hold boxes, and how many bytes stand before those."""
+"""Boxes that contain boxes, and the number of bytes before those (ISO 14496-12)."""
 
 
 def boxes_of(data: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> Iterator[_Box]:
@@ -149,14 +149,14 @@ def _id3_fields(data: bytes) -> Iterator[Field]:
 
 
 def _first_fields() -> Iterator[Field]:
-    """What other forms begin with is numbers, too."""
+    """Other formats: treat the first bytes as numbers."""
     for width in (1, 2, 4, 8):
         for order in ("little", "big"):
             yield from (Field(at, width, order, is_size=width > 1) for at in range(0, 96, width))
 
 
 def _frame_fields(data: bytes, start: int = 0) -> Iterator[Field]:
-    """MPEG audio and ADTS: headers of four and of seven bytes that begin with ones."""
+    """MPEG audio and ADTS: frame headers of four and seven bytes that begin with eleven set bits."""
     for at in range(start, len(data) - 1):
         if data[at] == 0xFF and data[at + 1] >= 0xE0:
             yield from (Field(at + place, 1, "big") for place in range(1, 8))
@@ -177,7 +177,7 @@ _CHECKSUMS: Final = _page_checksums()
 
 
 def with_checksums(data: bytes) -> bytes:
-    """Ogg pages that were changed get checksums that are right, or nobody would look into them (RFC 3533)."""
+    """Correct the checksums of changed Ogg pages: decoders skip pages with a wrong one (RFC 3533, 6)."""
     changed, at = bytearray(data), 0
     while data[at : at + 4] == b"OggS" and at + 27 <= len(data):
         end = at + 27 + data[at + 26] + sum(data[at + 27 : at + 27 + data[at + 26]])

@@ -1,4 +1,4 @@
-"""Mutations that know what a header is."""
+"""Mutations of header fields."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _read(data: bytes | bytearray, field: Field) -> int:
 
 
 def header_fields(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
-    """Numbers in headers become extreme, or names become other names."""
+    """Set numbers in headers to extreme values, or replace chunk names."""
     fields = fields_of(data)
     changed = bytearray(data)
     for field in chance.choices(fields, k=int(2 ** chance.uniform(0, 3.5))) if fields else ():
@@ -51,7 +51,7 @@ def header_fields(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
 
 
 def sizes(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
-    """What says how long something is says nothing, or everything."""
+    """Set size fields to extreme values."""
     fields = [field for field in fields_of(data) if field.is_size]
     changed = bytearray(data)
     for field in chance.choices(fields, k=int(2 ** chance.uniform(0, 2.5))) if fields else ():
@@ -61,7 +61,7 @@ def sizes(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
 
 
 def every_frame(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
-    """The same change in every MPEG or ADTS header, which then agree with each other."""
+    """Apply the same change to every MPEG or ADTS frame header, so that they stay consistent."""
     place, mask = chance.choice((1, 2, 3, 4, 5)), chance.randrange(1, 256)
     changed, start = bytearray(data), data[1:2]
     mark = b"\xff" + start if data[:1] == b"\xff" else b"\xff\xfb"
@@ -72,7 +72,7 @@ def every_frame(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
 
 
 def tagged(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
-    """An ID3 tag in front, whose sizes are right or not, or many of them."""
+    """Prepend one or many ID3 tags with correct or wrong sizes."""
     body = b"".join(
         chance.choice((b"TIT2", b"APIC", b"PRIV", b"TLEN", b"CHAP", b"\0\0\0\0", b"GEOB"))
         + struct.pack(">IH", chance.choice((0, 5, 5, 5, 200, 0x7FFFFFFF, 0xFFFFFFFF)), chance.randrange(0x10000))
@@ -86,7 +86,7 @@ def tagged(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
 
 
 def nested(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
-    """A box in a box in a box, or a chunk in a chunk, some hundred times."""
+    """Nest boxes or chunks up to some thousand levels deep."""
     times = int(2 ** chance.uniform(1, 12))
     if data[4:8] == b"ftyp":
         boxes = list(boxes_of(data))

@@ -1,4 +1,4 @@
-"""The real check of a broken recording, and what must hold of it."""
+"""Check a broken recording, and assert what every report guarantees."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ MOST_BYTES: Final = 500_000_000
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How the check of a case went.
+    """The result of checking a case.
 
     Attributes:
-        verdict: Of the report.
-        told: What `unreadable` says; empty when the recording was read.
-        seconds: The longest of the checks that were made.
-        peak_bytes: Of the decoding process, for this case alone; None when it is gone, or not on Linux.
+        verdict: The verdict of the report.
+        unreadable: The message of the rule `unreadable`; empty if the recording was read.
+        seconds: The duration of the slowest check.
+        peak_bytes: Peak memory of the worker for this case; None if it has exited, or not on Linux.
     """
 
     verdict: str
-    told: str
+    unreadable: str
     seconds: float
     peak_bytes: int | None
 
     @property
-    def bounds_broken(self) -> list[str]:
-        """Which bounds do not hold."""
-        broken_ones = [f"it took {self.seconds:.1f} s"] if self.seconds > MOST_S else []
+    def exceeded_limits(self) -> list[str]:
+        """The limits that were exceeded."""
+        exceeded = [f"it took {self.seconds:.1f} s"] if self.seconds > MOST_S else []
         if self.peak_bytes and self.peak_bytes > MOST_BYTES:
-            broken_ones.append(f"it took {self.peak_bytes / 1e6:.0f} MB")
-        return broken_ones
+            exceeded.append(f"it took {self.peak_bytes / 1e6:.0f} MB")
+        return exceeded
 
 
 def outcome_of(case: Case, folder: Path) -> Outcome:
-    """Check a case as anybody would, alone or as one of many, and every eighth in both ways.
+    """Check a case alone or as one of many, and every eighth case in both ways.
 
     Raises:
-        AssertionError: What is said of it cannot be.
+        AssertionError: The report contradicts a guarantee.
     """
     path = folder / f"take{case.ending}"
     path.write_bytes(case.data)
@@ -67,9 +67,9 @@ def outcome_of(case: Case, folder: Path) -> Outcome:
         require_sane(report)
     _require_equal(reports)
     first = reports[0]
-    told = next((finding.message for finding in first.findings if finding.rule == "unreadable"), "")
+    unreadable = next((finding.message for finding in first.findings if finding.rule == "unreadable"), "")
     peaks = [peak for pid in decoders() if (peak := peak_bytes(pid)) is not None]
-    return Outcome(first.verdict, told, max(times), max(peaks, default=None))
+    return Outcome(first.verdict, unreadable, max(times), max(peaks, default=None))
 
 
 def _alone(path: Path) -> Report:
@@ -90,7 +90,7 @@ def _ways(seed: int) -> list[Callable[[Path], Report]]:
 
 
 def require_sane(report: Report) -> None:
-    """Make sure that a report keeps what is promised of every report."""
+    """Assert what every report guarantees."""
     assert report.verdict in ("ready", "fixable", "rejected")
     assert (report.verdict == "ready") == (not report.errors)
     assert all(finding.message and "\n" not in finding.message for finding in report.findings), report.findings
@@ -98,7 +98,7 @@ def require_sane(report: Report) -> None:
     assert "not-examined" not in rules, report.findings  # a bug
     assert rules == ["unreadable"] or "unreadable" not in rules, rules
     assert all(start <= end for finding in report.findings for start, end in finding.spans), report.findings
-    # JSON knows no NaN: it would come back as something else
+    # JSON has no NaN: it would not survive the round trip
     assert msgspec.json.decode(msgspec.json.encode(report), type=preflight.Report) == report
 
 
@@ -108,7 +108,7 @@ def _require_equal(reports: list[Report]) -> None:
 
 
 def decoders() -> list[int]:
-    """The decoding processes that wait for the next recording."""
+    """The process ids of the idle workers."""
     return [waiting._child.pid for waiting in lending._free]
 
 
@@ -119,7 +119,7 @@ def _forget_peaks() -> None:
 
 
 def peak_bytes(pid: int | None = None) -> int | None:
-    """The largest resident memory of a process; None when it is gone, or not on Linux."""
+    """The peak resident memory of a process in bytes; None if it has exited, or not on Linux."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid or os.getpid()}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):

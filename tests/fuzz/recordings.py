@@ -1,4 +1,4 @@
-"""Broken recordings by the thousand, each of which its seed makes again."""
+"""Broken recordings, reproducible by their seeds."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 FIXTURES: Final = Path(__file__).parents[2] / "fixtures"
 LARGEST_CASE: Final = 600_000
 _LARGEST_START: Final = 400_000
-"""What is longer is cut to this: the interesting bytes lie at the beginning, and time is short."""
+"""Longer files are truncated to this, because their headers are at the beginning."""
 _ENDINGS: Final = (".wav", ".mp3", ".m4a")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A broken recording: from which file, what was done to it, and how its name ends."""
+    """A broken recording: its source file, the mutations, and the ending of its name."""
 
     seed: int
     name: str
@@ -49,29 +49,29 @@ def corpus_of(folder: Path) -> Corpus:
 
 
 def broken(seed: int, corpus: Corpus) -> Case:
-    """The case of this seed: always the same for the same corpus."""
+    """The case of this seed; deterministic for a corpus."""
     chance = random.Random(seed)
-    name = _any_of(chance, corpus)
+    name = _choose_file(chance, corpus)
     data = corpus[name][:_LARGEST_START]
-    steps = chance.choices(list(MUTATIONS), weights=[weight for _, weight in MUTATIONS.values()], k=_how_many(chance))
+    steps = chance.choices(list(MUTATIONS), weights=[weight for _, weight in MUTATIONS.values()], k=_step_count(chance))
     for step in steps:
         data = MUTATIONS[step][0](chance, data, corpus)[:LARGEST_CASE]
     ending = chance.choice((*_ENDINGS, Path(name).suffix))
     return Case(seed, name, tuple(steps), ending, data)
 
 
-def _any_of(chance: random.Random, corpus: Corpus) -> str:
-    """One of the files; those that hold hardly anything are rare."""
+def _choose_file(chance: random.Random, corpus: Corpus) -> str:
+    """One of the files; tiny files are rare."""
     names = sorted(corpus)
     return chance.choices(names, weights=[1 if len(corpus[name]) < 1000 else 20 for name in names])[0]
 
 
-def _how_many(chance: random.Random) -> int:
+def _step_count(chance: random.Random) -> int:
     return chance.choices((1, 2, 3, 6), weights=(6, 3, 2, 1))[0]
 
 
 def span(chance: random.Random, data: bytes, longest: int = 1 << 16) -> tuple[int, int]:
-    """Where a stretch of `data` begins and ends; short ones and the first kilobytes are more likely."""
+    """A random range of `data`; short ranges and the first kilobytes are more likely."""
     most = max(1, min(longest, len(data)))
     length = min(most, int(2 ** chance.uniform(0, most.bit_length())))
     last = max(0, len(data) - length)
@@ -119,7 +119,7 @@ def _truncate(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
     return data[: span(chance, data, 1)[0]]
 
 
-def _behead(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
+def _cut_start(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
     return data[span(chance, data, 1)[0] :]
 
 
@@ -129,7 +129,7 @@ def _insert(chance: random.Random, data: bytes, _corpus: Corpus) -> bytes:
 
 
 def _splice(chance: random.Random, data: bytes, corpus: Corpus) -> bytes:
-    other = corpus[_any_of(chance, corpus)][:_LARGEST_START]
+    other = corpus[_choose_file(chance, corpus)][:_LARGEST_START]
     at, behind = span(chance, data, 1)[0], span(chance, other, 1)[0]
     return chance.choice((data[:at] + other[behind:], data + other, data[:at] + other + data[at:]))
 
@@ -141,7 +141,7 @@ MUTATIONS: Final[dict[str, tuple[Mutation, int]]] = {
     "a block repeated": (_repeat, 3),
     "blocks swapped": (_swap, 2),
     "truncated": (_truncate, 2),
-    "beheaded": (_behead, 1),
+    "start cut": (_cut_start, 1),
     "bytes inserted": (_insert, 2),
     "spliced": (_splice, 3),
     "header fields": (header_fields, 10),
@@ -150,4 +150,4 @@ MUTATIONS: Final[dict[str, tuple[Mutation, int]]] = {
     "tagged": (tagged, 1),
     "nested": (nested, 1),
 }
-"""What is done to recordings, and how often."""
+"""The mutations with their weights."""

@@ -164,17 +164,17 @@ class Summary:
             wrong.append(answer)
         else:
             self._count(seed, answer)
-            wrong += answer.bounds_broken
+            wrong += answer.exceeded_limits
         self.failures += len(wrong)
         return wrong
 
     def _count(self, seed: int, outcome: Outcome) -> None:
         self._counts[outcome.verdict] += 1
-        self._counts["unreadable"] += bool(outcome.told)
+        self._counts["unreadable"] += bool(outcome.unreadable)
         self._slowest = max(self._slowest, (outcome.seconds, seed))
         self._largest = max(self._largest, ((outcome.peak_bytes or 0) / 1e6, seed))
         for how, words in _SURVIVED.items():
-            if words in outcome.told:
+            if words in outcome.unreadable:
                 self._survived[how].append(seed)
 
     def lines(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Recordings made for a test, and a small file server that a stranger can fetch them from."""
+"""Generated recordings, and a small HTTP server for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 def voice_like(seconds: float, rate: int = 16000, channels: int = 1) -> NDArray[np.float32]:
-    """Make a buzzing tone with syllables, which codecs take like a voice."""
+    """Generate a tone with harmonics and 4 Hz amplitude modulation, which codecs compress like speech."""
     time = np.arange(int(seconds * rate)) / rate
     buzz = sum(np.sin(2 * np.pi * 140 * k * time) / k for k in range(1, 8))
     tone = (0.2 * buzz * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time))).astype(np.float32)
@@ -46,7 +46,7 @@ def m4a(seconds: float, codec: str = "aac") -> bytes:
 
 
 class FileServer:
-    """Serves given bytes under given paths on 127.0.0.1, and remembers what was asked for."""
+    """Serves the given bytes under the given paths on 127.0.0.1, and records the requests."""
 
     def __init__(self, files: dict[str, tuple[bytes, str]]) -> None:
         self.asked: list[str] = []

@@ -1,6 +1,6 @@
-"""A front before a real S3 server that behaves as public bug reports say providers, proxies and consoles do.
+"""A front for a real S3 server that behaves like the providers, proxies and consoles in public bug reports.
 
-Everything that no rule answers is passed on to the real server, so signatures, ranges and deletions are real.
+Requests that no rule answers are forwarded to the real server, so signatures, ranges and deletions are real.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "accept-rang
 
 @dataclass
 class Seen:
-    """One request: what the front received."""
+    """One request that the front received."""
 
     method: str
     target: str
@@ -36,7 +36,7 @@ class Seen:
 
 @dataclass
 class Reply:
-    """What the front answers: by itself, or changed on its way back from the real server."""
+    """A response of the front: its own, or a changed one of the real server."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Reply:
 
 
 Rule = Callable[[Seen], Reply | None]
-"""Answers a request, or passes (None)."""
+"""Answers a request, or forwards it (None)."""
 Change = Callable[[Seen, Reply], None]
 """Changes an answer of the real server."""
 
@@ -152,9 +152,9 @@ class OddStorage:
         seen = Seen(handler.command, handler.path, headers, body)
         self.seen.append(seen)
         reply = next((reply for rule in self._rules if (reply := rule(seen)) is not None), None)
-        self._send(handler, reply or self._passed_on(seen))
+        self._send(handler, reply or self._forward(seen))
 
-    def _passed_on(self, seen: Seen) -> Reply:
+    def _forward(self, seen: Seen) -> Reply:
         connection = http.client.HTTPConnection(self._backend.hostname or "", self._backend.port or 0, timeout=60)
         connection.putrequest(seen.method, seen.target, skip_host=True, skip_accept_encoding=True)
         dropped = _HOP_BY_HOP | ({"range"} if self._ignore_ranges else set())

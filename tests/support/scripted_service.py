@@ -1,4 +1,4 @@
-"""A server on a raw socket that does exactly what a test tells it to, also what no proper server would."""
+"""A server on a raw socket whose behaviour a test defines byte by byte, also against the protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Behaviour = Callable[[socket.socket, "ScriptedServer"], None]
 
 
 class ScriptedServer:
-    """Takes connections one after another, each by the next behaviour; the last one serves all that follow."""
+    """Serves each connection with the next behaviour; the last behaviour serves all further connections."""
 
     def __init__(self, *behaviours: Behaviour, port: int = 0) -> None:
         self._behaviours = behaviours
@@ -31,17 +31,17 @@ class ScriptedServer:
     def _serve(self) -> None:
         while not self.leaving.is_set():
             try:
-                line, _ = self._listener.accept()
+                sock, _ = self._listener.accept()
             except OSError:
                 return
             behaviour = self._behaviours[min(self.connections, len(self._behaviours) - 1)]
             self.connections += 1
-            threading.Thread(target=self._meet, args=(line, behaviour), daemon=True).start()
+            threading.Thread(target=self._handle, args=(sock, behaviour), daemon=True).start()
 
-    def _meet(self, line: socket.socket, behaviour: Behaviour) -> None:
-        line.settimeout(120)
-        with line, contextlib.suppress(OSError):
-            behaviour(line, self)
+    def _handle(self, sock: socket.socket, behaviour: Behaviour) -> None:
+        sock.settimeout(120)
+        with sock, contextlib.suppress(OSError):
+            behaviour(sock, self)
 
     def __enter__(self) -> ScriptedServer:
         self._thread.start()
@@ -54,82 +54,82 @@ class ScriptedServer:
         self._listener.close()
 
 
-def take_request(line: socket.socket, server: ScriptedServer) -> bytes:
-    """Read one whole request and remember it."""
+def take_request(sock: socket.socket, server: ScriptedServer) -> bytes:
+    """Read one complete request and record it."""
     got = b""
     while b"\r\n\r\n" not in got:
-        got += _some(line)
+        got += _receive(sock)
     head, _, body = got.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: (\d+)", head)
     while length and len(body) < int(length[1]):
-        body += _some(line)
+        body += _receive(sock)
     server.requests.append(head + b"\r\n\r\n" + body)
     return server.requests[-1]
 
 
-def _some(line: socket.socket) -> bytes:
-    got = line.recv(65536)
+def _receive(sock: socket.socket) -> bytes:
+    got = sock.recv(65536)
     if not got:
         raise ConnectionResetError
     return got
 
 
 def says(content: bytes) -> Behaviour:
-    """Take the request, then send these bytes and close."""
+    """Read the request, send these bytes, and close."""
 
-    def behave(line: socket.socket, server: ScriptedServer) -> None:
-        take_request(line, server)
-        line.sendall(content)
+    def behave(sock: socket.socket, server: ScriptedServer) -> None:
+        take_request(sock, server)
+        sock.sendall(content)
 
     return behave
 
 
 def http(status: int, body: bytes, *headers: str, kind: str = "application/json") -> bytes:
-    """Compose a proper answer."""
-    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *headers]
+    """Build a valid response."""
+    lines = [f"HTTP/1.1 {status} Status", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 def answers(status: int, body: object, *headers: str) -> Behaviour:
-    """Take the request, then answer with JSON."""
+    """Read the request, and respond with JSON."""
     return says(http(status, json.dumps(body).encode(), *headers))
 
 
 def pages(status: int, *headers: str) -> Behaviour:
-    """Take the request, then answer with a proxy's web page."""
+    """Read the request, and respond with a proxy's web page."""
     return says(http(status, b"<html><body>Bad things</body></html>", *headers, kind="text/html"))
 
 
-def closes_before_reading(line: socket.socket, server: ScriptedServer) -> None:
-    """Reset the connection when the request begins to come: before that nothing would be lost."""
-    select.select([line], [], [], 120)
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def closes_before_reading(sock: socket.socket, server: ScriptedServer) -> None:
+    """Reset the connection when the request begins to arrive."""
+    select.select([sock], [], [], 120)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def closes_after_reading(line: socket.socket, server: ScriptedServer) -> None:
-    """Take the request, then close without a word."""
-    take_request(line, server)
+def closes_after_reading(sock: socket.socket, server: ScriptedServer) -> None:
+    """Read the request, and close without a response."""
+    take_request(sock, server)
 
 
-def stalls(line: socket.socket, server: ScriptedServer) -> None:
-    """Take the request, then say nothing for as long as the test lasts."""
-    take_request(line, server)
+def stalls(sock: socket.socket, server: ScriptedServer) -> None:
+    """Read the request, and send nothing until the test ends."""
+    take_request(sock, server)
     server.leaving.wait()
 
 
-def never_reads(line: socket.socket, server: ScriptedServer) -> None:
-    """Accept, and then neither read nor write."""
+def never_reads(sock: socket.socket, server: ScriptedServer) -> None:
+    """Accept the connection, and neither read nor write."""
     server.leaving.wait()
 
 
 def repeats_forever(beginning: bytes, piece: bytes, pause_s: float = 0.0) -> Behaviour:
-    """Take the request, send a beginning, then a piece again and again."""
+    """Read the request, send a beginning, then the same piece repeatedly."""
 
-    def behave(line: socket.socket, server: ScriptedServer) -> None:
-        take_request(line, server)
-        line.sendall(beginning)
+    def behave(sock: socket.socket, server: ScriptedServer) -> None:
+        take_request(sock, server)
+        sock.sendall(beginning)
         while not server.leaving.is_set():
-            line.sendall(piece)
+            sock.sendall(piece)
             time.sleep(pause_s)
 
     return behave

@@ -1,4 +1,4 @@
-"""A small S3-like HTTP server on loopback that misbehaves as it is told. Sockets and HTTP are real."""
+"""A small S3-like HTTP server on loopback with scripted failures. Sockets and HTTP are real."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Answer:
 
 
 def refusal(status: int, code: str, **more: float) -> Answer:
-    body = f"<Error><Code>{code}</Code><Message>told to</Message></Error>".encode()
+    body = f"<Error><Code>{code}</Code><Message>scripted</Message></Error>".encode()
     return Answer(status, {"Content-Type": "application/xml"}, body, clock_offset_s=more.get("clock_offset_s", 0))
 
 
 class ScriptedServer:
-    """Stores what it is given, unless `script[kind]` holds answers for the next requests of that kind."""
+    """Stores objects, unless `script[kind]` has answers for the next requests of that kind."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -91,7 +91,7 @@ class ScriptedServer:
                     if not self._reply(connection, request):
                         return
         except (OSError, ValueError):
-            return  # the client is gone
+            return  # the client has disconnected
 
     def _read(self, stream: socket.SocketIO | object, connection: socket.socket) -> Request | None:
         line = stream.readline().decode()  # type: ignore[union-attr]
@@ -122,7 +122,7 @@ class ScriptedServer:
             "Content-Length": str(len(answer.body)),
             **answer.headers,
         }
-        lines = [f"HTTP/1.1 {answer.status} Told", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
         body = b"" if request.method == "HEAD" else answer.body
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         return True

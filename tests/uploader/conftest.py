@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 from onetake.sandbox.seaweedfs import Identity
 from onetake.sandbox.storage import SandboxStorage
+from tests.support.odd_storage import OddStorage, Rule
 from tests.support.scripted_storage import ScriptedServer
 from uploader import Storage, StorageSettings
 
@@ -25,6 +30,15 @@ class Form(TypedDict):
 
 M4A: Form = {"content_type": "audio/mp4", "suffix": ".m4a"}
 MakeStorage = Callable[..., Storage]
+MakeScripted = Callable[..., Storage]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_service_models() -> Iterator[None]:
+    """Parse botocore's model of S3 once: each session has a loader of its own, and a model takes 0.1 s of CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.loaders.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +58,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def make_storage(sandbox: SandboxStorage) -> MakeStorage:
-    """A Storage at the real service, with some settings replaced."""
+    """Create a Storage at the real service, with some settings replaced."""
 
     def make(*, budget_s: float = 120, **changes: Any) -> Storage:
         known: dict[str, Any] = {
@@ -61,6 +75,20 @@ def make_storage(sandbox: SandboxStorage) -> MakeStorage:
 
 
 @pytest.fixture
+def behind(sandbox: SandboxStorage, make_storage: MakeStorage) -> Any:
+    """A storage behind a front with some rules; both end with the block."""
+
+    @contextmanager
+    def make(
+        *rules: Rule, settings: dict[str, Any] | None = None, **front: Any
+    ) -> Iterator[tuple[Storage, OddStorage]]:
+        with OddStorage(sandbox.endpoint, *rules, **front) as odd:
+            yield make_storage(endpoint=odd.endpoint, **(settings or {})), odd
+
+    return make
+
+
+@pytest.fixture
 def storage(make_storage: MakeStorage) -> Storage:
     return make_storage()
 
@@ -72,8 +100,8 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def make_scripted() -> Callable[..., Storage]:
-    """A Storage at a scripted server, with a budget of a few seconds."""
+def make_scripted() -> MakeScripted:
+    """Create a Storage at a scripted server, with a budget of a few seconds."""
 
     def make(server: ScriptedServer, *, budget_s: float = 6, read_timeout_s: float = 30, **more: Any) -> Storage:
         known: dict[str, Any] = {

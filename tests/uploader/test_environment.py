@@ -1,4 +1,4 @@
-"""Proxies, authorities and keys of the environment: loopback never goes through a proxy, and each failure is named."""
+"""Proxies, certificate authorities and keys of the environment."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tests.uploader.test_settings import UPLOAD, storage_for
 from uploader import SettingsError, Storage, Unreachable
 from uploader.hosts import is_loopback
 
-HERE = (
+LOOPBACK = (
     """127.0.0.1 127.8.9.10 localhost LOCALHOST. a.localhost ::1 [::1] ::ffff:127.0.0.1 127.1 0x7f000001 2130706433"""
 )
-ELSEWHERE = """127.evil.example localhost.evil.example evil-localhost 127.0.0.1.evil.example 128.0.0.1 10.0.0.1 ::2
+OTHER_HOSTS = """127.evil.example localhost.evil.example evil-localhost 127.0.0.1.evil.example 128.0.0.1 10.0.0.1 ::2
 ::ffff:10.0.0.1 0.0.0.0 example.com"""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
-@pytest.mark.parametrize("host", HERE.split())
-def test_hosts_that_are_this_machine(host: str) -> None:
+@pytest.mark.parametrize("host", LOOPBACK.split())
+def test_loopback_hosts(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", [*ELSEWHERE.split(), ""])
-def test_hosts_that_are_not(host: str) -> None:
+@pytest.mark.parametrize("host", [*OTHER_HOSTS.split(), ""])
+def test_other_hosts(host: str) -> None:
     assert not is_loopback(host)
 
 
@@ -48,27 +48,25 @@ def test_loopback_never_goes_through_a_proxy(storage: Storage, monkeypatch: pyte
     storage.round_trip()
 
 
-def test_a_proxy_that_answers_by_itself_gets_no_recording(
-    make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A HEAD that the proxy refuses says nothing about the rights of a key."""
-    for status, words in ((403, "HTTP_PROXY"), (407, "user and a password")):
+def test_a_proxy_that_refuses_gets_no_recording(make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HEAD that the proxy refuses says nothing about a key's permissions."""
+    for status, hint in ((403, "HTTP_PROXY"), (407, "user name and a password")):
         with OddStorage("http://127.0.0.1:1", always(Reply(status))) as proxy:
             through(monkeypatch, proxy.endpoint)
             storage = make_storage(endpoint="http://storage.example.com")
             with pytest.raises(Exception, match=str(status)) as caught:
                 storage.upload(b"a recording", **M4A)
-            assert words in getattr(caught.value, "hint", "")
+            assert hint in getattr(caught.value, "hint", "")
             assert not proxy.asked("PUT")
 
 
-@pytest.mark.parametrize(("status", "hint"), [(407, "user and a password"), (403, "does not allow")])
+@pytest.mark.parametrize(("status", "hint"), [(407, "user name and a password"), (403, "does not allow")])
 def test_a_proxy_that_refuses_a_tunnel(
     make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch, status: int, hint: str
 ) -> None:
     with OddStorage("http://127.0.0.1:1") as proxy:
         # CONNECT is refused by the server's own answer to methods that it does not know
-        through(monkeypatch, proxy.endpoint.replace("http://", "http://me:mine@"))
+        through(monkeypatch, proxy.endpoint.replace("http://", "http://user:hidden@"))
         _refuse_tunnels(proxy, status)
         storage = make_storage(endpoint="https://storage.example.com")
         with pytest.raises(Unreachable, match=str(status)) as caught:
@@ -77,7 +75,7 @@ def test_a_proxy_that_refuses_a_tunnel(
         with pytest.raises(Unreachable, match=str(status)) as caught:
             storage.verify_link(storage.presign(UPLOAD), UPLOAD)
         assert hint in caught.value.hint
-        assert "mine" not in f"{caught.value} {caught.value.hint}"
+        assert "hidden" not in f"{caught.value} {caught.value.hint}"
 
 
 def _refuse_tunnels(proxy: OddStorage, status: int) -> None:
@@ -89,13 +87,13 @@ def _refuse_tunnels(proxy: OddStorage, status: int) -> None:
     proxy.handler_class.do_CONNECT = refuse  # type: ignore[attr-defined]
 
 
-def test_socks_is_named(make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socks_proxy_is_reported(make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
     with pytest.raises(Unreachable, match="HTTPS_PROXY name a SOCKS proxy, which boto3 cannot use"):
         make_storage(endpoint="https://storage.example.com").upload(b"a recording", **M4A)
 
 
-def test_socks_without_pysocks_is_named(tmp_path: Path) -> None:
+def test_a_socks_proxy_without_pysocks_is_reported(tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['socks'] = None\n"
         "from uploader import Upload, Unreachable\n"
@@ -109,7 +107,7 @@ def test_socks_without_pysocks_is_named(tmp_path: Path) -> None:
     assert "ALL_PROXY name a SOCKS proxy, for which requests needs PySocks" in done.stdout
 
 
-def test_a_bundle_of_authorities_that_is_gone(
+def test_a_missing_ca_bundle_is_reported(
     make_storage: MakeStorage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "gone.pem"))
@@ -143,7 +141,7 @@ def test_keys_of_a_process_that_expire_before_the_link(
         assert timedelta(minutes=58) < link.expires_at - datetime.now(UTC)
 
 
-def test_given_keys_whose_end_is_known() -> None:
+def test_given_keys_with_a_known_expiry() -> None:
     soon = datetime.now(UTC) + timedelta(minutes=5)
     link = storage_for("aws", session_token="T", keys_expire_at=soon).presign(UPLOAD)
     assert link.expires_at == soon.replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""No secret key and no query part of a URL shows anywhere, and importing costs nothing."""
+"""No secret key and no query of a URL appears in logs, messages and tracebacks; importing is cheap."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import pickle
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import uploader
 from tests.support.scripted_storage import Answer, ScriptedServer, refusal
-from tests.uploader.conftest import M4A, SECRET
-from uploader import Storage, StorageError, StorageFailed, StorageSettings
+from tests.uploader.conftest import M4A, SECRET, MakeScripted
+from uploader import StorageError, StorageFailed, StorageSettings
 from uploader.redaction import one_line, without_query
 
 
 def test_no_log_and_no_traceback_shows_a_signature(
     server: ScriptedServer,
-    make_scripted: Callable[..., Storage],
+    make_scripted: MakeScripted,
     take: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -30,22 +29,22 @@ def test_no_log_and_no_traceback_shows_a_signature(
     upload = storage.upload(take, **M4A)
     link = storage.presign(upload)
     storage.verify_link(link, upload)
-    told: list[str] = [repr(link), str(link), repr(upload), str(storage.describe())]
-    for trouble in (Answer(reset=True), refusal(403, "AccessDenied"), Answer(206, {"Content-Range": "x"})):
-        server.script["GET object"].extend([trouble] * 20)
+    shown: list[str] = [repr(link), str(link), repr(upload), str(storage.describe())]
+    for failure in (Answer(reset=True), refusal(403, "AccessDenied"), Answer(206, {"Content-Range": "x"})):
+        server.script["GET object"].extend([failure] * 20)
         with pytest.raises(StorageError) as caught:
             storage.verify_link(link, upload)
-        told += traceback.format_exception(caught.value)
+        shown += traceback.format_exception(caught.value)
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
         server.script["GET object"].clear()
-    text = "".join(told) + caplog.text
+    text = "".join(shown) + caplog.text
     assert "urllib3.connectionpool" in caplog.text
     for secret in ("X-Amz-Signature=", "X-Amz-Credential=S", link.url.rpartition("=")[2], SECRET):
         assert secret not in text
 
 
-def test_a_dead_endpoint_shows_no_query(make_scripted: Callable[..., Storage], take: Path) -> None:
+def test_an_unreachable_endpoint_shows_no_query(make_scripted: MakeScripted, take: Path) -> None:
     with ScriptedServer() as server:
         storage = make_scripted(server, budget_s=0.1)
         upload = storage.upload(take, **M4A)
@@ -74,7 +73,7 @@ def test_errors_survive_pickling() -> None:
     assert (copy.message, copy.hint, copy.service_code) == (error.message, error.hint, "500")
 
 
-def test_what_is_exported() -> None:
+def test_public_names() -> None:
     assert {name: getattr(uploader, name) for name in uploader.__all__}
     kinds = [getattr(uploader, n) for n in uploader.__all__ if isinstance(getattr(uploader, n), type)]
     errors = [kind for kind in kinds if issubclass(kind, StorageError)]
@@ -84,7 +83,7 @@ def test_what_is_exported() -> None:
         _ = uploader.nothing_of_that_name
 
 
-def test_importing_costs_nothing() -> None:
+def test_importing_is_cheap() -> None:
     code = (
         "import sys, uploader; assert not {m for m in sys.modules if m.startswith('uploader.')}; "
         "from uploader import Storage, StorageSettings; "

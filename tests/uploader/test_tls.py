@@ -1,17 +1,18 @@
-"""The wire form over TLS, where boto3's default is another one, and certificates nobody trusts."""
+"""The form of a put over TLS, where boto3's default is aws-chunked trailers, and untrusted certificates."""
 
 from __future__ import annotations
 
 import shutil
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.scripted_storage import ScriptedServer
-from uploader import Storage, TlsFailed
+from tests.uploader.conftest import MakeScripted
+from uploader import TlsFailed
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
 
@@ -40,7 +41,7 @@ def tls_server(certificate: Path) -> Iterator[ScriptedServer]:
 
 def test_the_put_is_plain_over_tls_too(
     tls_server: ScriptedServer,
-    make_scripted: Callable[..., Storage],
+    make_scripted: MakeScripted,
     take: Path,
     certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -58,9 +59,7 @@ def test_the_put_is_plain_over_tls_too(
     storage.delete(upload)
 
 
-def test_a_certificate_that_is_not_trusted(
-    tls_server: ScriptedServer, make_scripted: Callable[..., Storage], take: Path
-) -> None:
+def test_an_untrusted_certificate(tls_server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     with pytest.raises(TlsFailed, match="not trusted"):
         make_scripted(tls_server).upload(take, content_type="audio/mp4", suffix=".m4a")
     assert not tls_server.requests

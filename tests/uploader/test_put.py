@@ -1,15 +1,14 @@
-"""Services that fail, stall, lie and corrupt: real HTTP from a server that does what it is told."""
+"""Uploads to services that fail, stall and corrupt: real HTTP from a scripted server."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.scripted_storage import Answer, ScriptedServer, refusal
-from tests.uploader.conftest import M4A
+from tests.uploader.conftest import M4A, MakeScripted
 from uploader import (
     BadBucketName,
     ClockSkewed,
@@ -26,8 +25,6 @@ from uploader import (
     WrongRegion,
 )
 
-MakeScripted = Callable[..., Storage]
-
 
 def test_the_put_is_plain(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     make_scripted(server).upload(take, **M4A)
@@ -41,7 +38,7 @@ def test_the_put_is_plain(server: ScriptedServer, make_scripted: MakeScripted, t
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failures",
     [
         [refusal(503, "SlowDown"), refusal(500, "InternalError")],
         [Answer(reset=True)],
@@ -49,28 +46,28 @@ def test_the_put_is_plain(server: ScriptedServer, make_scripted: MakeScripted, t
         [refusal(429, "TooManyRequests")],
         [Answer(502, {"Content-Type": "text/html"}, b"<html>bad gateway</html>")],
         [Answer(headers={"ETag": '"' + "0" * 32 + '"'})],
-        [Answer(wait_s=0.6)],
+        [Answer(wait_s=0.5)],
     ],
     ids=["busy", "reset", "digest", "429", "html", "other etag", "silent"],
 )
-def test_what_passes_is_tried_again(
-    server: ScriptedServer, make_scripted: MakeScripted, take: Path, trouble: list[Answer]
+def test_a_transient_failure_is_retried(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path, failures: list[Answer]
 ) -> None:
-    server.script["PUT object"].extend(trouble)
-    upload = make_scripted(server, read_timeout_s=0.4).upload(take, **M4A)
+    server.script["PUT object"].extend(failures)
+    upload = make_scripted(server, read_timeout_s=0.3).upload(take, **M4A)
     puts = server.asked("PUT object")
-    assert len(puts) == len(trouble) + 1
-    assert len({put.target for put in puts}) == 1  # a repeat overwrites; it leaves nothing behind
+    assert len(puts) == len(failures) + 1
+    assert len({put.target for put in puts}) == 1  # a retry overwrites the same object
     assert hashlib.md5(puts[-1].body).hexdigest() == upload.md5
 
 
-def test_the_budget_ends_it(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+def test_retries_end_with_the_budget(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     server.script["PUT object"].extend([refusal(503, "SlowDown")] * 50)
     with pytest.raises(StorageFailed, match="SlowDown") as caught:
-        make_scripted(server, budget_s=1).upload(take, **M4A)
+        make_scripted(server, budget_s=0.6).upload(take, **M4A)
     assert len(server.asked("PUT object")) < 50
     assert caught.value.service_code == "SlowDown"
-    assert server.asked("DELETE object")  # what may have been stored is not left behind
+    assert server.asked("DELETE object")  # what may have been stored is deleted
 
 
 @pytest.mark.parametrize(
@@ -87,7 +84,7 @@ def test_the_budget_ends_it(server: ScriptedServer, make_scripted: MakeScripted,
         (418, "Teapot", StorageFailed),
     ],
 )
-def test_what_does_not_pass_is_told_at_once(
+def test_a_permanent_failure_is_reported_at_once(
     server: ScriptedServer,
     make_scripted: MakeScripted,
     take: Path,
@@ -110,7 +107,7 @@ def test_a_bucket_that_always_redirects(server: ScriptedServer, make_scripted: M
     assert not server.asked("PUT object")
 
 
-def test_a_clock_that_is_off(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+def test_a_wrong_clock_is_reported(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     server.script["PUT object"].append(refusal(403, "RequestTimeTooSkewed", clock_offset_s=1200))
     with pytest.raises(ClockSkewed, match="20 min behind"):
         make_scripted(server).upload(take, **M4A)
@@ -123,20 +120,20 @@ def test_a_missing_bucket_gets_no_put(server: ScriptedServer, make_scripted: Mak
     assert not server.asked("PUT object")
 
 
-def test_a_key_that_may_only_put(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+def test_a_key_with_permission_to_put_only(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     server.script["HEAD bucket"].append(Answer(403))
     server.script["HEAD object"].append(Answer(403))
     make_scripted(server).upload(take, **M4A)
 
 
-def test_a_size_that_is_wrong(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+def test_a_wrong_size_is_reported(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     server.script["HEAD object"].extend([Answer(headers={"Content-Length": "7"})] * 20)
     with pytest.raises(CorruptStored, match="7 bytes of 300000"):
         make_scripted(server, budget_s=0.1).upload(take, **M4A)
     assert not server.objects
 
 
-def test_a_service_that_says_nothing(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+def test_a_service_that_does_not_answer(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     server.script["HEAD bucket"].extend([Answer(wait_s=1)] * 9)
     with pytest.raises(Unreachable, match="stopped answering"):
         make_scripted(server, budget_s=0.3, read_timeout_s=0.3).upload(take, **M4A)
@@ -157,7 +154,7 @@ def test_a_file_that_changes_while_it_is_sent(
     path.write_bytes(b"a" * 2_000_000)
     server.script["PUT object"].append(refusal(400, "BadDigest"))
 
-    def meddle(sent: int, _: int) -> None:
+    def change_file(sent: int, _: int) -> None:
         if sent < 300_000:
             with path.open("r+b") as file:
                 if change == "cut":
@@ -167,7 +164,7 @@ def test_a_file_that_changes_while_it_is_sent(
                     file.write(b"b")
 
     with pytest.raises(FileChanged):
-        make_scripted(server, read_timeout_s=1).upload(path, **M4A, progress=meddle)
+        make_scripted(server, read_timeout_s=1).upload(path, **M4A, progress=change_file)
 
 
 def stored(server: ScriptedServer, storage: Storage, take: Path) -> Upload:
@@ -177,7 +174,7 @@ def stored(server: ScriptedServer, storage: Storage, take: Path) -> Upload:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "text"),
     [
         (Answer(302, {"Location": "http://127.0.0.1:1/login"}), "redirects"),
         (Answer(200, {"Content-Type": "text/html"}, b"<html>sign in</html>"), "text/html"),
@@ -192,19 +189,19 @@ def stored(server: ScriptedServer, storage: Storage, take: Path) -> Upload:
     ],
 )
 def test_the_link_serves_something_else(
-    server: ScriptedServer, make_scripted: MakeScripted, take: Path, answer: Answer, says: str
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path, answer: Answer, text: str
 ) -> None:
     storage = make_scripted(server, budget_s=0.1)
     upload = stored(server, storage, take)
     server.script["GET object"].extend([answer] * 9)
-    with pytest.raises((LinkRefused, Unreachable), match=says):
+    with pytest.raises((LinkRefused, Unreachable), match=text):
         storage.verify_link(storage.presign(upload), upload)
 
 
 def test_the_public_fetch_sends_no_keys(
     server: ScriptedServer, make_scripted: MakeScripted, take: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password mine\n")
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login user password secret\n")
     (tmp_path / ".netrc").chmod(0o600)
     storage = make_scripted(server)
     upload = stored(server, storage, take)
@@ -222,7 +219,7 @@ def test_a_service_that_ignores_ranges(server: ScriptedServer, make_scripted: Ma
     storage.verify_link(storage.presign(upload), upload)
 
 
-def test_a_link_dead_on_arrival_blames_the_clock(
+def test_a_link_refused_at_once_is_reported_as_a_wrong_clock(
     server: ScriptedServer, make_scripted: MakeScripted, take: Path
 ) -> None:
     storage = make_scripted(server)
@@ -232,7 +229,9 @@ def test_a_link_dead_on_arrival_blames_the_clock(
         storage.verify_link(storage.presign(upload), upload)
 
 
-def test_what_stays_after_a_delete_is_told(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+def test_an_object_that_stays_after_a_delete_is_reported(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path
+) -> None:
     storage = make_scripted(server, budget_s=0.1)
     upload = stored(server, storage, take)
     server.script["DELETE object"].extend([Answer(204)] * 3)

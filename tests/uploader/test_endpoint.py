@@ -1,4 +1,4 @@
-"""Endpoints as people have them: a path, a tenant, a domain of their own, one in the AWS files; and what is none."""
+"""Endpoints with a path, a tenant, a bound domain, or from the AWS files; and URLs that are not endpoints."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.support.odd_storage import OddStorage, Reply, Seen, error
 from tests.uploader.test_settings import UPLOAD, storage_for
 from uploader import SettingsError, Storage, StorageSettings
 
-NOBODY = "http://127.0.0.1:1"
+UNREACHABLE = "http://127.0.0.1:1"
 
 
 class Bucket:
-    """A storage that takes whatever it is sent; a rule of the front."""
+    """A storage that accepts every request; a rule of the front."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Seen] = {}
@@ -25,27 +25,27 @@ class Bucket:
         path = seen.target.partition("?")[0]
         if seen.method == "PUT":
             self.objects[path] = seen
-            return Reply(200, {"ETag": '"made-up"'})
+            return Reply(200, {"ETag": '"not-a-digest"'})
         if seen.method == "DELETE":
             self.objects.pop(path, None)
             return Reply(204)
         if "versions" in seen.target:
-            return error(501, "NotImplemented", "no versions here")
+            return error(501, "NotImplemented", "versions are not supported")
         stored = self.objects.get(path)
         if stored is None:
-            return Reply(200 if seen.method == "HEAD" and path.strip("/") in {self.place, ""} else 404)
+            return Reply(200 if seen.method == "HEAD" and path.strip("/") in {self.bucket_path, ""} else 404)
         if seen.method == "HEAD":
             return Reply(200, {"Content-Length": str(len(stored.body))})
         return Reply(200, {"Content-Type": stored.headers["content-type"]}, stored.body)
 
-    place = ""
+    bucket_path = ""
 
 
-def round_trip(path: str, bucket: str, addressing: str, place: str) -> list[str]:
-    """Where the object went on the wire; each with its key made out as KEY."""
+def round_trip(path: str, bucket: str, addressing: str, bucket_path: str) -> list[str]:
+    """Return the URL paths of the objects in the requests, without their keys."""
     service = Bucket()
-    service.place = place
-    with OddStorage(NOBODY, service) as front:
+    service.bucket_path = bucket_path
+    with OddStorage(UNREACHABLE, service) as front:
         settings = StorageSettings(
             bucket=bucket,
             provider="custom",
@@ -71,11 +71,11 @@ def round_trip(path: str, bucket: str, addressing: str, place: str) -> list[str]
         ("", "takes", "domain", ""),
     ],
 )
-def test_where_the_bucket_stands(path: str, bucket: str, addressing: str, where: str) -> None:
+def test_where_urls_contain_the_bucket(path: str, bucket: str, addressing: str, where: str) -> None:
     assert round_trip(path, bucket, addressing, where.strip("/")) == [where]
 
 
-def test_a_domain_of_ones_own_is_seen_from_the_endpoint() -> None:
+def test_a_domain_bound_to_the_bucket_is_recognized() -> None:
     for endpoint in ("https://takes.example.com", "https://audio.example.com/"):
         storage = storage_for("oss", endpoint=endpoint, region="cn-hangzhou")
         assert storage.describe()["addressing"] == "domain"
@@ -91,14 +91,14 @@ def test_a_domain_of_ones_own_is_seen_from_the_endpoint() -> None:
 @pytest.mark.parametrize(("suffix", "addressing"), [("myqcloud.com", "virtual"), ("tencentcos.cn", "virtual")])
 def test_the_endpoints_of_cos(suffix: str, addressing: str) -> None:
     storage = storage_for("cos", endpoint=f"https://cos.ap-guangzhou.{suffix}")
-    told = storage.describe()
-    assert (told["region"], told["addressing"]) == ("ap-guangzhou", addressing)
+    description = storage.describe()
+    assert (description["region"], description["addressing"]) == ("ap-guangzhou", addressing)
     host = urlsplit(storage.presign(UPLOAD).url).hostname
     assert host == f"takes-1250000000.cos.ap-guangzhou.{suffix}"
 
 
 @pytest.mark.parametrize(
-    ("provider", "endpoint", "says"),
+    ("provider", "endpoint", "text"),
     [
         ("r2", "https://pub-0123.r2.dev", "r2.dev"),
         ("custom", "https://pub-0123.r2.dev", "R2's public address"),
@@ -114,16 +114,16 @@ def test_the_endpoints_of_cos(suffix: str, addressing: str) -> None:
         ("custom", "https://account.blob.core.windows.net", "Azure"),
         ("custom", "https://abc.supabase.co", "Supabase"),
         ("custom", "https://supabase.com/dashboard", "console"),
-        ("aws", "https://s3.eu-west-1.amazonaws.com/recordings", "more than a host"),
-        ("wasabi", "https://s3.eu-central-1.wasabisys.com/recordings", "more than a host"),
+        ("aws", "https://s3.eu-west-1.amazonaws.com/recordings", "has a path"),
+        ("wasabi", "https://s3.eu-central-1.wasabisys.com/recordings", "has a path"),
         ("custom", "https://example.com/s3?x=1", "query"),
         ("custom", "https://example.com/../s3", "path"),
         ("custom", "https://example.com/s3/takes", "bucket"),
     ],
 )
-def test_what_is_not_an_endpoint(provider: str, endpoint: str, says: str) -> None:
+def test_invalid_endpoints(provider: str, endpoint: str, text: str) -> None:
     for setting in ("endpoint", "public_endpoint"):
-        with pytest.raises(SettingsError, match=says) as caught:
+        with pytest.raises(SettingsError, match=text) as caught:
             storage_for(provider, **{setting: endpoint})
         assert caught.value.setting == setting
         assert caught.value.hint
@@ -204,7 +204,7 @@ def test_acceleration_of_the_profile_is_used(aws_files: Path, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("aws_files")
-def test_a_profile_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_profile_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for profile, named in ((None, "(from AWS_PROFILE)"), ("gone", "")):
         if profile is None:
             monkeypatch.setenv("AWS_PROFILE", "gone")
@@ -218,14 +218,14 @@ def test_a_profile_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_role_without_its_source_profile(aws_files: Path) -> None:
     with (aws_files / "config").open("a") as file:
-        file.write("[profile role]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = nobody\n")
+        file.write("[profile role]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = unknown\n")
     storage = storage_for("aws", **{**NO_KEYS, "region": "eu-west-1"}, profile="role")
-    with pytest.raises(SettingsError, match="nobody") as caught:
+    with pytest.raises(SettingsError, match="unknown") as caught:
         storage.presign(UPLOAD)
     assert "source_profile" in caught.value.hint
 
 
-def test_with_keys_and_endpoint_the_aws_settings_do_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_with_keys_and_endpoint_the_aws_settings_are_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[default]\ns3 =\n  use_accelerate_endpoint = true\n")
     for name, value in {
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
@@ -259,7 +259,7 @@ def test_with_keys_and_endpoint_the_aws_settings_do_not_matter(monkeypatch: pyte
         ({"bucket": "a:b:takes"}, "bucket"),
     ],
 )
-def test_a_bad_value_is_named(changes: dict[str, str], setting: str) -> None:
+def test_an_invalid_value_is_reported_by_name(changes: dict[str, str], setting: str) -> None:
     with pytest.raises(SettingsError) as caught:
         storage_for("custom", addressing=changes.pop("addressing", None), **changes)
     assert caught.value.setting == setting
