@@ -114,6 +114,7 @@ def error_from(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> Se
     error.code = _best_code(details)
     reason = next(iter(details.reasons), None)
     error.reason = redact(reason, answer.secrets, longest=_LONGEST_NAME) if reason else None
+    # Kept because it may contain paid audio or a voice_id that this version does not recognize.
     error.answer_body = HiddenBytes(answer.body)
     error.retryable = outcome == "limit"
     return error
@@ -162,7 +163,7 @@ def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
     if codes or reasons:
         what += f" ({answer.redacted('; '.join([*codes, *reasons]))})"
     what += _quote(answer) or _begins_with(answer)
-    kind: type[OutcomeUnknown] = OutcomeUnknown
+    kind: type[OutcomeUnknown] = OutcomeUnknown  # a bare 5xx may be a proxy's, which knows nothing of the call
     if codes or reasons:
         kind = ServerFailed
     elif is_success and not answer.missing:
@@ -202,12 +203,13 @@ def _meaning(status: int, details: ErrorDetails, outcome: Outcome) -> Meaning:
     """Explain a refusal; the message explains it only if neither a code nor a reason does."""
     if outcome == "limit":
         limits = [CODES[code] for code in details.codes if code in CODES and outcome_of(CODES[code]) == "limit"]
-        return limits[0] if limits else Meaning(RateLimited)
+        return limits[0] if limits else Meaning(RateLimited)  # 429 without a code of the service
     code = _best_code(details)
     # The message may mention a rate limit or a failure, but this call was refused.
     by_code = CODES[code] if code in CODES and outcome_of(CODES[code]) == "refused" else None
     if by_code is not None and code not in VAGUE_CODES:
         return by_code
+    # INVALID_REQUEST_BODY and the like are as vague as 2013: a phrase in the message is more specific.
     by_reason = next((meaning for reason in details.reasons if (meaning := meaning_of(reason))), None)
     specific = by_reason if by_reason and by_reason.error is not RequestRefused else None
     message = details.message.lower()
@@ -218,6 +220,7 @@ def _meaning(status: int, details: ErrorDetails, outcome: Outcome) -> Meaning:
 
 
 def _code_in_text(message: str) -> int | None:
+    # Gateways forward MiniMax's code in prose: "clone failed, code: 2037". It explains, but never settles the call.
     for found in re.finditer(
         r"(?P<mark>(?:code|status)\W{0,3}|[\[(])?(?<![\w.])(?P<number>[0-9]{4,5})(?![\w.])", message[:10_000]
     ):

@@ -23,6 +23,7 @@ _MESSAGE_FIELDS: Final = (
 )
 _TRACE_FIELDS: Final = ("traceid", "requestid")
 _TRACE_HEADERS: Final = ("trace-id", "x-trace-id", "x-request-id", "request-id", "x-correlation-id", "cf-ray")
+# Bounds for hostile or absurd answers: known formats nest at most three levels deep.
 _DEEPEST: Final = 4
 _MOST_ENTRIES: Final = 5
 _SUCCESS_WORDS: Final = frozenset({"", "ok", "success", "succeeded", "none", "null"})

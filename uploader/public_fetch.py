@@ -226,13 +226,13 @@ def _refusal(response: Response, host: str) -> StorageError:
         return LinkRefused(f"{host} redirects a public fetch elsewhere (HTTP {status})", service_code=str(status))
     if status == 407:
         return proxy_failed(host, OSError(f"Tunnel connection failed: {status} {response.reason}"))
-    said = read_error_body(_read_beginning(response), response.headers.get("Content-Type", ""))
-    code = said.code or str(status)
+    error_body = read_error_body(_read_beginning(response), response.headers.get("Content-Type", ""))
+    code = error_body.code or str(status)
     skew_s = clock_skew_s(response.headers.get("Date"))
     if status in {400, 403} and skew_s is not None and abs(skew_s) >= 90:
         # Signed in the past, the link has expired already; signed in the future, it is not valid yet.
         return ClockSkewed(f"{host} refuses the link, and {describe_skew(skew_s)}", service_code=code)
-    explanation = ": ".join(part for part in (said.code, said.message) if part)
+    explanation = ": ".join(part for part in (error_body.code, error_body.message) if part)
     return LinkRefused(
         f"{host} refuses a public fetch of the link (HTTP {status}" + (f", {explanation})" if explanation else ")"),
         "The storage is overloaded or failing: try again later." if status == 429 or status >= 500 else None,

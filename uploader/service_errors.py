@@ -113,20 +113,20 @@ def describe_skew(skew_s: float) -> str:
 
 def is_explained(answer: ClientError) -> bool:
     """Return whether a refusal has a code or a message besides its status."""
-    said = _error_body(answer)
-    return said is not None and bool(said.code or said.message)
+    body = _error_body(answer)
+    return body is not None and bool(body.code or body.message)
 
 
 def is_unsupported(answer: ClientError) -> bool:
     """Return whether an S3 service says that it does not implement this kind of request."""
-    said = _error_body(answer)
+    body = _error_body(answer)
     status = answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return said is not None and bool(said.code) and status in {405, 501}
+    return body is not None and bool(body.code) and status in {405, 501}
 
 
 def _error_body(answer: ClientError) -> ErrorBody | None:
-    said: Any = answer.response.get(ERROR_BODY)
-    return said if isinstance(said, ErrorBody) else None
+    body: Any = answer.response.get(ERROR_BODY)
+    return body if isinstance(body, ErrorBody) else None
 
 
 def from_response(answer: ClientError, target: Target) -> StorageError:
@@ -147,17 +147,18 @@ def _read(answer: ClientError) -> _Refusal:
     error: dict[str, Any] = dict(answer.response.get("Error", {}))
     metadata: dict[str, Any] = dict(answer.response.get("ResponseMetadata", {}))
     kept = _error_body(answer)
-    said = kept or ErrorBody("", "")
+    body = kept or ErrorBody("", "")
     status = int(metadata.get("HTTPStatusCode") or 0)
     headers: dict[str, str] = metadata.get("HTTPHeaders") or {}
-    code = said.code or one_line(str(error.get("Code", ""))) or str(status)
+    code = body.code or one_line(str(error.get("Code", ""))) or str(status)
     if kept is None and error.get("Message"):  # from STS or SSO, whose responses botocore has parsed
-        said = ErrorBody(code, one_line(str(error["Message"])))
-    if code == "404" and not said.message and answer.operation_name in _BUCKET_OPERATIONS:
+        body = ErrorBody(code, one_line(str(error["Message"])))
+    if code == "404" and not body.message and answer.operation_name in _BUCKET_OPERATIONS:
         code = "NoSuchBucket"  # a response to HEAD has no body, and therefore no code
-    text = f"{code}: {said.message}" if said.message and said.message != code else code
+    text = f"{code}: {body.message}" if body.message and body.message != code else code
     region = headers.get("x-amz-bucket-region") or error.get("Region")
-    is_s3 = bool(said.code) or "x-amz-request-id" in headers or "x-amz-bucket-region" in headers
+    # S3 sends x-amz-request-id with every response; a proxy, firewall or web server does not.
+    is_s3 = bool(body.code) or "x-amz-request-id" in headers or "x-amz-bucket-region" in headers
     return _Refusal(code, status, text, headers, region, is_s3)
 
 

@@ -58,10 +58,10 @@ def from_botocore(failure: BotoCoreError | ValueError, target: Target) -> Storag
 
 
 def _before_sending(failure: Exception, target: Target) -> StorageError:
-    said = one_line(str(failure))
+    reason = one_line(str(failure))
     return (
-        _without_keys(failure, said)
-        or _with_bad_settings(failure, said, target)
+        _without_keys(failure, reason)
+        or _with_bad_settings(failure, reason, target)
         or StorageFailed(
             f"{target.display_name} sent a response that is not S3's ({type(failure).__name__})",
             "Check that the endpoint is the S3 API and not a web page of the provider.",
@@ -70,20 +70,20 @@ def _before_sending(failure: Exception, target: Target) -> StorageError:
     )
 
 
-def _without_keys(failure: Exception, said: str) -> StorageError | None:
+def _without_keys(failure: Exception, reason: str) -> StorageError | None:
     from botocore import exceptions as boto
 
     match failure:
         case boto.NoCredentialsError():
             return CredentialsMissing("no storage keys were given and none were found")
         case boto.SSOError() | boto.TokenRetrievalError():
-            return CredentialsMissing(f"the AWS sign-in is not valid: {said}", "Sign in again: aws sso login.")
+            return CredentialsMissing(f"the AWS sign-in is not valid: {reason}", "Sign in again: aws sso login.")
         case boto.PartialCredentialsError() | boto.CredentialRetrievalError() | boto.MetadataRetrievalError():
-            return CredentialsMissing(f"the storage keys cannot be read: {said}")
+            return CredentialsMissing(f"the storage keys cannot be read: {reason}")
     return None
 
 
-def _with_bad_settings(failure: Exception, said: str, target: Target) -> SettingsError | None:
+def _with_bad_settings(failure: Exception, reason: str, target: Target) -> SettingsError | None:
     from botocore import exceptions as boto
 
     match failure:
@@ -91,15 +91,15 @@ def _with_bad_settings(failure: Exception, said: str, target: Target) -> Setting
             return _no_profile(str(failure.kwargs.get("profile", "")))
         case boto.InvalidConfigError() | boto.ConfigParseError() | boto.ConfigNotFound():
             hint = "Correct it in the AWS files: a role needs a source_profile that exists, or credential_source."
-            return SettingsError(f"the AWS profile cannot be used: {said}", hint, setting="profile")
+            return SettingsError(f"the AWS profile cannot be used: {reason}", hint, setting="profile")
         case boto.RefreshWithMFAUnsupportedError() | boto.UnknownCredentialError():
             hint = "Use a profile without MFA, or put temporary keys into the environment."
-            return SettingsError(f"the AWS profile cannot be used: {said}", hint, setting="profile")
+            return SettingsError(f"the AWS profile cannot be used: {reason}", hint, setting="profile")
         case boto.InvalidRegionError():
             return SettingsError(f"region {target.region!r} is not a region's name", setting="region")
     if isinstance(failure, (boto.ParamValidationError, ValueError, *_conflicts())):
         hint = "Check bucket, endpoint and addressing, and acceleration, FIPS and dual stack in the AWS files."
-        return SettingsError(f"the storage settings do not fit together: {said}", hint, setting="endpoint")
+        return SettingsError(f"the storage settings do not fit together: {reason}", hint, setting="endpoint")
     return None
 
 
