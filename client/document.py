@@ -132,6 +132,8 @@ def _extract_long_strings(body: bytes | bytearray) -> tuple[bytes | bytearray, d
         pieces += [bytes(view[at : found.start() + 1]), placeholder.encode(), found[2]]
         lifted[placeholder] = view[found.start(1) : found.end(1)]
         at = found.end()
+    if not lifted:
+        return body, {}
     return b"".join([*pieces, bytes(view[at:])]), lifted
 
 

@@ -80,7 +80,7 @@ def test_a_voice_is_cloned_previewed_and_kept(stand_in: StandInEndpoint, files: 
     assert [entry["kept"] for entry in account["voices"]] == [True]
 
 
-@pytest.mark.parametrize(("model", "output_format"), zip(SPEECH_MODELS, cycle(("hex", "url")), strict=False))
+@pytest.mark.parametrize(("model", "output_format"), list(zip(SPEECH_MODELS, cycle(("hex", "url")), strict=False)))
 def test_every_model_speaks(stand_in: StandInEndpoint, files: FileServer, model: str, output_format: str) -> None:
     client = CloneClient(KEY, stand_in.base_url + "/v3/")
     voice = client.clone(f"{files.base_url}/take.wav")
