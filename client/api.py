@@ -219,6 +219,7 @@ class CloneClient:
 def _checked_key(key: object) -> str:
     if not isinstance(key, str) or not key:
         raise InvalidArgument("is empty", argument="api_key", hint="Give the API key of your account.")
+    # http.client encodes headers as Latin-1, and raises an exception that quotes the value if it cannot.
     if not key.isprintable() or any(character.isspace() or ord(character) > 255 for character in key):
         raise InvalidArgument(
             "contains spaces, line breaks or characters that a header cannot contain",
@@ -237,5 +238,6 @@ def _checked_base_url(url: str) -> str:
         raise InvalidArgument(
             "must be https: the API key would be sent unencrypted", argument="base_url", hint="Use https://…"
         )
+    # The gateways' pages show the URL with /v3, which is part of the paths here.
     path = parts.path.rstrip("/")
     return urlsplit(url)._replace(path=path.removesuffix("/v3").rstrip("/")).geturl()

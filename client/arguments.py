@@ -50,6 +50,7 @@ def check_number(
     argument: str, value: object, *, least: float = -math.inf, most: float = math.inf, whole: bool = False
 ) -> None:
     """Refuse a value that is not a finite number between the limits, inclusive."""
+    # bool is an int in Python, and true is not a number in JSON.
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         raise InvalidArgument("must be a whole number" if whole else "must be a number", argument=argument)
     if isinstance(value, float) and not math.isfinite(value):
@@ -96,7 +97,7 @@ def _split(argument: str, url: str) -> SplitResult:
     problem = ""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = parts.port  # urlsplit validates the port only when it is read
     except ValueError:
         problem = "is not a well-formed URL"
     if problem:  # raised outside of `except`: the ValueError quotes the URL, and would be the context

@@ -198,5 +198,6 @@ def _refusal(exchange: Exchange, head: ResponseHead, secrets: tuple[str, ...]) -
         f"the link was refused (HTTP {head.status}){quote}", head, _EXPIRED if 400 <= head.status < 500 else ""
     )
     failure.service_message, failure.trace_id = answer.service_message, answer.trace_id
+    # 425: Too Early (RFC 8470). 403: what S3 answers for a missing object if the key has no permission to list.
     failure.retryable = head.status in {403, 404, 408, 425, 429} or head.status >= 500
     return failure

@@ -22,6 +22,7 @@ _MESSAGE_FIELDS: Final = (
     *("detail", "details", "error", "errors"),
 )
 _TRACE_FIELDS: Final = ("traceid", "requestid")
+# The gateways' and MiniMax's own headers first; the rest are those of proxies (cf-ray: Cloudflare).
 _TRACE_HEADERS: Final = ("trace-id", "x-trace-id", "x-request-id", "request-id", "x-correlation-id", "cf-ray")
 # Bounds for hostile or absurd answers: known formats nest at most three levels deep.
 _DEEPEST: Final = 4

@@ -41,6 +41,7 @@ def voice_from(answer: Answer) -> ClonedVoice:
     valid = [str(value) for value in document.all_of("voice_id") if _is_voice_id(value)]
     if not valid:
         raise _clone_error(answer)
+    # RFC 8259, 4: duplicate names are not defined; most parsers keep the last one.
     demo = document.members.get("demo_audio_url")
     others = [voice for voice in dict.fromkeys(valid) if voice != valid[-1]]
     several = f"the answer contains several voices: {', '.join(others)} may exist besides {valid[-1]}"
@@ -69,6 +70,7 @@ def _clone_error(answer: Answer) -> ServiceError:
         lacking = "has a voice_id that is not valid"
     # The request contains no voice_id, so the server cannot have echoed this one.
     in_json = [voice for voice in mentioned_voices(body) if _is_voice_id(voice)]
+    # Text may quote an example of the documentation, so only JSON makes a refusal doubtful.
     error = error_from(answer, lacking, is_doubtful=bool(in_json))
     found = [*in_json, *_VOICE_ID_IN_TEXT.findall(document.text[:1_000_000])]
     shown = dict.fromkeys(redact(voice, answer.secrets, longest=_LONGEST_VOICE_ID) for voice in found)

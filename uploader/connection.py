@@ -122,6 +122,7 @@ class Connection:
         status = answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
         if with_body is None or is_explained(answer) or not _needs_explanation(answer.operation_name, status):
             return from_response(answer, self.target)
+        # A HEAD response has no body: an expired token, a wrong addressing style or a console's port are a bare 400.
         try:
             with_body(client)
         except ClientError as second:
@@ -139,6 +140,7 @@ class Connection:
     def _clients(self) -> tuple[S3Client, S3Client]:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        # boto3 clients are safe to share between threads; creating sessions and clients is not.
         with self._creating:
             failure: StorageError
             try:
@@ -169,6 +171,7 @@ class Connection:
         client.meta.events.register("after-call.s3", _log_answer)
         if self.target.public_endpoint is None:
             return client, client
+        # A second client: a signature covers the host, so the host of a signed URL cannot be replaced afterwards.
         return client, new_client(self._session, self._settings, self.target.public)
 
 

@@ -71,8 +71,10 @@ _NOT_S3 = (
         "Copy the S3 endpoint that the console shows.",
     ),
 )
+# Supabase's S3 API has a path below the project's host, and so may any storage behind a reverse proxy.
 _SUPABASE = re.compile(r"[a-z0-9-]+\.(?:storage\.)?supabase\.co")
 _SUPABASE_PATH = "/storage/v1/s3"
+# Account, and optionally a jurisdiction (eu, fedramp).
 _R2 = re.compile(r"[0-9a-z]+\.(?:[a-z]+\.)?r2\.cloudflarestorage\.com")
 
 
@@ -136,6 +138,7 @@ def checked_endpoint(endpoint: str, bucket: str, provider: Provider, setting: st
         refuse(*refusal)
     if refusal := _wrong_path(host, parts.path, bucket, provider):
         refuse(*refusal)
+    # With virtual addressing, boto3 adds the bucket in front of the host: takes.takes.example.com.
     if host.startswith(f"{bucket}.") and not is_own_domain(endpoint, provider):
         refuse("starts with the bucket's name", "Remove it; the bucket has its own setting.")
     return endpoint.rstrip("/")
@@ -165,6 +168,7 @@ def _not_an_s3_api(host: str, path: str, provider: Provider) -> tuple[str, str] 
 def _wrong_path(host: str, path: str, bucket: str, provider: Provider) -> tuple[str, str] | None:
     if not path.strip("/"):
         return None
+    # With path addressing, boto3 appends the bucket to the path: /takes/takes/key.
     if path.rstrip("/").endswith(f"/{bucket}"):
         return "ends with the bucket's name", "Remove it; the bucket has its own setting."
     provider_host = provider.region_in_host is not None and re.fullmatch(provider.region_in_host, host)

@@ -71,6 +71,7 @@ def fetch_publicly(url: str, upload: Upload, *, trust_own_authorities: bool) -> 
         with requests.Session() as session:
             _prepare(session, url, trust_own_authorities=trust_own_authorities)
             return _compare(session, url, upload)
+    # The order matters: SSLError, ProxyError and ConnectTimeout are ConnectionErrors in requests.
     except requests.exceptions.SSLError as cause:
         failure = tls_failed(host, cause, _CA_HINT)
     except requests.exceptions.ProxyError as cause:
@@ -82,6 +83,7 @@ def fetch_publicly(url: str, upload: Upload, *, trust_own_authorities: bool) -> 
     except requests.exceptions.InvalidSchema as cause:
         failure = LinkRefused(f"{host} cannot be fetched (InvalidSchema)")
         if "socks" in str(cause).lower():
+            # requests has no exception of its own for a missing PySocks.
             failure = socks_unavailable("for which requests needs PySocks (pip install 'requests[socks]')")
     except requests.exceptions.RequestException as cause:
         reason = type(cause).__name__
@@ -110,8 +112,11 @@ def _no_auth(request: PreparedRequest) -> PreparedRequest:
 def _get(session: Session, url: str, headers: dict[str, str]) -> Response:
     response = session.get(
         url,
+        # identity: compressed content has another length and other bytes (RFC 9110, 8.4)
         headers={**headers, "Accept-Encoding": "identity"},
+        # a redirect would hide a wrong region or host, and the service may not follow it
         allow_redirects=False,
+        # without it, requests reads the whole body before it returns
         stream=True,
         verify=session.verify,  # REQUESTS_CA_BUNDLE would override the session's
         timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
@@ -130,6 +135,7 @@ def _compare(session: Session, url: str, upload: Upload) -> tuple[str, ...]:
             _require_size(response, size, upload)
             _require_first_bytes(response, _Body(response, len(upload.first_bytes)), upload)
             return _type_warning(response, upload, host)
+        # A server may ignore Range and answer 200 with the whole content (RFC 9110, 14.2); CDNs do.
         if response.status_code == 200:
             return _compare_whole(response, upload, host)
     # 206 whose Content-Range has `*` or is missing (RFC 9110, 14.4): fetch all of it

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 ERROR_BODY: Final = "UploaderErrorBody"
 """The key of the `ErrorBody` in a parsed response of botocore."""
 _BUCKET_OPERATIONS = {"HeadBucket", "ListObjectVersions", "ListObjectsV2"}
+# STS and SSO issue temporary keys while a request is being signed: their refusals are not the storage's.
 _KEY_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "GetSessionToken", "CreateToken"}
 _WRONG_KEY = {"InvalidAccessKeyId", "InvalidAccessKey", "InvalidClientTokenId", "Unauthorized", "401"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"}
@@ -55,7 +56,9 @@ _WRONG_REGION = {
     "IllegalLocationConstraint",
     "InvalidRegionName",
 }
+# S3 and OSS: RequestTimeTooSkewed, for a difference of more than 15 minutes. COS: RequestIsExpired.
 _SKEWED = {"RequestTimeTooSkewed", "RequestIsExpired", "RequestExpired"}
+# Codes whose description asks to repeat the request.
 _TRANSIENT = {
     "SlowDown",
     "RequestTimeout",

@@ -152,12 +152,15 @@ def _check_bucket(bucket: str, provider: Provider) -> None:
 
 
 def _check_prefix(prefix: str) -> None:
+    # S3 allows keys of 1024 bytes. "//" and ".." are legal in S3, but proxies and HTTP libraries normalize them, which
+    # breaks the signature.
     if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix) or ".." in prefix:
         raise SettingsError(
             f"prefix {prefix!r} is not valid",
             "Use up to 512 letters, digits and _ . = + @ - with single slashes between them, and none at the start.",
             setting="prefix",
         )
+    # Keys are arguments of other commands (aws s3 rm KEY).
     if prefix.startswith("-"):
         raise SettingsError(f"prefix {prefix!r} starts with a hyphen", "Start it with a letter.", setting="prefix")
 
@@ -165,6 +168,7 @@ def _check_prefix(prefix: str) -> None:
 def _check_keys(settings: StorageSettings) -> None:
     pair = {"access_key_id": settings.access_key_id, "secret_access_key": settings.secret_access_key}
     for name, value in {**pair, "session_token": settings.session_token}.items():
+        # http.client refuses line breaks in headers with an exception that quotes the key.
         if value is not None and (not value.isascii() or not value.isprintable() or value != value.strip()):
             raise SettingsError(f"{name} has characters that keys cannot have", "Copy it again.", setting=name)
         if value == "":
@@ -178,11 +182,14 @@ def _check_keys(settings: StorageSettings) -> None:
             "Set access_key_id and secret_access_key too.",
             setting="session_token",
         )
+    # boto3 would silently prefer the keys.
     if settings.profile is not None and not missing:
         raise SettingsError("both profile and keys are set", "Set one of them.", setting="profile")
 
 
 def _check_expiry(seconds: int, provider: Provider) -> None:
+    # boto3 signs longer lifetimes without complaint, and the storage refuses such a URL when it is used (Signature V4:
+    # 7 days). bool is an int in Python.
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds <= provider.max_url_expires_s:
         raise SettingsError(
             f"url_expires_s {seconds!r} is not between 1 and {provider.max_url_expires_s}",
@@ -236,6 +243,7 @@ def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | N
     if addressing == "domain" and (endpoint is None or (provider.own_hosts and not is_own_domain(endpoint, provider))):
         hint = "Set the endpoint to a domain that is bound to the bucket, or remove addressing."
         raise SettingsError("addressing domain needs an endpoint that is such a domain", hint, setting="addressing")
+    # A colon cannot be part of a host name.
     if addressing == "virtual" and ":" in settings.bucket:
         raise SettingsError(
             "a bucket with a tenant needs addressing path", "Set addressing to path.", setting="addressing"

@@ -142,6 +142,7 @@ class Storage:
             SettingsError: The AWS profile or its options cannot be used.
         """
         expires_s = self._settings.url_expires_s
+        # X-Amz-Date has whole seconds, and the expiry counts from it.
         signed_at = datetime.now(UTC).replace(microsecond=0)
         url = self._connection.sign(upload.key, expires_s)
         expires_at = signed_at + timedelta(seconds=expires_s)
@@ -221,7 +222,8 @@ class Storage:
         self._require_bucket(budget)
         try:
             stored = self._put.put(key, content, content_type, budget)
-        except BaseException as error:
+        except BaseException as error:  # also KeyboardInterrupt: the object may be stored
+            # A put whose answer is lost may have succeeded.
             if content.was_sent:
                 self._delete_leftover(key, error)
             raise
@@ -258,6 +260,7 @@ class Storage:
                     with_body=lambda c: c.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1),
                 )
             )
+            # A console or a sign-in page answers 200 to every HEAD, which botocore accepts as success.
             if "html" in answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", ""):
                 raise web_page(self._target)
             # botocore follows AWS's redirects to the right region, but presigned URLs would sign the wrong one.

@@ -34,6 +34,7 @@ def from_botocore(failure: BotoCoreError | ValueError, target: Target) -> Storag
 
     where = target.display_name
     unreachable = f"{where} cannot be reached"
+    # botocore has no exception for an unsupported proxy scheme: urllib3's arrives within a plain HTTPClientError.
     if socks := _socks(failure):
         return socks
     # Subclasses before their bases: botocore's ReadTimeoutError is an HTTPClientError.
