@@ -1,6 +1,6 @@
-"""Write the pages that say what the code says: docs/rules.md, docs/settings.md, docs/storage.md and docs/answers.md.
+"""Generate docs/rules.md, docs/settings.md, docs/storage.md and docs/answers.md from the code.
 
-Usage: ``python docs/generate.py``; a test holds the pages against it.
+Usage: ``python docs/generate.py``. A test compares the pages with its output.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ HERE: Final = Path(__file__).parent
 
 
 def main() -> None:
-    """Write each page."""
+    """Write all pages."""
     for name, content in pages().items():
         (HERE / name).write_text(content, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
-    """Each page by its name."""
+    """Return the content of each page by its file name."""
     return {
         "rules.md": "\n".join(_rules()) + "\n",
         "settings.md": "\n".join(_settings()) + "\n",
@@ -41,7 +41,7 @@ def pages() -> dict[str, str]:
 def _rules() -> Iterator[str]:
     yield "# Rules"
     yield ""
-    yield "An error keeps a recording from being sent; a warning does not. `onetake rule NAME` prints the same."
+    yield "A recording with an error is not sent; warnings do not block it. `onetake rule NAME` prints the same text."
     for rule in RULES.values():
         yield ""
         yield f"## {rule.name}"
@@ -62,10 +62,10 @@ def _rule(rule: Rule) -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "Highest first: flags, environment, the TOML file that `onetake config` names, defaults. Secrets have no"
-    yield "flag."
+    yield "A flag overrides the environment, which overrides the TOML file, which overrides the default."
+    yield "`onetake config` shows the path of the file, and each setting with its origin. Secrets have no flag."
     yield ""
-    yield "| setting | flag | environment | what it is | default |"
+    yield "| setting | flag | environment | meaning | default |"
     yield "|---|---|---|---|---|"
     for setting in SETTINGS:
         flag = "" if setting.secret else f"`--{setting.name.replace('_', '-')}`"
@@ -73,7 +73,8 @@ def _settings() -> Iterator[str]:
         default = "" if setting.default is None else f"`{setting.default}`"
         yield f"| `{setting.name}` | {flag} | {variables} | {setting.what} | {default} |"
     yield ""
-    yield "`ONETAKE_CONFIG` names another TOML file, `ONETAKE_HOME` another folder for the ledger."
+    yield "`ONETAKE_CONFIG` sets the path of the TOML file, `ONETAKE_HOME` the folder of the ledger."
+    yield "Settings in the file have the names in the first column."
 
 
 _STORAGE_INTRODUCTION: Final = """\

@@ -1,4 +1,4 @@
-"""The patches of docs/extending.md apply to this tree, do what the page shows, and pass the checks of the house."""
+"""The patches in docs/extending.md apply to this tree, do what the page shows, and pass the project's own checks."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tests.support.processes import HANGS_AFTER_S
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "extending.md"
 COPIED = ("preflight", "uploader", "client", "onetake", "tests", "docs", "README.md", "pyproject.toml")
-RENEW = "docs/extending.md says at its end how to renew it"
+RENEW = "see the end of docs/extending.md for how to update it"
 EXPLAINED = "tests/preflight/test_profile.py::test_thresholds_are_data_with_a_source"
-SMALL_ROOMS = "tests/test_house.py::test_rooms_are_small_and_have_a_sign_at_the_door"
-HOUSE = {
-    "A rule": f"tests/test_docs.py::test_the_generated_pages_are_true {EXPLAINED} {SMALL_ROOMS}",
-    "A meter": f"tests/preflight/worker/test_same_results.py tests/onetake/render/test_schema.py {SMALL_ROOMS} "
-    "-k 'blocks and (good.wav or stereo) or documents_keep and words1 or rooms'",
-    "A storage provider": f"tests/test_docs.py tests/test_readme.py {SMALL_ROOMS} "
-    "-k 'generated or pasted or presets or rooms'",
-    "A renderer": f"tests/test_docs.py tests/onetake/cli/test_start.py {SMALL_ROOMS} "
-    "-k 'form or help_fits and check or rooms'",
+ARCHITECTURE = "tests/test_architecture.py::test_files_are_short_documented_and_well_named"
+REQUIRED_TESTS = {
+    "A rule": f"tests/test_docs.py::test_the_generated_pages_are_true {EXPLAINED} {ARCHITECTURE}",
+    "A meter": f"tests/preflight/worker/test_same_results.py tests/onetake/render/test_schema.py {ARCHITECTURE} "
+    "-k 'blocks and (good.wav or stereo) or documents_keep and words1 or short'",
+    "A storage provider": f"tests/test_docs.py tests/test_readme.py {ARCHITECTURE} "
+    "-k 'generated or pasted or presets or short'",
+    "A renderer": f"tests/test_docs.py tests/onetake/cli/test_start.py {ARCHITECTURE} "
+    "-k 'form or help_fits and check or short'",
 }
-"""What else must hold of the patched tree: the tests by which the house holds every rule, meter, provider and form."""
+"""The tests that every rule, meter, provider and format must pass; they run in the patched tree."""
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, which applies the patches")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A section of the page: its patch, files that it shows, and its commands with what they print."""
+    """A section of the page: its patch, the files it shows, and its commands with their output."""
 
     title: str
     patch: str
@@ -56,14 +56,14 @@ def examples() -> list[Example]:
     return found
 
 
-def test_each_family_has_an_example() -> None:
-    assert [example.title for example in examples()] == list(HOUSE)
+def test_each_kind_of_extension_has_an_example() -> None:
+    assert [example.title for example in examples()] == list(REQUIRED_TESTS)
     assert all(len(example.commands) >= 2 for example in examples())
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Of somebody who works in the copy: `onetake` and `python` are its own."""
+    """Return an environment in which `onetake` and `python` use the copy of the tree."""
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     for name, words in (("python", ""), ("onetake", " -P -m onetake")):
@@ -73,7 +73,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "PYTHONPATH": str(tmp_path / "tree"),
-        "GIT_CEILING_DIRECTORIES": str(tmp_path),  # the copy is in no repository, even where tmp_path is in one
+        "GIT_CEILING_DIRECTORIES": str(tmp_path),  # git ignores a repository around tmp_path
     }
 
 
@@ -106,8 +106,8 @@ def test_the_patch_does_what_the_page_shows(example: Example, environment: dict[
     for command, shown in example.commands:
         done = run(command)
         assert masked(done.stdout) == masked(shown), f"{example.title}: $ {command}\n{done.stderr}\n{RENEW}"
-    held = run(f"python -m pytest -q -p no:cacheprovider {HOUSE[example.title]}")
-    assert held.returncode == 0, f"{example.title}: the house does not hold any more\n{held.stdout}\n{RENEW}"
+    held = run(f"python -m pytest -q -p no:cacheprovider {REQUIRED_TESTS[example.title]}")
+    assert held.returncode == 0, f"{example.title}: a required test fails\n{held.stdout}\n{RENEW}"
     files = " ".join(re.findall(r"^\+\+\+ b/(.*\.py)$", example.patch, re.MULTILINE))
     for style in ("check", "format --check"):
         done = run(f"python -m ruff {style} {files}")
@@ -115,5 +115,5 @@ def test_the_patch_does_what_the_page_shows(example: Example, environment: dict[
 
 
 def masked(output: str) -> str:
-    """Without what differs from run to run: how long the tests took, and how many were not asked for."""
+    """Remove what differs between runs: the time and the number of deselected tests."""
     return re.sub(r"(?:, \d+ deselected)? in [\d.]+s", "", output)

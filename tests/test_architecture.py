@@ -1,4 +1,4 @@
-"""The arrows of the house: who may import whom, what is public, and how large a room may be."""
+"""The architecture: which package may import which, what is public, import cycles, and the size of files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("preflight", "uploader", "client", "onetake")
-MAY_KNOW: dict[str, set[str]] = {
+MAY_IMPORT: dict[str, set[str]] = {
     "preflight": set(),
     "uploader": set(),
     "client": set(),
     "onetake": {"preflight", "uploader", "client"},
 }
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "boto3", "botocore", "socketserver", "ftplib"}
-SOUND = {"numpy", "av", "soundfile", "pydub", "wave"}
+AUDIO = {"numpy", "av", "soundfile", "pydub", "wave"}
 LONGEST_FILE = 350
 PUBLIC = {
     "preflight": """BadOutput BadProfile BadSpeechModel CannotFix CannotOpen CannotWrite Comparison Edit EngineMissing
@@ -44,7 +44,7 @@ def files(package: str) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """The first part of every module that a file imports, wherever in it."""
+    """Yield the top-level package of every import in a file, including those inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name.partition(".")[0] for name in node.names)
@@ -54,29 +54,29 @@ def imports(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_arrows(package: str) -> None:
+def test_libraries_import_neither_each_other_nor_the_application(package: str) -> None:
     for path in files(package):
-        strangers = set(imports(path)) & set(PACKAGES) - MAY_KNOW[package] - {package}
-        assert not strangers, f"{path.relative_to(ROOT)} imports {strangers}"
+        forbidden = set(imports(path)) & set(PACKAGES) - MAY_IMPORT[package] - {package}
+        assert not forbidden, f"{path.relative_to(ROOT)} imports {forbidden}"
         assert not set(imports(path)) & {"tests", "fixtures", "benchmarks"}, path
 
 
-def test_preflight_opens_no_socket_and_the_others_know_no_sound() -> None:
+def test_preflight_imports_no_network_module_and_the_other_libraries_no_audio_module() -> None:
     for path in files("preflight"):
-        passes_files = path.name == "descriptors.py"  # through a pair of UNIX sockets, which is no network
+        passes_files = path.name == "descriptors.py"  # passes open files through a UNIX socket pair, not a network
         assert set(imports(path)) & NETWORK <= ({"socket"} if passes_files else set()), path
     for path in (*files("uploader"), *files("client")):
-        assert not set(imports(path)) & SOUND, path
+        assert not set(imports(path)) & AUDIO, path
 
 
-def test_the_listener_shares_nothing_with_the_checks() -> None:
-    """The stand-in endpoint would otherwise believe what the checks believe."""
+def test_the_stand_in_endpoint_does_not_use_preflight() -> None:
+    """A shared decoder would make the endpoint accept every mistake of the checks."""
     for path in files("onetake/sandbox"):
         assert "preflight" not in set(imports(path)), path
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_rooms_are_small_and_have_a_sign_at_the_door(package: str) -> None:
+def test_files_are_short_documented_and_well_named(package: str) -> None:
     for path in files(package):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= LONGEST_FILE, f"{path.relative_to(ROOT)} has {len(lines)} lines"
@@ -85,20 +85,89 @@ def test_rooms_are_small_and_have_a_sign_at_the_door(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PUBLIC)
-def test_what_is_public(package: str) -> None:
+def test_public_names_are_listed_and_documented(package: str) -> None:
     module = importlib.import_module(package)
     assert sorted(module.__all__) == sorted(PUBLIC[package].split())
     for name in module.__all__:
         value = getattr(module, name)
         if inspect.isclass(value) or inspect.isfunction(value):
             assert value.__module__.partition(".")[0] == package
-            sign = (value.__doc__ or "").strip()
-            assert sign, f"{package}.{name} has no docstring"
-            assert not sign.startswith(f"{name}("), f"{package}.{name} has only a generated docstring"
+            docstring = (value.__doc__ or "").strip()
+            assert docstring, f"{package}.{name} has no docstring"
+            assert not docstring.startswith(f"{name}("), f"{package}.{name} has only a generated docstring"
+
+
+def load_time_imports(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports that run when a module loads: not those in functions or under TYPE_CHECKING."""
+    for node in body:
+        match node:
+            case ast.Import() | ast.ImportFrom():
+                yield node
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                continue
+            case ast.If() if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+                yield from load_time_imports(node.orelse)
+            case _:
+                for block in ("body", "orelse", "finalbody"):
+                    yield from load_time_imports(getattr(node, block, []))
+                for handler in getattr(node, "handlers", []):
+                    yield from load_time_imports(handler.body)
+
+
+def module_graph() -> dict[str, set[str]]:
+    """Return the modules of this project that each module imports when it loads.
+
+    Importing `a.b.c` also runs `a` and `a.b`, but a submodule can be imported while its package is still loading. So
+    only the modules that an import names count.
+    """
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in PACKAGES
+        for path in files(package)
+    }
+    graph: dict[str, set[str]] = {}
+    for name, path in names.items():
+        found = set()
+        for node in load_time_imports(ast.parse(path.read_text(encoding="utf-8")).body):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            else:
+                for alias in node.names:
+                    submodule = f"{node.module}.{alias.name}"
+                    found.add(submodule if submodule in names else node.module or "")
+        graph[name] = (found & names.keys()) - {name}
+    return graph
+
+
+def cycles(graph: dict[str, set[str]]) -> list[str]:
+    """Return one cycle as a path, or an empty list."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        for following in sorted(graph[name]):
+            if found := visit(following, [*path, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    assert not (found := cycles(module_graph())), " -> ".join(found)
+
+
+def test_a_cycle_is_found() -> None:
+    assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 @pytest.mark.parametrize("package", PUBLIC)
-def test_each_library_works_alone(package: str) -> None:
+def test_each_library_loads_alone(package: str) -> None:
     others = [name for name in PACKAGES if name != package]
     script = f"import {package}, sys\n[getattr({package}, name) for name in {package}.__all__]\n"
     script += f"print([name for name in {others} if name in sys.modules])"
@@ -118,5 +187,5 @@ def test_every_command_has_its_own_module_and_prints_through_console_streams() -
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_each_package_is_typed(package: str) -> None:
+def test_each_package_has_type_information(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
