@@ -55,12 +55,12 @@ def test_no_permission(make_storage: MakeStorage, take: Path) -> None:
 
 
 def test_connection_refused(make_storage: MakeStorage, take: Path) -> None:
-    error = upload_error(make_storage(endpoint="http://127.0.0.1:1"), take, Unreachable)
+    error = upload_error(make_storage(endpoint="http://127.0.0.1:1", budget_s=0.3), take, Unreachable)
     assert "refused" in error.message
 
 
 def test_no_such_host(make_storage: MakeStorage, take: Path) -> None:
-    error = upload_error(make_storage(endpoint="https://storage.invalid"), take, Unreachable)
+    error = upload_error(make_storage(endpoint="https://storage.invalid", budget_s=0.3), take, Unreachable)
     assert "storage.invalid" in error.message
 
 
