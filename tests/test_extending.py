@@ -26,7 +26,7 @@ REQUIRED_TESTS = {
     "-k 'blocks and (good.wav or stereo) or documents_keep and words1 or short'",
     "A storage provider": f"tests/test_docs.py tests/test_readme.py {ARCHITECTURE} "
     "-k 'generated or pasted or presets or short'",
-    "A renderer": f"tests/test_docs.py tests/onetake/cli/test_start.py {ARCHITECTURE} "
+    "An output format": f"tests/test_docs.py tests/onetake/cli/test_start.py {ARCHITECTURE} "
     "-k 'form or help_fits and check or short'",
 }
 """The tests that every rule, meter, provider and format must pass; they run in the patched tree."""
