@@ -1,4 +1,4 @@
-"""The pages of docs/: those that are made from the code are true, and what they let people paste works."""
+"""The pages of docs/: generated pages are up to date, links work, and settings can be pasted."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def generated() -> dict[str, str]:
     return pages
 
 
-def test_the_generated_pages_are_true() -> None:
+def test_the_generated_pages_are_up_to_date() -> None:
     for name, content in generated().items():
         assert (DOCS / name).read_text(encoding="utf-8") == content, f"run python docs/generate.py ({name})"
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_every_link_to_a_file_works() -> None:
     for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"):
         for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
             assert link.startswith("https://") or (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_every_form_for_machines_is_told() -> None:
+def test_every_machine_format_is_documented() -> None:
     page = (DOCS / "ci.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == {"json", "jsonl", *LINE_FORMS} - {"text"}
 

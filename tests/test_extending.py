@@ -21,7 +21,7 @@ RENEW = "see the end of docs/extending.md for how to update it"
 EXPLAINED = "tests/preflight/test_profile.py::test_thresholds_are_data_with_a_source"
 ARCHITECTURE = "tests/test_architecture.py::test_files_are_short_documented_and_well_named"
 REQUIRED_TESTS = {
-    "A rule": f"tests/test_docs.py::test_the_generated_pages_are_true {EXPLAINED} {ARCHITECTURE}",
+    "A rule": f"tests/test_docs.py::test_the_generated_pages_are_up_to_date {EXPLAINED} {ARCHITECTURE}",
     "A meter": f"tests/preflight/worker/test_same_results.py tests/onetake/render/test_schema.py {ARCHITECTURE} "
     "-k 'blocks and (good.wav or stereo) or documents_keep and words1 or short'",
     "A storage provider": f"tests/test_docs.py tests/test_readme.py {ARCHITECTURE} "

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel's contents, its metadata, and that it works where it is installed."""
+"""The wheel: its contents, its metadata, and that it works after installation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_builder
-def test_its_contents_are_the_four_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_four_packages(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = f"onetake-{onetake.__version__}.dist-info"
@@ -54,7 +54,7 @@ def test_its_contents_are_the_four_packages_and_nothing_else(wheel: Path) -> Non
 
 
 @needs_builder
-def test_its_metadata(wheel: Path) -> None:
+def test_the_metadata_of_the_wheel(wheel: Path) -> None:
     about = f"onetake-{onetake.__version__}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
         metadata = message_from_string(archive.read(f"{about}/METADATA").decode())
@@ -70,8 +70,8 @@ def test_its_metadata(wheel: Path) -> None:
 
 
 @needs_builder
-def test_it_works_where_it_is_unpacked(wheel: Path, tmp_path: Path) -> None:
-    """Without the checkout on the path: its dependencies come from this environment, it itself from the wheel."""
+def test_the_unpacked_wheel_checks_a_recording(wheel: Path, tmp_path: Path) -> None:
+    """The packages come from the wheel, their dependencies from this environment, nothing from the checkout."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     dependencies = Path(importlib.util.find_spec("click").origin).parents[1]  # type: ignore[union-attr, arg-type]
