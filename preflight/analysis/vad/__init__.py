@@ -1,1 +1,1 @@
-"""Voice activity detection: where somebody speaks."""
+"""Voice activity detection: where there is speech."""

