@@ -1,4 +1,4 @@
-"""Defects of known strength in clean speech: what is found, what is missed, and what clean speech raises."""
+"""Defects of known strength in clean speech: found, missed, and findings in clean speech."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.defects import Defect, Speech
 
 REAL = Path(__file__).parents[2] / "shared" / "audio"
-"""Real recordings, where they are at hand."""
+"""Real recordings, where available."""
 REAL_NAMES = (
     "OpenVoice__resources_example_reference.mp3",
     "OpenVoice__resources_demo_speaker0.mp3",
@@ -35,7 +35,7 @@ NEAR_S = 0.05
 
 @dataclass
 class Tally:
-    """What became of the defects of one kind."""
+    """The results for the defects of one kind."""
 
     rule: str = ""
     strong: int = 0
@@ -49,7 +49,7 @@ class Tally:
 
 
 def tables(folder: Path) -> list[Table]:
-    """The table of defects; `folder` is not needed."""
+    """Return the table of defects; `folder` is not used."""
     del folder
     tallies: dict[str, Tally] = {}
     raised: list[str] = []
@@ -60,14 +60,14 @@ def tables(folder: Path) -> list[Table]:
         for defect in defects.all_defects(speech):
             count(tallies.setdefault(defect.kind, Tally(defect.rule)), defect, speech.rate, set(clean), name)
     names = ", ".join(name for name, _ in speeches)
-    note = f"Injected into clean speech ({names}); strengths and tolerances stand in tests/support/defects.py."
-    lines = [note, "", *markdown(tallies), "", f"Clean speech raises: {', '.join(raised) or 'nothing'}."]
+    note = f"Injected into clean speech ({names}); strengths and tolerances are in tests/support/defects.py."
+    lines = [note, "", *markdown(tallies), "", f"Findings in clean speech: {', '.join(raised) or 'none'}."]
     missed = [miss for tally in tallies.values() for miss in tally.missed]
-    return [Table("Defects", "", (), "\n".join([*lines, f"Missed: {'; '.join(missed) or 'nothing'}."]))]
+    return [Table("Defects", "", (), "\n".join([*lines, f"Missed: {'; '.join(missed) or 'none'}."]))]
 
 
 def sources() -> Iterator[tuple[str, Speech]]:
-    """Clean speech by name: synthetic at two rates, and real where it is at hand."""
+    """Yield clean speech by name: synthetic at two rates, and real where available."""
     yield "synthetic, 16 kHz", defects.clean(making.talk(24), making.RATE)
     resampled = defects.resampled(making.talk(24), making.RATE, 48_000)
     yield "synthetic, 48 kHz", defects.clean(resampled, 48_000)
@@ -81,7 +81,7 @@ def sources() -> Iterator[tuple[str, Speech]]:
 
 
 def count(tally: Tally, defect: Defect, rate: int, clean: set[str], name: str) -> None:
-    """Add what becomes of one defect."""
+    """Add the result for one defect."""
     decoded, findings = judged(defect.sound, rate)
     is_found = defect.rule in findings
     if defect.is_strong:
@@ -103,7 +103,7 @@ def count(tally: Tally, defect: Defect, rate: int, clean: set[str], name: str) -
 
 
 def markdown(tallies: dict[str, Tally]) -> list[str]:
-    """The tallies as a table."""
+    """Return the tallies as a Markdown table."""
     lines = [
         "| defect | rule | strong enough | found | missed | too weak | false alarms | value within tolerance | "
         "spans within 50 ms |",

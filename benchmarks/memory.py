@@ -1,4 +1,4 @@
-"""Peak memory of a check, of ten minutes and of two hours. Linux only."""
+"""Peak memory of a check of ten minutes and of two hours; Linux only."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import soundfile
 
-from benchmarks import takes
+from benchmarks import recordings
 from benchmarks.processes import family, peak_mb
 from benchmarks.table import Promise, Row, Table
-from benchmarks.timing import CHECKED, onetake
+from benchmarks.timer import CHECKED, onetake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
 _SHORT_MIN: Final = 10
 _LONG_MIN: Final = 120
 _FORMS: Final = ("wav", "m4a")
-_LOOK_EVERY_S: Final = 0.003
+_POLL_S: Final = 0.003
 _BOUND: Final = Promise("under 200 MB", 200, "ours")
 _CONSTANT: Final = Promise("within 10 % of ten minutes", 1.1)
 _PROFILES: Final = {
     "default": ((), (_BOUND, _CONSTANT)),
-    "all of it measured": (("--ignore", "too-long,too-large"), (_BOUND,)),
+    "everything measured": (("--ignore", "too-long,too-large"), (_BOUND,)),
 }
 _NOTE: Final = (
-    "The largest resident memory (`VmHWM`) of the command and that of its decoding process, added together; the "
-    "libraries that both have loaded count twice. 48 kHz stereo, 10^6 bytes. By default what lies beyond the "
-    "longest take is only followed for length, level and damage; with `--ignore too-long,too-large` all is measured, "
-    "and kept are the level every 10 ms and the speech detector's probability every 32 ms. FFmpeg's index of the "
-    "packets of an M4A, made when it is opened, takes about 90 bytes a packet: 15 MB an hour."
+    "The peak resident memory (`VmHWM`) of the command and that of its worker process, added; libraries that both load "
+    "count twice. 48 kHz stereo, 10^6 bytes. By default only length, level and damage are measured beyond the longest "
+    "duration that is accepted; with `--ignore too-long,too-large` everything is, and the level every 10 ms and the "
+    "speech probability every 32 ms are kept. FFmpeg's index of the packets of an M4A takes about 90 bytes a packet, "
+    "15 MB an hour."
 )
 
 
 def tables(folder: Path) -> list[Table]:
-    """Measure it, with recordings made in `folder`."""
+    """Measure with recordings made in `folder`."""
     if sys.platform != "linux":
         return [Table("Memory", "MB", [], "Measured on Linux only.")]
-    minute = takes.stereo(60)
+    minute = recordings.stereo(60)
     rows = []
     for form in _FORMS:
         paths = {minutes: folder / f"{minutes}.{form}" for minutes in (_SHORT_MIN, _LONG_MIN)}
         for minutes, path in paths.items():
             if form == "m4a":
-                takes.repeated(takes.stored(minute, "m4a"), minutes, path)
+                recordings.repeated(recordings.stored(minute, "m4a"), minutes, path)
             else:
                 write_wav(minute, minutes, path)
         rows += [_row(form, profile, paths) for profile in _PROFILES]
@@ -57,10 +57,10 @@ def tables(folder: Path) -> list[Table]:
     return [Table("Memory", "MB", rows, _NOTE)]
 
 
-def write_wav(minute: takes.Sound, minutes: int, path: Path) -> None:
-    """Write so many times the same minute, one at a time."""
+def write_wav(minute: recordings.Sound, minutes: int, path: Path) -> None:
+    """Write the same minute `minutes` times."""
     whole = np.rint(np.clip(minute, -1, 1) * 32767).astype(np.int16)
-    with soundfile.SoundFile(path, "w", takes.RATE, 2, "PCM_16") as file:
+    with soundfile.SoundFile(path, "w", recordings.RATE, 2, "PCM_16") as file:
         for _ in range(minutes):
             file.write(whole)
 
@@ -77,16 +77,16 @@ def _parts(peaks: Sequence[float]) -> str:
 
 
 def peaks_mb(command: Sequence[str]) -> list[float]:
-    """The peak of each process, the command's first."""
+    """Return the peak memory of each process, the command's first."""
     peaks: dict[int, float] = {}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while process.poll() is None:
             for number in family(process.pid):
                 peak = peak_mb(number)
-                if peak is not None:  # the last is the highest; the first may be that of the parent, before exec
+                if peak is not None:  # peaks only grow; the first may be the parent's, before exec
                     peaks[number] = peak
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_S)
     finally:
         process.kill()
     if process.returncode not in CHECKED:

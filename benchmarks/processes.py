@@ -1,4 +1,4 @@
-"""What the processes of this machine do: read from /proc, so on Linux only."""
+"""CPU time and memory of processes, read from /proc: Linux only."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _SYSTEM: Final = Path("/proc")
 _IDLE: Final = (3, 4)
 _TIMES: Final = slice(0, 8)
 _PROCESS_TIMES: Final = slice(11, 15)
-"""Of the fields behind a process's name: user, system, and those of the children it has waited for."""
+"""The fields after a process's name (proc(5)): user and system time, its own and that of children it waited for."""
 
 
 def family(number: int) -> Iterator[int]:
-    """Yield a process, its children, theirs, and so on."""
+    """Yield a process, its children, and theirs."""
     yield number
     try:
         children = [child for task in (_SYSTEM / str(number) / "task").iterdir() for child in _children(task)]
@@ -29,13 +29,13 @@ def family(number: int) -> Iterator[int]:
 
 
 def peak_mb(number: int) -> float | None:
-    """The largest resident memory of a process so far, in 10^6 bytes; None when it has ended."""
+    """Return the peak resident memory of a process so far, in 10^6 bytes; None when it has ended."""
     lines = _read(_SYSTEM / str(number) / "status").splitlines()
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def elsewhere_s() -> float:
-    """Seconds that cores were busy so far with what this process and its children did not ask for; 0 if unknown."""
+    """Return the CPU seconds that other programs have used so far; 0 where unknown."""
     if sys.platform != "linux":
         return 0.0
     fields = [int(field) for field in _read(_SYSTEM / "stat").split("\n", 1)[0].split()[1:][_TIMES]]
@@ -44,7 +44,7 @@ def elsewhere_s() -> float:
 
 
 def cpu_s_of_family() -> float:
-    """Seconds of processor time so far of this process, its children, and those that these have waited for."""
+    """Return the CPU seconds so far of this process, its children, and those that they have waited for."""
     ticks = sum(sum(_ticks(number)) for number in family(os.getpid()))
     return ticks / os.sysconf("SC_CLK_TCK")
 

@@ -1,8 +1,8 @@
-"""Measure what is promised, and the peers beside it, in one run.
+"""Measure what the documentation promises, and the peers beside it, in one run.
 
 Usage: ``python benchmarks/run.py`` (or ``make bench``) measures everything and writes docs/benchmarks.md;
-``python benchmarks/run.py TOPIC...`` measures only these, and prints them. `ffmpeg` and `ffprobe` are measured too
-where they are installed; onetake itself does not need them.
+``python benchmarks/run.py TOPIC...`` measures these topics only, and prints them. `ffmpeg` and `ffprobe` are
+measured where they are installed; onetake itself does not need them.
 """
 
 from __future__ import annotations
@@ -27,35 +27,36 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parent / "docs" / "benchmarks.md"
 TOPICS: Final = {
-    "starting": "how soon the command answers",
-    "quick": "the quick check of many files, beside ffprobe",
-    "speed": "the full check of five minutes, beside ffmpeg, pure decoding and pydub",
-    "many": "a folder of recordings, with one worker and with two",
+    "cpu": "CPU seconds per hour of audio, beside ffmpeg",
+    "startup": "start of the command, and a check of 30 s",
+    "quick_check": "the quick check of many files, beside ffprobe",
+    "speed": "the full check of five minutes, beside ffmpeg, decoding alone and pydub",
+    "batch": "a folder of recordings, with one worker and with two",
     "memory": "peak memory of ten minutes and of two hours (Linux)",
-    "mending": "what is too long is cut, beside ffmpeg and pydub",
-    "cloning": "a folder is cloned, beside a sequential script; a large upload beside curl",
+    "fix": "a recording that is too long is cut, beside ffmpeg and pydub",
+    "clone": "a folder is cloned, beside a sequential script; a large upload beside curl",
     "defects": "defects found and false alarms",
 }
 """Each is a module here with one function: `tables(folder: Path) -> list[Table]`."""
 _QUIET: Final = 0.1
-"""Cores: what is more than that is told."""
+"""Cores that other programs may use before the page mentions it."""
 
 
 def main() -> None:
-    """Measure what is asked for; write the page when that is everything."""
+    """Measure the topics; write the page when all of them are measured."""
     chosen = _chosen(sys.argv[1:])
     signal.signal(signal.SIGTERM, _end)
     found = [table for topic in chosen or TOPICS for table in _measured(topic)]
     if not chosen:
         PAGE.write_text(page(found), encoding="utf-8")
     for promise in broken(found):
-        print(f"not held: {promise}")
+        print(f"not kept: {promise}")
 
 
 def _chosen(arguments: Sequence[str]) -> list[str]:
-    topics = "\n".join(f"  {topic:10} {what}" for topic, what in TOPICS.items())
+    topics = "\n".join(f"  {topic:12} {what}" for topic, what in TOPICS.items())
     parser = argparse.ArgumentParser(
-        description="Measure what is promised; without a topic: everything, and write docs/benchmarks.md.",
+        description="Measure the topics; without any, measure all and write docs/benchmarks.md.",
         epilog=f"topics:\n{topics}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -63,26 +64,26 @@ def _chosen(arguments: Sequence[str]) -> list[str]:
     chosen: list[str] = parser.parse_args(arguments).topics
     unknown = [topic for topic in chosen if topic not in TOPICS]
     if unknown:
-        parser.error(f"no topic is called {unknown[0]}; there are {', '.join(TOPICS)}")
+        parser.error(f"unknown topic {unknown[0]}; the topics are {', '.join(TOPICS)}")
     return chosen
 
 
 def _end(*_: object) -> None:
-    """End as after an error: what was started is ended, and the temporary files are removed."""
+    """Exit as after an error: child processes are ended, and temporary files removed."""
     sys.exit(128 + signal.SIGTERM)
 
 
 def _measured(topic: str) -> list[Table]:
     if not (HERE / f"{topic}.py").exists():
-        print(f"{topic}: passed over, there is no benchmarks/{topic}.py\n", flush=True)
+        print(f"{topic}: skipped, benchmarks/{topic}.py is missing\n", flush=True)
         return []
     started_s, before_s = time.monotonic(), elsewhere_s()
     with tempfile.TemporaryDirectory() as folder:
         tables: list[Table] = importlib.import_module(f"benchmarks.{topic}").tables(Path(folder))
     cores = (elsewhere_s() - before_s) / (time.monotonic() - started_s)
     if cores > _QUIET:
-        told = f"Other programs kept {cores:.1f} cores busy meanwhile."
-        tables = [table._replace(note=f"{table.note} {told}".strip()) for table in tables]
+        load = f"Other programs used {cores:.1f} cores meanwhile."
+        tables = [table._replace(note=f"{table.note} {load}".strip()) for table in tables]
     for table in tables:
         print(section(table), flush=True)
     return tables

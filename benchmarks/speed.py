@@ -1,4 +1,4 @@
-"""The full check of five minutes: the command beside ffmpeg, and the call beside pure decoding and pydub."""
+"""The full check of five minutes: the command beside ffmpeg, the function beside decoding alone and pydub."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ import numpy as np
 import soundfile
 
 import preflight
-from benchmarks import takes
+from benchmarks import recordings
 from benchmarks.table import Promise, Row, Table
-from benchmarks.timing import CHECKED, in_turn, onetake, process
+from benchmarks.timer import CHECKED, in_turn, onetake, process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.timing import Work
+    from benchmarks.timer import Work
 
 _SECONDS: Final = 300
-_FILTERS: Final = "ebur128=peak=true,astats,silencedetect"
+FFMPEG_FILTERS: Final = "ebur128=peak=true,astats,silencedetect"
 _BESIDE_FFMPEG: Final = Promise("at most 0.6, aim 0.4", 0.6)
 _BESIDE_DECODING: Final = Promise("within 3 times", 3)
 _PROMISED_BESIDE_DECODING: Final = ("mp3", "m4a")
 _BLOCK: Final = 1 << 16
 _COLD_NOTE: Final = (
     f"`onetake check` of {_SECONDS} s of 48 kHz stereo (WAV of 16 bits, MP3 and M4A of 192 kbit/s) as a whole process, "
-    f"beside `ffmpeg -af {_FILTERS}`, which measures loudness, true peak, statistics and silence, and no speech."
+    f"beside `ffmpeg -af {FFMPEG_FILTERS}`, which measures loudness, true peak, statistics and silence, but no speech."
 )
 _WARM_NOTE: Final = (
-    "The same recordings, `preflight.check` in a process that has done it before. Decoding is PyAV, packet by packet "
-    "(`frame.to_ndarray()`), and for WAV soundfile in blocks of float32. pydub reads all of it into memory and looks "
-    "for sound with `detect_nonsilent(seek_step=10)`, and for the level with `dBFS`."
+    "The same recordings, `preflight.check` in a process that has called it before. Decoding is PyAV, packet by packet "
+    "(`frame.to_ndarray()`), and for WAV soundfile in blocks of float32. pydub reads the whole file into memory, finds "
+    "sound with `detect_nonsilent(seek_step=10)`, and measures the level with `dBFS`."
 )
 
 
 def tables(folder: Path) -> list[Table]:
-    """Measure it, with recordings made in `folder`."""
-    paths = {form: folder / f"take.{form}" for form in takes.FORMS}
-    sound = takes.stereo(_SECONDS)
+    """Measure with recordings made in `folder`."""
+    paths = {form: folder / f"take.{form}" for form in recordings.FORMS}
+    sound = recordings.stereo(_SECONDS)
     for form, path in paths.items():
-        path.write_bytes(takes.stored(sound, form))
+        path.write_bytes(recordings.stored(sound, form))
     cold = [_cold(form, path) for form, path in paths.items()]
     warm = [row for form, path in paths.items() for row in _warm(form, path)]
     return [
         Table("Five minutes, the command", "ms", cold, _COLD_NOTE),
-        Table("Five minutes, the call", "ms", warm, _WARM_NOTE),
+        Table("Five minutes, the function", "ms", warm, _WARM_NOTE),
     ]
 
 
 def _cold(form: str, path: Path) -> Row:
     works = [process(onetake("check", path), CHECKED)]
     if shutil.which("ffmpeg"):
-        command = ["ffmpeg", "-v", "error", "-nostats", "-i", str(path), "-af", _FILTERS, "-f", "null", "-"]
+        command = ["ffmpeg", "-v", "error", "-nostats", "-i", str(path), "-af", FFMPEG_FILTERS, "-f", "null", "-"]
         works.append(process(command))
     ours, *peers = in_turn(*works)
     return Row(form.upper(), ours, "`ffmpeg`", peers[0] if peers else None, [_BESIDE_FFMPEG])

@@ -1,4 +1,4 @@
-"""What a topic hands over: tables of rows, each with ours, the peer's, and what is promised."""
+"""The result of a topic: tables of rows, each with our figure, a peer's, and the promises."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 class Promise(NamedTuple):
-    """What is promised of a row.
+    """A promise about a row.
 
     Attributes:
-        words: As the page says it.
+        words: The text on the page.
         limit: The figure that decides.
-        of: What is held against it: ours alone, ours as a multiple of the peer's, or ours less the peer's.
-        at_least: Whether the limit is a lower one.
+        of: The figure that is compared: ours, the ratio of ours to the peer's, or the difference.
+        at_least: Whether the limit is a minimum.
     """
 
     words: str
@@ -28,11 +28,11 @@ class Row(NamedTuple):
     """One line of a table.
 
     Attributes:
-        what: Was measured.
+        what: What was measured.
         ours: Our figure, in the unit of the table.
-        peer: What it stands beside; empty when nothing does.
+        peer: The peer's name; empty without one.
         peers: The peer's figure; None when it is not installed.
-        promises: What is promised of it.
+        promises: The promises about our figure.
     """
 
     what: str
@@ -43,11 +43,11 @@ class Row(NamedTuple):
 
     @property
     def ratio(self) -> float | None:
-        """Ours as a multiple of the peer's."""
+        """The ratio of our figure to the peer's."""
         return None if self.peers is None else self.ours / self.peers
 
     def holds(self, promise: Promise) -> bool | None:
-        """Whether a promise is held; None when its peer is not installed."""
+        """Return whether a promise is kept; None when its peer is not installed."""
         difference = None if self.peers is None else self.ours - self.peers
         figure = {"ours": self.ours, "ratio": self.ratio, "difference": difference}[promise.of]
         if figure is None:
@@ -56,13 +56,13 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What a topic found.
+    """A table of the page.
 
     Attributes:
-        title: The heading above it.
-        unit: Of its figures.
-        rows: Its lines.
-        note: What is to be known in order to read it, as Markdown.
+        title: The heading.
+        unit: The unit of the figures.
+        rows: The lines.
+        note: What was measured, and how, as Markdown.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The recordings that are measured: the speech of good.wav as a pair of microphones would have it."""
+"""Recordings to measure: the speech of good.wav, as if recorded by two microphones."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _FAINTER: Final = 0.8
 
 
 def stereo(seconds: float, rate: int = RATE, seed: int = 1) -> Sound:
-    """Speech of exactly so long, shape (frames, 2): the right channel is fainter, later, and has noise of its own.
+    """Return `seconds` of speech, shape (frames, 2): the right channel is fainter, later, and has noise of its own.
 
-    It is told again and again, louder or fainter each time, with pauses between.
+    The same text is repeated with pauses between, louder or fainter each time.
     """
     random = np.random.default_rng(seed)
     frames = round(seconds * rate)
@@ -42,14 +42,14 @@ def stereo(seconds: float, rate: int = RATE, seed: int = 1) -> Sound:
 
 
 def resampled(sound: Sound, rate: int) -> Sound:
-    """`sound`, shape (frames,) at 16 kHz, at a higher rate, by its spectrum: nothing is added above 8 kHz."""
+    """Return `sound`, shape (frames,) at 16 kHz, at a higher rate, without anything above 8 kHz."""
     frames = round(len(sound) * rate / making.RATE)
     spectrum = np.fft.rfft(sound)
     return np.asarray(np.fft.irfft(spectrum, frames) * (frames / len(sound)), np.float32)
 
 
 def stored(sound: Sound, form: str, rate: int = RATE) -> bytes:
-    """`sound` as 16-bit WAV, or as MP3 or AAC of 192 kbit/s."""
+    """Return `sound` as 16-bit WAV, or as MP3 or AAC of 192 kbit/s."""
     if form == "wav":
         return making.wav(sound, rate)
     muxer, codec = {"mp3": ("mp3", "libmp3lame"), "m4a": ("ipod", "aac")}[form]
@@ -57,7 +57,7 @@ def stored(sound: Sound, form: str, rate: int = RATE) -> bytes:
 
 
 def repeated(m4a: bytes, times: int, path: Path) -> None:
-    """Write the coded sound of `m4a` again and again, without coding it again."""
+    """Write the packets of `m4a` `times` times, without encoding them again."""
     with av.open(io.BytesIO(m4a), "r") as given, av.open(str(path), "w", format="ipod") as output:
         track = given.streams.audio[0]
         copy = output.add_stream_from_template(track)

@@ -1,6 +1,6 @@
-"""The script that people write today to clone a folder, one recording after the other: the peer of `onetake clone`.
+"""A simple script that clones a folder, one recording after the other: the peer of `onetake clone`.
 
-Usage: ``python benchmarks/sequential.py FOLDER`` with the settings of onetake in the environment.
+Usage: ``python benchmarks/sequential_clone.py FOLDER`` with onetake's settings in the environment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 
 
 def main() -> None:
-    """Decode each recording, look at its length, upload it, presign, call, and delete it."""
+    """Decode each recording, check its duration, upload it, presign, call, and delete it."""
     storage = boto3.client(
         "s3",
         endpoint_url=os.environ["ONETAKE_S3_ENDPOINT"],

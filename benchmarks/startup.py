@@ -1,13 +1,13 @@
-"""How soon the command answers."""
+"""How long the command takes to start, and to check a short file."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import takes
+from benchmarks import recordings
 from benchmarks.table import Promise, Row, Table
-from benchmarks.timing import CHECKED, in_turn, onetake, process
+from benchmarks.timer import CHECKED, in_turn, onetake, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +16,8 @@ _ROUNDS = 15
 
 
 def tables(folder: Path) -> list[Table]:
-    """Measure it, with recordings made in `folder`."""
-    return [Table("Starting", "ms", [_version(), _cold_check(folder)], "Whole processes, files in the page cache.")]
+    """Measure with recordings made in `folder`."""
+    return [Table("Start-up", "ms", [_version(), _cold_check(folder)], "Whole processes, files in the page cache.")]
 
 
 def _version() -> Row:
@@ -28,7 +28,7 @@ def _version() -> Row:
 
 def _cold_check(folder: Path) -> Row:
     path = folder / "take.wav"
-    path.write_bytes(takes.stored(takes.stereo(30), "wav"))
+    path.write_bytes(recordings.stored(recordings.stereo(30), "wav"))
     imports = [sys.executable, "-c", "import numpy, soundfile"]
     ours, bare = in_turn(process(onetake("check", path), CHECKED), process(imports), rounds=_ROUNDS)
     promise = Promise("at most 450 ms", 450, "ours")

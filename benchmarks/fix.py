@@ -1,4 +1,4 @@
-"""Mend what is too long: without coding it anew, and in constant memory."""
+"""Fix a recording that is too long: without re-encoding, and in constant memory."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import preflight
-from benchmarks import takes
+from benchmarks import recordings
 from benchmarks.memory import peaks_mb, write_wav
 from benchmarks.table import Promise, Row, Table
-from benchmarks.timing import in_turn, onetake, process
+from benchmarks.timer import in_turn, onetake, process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.timing import Work
+    from benchmarks.timer import Work
 
 _SECONDS: Final = 330
 _KEPT_S: Final = 290
@@ -24,27 +24,27 @@ _LONG_MIN: Final = 60
 _BEYOND: Final = Promise("under 200 ms", 200, "ours")
 _BOUND: Final = Promise("under 200 MB", 200, "ours")
 _NOTE: Final = (
-    f"`preflight.fix` of {_SECONDS} s of 48 kHz stereo at 192 kbit/s, cut at a pause without coding it anew, in a "
-    "process that has done it before. It checks the recording before and the result after; `beyond` is without these "
-    f"two. `ffmpeg -c copy` is a process that cuts at {_KEPT_S} s, wherever that is, and checks nothing; pydub loads "
-    "all of it, cuts and codes it anew."
+    f"`preflight.fix` of {_SECONDS} s of 48 kHz stereo at 192 kbit/s, cut at a pause without re-encoding, in a process "
+    "that has called it before. It checks the recording before and the result after; `beyond` excludes these two. "
+    f"`ffmpeg -c copy` is a process that cuts at exactly {_KEPT_S} s and checks nothing; pydub loads the whole file, "
+    "cuts it and re-encodes it."
 )
 _MEMORY_NOTE: Final = (
-    "`onetake fix` of an hour of 48 kHz stereo WAV, of which the best five minutes are kept: the largest resident "
-    "memory of the command and of its decoding process, added together."
+    "`onetake fix` of an hour of 48 kHz stereo WAV, which keeps the best five minutes: the peak resident memory of the "
+    "command and that of its worker process, added."
 )
 
 
 def tables(folder: Path) -> list[Table]:
-    """Measure it, with recordings made in `folder`."""
+    """Measure with recordings made in `folder`."""
     rows = [row for form in ("mp3", "m4a") for row in _cut(folder, form)]
-    found = [Table("Mending what is too long", "ms", rows, _NOTE)]
+    found = [Table("Fixing a long recording", "ms", rows, _NOTE)]
     return [*found, _memory(folder)] if sys.platform == "linux" else found
 
 
 def _cut(folder: Path, form: str) -> list[Row]:
     path, out = folder / f"long.{form}", folder / f"cut.{form}"
-    path.write_bytes(takes.stored(takes.stereo(_SECONDS), form))
+    path.write_bytes(recordings.stored(recordings.stereo(_SECONDS), form))
     _fix(path, out)
     works: list[Work] = [partial(_fix, path, out), partial(_examine, path), partial(preflight.check, out)]
     peers: dict[str, Work] = {}
@@ -60,7 +60,7 @@ def _cut(folder: Path, form: str) -> list[Row]:
 def _fix(path: Path, out: Path) -> None:
     fixed = preflight.fix(path, out, force=True)
     if fixed.action != "rewrap":
-        raise RuntimeError(f"it was coded anew: {fixed.edits}")
+        raise RuntimeError(f"it was re-encoded: {fixed.edits}")
 
 
 def _examine(path: Path) -> None:
@@ -79,8 +79,8 @@ def _pydub(path: Path, out: Path) -> None:
 
 def _memory(folder: Path) -> Table:
     path = folder / "hour.wav"
-    write_wav(takes.stereo(60), _LONG_MIN, path)
+    write_wav(recordings.stereo(60), _LONG_MIN, path)
     peaks = peaks_mb(onetake("fix", path, "-o", folder / "best.m4a"))
     path.unlink()
     parts = " + ".join(f"{peak:.0f}" for peak in peaks)
-    return Table("Mending an hour", "MB", [Row(f"WAV: {parts}", sum(peaks), promises=[_BOUND])], _MEMORY_NOTE)
+    return Table("Fixing an hour", "MB", [Row(f"WAV: {parts}", sum(peaks), promises=[_BOUND])], _MEMORY_NOTE)

@@ -10,7 +10,7 @@ from typing import Final
 
 import preflight
 from benchmarks.table import Promise, Row, Table
-from benchmarks.timing import milliseconds, process
+from benchmarks.timer import milliseconds, process
 from tests.support.make_audio import FIXTURES
 
 _FILES: Final = 1_000
@@ -19,13 +19,13 @@ _ORIGINALS: Final = ("good.wav", "good.mp3", "good.m4a", "stereo.m4a", "prompt.w
 
 
 def tables(folder: Path) -> list[Table]:
-    """Measure it, with recordings made in `folder`."""
+    """Measure with recordings made in `folder`."""
     files = _linked(folder)
     preflight.check(files[0], quick=True)
     ours = milliseconds(lambda: [preflight.check(file, quick=True) for file in files]) / len(files)
-    what = f"`check(quick=True)`, a file, mean of {_FILES:,}"
+    what = f"`check(quick=True)`, one file, mean of {_FILES:,}"
     row = Row(what, ours, "`ffprobe`, median", _ffprobe(files[:_PROBED_FILES]), [Promise("under 1 ms", 1, "ours")])
-    return [Table("Quick check", "ms", [row], "In process, headers only; `ffprobe` is a process for each file.")]
+    return [Table("Quick check", "ms", [row], "In process, headers only; `ffprobe` is one process per file.")]
 
 
 def _linked(folder: Path) -> list[Path]:

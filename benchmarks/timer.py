@@ -1,4 +1,4 @@
-"""How long things take, one beside the other."""
+"""Measure pieces of work in turn, on a machine that is not always idle."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     Work = Callable[[], object]
 
 CHECKED: Final = (0, 1)
-"""The statuses of `onetake check` when it did its work: every recording is fit, or one is not."""
+"""The exit statuses of `onetake check` that are no failure: all recordings are fit, or one is not."""
 _MOST_TIMES: Final = 2
-"""Rounds that are made at most, for each that is to count."""
+"""The largest number of rounds, for each round that counts."""
 _QUIET: Final = 0.1
-"""Of one core: a round in which other programs use more is a disturbed one."""
+"""Cores. A round in which other programs use more is disturbed."""
 _TICKS_S: Final = 0.03
-"""The kernel counts in hundredths of a second, for several processes."""
+"""The kernel counts CPU time in hundredths of a second, for several processes."""
 
 
 def onetake(*arguments: str | Path) -> list[str]:
-    """The command line of the installed command."""
+    """Return a command line of the installed command."""
     return [str(Path(sys.executable).with_name("onetake")), *map(str, arguments)]
 
 
 def process(command: Sequence[str], statuses: Sequence[int] = (0,)) -> Work:
-    """The work of running `command` with its output thrown away.
+    """Return the work of running `command`, with its output discarded.
 
     Raises:
-        RuntimeError: When it runs and ends with another status: what fails is fast, and must not count.
+        RuntimeError: It ends with another status when it runs: a failure is fast, and must not count.
     """
     return partial(_run, command, statuses)
 
@@ -49,19 +49,23 @@ def _run(command: Sequence[str], statuses: Sequence[int]) -> None:
 
 class _Sample(NamedTuple):
     disturbed: float  # cores that other programs used meanwhile
-    taken_ms: float
+    figure: float
 
 
-def in_turn(*works: Work, rounds: int = 7, warm_up: bool = True) -> list[float]:
-    """The median milliseconds of each work, done in turn so that a busy moment hits all alike.
+def in_turn(
+    *works: Work, rounds: int = 7, warm_up: bool = True, measure: Callable[[Work], float] | None = None
+) -> list[float]:
+    """Return the median figure of each work. They run in turn, so that a busy moment hits all alike.
 
-    While other programs keep the machine busy, further rounds are made, and of each work the quietest count.
+    While other programs keep the machine busy there are more rounds, and the least disturbed ones of each work count.
 
     Args:
-        works: What to time.
-        rounds: How many count.
-        warm_up: Begin with a round that fills the caches and does not count.
+        works: What to measure.
+        rounds: How many rounds count.
+        warm_up: Start with a round that fills the caches and does not count.
+        measure: Runs a work and returns its figure; `milliseconds` by default.
     """
+    measure = measure or milliseconds
     if warm_up:
         for work in works:
             work()
@@ -70,29 +74,30 @@ def in_turn(*works: Work, rounds: int = 7, warm_up: bool = True) -> list[float]:
         if number >= rounds and all(_quiet(of_work) >= rounds for of_work in samples):
             break
         for of_work, work in zip(samples, works, strict=True):
-            of_work.append(_sample(work))
+            of_work.append(_sample(work, measure))
     return [_median(of_work, rounds) for of_work in samples]
 
 
 def _median(samples: Sequence[_Sample], count: int) -> float:
-    """Of the quietest, whether they were fast or slow."""
+    """Return the median of the least disturbed samples, fast or slow."""
     quietest = sorted(samples, key=lambda sample: sample.disturbed)[:count]
-    return statistics.median(sample.taken_ms for sample in quietest)
+    return statistics.median(sample.figure for sample in quietest)
 
 
 def _quiet(samples: Sequence[_Sample]) -> int:
     return sum(sample.disturbed <= _QUIET for sample in samples)
 
 
-def _sample(work: Work) -> _Sample:
-    before_s = elsewhere_s()
-    taken_ms = milliseconds(work)
+def _sample(work: Work, measure: Callable[[Work], float]) -> _Sample:
+    before_s, started = elsewhere_s(), time.perf_counter()
+    figure = measure(work)
+    taken_s = time.perf_counter() - started
     disturbed_s = max(0.0, elsewhere_s() - before_s - _TICKS_S)
-    return _Sample(round(disturbed_s / taken_ms * 1e3, 1), taken_ms)
+    return _Sample(round(disturbed_s / taken_s, 1), figure)
 
 
 def milliseconds(work: Work) -> float:
-    """How long `work` takes."""
+    """Run `work`, and return the milliseconds it takes."""
     started = time.perf_counter()
     work()
     return (time.perf_counter() - started) * 1e3

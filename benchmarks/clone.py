@@ -1,4 +1,4 @@
-"""A folder of recordings is cloned, beside the script that people write today; and one large upload, beside curl."""
+"""Clone a folder of recordings, beside a simple script; and one large upload, beside curl."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import boto3
 import numpy as np
 from botocore.config import Config
 
-from benchmarks import takes
+from benchmarks import recordings
 from benchmarks.processes import cpu_s_of_family
 from benchmarks.table import Promise, Row, Table
-from benchmarks.timing import CHECKED, in_turn, onetake, process
+from benchmarks.timer import CHECKED, in_turn, onetake, process
 from client import CloneClient
 from onetake.sandbox.session import sandbox
 from uploader import Storage, StorageSettings
@@ -27,7 +27,7 @@ from uploader import Storage, StorageSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.timing import Work
+    from benchmarks.timer import Work
     from onetake.sandbox.access import Access
 
 _FILES: Final = 200
@@ -40,29 +40,29 @@ _NOTE: Final = (
     f"`onetake clone` of a folder of {_FILES} files of {_SECONDS} s (44.1 kHz, mono, a third each WAV, MP3, M4A) on "
     "the sandbox, which answers "
     f"after {1000 * _ANSWER_S:.0f} ms, {_AT_ONCE} calls at once; whole processes, a new ledger each time. Storage and "
-    "stand-in, which decodes what it is sent, run on the same two cores. Beside it: the check alone "
-    "(`onetake check --jobs 2`), the calls alone (the same number of calls at the same concurrency, for a recording "
-    "that is stored already), and a sequential script (pydub, `upload_file`, `requests.post`; "
-    "benchmarks/sequential.py)."
+    "stand-in endpoint, which decodes each recording, run on the same two cores. Beside it: the check alone "
+    "(`onetake check --jobs 2`), the calls alone (the same number of calls at the same concurrency, for recordings "
+    "that are already stored), and a sequential script (pydub, `upload_file`, `requests.post`; "
+    "benchmarks/sequential_clone.py)."
 )
 
 
 def tables(folder: Path) -> list[Table]:
-    """Measure it, with recordings made in `folder`."""
-    recordings = folder / "recordings"
-    _fill(recordings)
+    """Measure with recordings made in `folder`."""
+    takes = folder / "takes"
+    _fill(takes)
     with sandbox(answer_delay_s=_ANSWER_S) as access, _settings_of(access):
-        clone = _with_new_home(onetake("clone", recordings, "--format", "jsonl", "--calls-at-once", str(_AT_ONCE)))
-        check = process(onetake("check", recordings, "--jobs", "2"), CHECKED)
-        script = process([sys.executable, str(Path(__file__).with_name("sequential.py")), str(recordings)])
+        clone = _with_new_home(onetake("clone", takes, "--format", "jsonl", "--calls-at-once", str(_AT_ONCE)))
+        check = process(onetake("check", takes, "--jobs", "2"), CHECKED)
+        script = process([sys.executable, str(Path(__file__).with_name("sequential_clone.py")), str(takes)])
         scripts = [script] if shutil.which("ffmpeg") and shutil.which("ffprobe") else []  # pydub needs both
-        with _calls(access, sorted(recordings.iterdir())[: len(takes.FORMS)]) as calls:
+        with _calls(access, sorted(takes.iterdir())[: len(recordings.FORMS)]) as calls:
             ours, check_ms, calls_ms, *peers = in_turn(clone, check, calls, *scripts, rounds=3, warm_up=False)
         cpu_s = _cpu_s(clone)
         slower = "the check alone" if check_ms > calls_ms else "the calls alone"
         rows = [
             Row("a folder", ours, slower, max(check_ms, calls_ms), [Promise("within 1.3 times the slower", 1.3)]),
-            Row("a folder", ours, "all processes' time on two cores", 1e3 * cpu_s / 2),
+            Row("a folder", ours, "CPU time of all processes on two cores", 1e3 * cpu_s / 2),
             Row(
                 "a folder",
                 ours,
@@ -71,29 +71,29 @@ def tables(folder: Path) -> list[Table]:
                 [Promise("3 times as fast", 1 / 3)],
             ),
         ]
-        return [Table("Cloning many", "ms", rows, _NOTE), _upload(access, folder)]
+        return [Table("Cloning a folder", "ms", rows, _NOTE), _upload(access, folder)]
 
 
 def _fill(folder: Path) -> None:
-    """Recordings that sound alike and are told apart by their last bytes, where each form has room for some."""
+    """Write recordings with the same sound but different bytes, at the end of the file where a format permits some."""
     folder.mkdir()
-    sound = takes.stereo(_SECONDS, _RATE)[:, :1]
-    originals = {form: takes.stored(sound, form, _RATE) for form in takes.FORMS}
+    sound = recordings.stereo(_SECONDS, _RATE)[:, :1]
+    originals = {form: recordings.stored(sound, form, _RATE) for form in recordings.FORMS}
     for number in range(_FILES):
-        form = takes.FORMS[number % len(takes.FORMS)]
+        form = recordings.FORMS[number % len(recordings.FORMS)]
         name = f"{number:030}".encode()
         last = {
             "wav": b"",
             "mp3": b"TAG" + name + bytes(95),  # ID3v1
             "m4a": (8 + len(name)).to_bytes(4, "big") + b"free" + name,
         }[form]
-        content = originals[form] if last else takes.stored(sound * np.float32(1 - number / 1000), form, _RATE)
+        content = originals[form] if last else recordings.stored(sound * np.float32(1 - number / 1000), form, _RATE)
         (folder / f"{number:03}.{form}").write_bytes(content + last)
 
 
 @contextlib.contextmanager
 def _settings_of(access: Access) -> Iterator[None]:
-    """The environment leads to the sandbox, for this process and those that it starts."""
+    """Point the environment of this process and its children to the sandbox."""
     before = dict(os.environ)
     os.environ.update({f"ONETAKE_{name.upper()}": value for name, value in access.settings().items()})
     try:
@@ -104,7 +104,7 @@ def _settings_of(access: Access) -> Iterator[None]:
 
 
 def _cpu_s(work: Work) -> float:
-    """Seconds of processor time that a work takes, the sandbox's included."""
+    """Return the CPU seconds of a work, including the sandbox."""
     before = cpu_s_of_family()
     work()
     return cpu_s_of_family() - before
@@ -134,13 +134,10 @@ def _storage(access: Access) -> Storage:
 
 
 @contextlib.contextmanager
-def _calls(access: Access, recordings: list[Path]) -> Iterator[Work]:
-    """As many calls as there are recordings, as many at once as `clone` makes, for one of each form in turn."""
+def _calls(access: Access, takes: list[Path]) -> Iterator[Work]:
+    """Yield the work of one call per recording, at the concurrency of `clone`, the formats in turn."""
     storage = _storage(access)
-    uploads = [
-        storage.upload(recording, content_type="application/octet-stream", suffix=recording.suffix)
-        for recording in recordings
-    ]
+    uploads = [storage.upload(take, content_type="application/octet-stream", suffix=take.suffix) for take in takes]
     urls = [storage.presign(upload).url for upload in uploads]
     client = CloneClient(access.api_key, access.base_url)
 
@@ -175,5 +172,5 @@ def _upload(access: Access, folder: Path) -> Table:
     row = Row(
         "20 MB", ours, "curl -T", peers[0] if peers else None, [Promise("within 1.2 times", 1.2)]
     )  # fmt: skip
-    note = "`Storage.upload`, which also digests the file beforehand and asks for the stored size afterwards."
+    note = "`Storage.upload`, which also hashes the file before and asks for the stored size after the upload."
     return Table("Upload", "ms", [row], note)
