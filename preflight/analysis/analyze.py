@@ -6,13 +6,13 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 from preflight.analysis.analysis import Decoded
-from preflight.analysis.drawing import Sketch
-from preflight.analysis.framing import Grid, Rows
+from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.meter_chain import MeterChain
 from preflight.analysis.meters.channel_layout import LayoutMeter
 from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.numpy_runtime import keep_memory, one_thread
-from preflight.analysis.pauses import quiet_stretches
+from preflight.analysis.pauses import pauses_between_speech
+from preflight.analysis.picture_meters import PictureMeters
 from preflight.media.decoder import scale_of
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def listen(
     with one_thread():
         is_folded = facts.channels > _HEARD_CHANNELS
         grid = Grid.at(facts.sample_rate_hz, facts.channels)
-        levels, layout, rows = LevelMeter(grid), LayoutMeter(grid), Rows(grid)
+        levels, layout, rows = LevelMeter(grid), LayoutMeter(grid), ChunkCutter(grid)
         bridge = None if is_folded else MeterChain(grid, sound.ear, coarse=facts.codec in _COARSE_CODECS)
-        sketch = Sketch(dataclasses.replace(grid, channels=1) if is_folded else grid) if pictures else None
+        sketch = PictureMeters(dataclasses.replace(grid, channels=1) if is_folded else grid) if pictures else None
 
         def take(chunks: Iterator[Chunk]) -> None:
             for chunk in chunks:
@@ -66,7 +66,7 @@ def listen(
                 if bridge is not None and heard:
                     bridge.add(chunk)
                 if sketch is not None:
-                    sketch.add(chunk.folded() if is_folded else chunk, heard=heard)
+                    sketch.add(chunk.folded() if is_folded else chunk, measured=heard)
 
         for block in sound.blocks():
             take(rows.add(block, scale_of(block)))
@@ -75,5 +75,5 @@ def listen(
         take(rows.end())
         drawn = sketch.pictures(bridge.loudness if bridge else None) if sketch else None
         found = bridge.heard(levels) if bridge else None
-        pauses = tuple(quiet_stretches(levels, found.speech if found else ()))
+        pauses = tuple(pauses_between_speech(levels, found.speech if found else ()))
         return Decoded(sound.ending, levels.measurements(), found, drawn, layout.facts(), pauses), levels

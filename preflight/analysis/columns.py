@@ -1,4 +1,4 @@
-"""Values over time in a bounded number of columns, however long it goes on."""
+"""Values over time in a bounded number of columns, for any duration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ if TYPE_CHECKING:
 
 
 class Columns:
-    """Keeps the highest of the values that fall into each column, element by element.
+    """Keep the maximum of the values in each column, element by element.
 
-    The columns hold one value each, until there are too many: then two become one, again and again.
+    A column holds one value at first. Whenever there are too many columns, pairs of them are merged, so that the memory
+    and the detail stay between half and all of the limit.
 
     Args:
-        most: How many columns there are at most; an even number.
+        most: The largest number of columns; even.
+
+    >>> columns = Columns(most=4)
+    >>> columns.add(np.array([1, 5, 2, 4, 3, 0]))
+    >>> columns.highest().tolist(), columns.width
+    ([5, 4, 3], 2)
     """
 
     def __init__(self, most: int) -> None:
@@ -29,7 +35,7 @@ class Columns:
         """Values in each column."""
 
     def add(self, values: NDArray[Any]) -> None:
-        """Take the next values, of shape (values, …)."""
+        """Add the next values, of shape (values, …)."""
         while len(values):
             if self._held or len(values) < self.width:
                 values = self._fill(values)
@@ -39,12 +45,12 @@ class Columns:
                 self._keep(used.reshape(whole, self.width, *used.shape[1:]).max(axis=1))
 
     def highest(self) -> NDArray[Any]:
-        """The columns, of shape (columns, …); the last may hold fewer values than the others."""
+        """Return the columns, of shape (columns, …); the last may hold fewer values than the others."""
         parts = self._full if self._open is None else [*self._full, self._open[np.newaxis]]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def _fill(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Put values into the column that is not full yet, and return the others."""
+        """Add values to the column that is not full yet, and return those that are left."""
         used = values[: self.width - self._held]
         most = used.max(axis=0)
         self._open = most if self._open is None else np.maximum(self._open, most)
@@ -59,7 +65,7 @@ class Columns:
         self._count += len(columns)
         while self._count >= self._most:
             kept = np.concatenate(self._full)
-            if self._count % 2:
+            if self._count % 2:  # the odd one becomes the first half of the open column
                 self._open, self._held, kept = kept[-1], self.width, kept[:-1]
             self._full = [kept.reshape(-1, 2, *kept.shape[1:]).max(axis=1)]
             self._count //= 2

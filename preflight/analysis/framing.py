@@ -1,8 +1,18 @@
-"""The grid on which every meter works: blocks of any size become rows of one size, each with its spectrum.
+"""The grid that all meters share: blocks of any size become rows of one size, each with its spectrum.
 
-A row is about 0.2 s and twenty *frames* of about 10 ms. Its transform also covers the 50 ms before it, so that
-meters can filter by overlap-save (Oppenheim and Schafer, "Discrete-Time Signal Processing", 8.7.3). Because the rows
-begin at the same samples however the decoder cuts its blocks, measurements do not depend on the blocks.
+    blocks     |-------|---|-----------|-----       as the decoder returns them
+    frames     |-|-|-|-|-|-|-|-|-|-|-|-|-|-|-       about 10 ms
+    rows       |---------|---------|---------       20 frames
+    lead     |-|       |-|       |-|                the 5 frames before a row
+    spectra  |-----------|                          over lead and row
+                       |-----------|                ...
+
+Filters are applied in the frequency domain by overlap-save (Oppenheim and Schafer, "Discrete-Time Signal Processing",
+3rd ed., 8.7.3): multiply a spectrum with a filter's response, transform it back, and drop the lead, where the circular
+convolution wraps around. That is exact for impulse responses of up to 50 ms. One transform per row thus serves all
+meters that need a filter or a spectrum.
+
+Rows begin at the same samples however the decoder cuts its blocks, so that no measurement depends on the blocks.
 """
 
 from __future__ import annotations
@@ -22,24 +32,27 @@ if TYPE_CHECKING:
     Spectra = NDArray[np.complex64]
 
 FRAMES_PER_ROW: Final = 20
+# 50 ms: the K-weighting's high-pass at 38 Hz, the longest filter here, has decayed by more than 60 dB.
 _LEAD_FRAMES: Final = 5
+# 0.8 s: numpy's overhead per call is small beside the work.
 _ROWS_PER_CHUNK: Final = 4
 _FRAME_S: Final = 0.01
-_MAY_DEVIATE: Final = 0.005
-"""A frame may be so much longer or shorter than 10 ms, if its transform is faster then."""
-_SHORTEST: Final = 14
-"""Below 1.4 kHz, where nobody records speech, frames are longer: meters look back 64 samples into the lead."""
+# A frame may be longer or shorter than 10 ms by this share, where that makes its transform faster.
+_MAX_DEVIATION: Final = 0.005
+# Below 1.4 kHz frames are longer than 10 ms: meters look back 64 samples, and the lead has to hold them.
+_SHORTEST_FRAME: Final = 14
+# pocketfft, numpy's transform, has code for these factors; lengths with larger ones are several times as slow.
 _FAST_FACTORS: Final = (2, 3, 5, 7, 11)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Sizes, in samples of one channel.
+    """Sizes in samples of one channel.
 
     Attributes:
-        sample_rate_hz: Samples a second and channel.
-        channels: Number of channels.
-        frame: Samples of one frame of about 10 ms.
+        sample_rate_hz: The sample rate in hertz.
+        channels: The number of channels.
+        frame: Samples in a frame of about 10 ms.
     """
 
     sample_rate_hz: int
@@ -48,45 +61,52 @@ class Grid:
 
     @classmethod
     def at(cls, sample_rate_hz: int, channels: int) -> Grid:
-        """The grid for a sample rate."""
+        """Return the grid for a sample rate.
+
+        >>> grid = Grid.at(48_000, channels=2)
+        >>> grid.frame, grid.row, grid.lead, grid.transform
+        (480, 9600, 2400, 12000)
+        >>> Grid.at(44_099, channels=1).frame  # 441 = 3² · 7², the nearest length with a fast transform
+        441
+        """
         wanted = sample_rate_hz * _FRAME_S
-        low, high = int(wanted * (1 - _MAY_DEVIATE)), int(wanted * (1 + _MAY_DEVIATE)) + 1
-        lengths = range(max(_SHORTEST, low), max(_SHORTEST, high) + 1)
+        low, high = int(wanted * (1 - _MAX_DEVIATION)), int(wanted * (1 + _MAX_DEVIATION)) + 1
+        lengths = range(max(_SHORTEST_FRAME, low), max(_SHORTEST_FRAME, high) + 1)
         near = sorted(lengths, key=lambda length: (not _is_fast(length), abs(length - wanted)))
         return cls(sample_rate_hz, channels, near[0])
 
     @property
     def row(self) -> int:
-        """Samples of one row."""
+        """Samples in a row."""
         return FRAMES_PER_ROW * self.frame
 
     @property
     def lead(self) -> int:
-        """Samples before a row that its transform covers too."""
+        """Samples before a row that its transform covers, too: the overlap of overlap-save."""
         return _LEAD_FRAMES * self.frame
 
     @property
     def transform(self) -> int:
-        """Samples of one transform."""
+        """Samples in a transform."""
         return self.lead + self.row
 
     @property
     def frame_s(self) -> float:
-        """Seconds of one frame."""
+        """Seconds in a frame."""
         return self.frame / self.sample_rate_hz
 
     @property
     def row_s(self) -> float:
-        """Seconds of one row."""
+        """Seconds in a row."""
         return self.row / self.sample_rate_hz
 
     @property
     def bin_hz(self) -> float:
-        """Distance of two bins of a row's spectrum."""
+        """Hertz from one bin of a row's spectrum to the next."""
         return self.sample_rate_hz / self.transform
 
     def frequencies_hz(self) -> NDArray[np.float64]:
-        """Of the bins of a row's spectrum."""
+        """Return the frequencies of the bins of a row's spectrum."""
         return np.asarray(np.arange(self.transform // 2 + 1) * self.bin_hz, np.float64)
 
 
@@ -99,13 +119,15 @@ def _is_fast(length: int) -> bool:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A few rows, the last of which may be filled up with zeros at the end of the recording.
+    """A few rows, and what several meters need of them; each value is computed once, when it is first used.
+
+    Only the last chunk of a recording is padded: with zeros, and with at least one of them.
 
     Attributes:
         grid: The sizes.
-        first_row: The number of its first row since the beginning.
+        first_row: The index of its first row in the recording.
         wave: Samples of shape (channels, lead + rows * row): the lead, then the rows.
-        filled: How many samples behind the lead are the recording's own.
+        filled: The number of samples after the lead that belong to the recording.
     """
 
     grid: Grid
@@ -115,45 +137,46 @@ class Chunk:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         samples: int = self.wave.shape[1]
         return (samples - self.grid.lead) // self.grid.row
 
     @property
     def start(self) -> int:
-        """The number of its first sample since the beginning of the recording."""
+        """The index of its first sample in the recording."""
         return self.first_row * self.grid.row
 
     def folded(self) -> Chunk:
-        """The same with the mean of all channels as the only one."""
+        """Return the chunk with the mean of all channels as its only channel."""
         grid = replace(self.grid, channels=1)
         return Chunk(grid, self.first_row, self.wave.mean(axis=0, keepdims=True), self.filled)
 
     @property
     def samples(self) -> Samples:
-        """Its own samples, of shape (channels, filled)."""
+        """The recording's samples, without lead and padding, of shape (channels, filled)."""
         return self.wave[:, self.grid.lead : self.grid.lead + self.filled]
 
     @property
     def whole_frames(self) -> int:
-        """How many frames hold nothing but samples of the recording."""
+        """The number of frames without padding."""
         return self.filled // self.grid.frame
 
     @cached_property
     def frame_peaks(self) -> Samples:
         """The highest absolute sample of each frame, of shape (channels, frames)."""
         framed = self._framed()
+        # no np.abs(framed).max(): its temporary array costs more than a second pass
         return np.asarray(np.maximum(framed.max(axis=2), -framed.min(axis=2)))
 
     @cached_property
     def frame_powers(self) -> Samples:
-        """The mean square of each frame, of shape (channels, frames); the end is filled up with zeros."""
+        """The mean square of each frame, of shape (channels, frames), padding included."""
         framed = self._framed()
         return np.asarray(np.einsum("cfi,cfi->cf", framed, framed) / np.float32(self.grid.frame))
 
     @cached_property
     def frame_means(self) -> Samples:
-        """The mean of each frame, of shape (channels, frames); the end is filled up with zeros."""
+        """The mean of each frame, of shape (channels, frames), padding included."""
         return np.asarray(self._framed().mean(axis=2))
 
     def _framed(self) -> Samples:
@@ -161,40 +184,52 @@ class Chunk:
 
     @cached_property
     def distinct(self) -> int:
-        """1 where all channels are the same, else how many there are: what is the same is transformed once."""
+        """1 where all channels are identical, else their number: identical channels are transformed once."""
         return 1 if bool((self.wave[1:] == self.wave[:1]).all()) else self.grid.channels
 
     @cached_property
     def spectra(self) -> Spectra:
-        """Of each row with its lead, of shape (distinct, rows, bins), divided by the transform's length."""
+        """The spectrum of each row with its lead, of shape (distinct, rows, bins), divided by the transform's length.
+
+        The window is rectangular, as overlap-save needs it. A meter that wants a Hann window applies it to the spectrum
+        (`hann_spectra`).
+        """
         windows = np.lib.stride_tricks.sliding_window_view(self.wave[: self.distinct], self.grid.transform, axis=-1)
-        # numpy is several times as fast in single precision when it scales on the way forward
+        # numpy's transform of float32 is several times as fast when it scales on the way forward (norm="forward")
         return np.asarray(np.fft.rfft(windows[:, :: self.grid.row], norm="forward"), np.complex64)
 
     @cached_property
     def mixed_spectra(self) -> Spectra:
-        """Of each row of the channels' mean with its lead, of shape (rows, bins), as `spectra`.
+        """The spectrum of each row of the mono mix with its lead, of shape (rows, bins), scaled as `spectra`.
 
-        Opposite channels cancel in their sum: half their difference stands for it in rows where that is stronger.
+        The mix is the mean of the channels; in rows where two channels are out of phase, and would cancel, it is half
+        their difference.
         """
         if self.distinct == 1:
             mixed: Spectra = self.spectra[0]
             return mixed
         left, right = self.spectra
         mixed = left + right
+        # per frame first, so that each product is computed once although rows overlap by the lead
         products = np.einsum("fi,fi->f", *(channel.reshape(-1, self.grid.frame) for channel in self.wave))
-        alike = np.lib.stride_tricks.sliding_window_view(products, _LEAD_FRAMES + FRAMES_PER_ROW)[::FRAMES_PER_ROW]
-        for row in np.flatnonzero(alike.sum(axis=1) < 0).tolist():
+        in_phase = np.lib.stride_tricks.sliding_window_view(products, _LEAD_FRAMES + FRAMES_PER_ROW)[::FRAMES_PER_ROW]
+        for row in np.flatnonzero(in_phase.sum(axis=1) < 0).tolist():
             np.subtract(left[row], right[row], out=mixed[row])
         mixed *= np.complex64(0.5)
         return mixed
 
 
-class Rows:
-    """Cuts blocks into chunks.
+class ChunkCutter:
+    """Cut a recording's blocks into chunks.
 
     Args:
         grid: The sizes.
+
+    >>> grid = Grid.at(16_000, channels=1)
+    >>> cutter = ChunkCutter(grid)
+    >>> chunks = [*cutter.add(np.ones((16_000, 1), np.float32)), *cutter.end()]
+    >>> [(chunk.start, chunk.filled) for chunk in chunks]
+    [(0, 12800), (12800, 3200)]
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -208,20 +243,26 @@ class Rows:
         return np.zeros((grid.channels, grid.lead + _ROWS_PER_CHUNK * grid.row), np.float32)
 
     def add(self, block: NDArray[Any], scale: float = 1.0) -> Iterator[Chunk]:
-        """Take a block of shape (frames, channels) whose full scale is 1 / `scale`; yield the chunks that are full."""
-        room = _ROWS_PER_CHUNK * self._grid.row
-        planes, taken = block.T, 0
-        while taken < len(block):
-            count = min(len(block) - taken, room - self._filled)
+        """Add a block, and yield the chunks that are full now.
+
+        Args:
+            block: Shape (frames, channels), of any number type.
+            scale: Multiplied with each sample, so that full scale becomes ±1: 2**-15 for int16.
+        """
+        size = _ROWS_PER_CHUNK * self._grid.row
+        planes, used = block.T, 0
+        while used < len(block):
+            count = min(len(block) - used, size - self._filled)
             at = self._grid.lead + self._filled
-            np.multiply(planes[:, taken : taken + count], np.float32(scale), out=self._wave[:, at : at + count])
+            # converts, scales and transposes in one pass, without a temporary array
+            np.multiply(planes[:, used : used + count], np.float32(scale), out=self._wave[:, at : at + count])
             self._filled += count
-            taken += count
-            if self._filled == room:
+            used += count
+            if self._filled == size:
                 yield self._chunk()
 
     def end(self) -> Iterator[Chunk]:
-        """Yield the last chunk, filled up with zeros: meters that look ahead find some behind the last sample."""
+        """Yield the last chunk, padded with zeros: meters that look ahead find some after the last sample."""
         if self._row or self._filled:
             rows = self._filled // self._grid.row + 1
             self._wave = np.pad(self._wave, ((0, 0), (0, self._grid.row)))
@@ -235,3 +276,19 @@ class Rows:
         self._row += chunk.rows
         self._filled = 0
         return chunk
+
+
+def hann_spectra(spectra: Spectra) -> Spectra:
+    """Return `spectra` as if the samples had been multiplied with a Hann window before the transform.
+
+    The window 1 - cos(2πn/N) is a sum of three exponentials, so that in the spectrum it is the convolution with
+    (-1/2, 1, -1/2) (Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", Proc.
+    IEEE 66(1), 1978). Without it the low end of a voice would leak over the high end.
+
+    Args:
+        spectra: Shape (rows, bins), of real samples under a rectangular window.
+
+    Returns:
+        Shape (rows, bins - 2): the first and the last bin are left out.
+    """
+    return np.asarray(spectra[:, 1:-1] - np.complex64(0.5) * (spectra[:, :-2] + spectra[:, 2:]))

@@ -12,8 +12,8 @@ from preflight.analysis.meters.channels import ChannelMeter
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
-from preflight.analysis.meters.noise import speech_levels
 from preflight.analysis.meters.true_peak import TruePeakMeter
+from preflight.analysis.speech_levels import speech_levels
 from preflight.analysis.vad import speech
 
 if TYPE_CHECKING:

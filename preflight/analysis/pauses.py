@@ -1,11 +1,13 @@
-"""Where nobody speaks, so that a cut there hits no word."""
+"""Pauses in speech: the places where a cut hits no word."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from preflight.analysis.spans import true_runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,88 +15,110 @@ if TYPE_CHECKING:
     from preflight.analysis.meters.levels import LevelMeter
     from preflight.report import Span
 
-MIN_PAUSE_S = 0.25
+MIN_PAUSE_S: Final = 0.25
 """Shorter gaps are closures of plosives, not pauses (Goldman-Eisler, Psycholinguistics, 1968: 250 ms)."""
-_KEEP_CLEAR_S = 0.1
-"""Between a cut and the nearest sound: soft beginnings and endings of words lie below any threshold."""
-_LOWEST_FLOOR_DBFS = -80.0
-_LEAST_SPREAD_DB = 12.0
-_SEARCH_BACK_S = 10.0
-_NEARLY = 0.7
+# Between a cut and the nearest sound: the soft beginnings and ends of words are below any threshold.
+_CLEARANCE_S: Final = 0.1
+# For recordings with digital silence: else the threshold would be too low for anything but that silence.
+_LOWEST_FLOOR_DBFS: Final = -80.0
+_MIN_CONTRAST_DB: Final = 12.0
+_SEARCH_BACK_S: Final = 10.0
+_NEARLY_LONGEST: Final = 0.7
+# 25 frames of 10 ms are 0.25 s, give or take the last bit of a float.
+_ROUNDING_S: Final = 1e-9
 
 
 def find_pauses(levels_dbfs: NDArray[np.float32], frame_s: float) -> list[Span]:
-    """Stretches of at least `MIN_PAUSE_S` that lie near the take's own noise floor.
+    """Return the spans of at least 0.25 s near the recording's own noise floor.
 
-    The threshold stands a quarter of the way from the floor (5th percentile of the levels) up to the
-    speech (95th percentile); a take without contrast between the two has no pauses that can be told.
+    The threshold is a quarter of the way from the noise floor (5th percentile of the levels) to the speech (95th
+    percentile). A recording with less than 12 dB between the two has no pauses.
 
     Args:
-        levels_dbfs: RMS of each frame.
-        frame_s: Seconds of a frame, about 10 ms.
+        levels_dbfs: RMS of each frame, shape (frames,).
+        frame_s: Seconds in a frame, about 10 ms.
+
+    >>> levels = np.full(300, -20.0)
+    >>> levels[100:150] = -60.0
+    >>> find_pauses(levels, frame_s=0.01)
+    [(1.0, 1.5)]
     """
     if not len(levels_dbfs):
         return []
     floor, speech = np.percentile(levels_dbfs, (5, 95))
     floor = max(float(floor), _LOWEST_FLOOR_DBFS)
-    if speech - floor < _LEAST_SPREAD_DB:
+    if speech - floor < _MIN_CONTRAST_DB:
         return []
-    quiet = np.concatenate(([False], levels_dbfs < floor + (speech - floor) / 4, [False]))
-    edges = np.flatnonzero(quiet[1:] != quiet[:-1]).reshape(-1, 2) * frame_s
-    return [(float(start), float(end)) for start, end in edges if end - start >= MIN_PAUSE_S - 1e-9]
+    runs = true_runs(np.asarray(levels_dbfs < floor + (speech - floor) / 4)) * frame_s
+    return [(float(start), float(end)) for start, end in runs if _is_pause(start, end)]
 
 
-def quiet_stretches(levels: LevelMeter, speech: tuple[Span, ...]) -> list[Span]:
-    """The pauses by the level, without what the speech detector hears in them."""
+def pauses_between_speech(levels: LevelMeter, speech: tuple[Span, ...]) -> list[Span]:
+    """Return the pauses by level, without the parts in which the speech detector finds speech."""
     pauses = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
     return without(pauses, speech) if speech else pauses
 
 
 def without(pauses: list[Span], speech: tuple[Span, ...]) -> list[Span]:
-    """What is left of `pauses` outside `speech`, where it is still long enough for a cut."""
-    left, at = [], 0
+    """Return the parts of `pauses` outside `speech` that are still at least 0.25 s long; both are in order.
+
+    >>> without([(0.0, 2.0)], speech=((0.1, 0.5), (1.0, 1.2)))
+    [(0.5, 1.0), (1.2, 2.0)]
+    """
+    parts, at = [], 0
     for start, end in pauses:
         while at < len(speech) and speech[at][1] <= start:
             at += 1
         begin = start
-        for said_from, said_to in speech[at:]:
-            if said_from >= end:
+        for speech_start, speech_end in speech[at:]:
+            if speech_start >= end:
                 break
-            left.append((begin, said_from))
-            begin = max(begin, said_to)
-        left.append((begin, end))
-    return [(start, end) for start, end in left if end - start >= MIN_PAUSE_S - 1e-9]
+            parts.append((begin, speech_start))
+            begin = max(begin, speech_end)
+        parts.append((begin, end))
+    return [(start, end) for start, end in parts if _is_pause(start, end)]
+
+
+def _is_pause(start: float, end: float) -> bool:
+    return bool(end - start >= MIN_PAUSE_S - _ROUNDING_S)
 
 
 def last_cut_before(pauses: list[Span], end_s: float) -> float | None:
-    """The best moment to stop, at or before `end_s`; None when no pause comes before it.
+    """Return the best moment to stop, at or before `end_s`; None when there is no pause before it.
 
-    Of the pauses in the last ten seconds the last that is nearly as long as the longest: there a sentence ends. Else
-    the last one before.
+    That is the middle of the last pause among those of the last ten seconds that are at least 0.7 times as long as the
+    longest: pauses are longer between sentences than within them. Without a pause in these ten seconds it is the middle
+    of the last one before.
 
     Args:
         pauses: In order.
-        end_s: When to stop at the latest.
+        end_s: The latest moment to stop, in seconds.
+
+    >>> last_cut_before([(2.0, 3.0), (7.0, 8.0), (8.5, 8.8)], end_s=10.0)
+    7.5
     """
-    count = bisect_right(pauses, end_s, key=lambda pause: pause[0] + _KEEP_CLEAR_S)
+    count = bisect_right(pauses, end_s, key=lambda pause: pause[0] + _CLEARANCE_S)
     first = bisect_left(pauses, end_s - _SEARCH_BACK_S, hi=count, key=lambda pause: pause[1])
     usable = [pause for pause in pauses[min(first, max(0, count - 1)) : count] if pause[0] > 0]
     if not usable:
         return None
     longest = max(pause[1] - pause[0] for pause in usable)
-    start, end = [pause for pause in usable if pause[1] - pause[0] >= _NEARLY * longest][-1]
+    start, end = [pause for pause in usable if pause[1] - pause[0] >= _NEARLY_LONGEST * longest][-1]
     return min((start + end) / 2, end_s)
 
 
 def first_cut_after(pauses: list[Span], start_s: float) -> float | None:
-    """The earliest moment to begin, at or after `start_s`; None when no pause comes after it.
+    """Return the earliest moment to start, at or after `start_s`; None when there is no pause after it.
 
     Args:
         pauses: In order.
-        start_s: When to begin at the earliest.
+        start_s: The earliest moment to start, in seconds.
+
+    >>> first_cut_after([(2.0, 3.0), (7.0, 8.0)], start_s=4.0)
+    7.5
     """
-    number = bisect_left(pauses, start_s, key=lambda pause: pause[1] - _KEEP_CLEAR_S)
-    if number == len(pauses):
+    index = bisect_left(pauses, start_s, key=lambda pause: pause[1] - _CLEARANCE_S)
+    if index == len(pauses):
         return None
-    start, end = pauses[number]
+    start, end = pauses[index]
     return max((start + end) / 2, start_s)

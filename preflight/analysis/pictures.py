@@ -1,4 +1,4 @@
-"""What can be drawn of a recording, kept while it was heard: a few kilobytes, however long it is."""
+"""Drawing data of a recording: a few kilobytes, for any duration."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Waveform:
     """The envelope of each channel.
 
     Attributes:
-        column_s: Seconds of one column.
-        lows: Of each channel the lowest sample of each column, int16 in little-endian; 32767 is full scale.
-        highs: Of each channel the highest sample of each column, likewise.
+        column_s: Seconds from one column to the next.
+        lows: The lowest sample in each column, for each channel: int16, little-endian; 32767 is full scale.
+        highs: The highest sample in each column, likewise.
     """
 
     column_s: float
@@ -22,13 +22,13 @@ class Waveform:
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """Levels by frequency, over time.
+    """Level over time and frequency.
 
     Attributes:
-        column_s: Seconds of one column.
-        columns: How many there are.
-        levels: Rows of one byte a column, the highest frequency first; 0 is `range_db` below the loudest, 255 that.
-        low_hz: Lower edge of the lowest row; the rows are equally high in octaves.
+        column_s: Seconds from one column to the next.
+        columns: The number of columns.
+        levels: One byte per column in each row, the highest frequency first: 255 is the loudest, 0 is `range_db` below.
+        low_hz: Lower edge of the lowest row; all rows span the same number of octaves.
         high_hz: Upper edge of the highest row.
         range_db: Decibels from 0 to 255.
     """
@@ -46,9 +46,9 @@ class LoudnessTrack:
     """Loudness over time.
 
     Attributes:
-        first_s: The middle of the window that the first column begins with.
+        first_s: The middle of the first column's first window, in seconds.
         column_s: Seconds from one column to the next.
-        lufs: The loudest window of each column.
+        lufs: The loudest window in each column.
     """
 
     first_s: float
@@ -58,13 +58,13 @@ class LoudnessTrack:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Everything that can be drawn.
+    """All drawing data.
 
     Attributes:
-        waveform: Of all that was decoded.
-        spectrogram: Of what the meters heard; None where they heard nothing.
-        momentary: Loudness in windows of 400 ms; None where they heard less.
-        short_term: Loudness in windows of 3 s; None where they heard less.
+        waveform: Of everything that was decoded.
+        spectrogram: Of the part that was measured; None where nothing was.
+        momentary: Loudness in windows of 400 ms; None where less was measured.
+        short_term: Loudness in windows of 3 s; None where less was measured.
     """
 
     waveform: Waveform

@@ -1,4 +1,4 @@
-"""Stretches of time, as (start, end) in seconds, found in arrays."""
+"""Spans of time: (start, end) in seconds, found in arrays."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 
 def merged(begins: NDArray[Any], ends: NDArray[Any], gap: float) -> tuple[Span, ...]:
-    """Spans in order, those no further apart than `gap` joined."""
+    """Return spans in order, those joined that overlap or are at most `gap` apart.
+
+    Args:
+        begins: Shape (spans,), in any order.
+        ends: Shape (spans,).
+        gap: In the unit of `begins` and `ends`.
+
+    >>> merged(np.array([5.0, 0.0, 1.5]), np.array([6.0, 1.0, 2.0]), gap=0.5)
+    ((0.0, 2.0), (5.0, 6.0))
+    """
     if not len(begins):
         return ()
     order = np.argsort(begins, kind="stable")
-    begins, ends = begins[order], np.maximum.accumulate(ends[order])
+    begins, ends = begins[order], np.maximum.accumulate(ends[order])  # a long span may cover several that follow
     parts = np.flatnonzero(begins[1:] - ends[:-1] > gap)
     first = begins[np.concatenate(([0], parts + 1))]
     last = ends[np.append(parts, len(ends) - 1)]
@@ -25,6 +34,10 @@ def merged(begins: NDArray[Any], ends: NDArray[Any], gap: float) -> tuple[Span, 
 
 
 def true_runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Beginning and end (exclusive) of each run of true values, of shape (runs, 2)."""
+    """Return start and end (exclusive) of each run of true values, of shape (runs, 2).
+
+    >>> true_runs(np.array([True, True, False, True])).tolist()
+    [[0, 2], [3, 4]]
+    """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
     return edges.reshape(-1, 2)

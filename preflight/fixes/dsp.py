@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.framing import Grid, Rows
+from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.analysis.numpy_runtime import one_thread
@@ -193,7 +193,7 @@ def peak_of(blocks: Iterator[Block], sample_rate_hz: int) -> Peak:
 def _chunks(blocks: Iterator[Block], sample_rate_hz: int) -> Iterator[Chunk]:
     rows = None
     for block in blocks:
-        rows = rows or Rows(Grid.at(sample_rate_hz, block.shape[1]))
+        rows = rows or ChunkCutter(Grid.at(sample_rate_hz, block.shape[1]))
         yield from rows.add(block)
     if rows is not None:
         yield from rows.end()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from preflight.analysis.downmix import Downmix
-from preflight.analysis.framing import Grid, Rows
+from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
 from preflight.input.as_path import as_path
@@ -219,7 +219,7 @@ def mixed(sound: Block, sample_rate_hz: int) -> Samples:
     if sound.shape[1] > 2:
         sound = sound.mean(axis=1, keepdims=True)
     grid = Grid.at(sample_rate_hz, sound.shape[1])
-    rows, downmix = Rows(grid), Downmix(grid, SAMPLES_PER_FRAME)
+    rows, downmix = ChunkCutter(grid), Downmix(grid, SAMPLES_PER_FRAME)
     parts = [downmix.add(chunk) for chunk in rows.add(sound)]
     parts += [downmix.add(chunk) for chunk in rows.end()]
     return np.concatenate(parts) if parts else np.empty(0, np.float32)

@@ -1,1 +1,1 @@
-"""Meters: each computes measurements from blocks of audio."""
+"""The meters, one per file: each computes measurements from chunks of audio."""

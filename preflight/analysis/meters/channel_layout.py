@@ -1,4 +1,4 @@
-"""What each channel of a recording holds: which one carries the voice, which are inverted, who speaks in which."""
+"""What each channel of a recording contains: which one has the voice, which are inverted, who speaks in which."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ if TYPE_CHECKING:
     from preflight.report import Span
 
 _CLASS_DB: Final = 3.0
+# From -120 to 0 dBFS.
 _CLASSES: Final = 41
+# Correlation below which the sum of two channels is weaker than either: its power is 2 (1 + r) times one channel's.
 _OPPOSITE: Final = -0.5
-"""Correlation below which two channels cancel each other more than they add."""
+# Correlation of two channels with one voice, and the share of rows that has it: wide stereo wavers around 0.
 _SAME: Final = 0.8
 _SAME_SHARE: Final = 0.5
-"""Correlation of two channels that hold one voice, and of how many rows: wide stereo wavers between both signs."""
+# -60 dBFS: below it, correlation is chance.
 _AUDIBLE: Final = 1e-6
-"""-60 dBFS: below, correlation is chance."""
+# A channel this far below the loudest contains crosstalk or noise only.
 _ACTIVE_DB: Final = 40.0
-"""A channel this far below the loudest has nothing but crosstalk or noise."""
 _LOUD_DB: Final = 30.0
+# A channel 10 dB above all others is alone: a voice differs by as much between microphones a meter apart.
 _ALONE: Final = 10.0
-"""A channel 10 dB above every other one is heard alone: microphones a metre apart differ by as much."""
 _CONTRAST_DB: Final = 10.0
-_LEAST_FLIP_S: Final = 1.0
-_BRIDGED_S: Final = 1.0
+_MIN_FLIP_S: Final = 1.0
+_MAX_GAP_S: Final = 1.0
 
 
 class LayoutMeter:
-    """Levels, correlations and turns of all channels.
+    """Measure levels, correlations and turns of all channels.
 
     Args:
-        grid: Of the chunks; any number of channels.
+        grid: The grid of the chunks; any number of channels.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -47,12 +48,13 @@ class LayoutMeter:
         count = grid.channels
         self._products = np.zeros((count, count))
         self._samples = 0
+        # histograms of the frames' levels, for each channel: of all frames, and of those in which it is alone
         self._levels = np.zeros((count, _CLASSES), np.int64)
         self._alone = np.zeros((count, _CLASSES), np.int64)
         self._correlations: list[NDArray[np.float64]] = []
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         self._samples += chunk.filled
         rows = chunk.wave[:, self._grid.lead :].reshape(self._grid.channels, chunk.rows, self._grid.row)
         if chunk.distinct == 1:
@@ -60,6 +62,7 @@ class LayoutMeter:
             products = np.broadcast_to(power[:, np.newaxis, np.newaxis], (len(power), *self._products.shape))
         else:
             by_row = rows.transpose(1, 0, 2)
+            # the Gram matrix of each row: all products of two channels in one call
             products = np.asarray(by_row @ by_row.transpose(0, 2, 1), np.float64)
         self._products += products.sum(axis=0)
         if self._grid.channels == 2:
@@ -79,10 +82,11 @@ class LayoutMeter:
         order = np.sort(powers, axis=0)
         top = np.argmax(powers, axis=0)
         alone = order[-1] > _ALONE * order[-2]
+        # add.at and not +=, which counts a repeated index once
         np.add.at(self._alone, (top[alone], classes[top[alone], np.flatnonzero(alone)]), 1)
 
     def facts(self) -> ChannelFacts:
-        """What was found, when all chunks were given."""
+        """Return the facts, after all chunks were added."""
         powers = np.diag(self._products) / max(1, self._samples)
         levels = levels_db(powers)
         return ChannelFacts(
@@ -99,10 +103,10 @@ class LayoutMeter:
         return float(self._products[one, other]) / scale if scale > 0 else 0.0
 
     def _best(self) -> int:
-        """Of the channels whose level moves as a voice does, the loudest: steady noise is no voice."""
+        """Return the loudest of the channels whose level varies as a voice's does: steady noise is not a voice."""
         low, high = (_percentiles(self._levels, share) for share in (0.1, 0.95))
-        moves = high - low
-        return int(np.argmax(np.where(moves >= moves.max() - _CONTRAST_DB, high, -np.inf)))
+        contrast = high - low
+        return int(np.argmax(np.where(contrast >= contrast.max() - _CONTRAST_DB, high, -np.inf)))
 
     def _opposite(self, levels: NDArray[np.float32]) -> tuple[tuple[int, int], ...]:
         active = np.flatnonzero(levels > levels.max() - _ACTIVE_DB)
@@ -110,18 +114,18 @@ class LayoutMeter:
         return tuple(pair for pair in pairs if self._correlation(*pair) < _OPPOSITE)
 
     def _flipped(self) -> tuple[Span, ...]:
-        """Where two channels are opposite that are alike elsewhere."""
+        """Return where two channels are out of phase that are in phase elsewhere."""
         found = np.concatenate(self._correlations) if self._correlations else np.empty(0)
         row_s = self._grid.row_s
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):  # rows that are too quiet are nan, and compare as false
             opposite, alike = found < -_SAME, found > _SAME
         is_one_source = opposite.sum() + alike.sum() > _SAME_SHARE * np.isfinite(found).sum()
-        if not is_one_source or min(opposite.sum(), alike.sum()) * row_s < _LEAST_FLIP_S:
+        if not is_one_source or min(opposite.sum(), alike.sum()) * row_s < _MIN_FLIP_S:
             return ()
-        # rows of silence between two opposite ones belong to them, and rows that are alike do not
-        runs = true_runs(opposite | (~alike & _between(opposite, alike)))
-        spans = merged(runs[:, 0] * row_s, runs[:, 1] * row_s, _BRIDGED_S)
-        return tuple(span for span in spans if span[1] - span[0] >= _LEAST_FLIP_S)
+        # silence between two rows that are out of phase belongs to them
+        runs = true_runs(opposite | (~alike & _follows_opposite(opposite, alike)))
+        spans = merged(runs[:, 0] * row_s, runs[:, 1] * row_s, _MAX_GAP_S)
+        return tuple(span for span in spans if span[1] - span[0] >= _MIN_FLIP_S)
 
     def _alone_s(self) -> tuple[float, ...]:
         high = float(_percentiles(self._levels, 0.95).max())
@@ -130,15 +134,15 @@ class LayoutMeter:
         return tuple(round(float(count) * self._grid.frame_s, 2) for count in counts)
 
 
-def _between(opposite: NDArray[np.bool_], alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where the last row that says anything was opposite."""
-    said = np.where(opposite, 1, np.where(alike, -1, 0))
-    last = np.maximum.accumulate(np.where(said != 0, np.arange(len(said)), 0))
-    return np.asarray(said[last] == 1)
+def _follows_opposite(opposite: NDArray[np.bool_], alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where the last decided row, this one included, was out of phase."""
+    decided = np.where(opposite, 1, np.where(alike, -1, 0))
+    last = np.maximum.accumulate(np.where(decided != 0, np.arange(len(decided)), 0))
+    return np.asarray(decided[last] == 1)
 
 
 def _percentiles(counts: NDArray[np.int64], share: float) -> NDArray[np.float64]:
-    """For each channel, the level in dBFS below which `share` of its frames lie."""
+    """Return, for each channel, the level in dBFS that `share` of its frames do not exceed, in steps of 3 dB."""
     sums = np.cumsum(counts, axis=1)
     wanted = share * sums[:, -1:]
     return np.asarray(np.argmax(sums >= wanted, axis=1) * _CLASS_DB - 120, np.float64)

@@ -1,4 +1,4 @@
-"""Single samples that lie outside the wave."""
+"""Clicks: single samples far outside the waveform around them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import numpy as np
 if TYPE_CHECKING:
     from preflight.analysis.framing import Chunk, Grid, Samples
 
+# Below, the steepest consonants change as fast as a click.
 _LOWEST_RATE_HZ: Final = 16_000
-"""Below, the steepest consonants change as fast as a click."""
-_LEVEL: Final = 0.03
-"""-30 dBFS away from where its neighbours put it."""
-_RATIO: Final = 10.0
-"""Over the largest such deviation around it; speech was seen up to 5, see benchmarks."""
+# -30 dBFS from the value that the neighbors predict.
+_MIN_DEVIATION: Final = 0.03
+# To the largest deviation around it; speech has up to 5 (docs/benchmarks.md).
+_MIN_RATIO: Final = 10.0
+# To the mean curvature of its frame: cheap to compute, and few frames reach it.
 _SUSPECT_RATIO: Final = 10.0
-"""Over the mean curvature of its frame: cheap, and passed by few frames."""
 _STEPS: Final = 3
 _NEAR: Final = 32
 _OWN: Final = 3
+# What a single deviating sample does to the deviations of the samples around it: see `_is_click`.
 _TRACE: Final = np.array([1 / 6, -2 / 3, 1.0, -2 / 3, 1 / 6])
 _TRACE_TOLERANCE: Final = 0.2
 
 
-class ClickFinder:
-    """Finds samples that no band-limited wave runs through: bit errors, clock slips, bad cuts.
+class ClickDetector:
+    """Find samples that no band-limited waveform can pass through: bit errors, clock slips, bad edits.
 
     Args:
-        grid: Of the chunks.
+        grid: The grid of the chunks.
+
+    Attributes:
+        found: The index in the recording of each click, per channel in order.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -36,47 +40,50 @@ class ClickFinder:
         self.found: list[int] = []
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk; `found` holds the samples' numbers."""
+        """Add the next chunk."""
         if not self._is_able:
             return
+        # the prediction looks ahead: frames are examined 32 samples late, when the samples after them are known
         frame, begin = chunk.grid.frame, chunk.grid.lead - _NEAR
         is_last = chunk.filled < chunk.rows * chunk.grid.row
         for channel in range(chunk.distinct):
             wave = chunk.wave[channel]
-            # a frame is looked at when the samples behind it are known
             step = np.diff(wave[begin - 1 : begin + chunk.filled + 1])
             curvature = np.diff(step)
             np.abs(curvature, out=curvature)
             framed = curvature[: len(curvature) // frame * frame].reshape(-1, frame)
             highest = framed.max(axis=1)
-            suspects = (highest > 2 * _LEVEL) & (highest > _SUSPECT_RATIO * framed.mean(axis=1))
+            suspects = (highest > 2 * _MIN_DEVIATION) & (highest > _SUSPECT_RATIO * framed.mean(axis=1))
             if not suspects.any():
                 continue
             sizes = np.abs(wave)
-            # with few bits, one step of the converter looks like a click
-            least = max(_LEVEL, _STEPS * float(sizes[sizes > 0].min(initial=1.0)))
+            # at a low bit depth, one quantization step looks like a click
+            least = max(_MIN_DEVIATION, _STEPS * float(sizes[sizes > 0].min(initial=1.0)))
             for number in np.flatnonzero(suspects).tolist():
                 at = begin + number * frame + int(np.argmax(framed[number]))
                 place = chunk.start + at - chunk.grid.lead
-                # where the recording begins there is a step, and where it ends
+                # the recording may begin and end with a step, which is not a click
                 is_inside = place >= _NEAR and at < chunk.grid.lead + chunk.filled - (_NEAR if is_last else 0)
                 if is_inside and _is_click(wave[at - _NEAR : at + _NEAR + 1], _NEAR, least):
                     self.found.append(place)
 
 
 def _is_click(wave: Samples, at: int, least: float) -> bool:
-    """Whether the sample `at`, and it alone, is `least` and more from the cubic through its neighbours.
+    """Return whether the sample `at`, and it alone, deviates by at least `least` from its neighbors.
 
-    Such a sample also pulls the cubics of its neighbours off, by known parts of its own deviation; the corner of a
-    clipped peak, a step and the onset of a consonant leave other traces.
+    The deviation is that from the cubic through two neighbors on either side, in Lagrange's form
+    x[0] - (4 (x[-1] + x[1]) - x[-2] - x[2]) / 6. A single wrong sample also changes the deviations of its neighbors, by
+    -2/3 and 1/6 of its own, since it is part of their predictions. The corner of a clipped peak, a step, or the onset
+    of a consonant leave other traces.
     """
     around = wave.astype(np.float64)
-    away = around[2:-2] - (4 * (around[1:-3] + around[3:-1]) - around[:-4] - around[4:]) / 6
+    deviations = around[2:-2] - (4 * (around[1:-3] + around[3:-1]) - around[:-4] - around[4:]) / 6
     at -= 2
-    if not _OWN <= at < len(away) - _OWN or abs(away[at]) < least:
+    if not _OWN <= at < len(deviations) - _OWN or abs(deviations[at]) < least:
         return False
-    others = np.concatenate((away[: at - _OWN], away[at + _OWN + 1 :]))
-    trace = away[at - 2 : at + 3] / away[at]
+    others = np.concatenate((deviations[: at - _OWN], deviations[at + _OWN + 1 :]))
+    trace = deviations[at - 2 : at + 3] / deviations[at]
     return bool(
-        abs(away[at]) >= _RATIO * np.abs(others).max(initial=0.0) and np.abs(trace - _TRACE).max() <= _TRACE_TOLERANCE
+        abs(deviations[at]) >= _MIN_RATIO * np.abs(others).max(initial=0.0)
+        and np.abs(trace - _TRACE).max() <= _TRACE_TOLERANCE
     )

@@ -1,4 +1,4 @@
-"""The envelope of the wave, to be drawn."""
+"""The envelope of the waveform, for drawing."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ if TYPE_CHECKING:
 
     from preflight.analysis.framing import Chunk, Grid
 
-_MOST_COLUMNS: Final = 1200
+_MAX_COLUMNS: Final = 1200
 _FULL_SCALE: Final = 32767
 
 
 class EnvelopeMeter:
-    """The lowest and the highest sample of each channel, over time.
+    """Keep the lowest and the highest sample of each channel, over time.
 
     Args:
-        grid: Of the chunks.
+        grid: The grid of the chunks.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._columns = Columns(_MOST_COLUMNS)
+        self._columns = Columns(_MAX_COLUMNS)
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         frames = -(-chunk.filled // self._grid.frame)
         wave = chunk.wave[:, self._grid.lead : self._grid.lead + frames * self._grid.frame]
         framed = wave.reshape(len(wave), frames, self._grid.frame)
+        # Columns keeps maxima: the lowest sample is kept as the highest of the negated ones
         self._columns.add(np.stack((-framed.min(axis=2), framed.max(axis=2)), axis=2).transpose(1, 0, 2))
 
     def waveform(self) -> Waveform:
-        """What was found, when all chunks were given."""
+        """Return the envelope, after all chunks were added."""
         found = self._columns.highest().reshape(-1, self._grid.channels, 2)
         return Waveform(
             column_s=self._columns.width * self._grid.frame_s,
@@ -47,5 +48,5 @@ class EnvelopeMeter:
 
 
 def _as_bytes(samples: NDArray[np.float32]) -> bytes:
-    """As int16 in little-endian; what is beyond full scale stands at it."""
+    """Return samples as little-endian int16, clipped to full scale."""
     return np.rint(np.clip(samples, -1, 1) * _FULL_SCALE).astype("<i2").tobytes()

@@ -1,4 +1,4 @@
-"""Mains hum: lines at 50 or 60 Hz and their multiples that stand out of what is around them."""
+"""Mains hum: spectral lines at 50 or 60 Hz and their multiples."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ if TYPE_CHECKING:
 
 SAMPLES_PER_FRAME: Final = 20
 """2 kHz."""
+# 0.5 s: the lines of the two mains frequencies are 10 Hz apart, a Hann window resolves 4 bins of 2 Hz; and few pauses
+# are longer.
 _WINDOW: Final = 1000
-"""Half a second: the lines of the mains stand 10 Hz apart, and few pauses are longer."""
 _HOP: Final = 500
 _BATCH: Final = 16
 _MAINS_HZ: Final = (50.0, 60.0)
+# Up to 300 and 360 Hz. Transformers and rectifiers hum at the even ones, ground loops at all of them.
 _HARMONICS: Final = 6
 _CLASS_DB: Final = 3.0
 _CLASSES: Final = 40
 _QUIET_SHARE: Final = 0.25
-_NEAR_HZ: Final = (6.0, 24.0)
+# The neighborhood of a line: outside its main lobe, and short of the next line of the same mains frequency.
+_AROUND_HZ: Final = (6.0, 24.0)
 _LINE_HZ: Final = 2.0
 _STRONGEST: Final = 3
 
 
 class HumMeter:
-    """Looks at the quietest quarter of the seconds: a voice has lines of its own.
+    """Measure hum in the quietest quarter of the windows: a voice has lines of its own.
 
     Args:
-        grid: Of the recording.
+        grid: The grid of the recording.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -41,29 +44,31 @@ class HumMeter:
         self._waiting: list[Samples] = []
         self._count = 0
         self._window = np.asarray(np.hanning(_WINDOW), np.float32)
+        # the mean spectrum of each level class: which classes are the quietest is known at the end only
         self._logs = np.zeros((_CLASSES, _WINDOW // 2 + 1))
         self._counts = np.zeros(_CLASSES, np.int64)
 
     def add(self, samples: Samples) -> None:
-        """Take the next samples of the downmix at `SAMPLES_PER_FRAME`."""
+        """Add the next samples of the downmix, shape (samples,), at `SAMPLES_PER_FRAME`."""
         self._waiting.append(samples)
         self._count += len(samples)
         if self._count >= _BATCH * _HOP:
             self.end()
 
     def end(self) -> None:
-        """Take the whole windows that are waiting."""
+        """Measure the complete windows that are waiting."""
         wave = np.concatenate(self._waiting) if self._waiting else np.empty(0, np.float32)
         count = max(0, (len(wave) - _WINDOW) // _HOP + 1)
         self._waiting = [wave[count * _HOP :]]
         self._count = len(self._waiting[0])
         if count:
-            self._take(np.lib.stride_tricks.sliding_window_view(wave, _WINDOW)[: count * _HOP : _HOP])
+            self._measure(np.lib.stride_tricks.sliding_window_view(wave, _WINDOW)[: count * _HOP : _HOP])
 
-    def _take(self, windows: Samples) -> None:
+    def _measure(self, windows: Samples) -> None:
         spectra = np.fft.rfft(windows * self._window, norm="forward")
         powers = spectra.real**2 + spectra.imag**2
-        # a line of amplitude 1 has the power 1/2, as it has in the wave
+        # 2 / mean² makes the peak of a line with amplitude 1 its power, 1/2: half of the amplitude is at the negative
+        # frequency, and the window's mean is its coherent gain
         logs = levels_db(powers * np.float32(2 / self._window.mean() ** 2))
         levels = levels_db(powers.sum(axis=1))
         classes = np.clip((levels + _CLASS_DB * _CLASSES) / _CLASS_DB, 0, _CLASSES - 1).astype(np.intp)
@@ -72,9 +77,10 @@ class HumMeter:
             self._counts[level_class] += 1
 
     def measurements(self) -> dict[str, float]:
-        """``hum_hz`` (50 or 60), ``hum_db`` over the neighbourhood and ``hum_dbfs``; empty below a second of sound.
+        """Return ``hum_hz`` (50 or 60), ``hum_db`` above the neighborhood, ``hum_dbfs``; empty below 0.5 s.
 
-        The first is the mean of the three lines that stand out most, the fundamental's six multiples considered.
+        ``hum_db`` is the mean of the three of the first six harmonics that stand out most; ``hum_dbfs`` is the level of
+        all six together.
         """
         total = int(self._counts.sum())
         if not total:
@@ -85,12 +91,14 @@ class HumMeter:
         return {"hum_hz": mains, "hum_db": round(above, 1) + 0.0, "hum_dbfs": level}
 
     def _lines(self, spectrum: NDArray[np.float64], mains: float) -> tuple[float, float, float]:
+        """Return dB above the neighborhood, dBFS, and the mains frequency itself."""
         frequencies = np.arange(len(spectrum)) * self._bin_hz
         above, powers = [], []
-        for number in range(1, _HARMONICS + 1):
-            away = np.abs(frequencies - number * mains)
-            line = float(spectrum[away <= _LINE_HZ].max())
-            around = float(np.median(spectrum[(away >= _NEAR_HZ[0]) & (away <= _NEAR_HZ[1])]))
+        for harmonic in range(1, _HARMONICS + 1):
+            distance = np.abs(frequencies - harmonic * mains)
+            line = float(spectrum[distance <= _LINE_HZ].max())
+            # the median, because a line of the other mains frequency may be in the neighborhood
+            around = float(np.median(spectrum[(distance >= _AROUND_HZ[0]) & (distance <= _AROUND_HZ[1])]))
             above.append(max(0.0, line - around))
             powers.append(10 ** (line / 10))
         return float(np.sort(above)[-_STRONGEST:].mean()), decibels(sum(powers)), mains

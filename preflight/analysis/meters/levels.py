@@ -1,4 +1,4 @@
-"""Level over time and of each channel."""
+"""RMS level over time, and RMS and sample peak of the whole recording."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MEAN_FRAMES: Final = 10
 
 
 class LevelMeter:
-    """RMS of frames of about 10 ms, RMS and peak of the whole, and the power of each channel.
+    """Measure the RMS of frames of about 10 ms, and RMS and sample peak of the whole.
 
-    Ten milliseconds are short enough to show the closure of a plosive, and long enough for one period of a low voice.
+    10 ms are short enough to show the closure of a plosive, and long enough for one period of a low voice.
 
     Args:
-        grid: Of the chunks.
+        grid: The grid of the chunks.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -33,45 +33,48 @@ class LevelMeter:
         self._peak = 0.0
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         self._count += chunk.filled
-        self._frames.append(_around_the_mean(chunk.frame_powers, chunk.frame_means, chunk.whole_frames))
+        self._frames.append(_without_offset(chunk.frame_powers, chunk.frame_means, chunk.whole_frames))
         self._peak = max(self._peak, float(chunk.frame_peaks.max()))
+        # the zeros that pad the last frame add no energy, so that the product is exact there, too
         self._energy += chunk.frame_powers.sum(axis=1, dtype=np.float64) * self.grid.frame
 
     @property
     def frame_s(self) -> float:
-        """Seconds of one frame."""
+        """Seconds in a frame."""
         return self.grid.frame_s
 
     @property
     def seconds(self) -> float:
-        """How much it has heard."""
+        """Seconds measured so far."""
         return self._count / self.grid.sample_rate_hz
 
     def frame_powers(self) -> NDArray[np.float32]:
-        """The mean square of every whole frame over all channels, without the offset."""
+        """Return the mean square of every whole frame over all channels, without DC offset, shape (frames,)."""
         if len(self._frames) > 1:
             self._frames = [np.concatenate(self._frames)]
         return self._frames[0] if self._frames else np.empty(0, np.float32)
 
     def frame_levels_dbfs(self) -> NDArray[np.float32]:
-        """RMS of every whole frame over all channels, without the offset, in dBFS, not below -120."""
+        """Return `frame_powers` in dBFS, not below -120."""
         return levels_db(self.frame_powers())
 
     def measurements(self) -> dict[str, float]:
-        """``rms_dbfs`` over all channels and ``sample_peak_dbfs``, neither below -120."""
+        """Return ``rms_dbfs`` over all channels, DC offset included, and ``sample_peak_dbfs``; neither below -120."""
         mean = float(self._energy.mean()) / max(1, self._count)
         return {"rms_dbfs": decibels(mean), "sample_peak_dbfs": decibels(self._peak**2)}
 
 
-def _around_the_mean(powers: Samples, means: Samples, count: int) -> Samples:
-    """The power of each of `count` frames around the mean of its tenth of a second: an offset is no sound.
+def _without_offset(powers: Samples, means: Samples, count: int) -> Samples:
+    """Return the mean over the channels of each frame's power around the mean of its 100 ms: DC is not sound.
 
-    A tenth of a second holds whole periods of the mains, 50 Hz and 60 Hz, so that hum counts in full.
+    100 ms hold whole periods of both mains frequencies (5 of 50 Hz, 6 of 60 Hz), so that hum counts in full. With m the
+    local mean, the mean of (x - m)² is the mean of x², minus m (2·mean(x) - m).
     """
     powers, means = powers[:, :count], means[:, :count]
     starts = np.arange(0, count, _MEAN_FRAMES)
     lengths = np.diff(np.append(starts, count))
     local = np.repeat(np.add.reduceat(means, starts, axis=1) / lengths, lengths, axis=1) if count else means
+    # maximum: rounding may leave a difference just below zero
     return np.asarray(np.maximum(powers - local * (2 * means - local), 0).mean(axis=0), np.float32)

@@ -1,4 +1,9 @@
-"""Loudness by ITU-R BS.1770-5 and EBU R 128: integrated, range, and the loudest moments."""
+"""Loudness according to ITU-R BS.1770-5 and EBU R 128: integrated, range, momentary and short-term maxima.
+
+Annex 1 of BS.1770-5 filters each channel (K-weighting), takes the mean square z of blocks of 400 ms, adds the channels
+with a weight of 1 for left and right, and defines the loudness as -0.691 + 10 log10(z) LKFS. Here the filter is applied
+by overlap-save (see `framing`), and powers are kept per frame of 10 ms, then per 100 ms, from which blocks are made.
+"""
 
 from __future__ import annotations
 
@@ -17,44 +22,47 @@ if TYPE_CHECKING:
 
     Powers = NDArray[np.float64]
 
+# 100 ms: gating blocks overlap by 75 % (BS.1770-5, annex 1).
 _FRAMES_PER_STEP: Final = 10
-"""100 ms: by so much the blocks of the gates move."""
+# 400 ms: the gating block (BS.1770-5, annex 1), and the window of momentary loudness (EBU Tech 3341, 2.2).
 _MOMENTARY_FRAMES: Final = 40
-"""400 ms: the gating block of BS.1770-5, annex 1."""
+# 3 s (EBU Tech 3341, 2.2).
 _SHORT_TERM_FRAMES: Final = 300
-"""3 s (EBU Tech 3341)."""
-_QUIETEST_LUFS: Final = -120.0
+_LOWEST_LUFS: Final = -120.0
+# Makes up for the K-weighting's gain at 997 Hz: a full-scale sine of 997 Hz in one channel has -3.01 LKFS.
 _OFFSET_LU: Final = -0.691
+# Both in BS.1770-5, annex 1.
 _ABSOLUTE_GATE_LUFS: Final = -70.0
 _RELATIVE_GATE_LU: Final = -10.0
+# EBU Tech 3342: relative gate, and the percentiles whose difference is the loudness range.
 _RANGE_GATE_LU: Final = -20.0
 _RANGE_PERCENTILES: Final = (10, 95)
-"""EBU Tech 3342."""
-_MOST_COLUMNS: Final = 600
+_MAX_COLUMNS: Final = 600
+# Of the sample rate. Below 3.7 kHz the shelf's corner would be close to the Nyquist frequency or above it.
 _HIGHEST_SHELF: Final = 0.45
-"""Of the sample rate: below 3.7 kHz the shelf filter's corner would lie outside the spectrum."""
 
 
 class LoudnessMeter:
-    """Integrated loudness, loudness range, momentary and short-term maxima.
+    """Measure integrated loudness, loudness range, and the momentary and short-term maxima.
 
     Args:
-        grid: Of the chunks.
+        grid: The grid of the chunks; one or two channels.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        # the spectra are divided by the transform's length, and so is what the inverse transform gives
+        # times the transform's length, since both the spectra and numpy's inverse transform divide by it
         self._response = np.asarray(k_weighting(grid) * grid.transform, np.complex64)
         self._steps: list[Powers] = []
         self._momentary = _Maximum(_MOMENTARY_FRAMES)
         self._short_term = _Maximum(_SHORT_TERM_FRAMES)
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         grid = self._grid
         weighted = np.fft.irfft(chunk.spectra * self._response, n=grid.transform)[..., grid.lead :]
         framed = weighted.reshape(chunk.distinct, -1, grid.frame)
+        # BS.1770-5 adds the channels' powers: two identical ones, of which one was transformed, count twice
         powers = np.einsum("cfi,cfi->f", framed, framed).astype(np.float64)[: chunk.whole_frames]
         powers *= grid.channels / chunk.distinct / grid.frame
         self._momentary.add(powers)
@@ -63,9 +71,9 @@ class LoudnessMeter:
         self._steps.append(powers[:whole].reshape(-1, _FRAMES_PER_STEP).mean(axis=1))
 
     def measurements(self) -> dict[str, float]:
-        """``integrated_loudness_lufs``, ``loudness_range_lu``, ``momentary_max_lufs``, ``short_term_max_lufs``.
+        """Return ``integrated_loudness_lufs``, ``loudness_range_lu``, ``momentary_max_lufs``, ``short_term_max_lufs``.
 
-        What the recording is too short or too quiet for is left out.
+        Values are left out where the recording is shorter than a block, or all blocks are gated.
         """
         steps = np.concatenate(self._steps) if self._steps else np.empty(0)
         named = {
@@ -77,18 +85,18 @@ class LoudnessMeter:
         return {name: round(value, 2) + 0.0 for name, value in named.items() if value is not None}
 
     def momentary(self) -> LoudnessTrack | None:
-        """Loudness in windows of 400 ms, not below -120 LUFS; None where the recording is shorter."""
+        """Return the loudness in windows of 400 ms, not below -120 LUFS; None for a shorter recording."""
         return self._track(_MOMENTARY_FRAMES)
 
     def short_term(self) -> LoudnessTrack | None:
-        """Loudness in windows of 3 s, not below -120 LUFS; None where the recording is shorter."""
+        """Return the loudness in windows of 3 s, not below -120 LUFS; None for a shorter recording."""
         return self._track(_SHORT_TERM_FRAMES)
 
     def _track(self, frames: int) -> LoudnessTrack | None:
         steps = np.concatenate(self._steps) if self._steps else np.empty(0)
-        columns = Columns(_MOST_COLUMNS)
+        columns = Columns(_MAX_COLUMNS)
         columns.add(_moving_mean(steps, frames // _FRAMES_PER_STEP))
-        powers = np.maximum(columns.highest(), _power(_QUIETEST_LUFS))
+        powers = np.maximum(columns.highest(), _power(_LOWEST_LUFS))
         if not len(powers):
             return None
         return LoudnessTrack(
@@ -99,7 +107,11 @@ class LoudnessMeter:
 
 
 class _Maximum:
-    """The loudest stretch of so many frames; it is moved by one frame, so that no burst falls between two."""
+    """The loudest window of a number of frames.
+
+    EBU Tech 3341 asks for at least 10 values a second. Here the window moves by one frame, 100 values a second: in
+    steps of 100 ms a burst as long as the window would be 50 ms off at worst, and read 0.6 dB low (case 13 there).
+    """
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
@@ -107,28 +119,38 @@ class _Maximum:
         self._power = 0.0
 
     def add(self, powers: Powers) -> None:
+        # a moving sum is the difference of two cumulative sums
         sums = np.cumsum(np.concatenate(([0.0], self._recent, powers)))
         if len(sums) > self._frames:
             self._power = max(self._power, float((sums[self._frames :] - sums[: -self._frames]).max()) / self._frames)
         self._recent = np.concatenate((self._recent, powers))[1 - self._frames :]
 
     def loudness(self) -> float | None:
-        return _lufs(self._power) if self._power > _power(_QUIETEST_LUFS) else None
+        return _lufs(self._power) if self._power > _power(_LOWEST_LUFS) else None
 
 
 def k_weighting(grid: Grid) -> NDArray[np.complex128]:
-    """The K-weighting's response at the bins of `grid`.
+    """Return the frequency response of the K-weighting at the bins of `grid`: a high shelf, then a high-pass.
 
-    A high shelf and a high-pass, derived for any sample rate from the analogue filters of which the coefficients in
-    BS.1770-5, tables 1 and 2, are the bilinear transform at 48 kHz.
+    BS.1770-5 gives coefficients for 48 kHz only (annex 1, tables 1 and 2), and asks for the same response at other
+    rates. These are the analog prototypes whose bilinear transform at 48 kHz gives those coefficients; corner, quality
+    and gain are those of libebur128, which solved the tables for them.
+
+    >>> grid = Grid.at(48_000, channels=1)
+    >>> gains = np.abs(k_weighting(grid))[[10, 250, 2500]]  # bins of 4 Hz: 40 Hz, 1 kHz, 10 kHz
+    >>> np.round(20 * np.log10(gains), 2).tolist()
+    [-5.57, 0.7, 4.04]
     """
     rate = grid.sample_rate_hz
-    z = np.exp(-2j * np.pi * grid.frequencies_hz() / rate)
+    z = np.exp(-2j * np.pi * grid.frequencies_hz() / rate)  # z to the power -1, on the unit circle
+    # stage 1, the effect of the head: +4 dB above 1.7 kHz (table 1)
     corner = min(1681.974450955533, _HIGHEST_SHELF * rate)
     k, q, gain = math.tan(math.pi * corner / rate), 0.7071752369554196, 10 ** (3.999843853973347 / 20)
     middle = gain**0.4996667741545416
     shelf_b = (gain + middle * k / q + k * k, 2 * (k * k - gain), gain - middle * k / q + k * k)
     shelf = _biquad(z, shelf_b, (1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k))
+    # stage 2, the revised low-frequency B curve: a high-pass at 38 Hz (table 2), with b = 1, -2, 1 although its a are
+    # normalized: the gain at high frequencies is 1.005, not 1
     k, q = math.tan(math.pi * 38.13547087602444 / rate), 0.5003270373238773
     norm = 1 + k / q + k * k
     high_pass = _biquad(z, (norm, -2 * norm, norm), (norm, 2 * (k * k - 1), 1 - k / q + k * k))
@@ -142,7 +164,18 @@ def _biquad(
 
 
 def integrated(blocks: Powers) -> float | None:
-    """Gated loudness in LUFS of the powers of 400 ms blocks; None when all are gated (BS.1770-5, annex 1)."""
+    """Return the gated loudness in LUFS (BS.1770-5, annex 1); None when all blocks are gated.
+
+    Args:
+        blocks: The power of each block of 400 ms, K-weighted, summed over the channels; shape (blocks,).
+
+    >>> quiet, loud = (10 ** ((lufs + 0.691) / 10) for lufs in (-40, -20))
+    >>> round(integrated(np.array([loud, quiet])), 2)  # the quiet block is below the relative gate
+    -20.0
+    >>> integrated(np.array([1e-9])) is None  # below the absolute gate
+    True
+    """
+    # the absolute gate at -70 LUFS, then the relative gate 10 LU below the mean of what passed the first
     loud = blocks[blocks > _power(_ABSOLUTE_GATE_LUFS)]
     if not len(loud):
         return None
@@ -151,7 +184,15 @@ def integrated(blocks: Powers) -> float | None:
 
 
 def loudness_range(blocks: Powers) -> float | None:
-    """Loudness range in LU of the powers of 3 s blocks; None when all are gated (EBU Tech 3342)."""
+    """Return the loudness range in LU (EBU Tech 3342); None when all blocks are gated.
+
+    Args:
+        blocks: The power of each block of 3 s, K-weighted, summed over the channels; shape (blocks,).
+
+    >>> round(loudness_range(np.repeat([1e-3, 1e-2], 50)), 2)  # 10 dB apart
+    10.0
+    """
+    # the absolute gate at -70 LUFS, then the relative gate 20 LU below the mean of what passed the first
     loud = blocks[blocks > _power(_ABSOLUTE_GATE_LUFS)]
     if not len(loud):
         return None

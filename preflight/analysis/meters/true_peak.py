@@ -1,4 +1,9 @@
-"""True peak by ITU-R BS.1770-5, annex 2, oversampling only where the maximum can be."""
+"""True peak according to ITU-R BS.1770-5, annex 2.
+
+Annex 2 oversamples the signal to at least 192 kHz, with a polyphase FIR filter of 12 taps for each phase, and takes the
+highest absolute value. Here the filter has 16 taps, and only those parts of the signal are oversampled whose true peak
+can be the highest so far.
+"""
 
 from __future__ import annotations
 
@@ -12,72 +17,91 @@ if TYPE_CHECKING:
 
     from preflight.analysis.framing import Chunk, Grid, Samples
 
+# Of each phase; the filter of annex 2 has 12.
 _TAPS: Final = 16
-"""Of each phase; the annex's own filter has 12."""
 _KAISER_BETA: Final = 6.0
+# 4 times 48 kHz (annex 2).
 _OVERSAMPLED_HZ: Final = 192_000
-"""What the annex brings the signal to."""
-_MOST_AT_ONCE: Final = 64
-"""Frames interpolated together, so that what they take does not grow."""
+# Frames oversampled together: bounds the memory that a loud chunk takes.
+_MAX_FRAMES: Final = 64
 
 
 class TruePeakMeter:
-    """The highest absolute value of the interpolated signal.
+    """Measure the highest absolute value of the oversampled signal.
 
-    An interpolated value is at most the largest sample under the filter times the sum of the filter's absolute
-    coefficients, so that frames whose samples stay below the highest value found so far, divided by that sum,
-    cannot hold the maximum and are passed over. The result is the same as without.
+    An interpolated value is at most the largest sample under the filter, times the sum of the filter's absolute
+    coefficients. A frame whose samples, times that sum, stay below the highest value so far cannot contain the maximum:
+    it is skipped, and the result is the same.
 
     Args:
-        grid: Of the chunks.
+        grid: The grid of the chunks.
     """
 
     def __init__(self, grid: Grid) -> None:
+        # at 192 kHz and above the factor is 1, and the filter is empty: the sample peak is the true peak
         self._filter = interpolator(math.ceil(_OVERSAMPLED_HZ / grid.sample_rate_hz))
         self._gain = float(np.abs(self._filter).sum(axis=0).max(initial=1.0))
         self._peak = 0.0
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         self._peak = max(self._peak, float(chunk.frame_peaks.max()))
         if not self._filter.size:
             return
         for channel in range(chunk.distinct):
             peaks = chunk.frame_peaks[channel]
             before = np.abs(chunk.wave[channel, : chunk.grid.lead]).max()
-            # the filter reaches back into the frame before, and never ahead
+            # the filter reaches back into the frame before, and never ahead (see `interpolator`)
             bound = np.maximum(peaks, np.concatenate(([before], peaks[:-1]))) * self._gain
+            # the loudest first: they raise the peak, and more of the others can be skipped
             order = np.argsort(bound)[::-1]
-            for start in range(0, len(order), _MOST_AT_ONCE):
-                some = order[start : start + _MOST_AT_ONCE]
-                some = some[bound[some] > self._peak]
-                if not len(some):
+            for start in range(0, len(order), _MAX_FRAMES):
+                frames = order[start : start + _MAX_FRAMES]
+                frames = frames[bound[frames] > self._peak]
+                if not len(frames):
                     break
-                self._look(chunk.wave[channel], chunk.grid.lead + np.sort(some) * chunk.grid.frame, chunk.grid.frame)
+                begins = chunk.grid.lead + np.sort(frames) * chunk.grid.frame
+                self._oversample(chunk.wave[channel], begins, chunk.grid.frame)
 
-    def _look(self, wave: Samples, begins: NDArray[np.intp], length: int) -> None:
-        """Interpolate those pieces of the frames at `begins` that can hold the maximum."""
+    def _oversample(self, wave: Samples, begins: NDArray[np.intp], length: int) -> None:
+        """Oversample those pieces, of 16 samples, of the frames at `begins` that can contain the maximum."""
         pieces = -(-length // _TAPS)
         first = (begins[:, np.newaxis] + np.arange(pieces) * _TAPS).ravel()
         first = np.minimum(first, len(wave) - _TAPS)
-        # the windows that end in a piece of as many samples as the filter has taps lie in it and the one before
+        # the windows of the filter that end in a piece lie in that piece and in the one before it
         size = 2 * _TAPS - 1
         near = wave[first[:, np.newaxis] + np.arange(1 - _TAPS, _TAPS)]
         able = np.maximum(near.max(axis=1), -near.min(axis=1)) * self._gain > self._peak
         if not able.any():
             return
         windows = np.lib.stride_tricks.sliding_window_view(near[able].reshape(-1, size), _TAPS, axis=1)
-        found = windows @ self._filter
-        self._peak = max(self._peak, float(found.max()), -float(found.min()))
+        values = windows @ self._filter
+        self._peak = max(self._peak, float(values.max()), -float(values.min()))
 
     def measurements(self) -> dict[str, float]:
-        """``true_peak_dbtp``, not below -120."""
+        """Return ``true_peak_dbtp``, not below -120."""
+        # annex 2 reports dB relative to full scale, here ±1; 20 log10, since the peak is an amplitude
         return {"true_peak_dbtp": round(20 * math.log10(max(self._peak, 1e-6)), 2) + 0.0}
 
 
 def interpolator(factor: int) -> Samples:
-    """The phases between two samples of a sinc under a Kaiser window, of shape (taps, factor - 1)."""
+    """Return the polyphase filter that interpolates `factor` - 1 values between two samples.
+
+    A sinc with a Kaiser window of β = 6 (Kaiser and Schafer, "On the use of the I0-sinh window for spectrum analysis",
+    IEEE Trans. ASSP 28(1), 1980). The value at phase p, between samples 8 and 9 of 16, is the product of these samples
+    with column p.
+
+    Returns:
+        Shape (16, factor - 1), float32.
+
+    >>> phases = interpolator(4)
+    >>> phases.shape
+    (16, 3)
+    >>> np.allclose(phases.sum(axis=0), 1, atol=1e-3)  # the gain of a constant
+    True
+    """
     half = _TAPS // 2
+    # the distance in samples from each tap to the interpolated point
     at = np.arange(_TAPS)[::-1, np.newaxis] - half + np.arange(1, factor)[np.newaxis, :] / factor
     window = np.i0(_KAISER_BETA * np.sqrt(np.maximum(0.0, 1 - (at / half) ** 2))) / np.i0(_KAISER_BETA)
     return np.asarray(np.sinc(at) * window, np.float32)

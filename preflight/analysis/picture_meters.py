@@ -1,4 +1,4 @@
-"""What is to be drawn, kept on the same pass over the sound as everything else."""
+"""The meters for what is drawn: they run in the same pass as all others, so that a drawing decodes nothing."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from preflight.analysis.meters.loudness import LoudnessMeter
 
 
-class Sketch:
-    """Keeps the envelope of everything, and the spectrogram of what the meters hear.
+class PictureMeters:
+    """Measure the envelope of the whole recording, and the spectrogram of the part that the other meters measure.
 
     Args:
-        grid: Of the recording.
+        grid: The grid of the chunks.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._envelope = EnvelopeMeter(grid)
         self._spectrogram = SpectrogramMeter(grid)
 
-    def add(self, chunk: Chunk, *, heard: bool) -> None:
-        """Take the next chunk; `heard` says whether the other meters hear it, too."""
+    def add(self, chunk: Chunk, *, measured: bool) -> None:
+        """Add the next chunk; `measured` says whether the other meters measure it, too."""
         self._envelope.add(chunk)
-        if heard:
+        if measured:
             self._spectrogram.add(chunk)
 
     def pictures(self, loudness: LoudnessMeter | None) -> Pictures:
-        """What was kept, when all chunks were given.
+        """Return the drawing data, after all chunks were added.
 
         Args:
-            loudness: Has heard the same; None where nothing was heard.
+            loudness: The loudness meter of the same pass; None where nothing was measured.
         """
         return Pictures(
             waveform=self._envelope.waveform(),
