@@ -1,4 +1,4 @@
-"""Every defect, injected into clean speech, is found from a stated strength on; clean speech raises nothing."""
+"""Defects injected into clean speech are found from a stated strength on; clean speech has no findings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPEECHES = {
     48_000: shortened(defects.clean(defects.resampled(making.talk(24), making.RATE, 48_000), 48_000)),
 }
 COMPANIONS = {
-    "clipping": {"too-loud"},  # what was driven into the ceiling is loud
+    "clipping": {"too-loud"},  # clipped recordings are loud
     "noise": {"too-quiet"},
     "hum": {"noisy"},  # hum is noise too
     "silence": {"gated"},  # digital silence before a take is digital silence
@@ -34,7 +34,7 @@ NEAR_S = 0.05
 
 
 @pytest.mark.parametrize("rate", SPEECHES)
-def test_clean_speech_raises_nothing(rate: int) -> None:
+def test_clean_speech_has_no_findings(rate: int) -> None:
     speech = SPEECHES[rate]
     for sound in (speech.sound, np.stack((speech.sound, 0.8 * np.roll(speech.sound, 20)), axis=1)):
         assert not judged(sound, rate)[1]
@@ -42,15 +42,15 @@ def test_clean_speech_raises_nothing(rate: int) -> None:
 
 @pytest.mark.parametrize("rate", SPEECHES)
 @pytest.mark.parametrize("kind", defects.KINDS, ids=lambda kind: kind.__name__)
-def test_found_from_its_strength_on(kind: Callable[[Speech], Iterator[Defect]], rate: int) -> None:
+def test_a_defect_is_found_from_its_stated_strength_on(kind: Callable[[Speech], Iterator[Defect]], rate: int) -> None:
     for defect in kind(SPEECHES[rate]):
         decoded, findings = judged(defect.sound, rate)
-        told = f"{defect.kind}, {defect.strength}: {decoded.measurements}"
-        assert (defect.rule in findings) == defect.is_strong, told
-        assert set(findings) <= {defect.rule} | COMPANIONS.get(defect.kind, set()), told
+        details = f"{defect.kind}, {defect.strength}: {decoded.measurements}"
+        assert (defect.rule in findings) == defect.is_strong, details
+        assert set(findings) <= {defect.rule} | COMPANIONS.get(defect.kind, set()), details
         if defect.measurement:
             measured = decoded.measurements[defect.measurement]
-            assert measured == pytest.approx(defect.value, abs=defect.tolerance), told
+            assert measured == pytest.approx(defect.value, abs=defect.tolerance), details
         if defect.spans:
             assert_near(findings[defect.rule].spans, defect)
 
@@ -61,7 +61,7 @@ def assert_near(spans: tuple[tuple[float, float], ...], defect: Defect) -> None:
         assert found == pytest.approx(true, abs=NEAR_S), (defect.kind, defect.strength)
 
 
-def test_the_ceiling_may_be_anywhere_and_of_one_side_only() -> None:
+def test_clipping_is_found_at_any_level_and_on_one_side() -> None:
     speech = SPEECHES[48_000]
     for low, high in ((-0.2, 1.0), (-1.0, 0.13), (-0.21, 0.13)):
         decoded, findings = judged(np.clip(speech.sound, low, high), speech.rate)
@@ -70,7 +70,7 @@ def test_the_ceiling_may_be_anywhere_and_of_one_side_only() -> None:
         assert decoded.measurements["clipped_percent"] == pytest.approx(true, rel=0.15)
 
 
-def test_runs_that_cross_from_chunk_to_chunk_are_counted_once() -> None:
+def test_clipped_runs_at_a_chunk_border_are_counted_once() -> None:
     rate = 48_000
     square = np.where(np.arange(5 * rate) // 100 % 2, 0.5, -0.5) * np.linspace(0, 1, 5 * rate) ** 0.01
     square = np.clip(square, -0.49, 0.49).astype(np.float32)
@@ -80,7 +80,7 @@ def test_runs_that_cross_from_chunk_to_chunk_are_counted_once() -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.01])
-def test_slow_waves_have_flat_tops_and_are_not_clipped(scale: float) -> None:
+def test_the_flat_tops_of_slow_waves_are_not_clipping(scale: float) -> None:
     rate = 48_000
     time = np.arange(12 * rate) / rate
     slow = 0.8 * scale * np.sin(2 * np.pi * 30 * time) * (1 + 0.1 * np.sin(2 * np.pi * 0.3 * time))

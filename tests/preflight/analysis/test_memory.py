@@ -1,4 +1,4 @@
-"""What the library costs and touches: memory, imports, sockets."""
+"""Memory, imports and sockets of the library."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import make_audio as making
 from tests.support.make_audio import FIXTURES, talk
 from tests.support.processes import HANGS_AFTER_S
 
-# getrusage would tell the peak of the parent, which a child inherits
+# not getrusage: a child inherits the peak of its parent
 PEAK = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
@@ -46,7 +46,7 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 @LINUX
 @pytest.mark.parametrize("call", ["check(sys.argv[1])", "fix(sys.argv[1], sys.argv[2], force=True)"])
-def test_memory_does_not_grow_with_the_take(call: str, hours: dict[int, Path], tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_duration(call: str, hours: dict[int, Path], tmp_path: Path) -> None:
     program = f"import sys, preflight; preflight.{call}; {PEAK}"
     peak_kb = {minutes: int(run(program, path, tmp_path / "out.wav")) for minutes, path in hours.items()}
     assert peak_kb[60] < 200_000
@@ -79,7 +79,7 @@ def test_a_check_loads_no_decoder_into_this_process() -> None:
     assert not modules & {"soundfile", "av", "pydub"}
 
 
-def test_no_socket_is_opened_and_no_neighbour_imported(tmp_path: Path) -> None:
+def test_no_socket_is_opened_and_no_other_package_imported(tmp_path: Path) -> None:
     program = (
         "import socket, sys\n"
         "opened = []\n"

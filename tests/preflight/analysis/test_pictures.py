@@ -1,4 +1,4 @@
-"""What is kept to be drawn: bounded, from the one pass that there is, and only where somebody asks."""
+"""Drawing data: bounded, from the pass that measures, and only on request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from preflight.analysis.analyze import listen
-from preflight.analysis.columns import Columns
 from preflight.batch import illustrate_many
 from preflight.checks import examine
 from preflight.worker.process import Process
@@ -36,20 +35,6 @@ def drawn(sound: NDArray[np.float32], rate: int = RATE) -> Pictures:
     return decoded.pictures
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 31, 1000, 12_345])
-@pytest.mark.parametrize("pieces", [1, 3, 80])
-def test_columns_hold_the_highest_however_the_values_come(count: int, pieces: int) -> None:
-    values = np.random.default_rng(count).normal(size=count)
-    columns = Columns(8)
-    for start in range(0, count, pieces):
-        columns.add(values[start : start + pieces])
-    found = columns.highest()
-    assert len(found) <= 8
-    assert columns.width * len(found) >= count
-    expected = [values[start : start + columns.width].max() for start in range(0, count, columns.width)]
-    assert found.tolist() == expected
-
-
 def test_the_waveform_shows_each_channel_where_it_is() -> None:
     sound = np.zeros((30 * RATE, 2), np.float32)
     sound[10 * RATE : 20 * RATE, 0] = 0.5
@@ -62,7 +47,7 @@ def test_the_waveform_shows_each_channel_where_it_is() -> None:
     assert (inside[0], inside[-1]) == (pytest.approx(10, abs=0.1), pytest.approx(20, abs=0.1))
 
 
-def test_the_spectrogram_shows_a_tone_at_its_height() -> None:
+def test_the_spectrogram_shows_a_tone_at_its_frequency() -> None:
     picture = drawn(tone(-10, 10, RATE, hz=1000)).spectrogram
     assert picture is not None
     levels = np.frombuffer(picture.levels, np.uint8).reshape(-1, picture.columns)[::-1]
@@ -83,7 +68,7 @@ def test_loudness_over_time_is_that_of_the_tone() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.05, 3, 100, 1000])
-def test_it_does_not_grow_with_the_recording(seconds: float) -> None:
+def test_the_size_is_bounded_for_any_duration(seconds: float) -> None:
     sound = np.random.default_rng(1).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
     pictures = drawn(sound)
     assert len(pictures.waveform.highs[0]) <= 2 * 1200
@@ -92,7 +77,7 @@ def test_it_does_not_grow_with_the_recording(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["good.m4a", "surround.m4a", "damaged.mp3", "silent.m4a"])
-def test_both_ways_of_measuring_draw_the_same_and_judge_as_ever(name: str) -> None:
+def test_pictures_change_no_report(name: str) -> None:
     path = FIXTURES / name
     plain, here = examine(path), examine(path, pictures=True)
     apart = examine(path, pictures=True, whole=True)
@@ -117,14 +102,14 @@ def test_one_job_for_each_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(jobs) == sorted(map(str, takes))
 
 
-def test_what_has_no_sound_has_no_pictures(tmp_path: Path) -> None:
+def test_files_without_audio_have_no_pictures(tmp_path: Path) -> None:
     takes = [FIXTURES / "text.mp3", FIXTURES / "empty.wav", tmp_path / "missing.wav", FIXTURES / "good.wav"]
     found = list(illustrate_many(takes))
     assert [one.pictures is not None for one in found] == [False, False, False, True]
     assert [one.pictures for one in illustrate_many(takes, quick=True)] == [None] * 4
 
 
-def test_another_executor_may_do_the_work() -> None:
+def test_pictures_come_from_any_executor() -> None:
     takes = [FIXTURES / "good.wav", FIXTURES / "text.mp3"]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         found = list(illustrate_many(takes, workers=1, executor=pool))

@@ -1,4 +1,4 @@
-"""Digital gaps of gates, synthesizers and few bits are not dropouts; sound that is cut in its middle is one."""
+"""Digital silence from noise gates, synthesizers and low bit depths is not a dropout; sound that is cut off is one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from preflight.analysis.meters.dropouts import DropoutMeter
 from tests.support import defects
 from tests.support import make_audio as making
 from tests.support.audio_measures import judged
+from tests.support.chunks import measured_by, sine, white_noise
 from tests.support.make_audio import RATE, story
 
 SPEECH = defects.clean(making.talk(12), RATE)
@@ -26,19 +28,19 @@ def gated(threshold_dbfs: float, fade: int) -> Any:
 
 @pytest.mark.parametrize("fade", [0, 40, 160])
 @pytest.mark.parametrize("threshold", [-45, -38])
-def test_a_gate_is_no_dropout(threshold: float, fade: int) -> None:
+def test_a_noise_gate_leaves_no_dropouts(threshold: float, fade: int) -> None:
     assert "dropouts" not in judged(gated(threshold, fade), RATE)[1]
 
 
 @pytest.mark.parametrize("bits", [5, 6, 8])
-def test_few_bits_are_no_dropouts(bits: int) -> None:
+def test_a_low_bit_depth_leaves_no_dropouts(bits: int) -> None:
     steps = 2.0 ** (bits - 1)
     sound = np.round(story() / np.abs(story()).max() * 0.7 * steps) / steps
     assert "dropouts" not in judged(sound, RATE)[1]
 
 
 @pytest.mark.parametrize("frequency", [150, 220])
-def test_synthetic_words_that_begin_and_end_at_zero(frequency: int) -> None:
+def test_synthetic_words_that_fade_leave_no_dropouts(frequency: int) -> None:
     time = np.arange(RATE // 4) / RATE
     word = 0.3 * np.sin(2 * np.pi * frequency * time) * np.hanning(len(time))
     gap = np.zeros(RATE // 20)
@@ -47,7 +49,7 @@ def test_synthetic_words_that_begin_and_end_at_zero(frequency: int) -> None:
 
 @pytest.mark.parametrize("channel", [0, 1])
 @pytest.mark.parametrize("milliseconds", [6, 30])
-def test_a_dropout_of_one_channel_of_a_gated_take(milliseconds: int, channel: int) -> None:
+def test_a_dropout_in_one_channel_is_found(milliseconds: int, channel: int) -> None:
     sound = np.stack((SPEECH.sound, 0.8 * SPEECH.sound), axis=1)
     for moment in SPEECH.voiced[1:]:
         start = round(moment * RATE)
@@ -56,9 +58,36 @@ def test_a_dropout_of_one_channel_of_a_gated_take(milliseconds: int, channel: in
     assert len(findings["dropouts"].spans) == len(SPEECH.voiced) - 1
 
 
-def test_a_buffer_repeated_in_the_second_channel_only() -> None:
+def test_a_buffer_repeated_in_the_second_channel_is_found() -> None:
     sound = np.stack((SPEECH.sound, 0.8 * SPEECH.sound), axis=1)
     start = round(SPEECH.voiced[0] * RATE)
     sound[start : start + 512, 1] = sound[start - 512 : start, 1]
     decoded, _ = judged(sound, RATE)
     assert decoded.measurements["dropouts"] == 1
+
+
+def test_gaps_repeats_and_clicks_are_counted() -> None:
+    rate = 48_000
+    sound = sine(1000, 3, rate, 0.3) + white_noise(1e-4, 3 * rate)
+    sound[30_012:30_972] = 0  # 20 ms, cut at the tone's peaks
+    sound[60_000:61_024] = sound[60_000 - 1024 : 60_000]
+    sound[100_000] += 0.5
+    meter = measured_by(DropoutMeter, sound, rate)
+    assert meter.measurements() == {"dropouts": 2.0, "dropouts_s": pytest.approx(1984 / rate, abs=1e-3), "clicks": 1.0}
+    assert meter.spans()[0] == pytest.approx((30_012 / rate, 30_972 / rate), abs=1e-4)
+    assert meter.clicks() == ((100_000 / rate, pytest.approx(100_001 / rate)),)
+
+
+def test_the_edge_of_a_dropout_is_not_a_click() -> None:
+    sound = sine(1000, 3, 48_000, 0.3) + white_noise(1e-4, 3 * 48_000)
+    sound[30_012:30_972] = 0
+    sound[30_012] = 0.9  # the last sample before the silence is wrong, too
+    meter = measured_by(DropoutMeter, sound, 48_000)
+    assert meter.clicks() == ()
+
+
+def test_gaps_of_both_channels_are_one_dropout() -> None:
+    sound = sine(1000, 3, 48_000, 0.3)
+    sound[30_012:30_972] = 0
+    both = measured_by(DropoutMeter, np.stack((sound, 0.5 * sound), axis=1), 48_000)
+    assert both.measurements()["dropouts"] == 1

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from preflight.analysis.framing import Grid
+from preflight.analysis.meters.loudness import LoudnessMeter, integrated, k_weighting, loudness_range
 from tests.support.audio_measures import measured, stereo, tone
+from tests.support.chunks import measured_by
 from tests.support.make_audio import FIXTURES
 
 RATES = (44_100, 48_000)
@@ -23,7 +26,7 @@ def tones(parts: list[tuple[float, float]], rate: int) -> np.ndarray[tuple[int, 
     return stereo(np.asarray(levels * carrier, np.float32))
 
 
-# EBU Tech 3341 (2016), table 1; cases 6 to 8 need five channels or recordings that are not made from a description
+# EBU Tech 3341 (2016), table 1; cases 6 to 8 need five channels, or recordings without a description
 INTEGRATED = {
     "1": ([(-23.0, 20.0)], -23.0),
     "2": ([(-33.0, 20.0)], -33.0),
@@ -98,7 +101,7 @@ def test_true_peak_between_the_samples(divisor: int, phase: float, amplitude: fl
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
-def test_passing_frames_over_does_not_change_the_true_peak(rate: int) -> None:
+def test_skipping_frames_does_not_change_the_true_peak(rate: int) -> None:
     from preflight.analysis.meters.true_peak import interpolator
 
     noise = np.random.default_rng(5).uniform(-1, 1, rate * 2).astype(np.float32) ** 3
@@ -107,6 +110,96 @@ def test_passing_frames_over_does_not_change_the_true_peak(rate: int) -> None:
     phases = [np.convolve(padded, taps[::-1, phase], "valid") for phase in range(taps.shape[1])]
     highest = max(float(np.abs(noise).max()), *(float(np.abs(phase).max()) for phase in phases))
     assert measured(noise, rate)["true_peak_dbtp"] == pytest.approx(20 * math.log10(highest), abs=0.02)
+
+
+# BS.1770-5, annex 1, tables 1 and 2: b0, b1, b2 and a1, a2 at 48 kHz
+SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585)
+HIGH_PASS = (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621)
+
+
+def test_the_k_weighting_has_the_coefficients_of_the_standard() -> None:
+    grid = Grid.at(48_000, 1)
+    z = np.exp(-2j * np.pi * grid.frequencies_hz() / 48_000)
+    expected = np.ones(len(z), complex)
+    for (b0, b1, b2), (a1, a2) in (SHELF, HIGH_PASS):
+        expected *= (b0 + b1 * z + b2 * z**2) / (1 + a1 * z + a2 * z**2)
+    assert np.abs(k_weighting(grid) - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("rate", [1_000, 3_000, 8_000, 16_000, 44_100, 192_000])
+def test_the_k_weighting_is_finite_at_any_rate(rate: int) -> None:
+    gains = np.abs(k_weighting(Grid.at(rate, 1)))
+    assert gains[0] == pytest.approx(0, abs=1e-9)
+    assert gains.max() < 10 ** (4.2 / 20)
+
+
+@pytest.mark.parametrize("rate", [*RATES, 16_000, 96_000])
+def test_a_full_scale_sine_of_997_hz_has_minus_3_lkfs(rate: int) -> None:
+    """The calibration of BS.1770-5, annex 1: -3.01 LKFS in one channel, 0 in two."""
+    sound = tone(0, 5, rate, hz=997)
+    assert measured(sound, rate)["integrated_loudness_lufs"] == pytest.approx(-3.01, abs=0.02)
+    assert measured(stereo(sound), rate)["integrated_loudness_lufs"] == pytest.approx(0, abs=0.02)
+
+
+def powers(*lufs: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.array([10 ** ((value + 0.691) / 10) for value in lufs])
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ((-20.0,), -20.0),
+        ((-70.01,), None),  # the absolute gate
+        ((-69.99,), -69.99),
+        ((-20.0, -71.0), -20.0),
+        ((-20.0, -33.1), -20.0),  # the relative gate is 10 LU below the mean of both, -22.8
+        ((-20.0, -32.5), -22.77),
+        ((), None),
+    ],
+)
+def test_the_gates_of_integrated_loudness(blocks: tuple[float, ...], expected: float | None) -> None:
+    found = integrated(powers(*blocks))
+    assert found == (None if expected is None else pytest.approx(expected, abs=0.01))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ([-20.0] * 100, 0.0),
+        ([-30.0] * 50 + [-20.0] * 50, 10.0),
+        ([-30.0] * 4 + [-20.0] * 96, 0.0),  # below the 10th percentile
+        ([-41.0] * 50 + [-18.0] * 50, 0.0),  # 20 LU below the mean of both
+        ([-75.0], None),
+    ],
+)
+def test_the_gates_and_percentiles_of_the_loudness_range(blocks: list[float], expected: float | None) -> None:
+    found = loudness_range(powers(*blocks))
+    assert found == (None if expected is None else pytest.approx(expected, abs=0.01))
+
+
+@pytest.mark.parametrize(("seconds", "missing"), [(0.3, 4), (0.5, 2), (2.9, 2), (3.1, 0)])
+def test_short_recordings_have_fewer_measurements(seconds: float, missing: int) -> None:
+    meter = measured_by(LoudnessMeter, tone(-20, seconds), 48_000)
+    assert len(meter.measurements()) == 4 - missing
+    assert (meter.momentary() is None) == (missing == 4)
+    assert (meter.short_term() is None) == (missing > 0)
+
+
+def test_loudness_over_time() -> None:
+    meter = measured_by(LoudnessMeter, tones([(-23.0, 5.0), (-33.0, 5.0)], 48_000), 48_000)
+    track = meter.momentary()
+    assert track is not None
+    assert (track.first_s, track.column_s, len(track.lufs)) == (0.2, 0.1, 97)
+    assert track.lufs[10] == pytest.approx(-23, abs=0.1)
+    assert track.lufs[-10] == pytest.approx(-33, abs=0.1)
+
+
+def test_silence_has_no_loudness() -> None:
+    meter = measured_by(LoudnessMeter, np.zeros(5 * 48_000), 48_000)
+    assert meter.measurements() == {}
+    track = meter.momentary()
+    assert track is not None
+    assert set(track.lufs) == {-120.0}
 
 
 def peers(sound: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> tuple[float, float]:
@@ -130,7 +223,7 @@ def test_libebur128_agrees_on_speech_at_any_rate(rate: int) -> None:
     assert found["true_peak_dbtp"] == pytest.approx(dbtp, abs=0.2)
 
 
-@pytest.mark.skipif(not AUDIO.is_dir(), reason="the real recordings are not here")
+@pytest.mark.skipif(not AUDIO.is_dir(), reason="the real recordings are missing")
 def test_libebur128_agrees_on_real_recordings() -> None:
     from preflight.errors import PreflightError
     from preflight.input.source import Source

@@ -1,0 +1,71 @@
+"""The bandwidth of modulated noise with a known upper edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.bandwidth import BandwidthMeter
+from tests.support.chunks import measured_by, sine, white_noise
+
+RATE = 48_000
+SECONDS = 8
+
+
+def bandwidth(sound: Any, rate: int = RATE) -> float | None:
+    return measured_by(BandwidthMeter, sound, rate).measurements().get("bandwidth_hz")
+
+
+def low_passed(sound: Any, hz: float, rate: int = RATE) -> Any:
+    spectrum = np.fft.rfft(sound)
+    spectrum[round(hz * len(sound) / rate) :] = 0
+    return np.fft.irfft(spectrum, len(sound))
+
+
+def voice_like(hz: float, rate: int = RATE) -> Any:
+    """Noise below `hz` whose level varies by 20 dB, as slowly as phrases do."""
+    level = 10 ** (sine(0.7, SECONDS, rate) / 2)
+    return low_passed(0.05 * level * white_noise(1, SECONDS * rate), hz, rate)
+
+
+@pytest.mark.parametrize("hz", [3_400, 5_500, 8_000, 15_000])
+def test_the_upper_edge(hz: float) -> None:
+    assert bandwidth(voice_like(hz)) == pytest.approx(hz, abs=150)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100])
+def test_the_whole_band_at_any_rate(rate: int) -> None:
+    assert bandwidth(voice_like(rate / 2, rate), rate) == pytest.approx(rate / 2, abs=200)
+
+
+def test_constant_noise_above_the_edge_does_not_count() -> None:
+    """The noise of a 16-bit converter, spread up to 24 kHz."""
+    sound = voice_like(3_400) + white_noise(2**-15 / np.sqrt(12), SECONDS * RATE)
+    assert bandwidth(sound) == pytest.approx(3_400, abs=150)
+
+
+def test_loud_noise_covers_the_edge() -> None:
+    assert bandwidth(voice_like(3_400) + white_noise(0.03, SECONDS * RATE)) is None
+
+
+def test_a_whistle_far_above_does_not_count() -> None:
+    whistle = (1 + sine(0.7, SECONDS, RATE, 0.9)) * sine(15_000, SECONDS, RATE, 0.01)
+    assert bandwidth(voice_like(5_000) + whistle) == pytest.approx(5_000, abs=150)
+
+
+def test_stationary_sound_has_no_bandwidth() -> None:
+    assert bandwidth(white_noise(0.1, SECONDS * RATE)) is None
+    assert bandwidth(sine(1000, SECONDS, RATE, 0.5)) is None
+
+
+def test_silence_and_short_sounds_have_no_bandwidth() -> None:
+    assert bandwidth(np.zeros(RATE)) is None
+    assert bandwidth(voice_like(5_000)[: RATE // 5]) is None
+
+
+def test_gated_silence_between_phrases_does_not_widen_it() -> None:
+    sound = voice_like(6_000)
+    sound[RATE : 3 * RATE] = 0
+    assert bandwidth(sound) == pytest.approx(6_000, abs=150)

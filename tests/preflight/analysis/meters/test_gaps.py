@@ -1,0 +1,122 @@
+"""A gap is digital silence that cuts into sound; fades, gates and quiet pauses are not gaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.gaps import GapDetector
+from tests.support.chunks import chunks_of, measured_by, sine, white_noise
+
+RATE = 48_000
+CHUNK = 38_400
+PERIOD = 48  # of the tone
+TOP = 12  # the tone's peak
+
+
+def tone(amplitude: float = 0.3, seconds: float = 4) -> Any:
+    return sine(RATE / PERIOD, seconds, RATE, amplitude)
+
+
+def with_gap(start: int, length: int, amplitude: float = 0.3) -> Any:
+    sound = tone(amplitude)
+    sound[start : start + length] = 0
+    return sound
+
+
+def gaps(sound: Any, *, channel: int = 0, coarse: bool = False) -> list[tuple[int, int]]:
+    return measured_by(lambda grid: GapDetector(grid, channel, coarse=coarse), sound, RATE).found
+
+
+START = 400 * PERIOD + TOP
+
+
+@pytest.mark.parametrize("periods", [5, 20, 100, 999])
+def test_a_gap_is_found_to_the_sample(periods: int) -> None:
+    assert gaps(with_gap(START, periods * PERIOD)) == [(START, START + periods * PERIOD)]
+
+
+@pytest.mark.parametrize("periods", [3, 1001])
+def test_a_gap_lasts_4_ms_to_1_s(periods: int) -> None:
+    assert gaps(with_gap(START, periods * PERIOD)) == []
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 5, 10, 11])
+def test_a_gap_at_a_chunk_border_is_found_once(before: int) -> None:
+    start = CHUNK - before * PERIOD + TOP
+    assert gaps(with_gap(start, 10 * PERIOD)) == [(start, start + 10 * PERIOD)]
+
+
+def test_a_gap_longer_than_a_chunk() -> None:
+    start = CHUNK - 10 * PERIOD + TOP
+    assert gaps(with_gap(start, 900 * PERIOD)) == [(start, start + 900 * PERIOD)]
+
+
+def test_each_channel_has_gaps_of_its_own() -> None:
+    both = np.stack((tone(), with_gap(START, 10 * PERIOD)), axis=1)
+    assert gaps(both, channel=0) == []
+    assert gaps(both, channel=1) == [(START, START + 10 * PERIOD)]
+
+
+def test_one_abrupt_edge_is_enough() -> None:
+    sound = with_gap(START, 10 * PERIOD)
+    end = START + 10 * PERIOD
+    sound[end : end + 480] *= np.linspace(0, 1, 480) ** 2  # fades in
+    ((found, _),) = gaps(sound)
+    assert found == START
+
+
+def test_fades_on_both_sides_are_no_gap() -> None:
+    sound = with_gap(START, 10 * PERIOD)
+    end = START + 10 * PERIOD
+    sound[START - 480 : START] *= np.linspace(1, 0, 480) ** 2
+    sound[end : end + 480] *= np.linspace(0, 1, 480) ** 2
+    assert gaps(sound) == []
+
+
+def test_silence_at_the_ends_is_no_gap() -> None:
+    sound = tone()
+    sound[: START // 2] = 0
+    sound[-START:] = 0
+    assert gaps(sound) == []
+
+
+def test_noise_between_words_is_no_gap() -> None:
+    sound = with_gap(START, 10 * PERIOD) + white_noise(0.0005, 4 * RATE)
+    assert gaps(sound) == []
+
+
+def test_a_quiet_edge_is_no_gap() -> None:
+    """Below -48 dBFS."""
+    assert gaps(with_gap(START, 10 * PERIOD, amplitude=0.003)) == []
+
+
+def test_with_8_bits_only_loud_edges_count() -> None:
+    assert gaps(with_gap(START, 10 * PERIOD, amplitude=0.05), coarse=True) == []
+    assert len(gaps(with_gap(START, 10 * PERIOD, amplitude=0.3), coarse=True)) == 1
+
+
+def test_after_a_gate_only_gaps_in_loud_sound_count() -> None:
+    """Two silences that fade are the work of a gate, which may also cut faint sound abruptly."""
+    sound = np.concatenate((tone(0.4), 0.1 * with_gap(START, 10 * PERIOD, 0.4)))
+    assert len(gaps(sound)) == 1
+    for start in (START, START + 4800):
+        end = start + 10 * PERIOD
+        sound[start:end] = 0
+        sound[start - 480 : start] *= np.linspace(1, 0, 480) ** 2
+        sound[end : end + 480] *= np.linspace(0, 1, 480) ** 2
+    assert gaps(sound) == []
+
+
+def test_the_number_that_is_kept_is_limited() -> None:
+    sound = tone()
+    for number in range(10):
+        sound[START + number * 4800 :][: 10 * PERIOD] = 0
+    chunks = chunks_of(sound, RATE)
+    detector = GapDetector(chunks[0].grid)
+    for chunk in chunks:
+        detector.add(chunk)
+        detector.limit(3)
+    assert [start for start, _ in detector.found] == [START + number * 4800 for number in range(3)]

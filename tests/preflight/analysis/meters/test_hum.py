@@ -1,0 +1,87 @@
+"""Hum: frequency, level and height above the noise, in the quiet parts only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.framing import Grid
+from preflight.analysis.meters.hum import HumMeter
+from tests.support.chunks import sine, white_noise
+
+RATE = 2_000  # what the downmix gives this meter
+GRID = Grid.at(48_000, 1)
+
+
+def hum(sound: Any, pieces: int = 397) -> dict[str, float]:
+    meter = HumMeter(GRID)
+    for at in range(0, len(sound), pieces):
+        meter.add(np.asarray(sound[at : at + pieces], np.float32))
+    meter.end()
+    return meter.measurements()
+
+
+def lines(mains: float, seconds: float, amplitude: float, harmonics: int = 3) -> Any:
+    return sum(sine(mains * number, seconds, RATE, amplitude) for number in range(1, harmonics + 1))
+
+
+@pytest.mark.parametrize("mains", [50, 60])
+def test_the_mains_frequency(mains: int) -> None:
+    found = hum(lines(mains, 10, 0.003) + white_noise(1e-4, 10 * RATE))
+    assert found["hum_hz"] == mains
+    assert found["hum_db"] > 20
+
+
+@pytest.mark.parametrize("amplitude", [0.1, 0.01, 0.001])
+def test_the_level_of_one_line_is_that_of_a_sine(amplitude: float) -> None:
+    """A sine of amplitude A has the power A² / 2; 50 Hz is the middle of a bin."""
+    found = hum(sine(50, 10, RATE, amplitude))
+    assert found["hum_dbfs"] == pytest.approx(20 * np.log10(amplitude) - 3.01, abs=0.1)
+
+
+def test_the_level_of_three_lines_is_their_sum() -> None:
+    assert hum(lines(60, 10, 0.01))["hum_dbfs"] == pytest.approx(-43.01 + 4.77, abs=0.1)
+
+
+def test_the_height_above_white_noise() -> None:
+    """A bin of 2 Hz under a Hann window holds the noise of 3 Hz: 1.5 bins (Harris, 1978)."""
+    noise_rms = 1e-3
+    found = hum(lines(50, 60, 0.003) + white_noise(noise_rms, 60 * RATE))
+    noise_db = 10 * np.log10(noise_rms**2 / (RATE / 2) * 3)
+    # the mean of the logarithm of exponentially distributed powers is 2.5 dB below that of their mean
+    assert found["hum_db"] == pytest.approx(20 * np.log10(0.003) - 3.01 - (noise_db - 2.51), abs=1)
+
+
+def test_noise_does_not_hum() -> None:
+    assert hum(white_noise(0.01, 60 * RATE))["hum_db"] < 3
+
+
+def test_two_lines_are_less_than_three() -> None:
+    noise = white_noise(1e-4, 20 * RATE)
+    two, three = (hum(lines(50, 20, 0.003, count) + noise)["hum_db"] for count in (2, 3))
+    assert two == pytest.approx(three * 2 / 3, abs=2)
+
+
+def test_a_voice_with_the_pitch_of_the_mains_does_not_count() -> None:
+    """Three quarters of the time somebody hums a note at 100 Hz; the pauses have noise only."""
+    voiced, pause = lines(100, 15, 0.1), np.zeros(5 * RATE)
+    sound = np.concatenate((voiced, pause)) + white_noise(1e-3, 20 * RATE)
+    assert hum(sound)["hum_db"] < 6
+
+
+def test_hum_in_the_pauses_counts() -> None:
+    speech = np.concatenate((white_noise(0.1, 15 * RATE), np.zeros(5 * RATE)))
+    assert hum(speech + lines(50, 20, 0.002) + white_noise(1e-4, 20 * RATE))["hum_hz"] == 50
+
+
+@pytest.mark.parametrize("count", [0, 1, 999])
+def test_a_short_recording_has_no_measurement(count: int) -> None:
+    assert hum(np.ones(count)) == {}
+
+
+@pytest.mark.parametrize("pieces", [1, 160, 7_000])
+def test_pieces_do_not_matter(pieces: int) -> None:
+    sound = lines(60, 4, 0.01) + white_noise(1e-3, 4 * RATE)
+    assert hum(sound, pieces) == hum(sound)

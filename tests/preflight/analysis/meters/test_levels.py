@@ -1,0 +1,68 @@
+"""RMS and peak of known signals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.levels import LevelMeter
+from tests.support.chunks import measured_by, sine, white_noise
+
+RATE = 16_000
+
+
+def levels_of(sound: np.ndarray[tuple[int, ...], np.dtype[np.float64]], rate: int = RATE) -> dict[str, float]:
+    return measured_by(LevelMeter, sound, rate).measurements()
+
+
+@pytest.mark.parametrize(("amplitude", "rms", "peak"), [(1.0, -3.01, 0.0), (0.5, -9.03, -6.02), (0.001, -63.01, -60.0)])
+def test_a_sine_is_3_db_below_its_peak(amplitude: float, rms: float, peak: float) -> None:
+    assert levels_of(sine(1000, 2, RATE, amplitude)) == {"rms_dbfs": rms, "sample_peak_dbfs": peak}
+
+
+def test_a_full_scale_square_wave_has_0_dbfs() -> None:
+    square = np.where(np.arange(RATE) // 8 % 2, 1.0, -1.0)
+    assert levels_of(square) == {"rms_dbfs": 0.0, "sample_peak_dbfs": 0.0}
+
+
+def test_silence_has_the_lowest_level() -> None:
+    assert levels_of(np.zeros(RATE)) == {"rms_dbfs": -120.0, "sample_peak_dbfs": -120.0}
+
+
+def test_rms_is_the_mean_power_of_all_channels() -> None:
+    loud = sine(1000, 1, RATE, 1.0)
+    assert levels_of(np.stack((loud, np.zeros(RATE)), axis=1))["rms_dbfs"] == -6.02
+    assert levels_of(np.stack((loud, loud), axis=1))["rms_dbfs"] == -3.01
+
+
+@pytest.mark.parametrize("count", [1, 159, 160, 161, 12_801])
+def test_padding_does_not_change_the_rms(count: int) -> None:
+    assert levels_of(np.full(count, 0.5))["rms_dbfs"] == -6.02
+
+
+def test_frames_follow_the_level_over_time() -> None:
+    sound = np.concatenate([sine(1000, 1, RATE, amplitude) for amplitude in (1.0, 0.1, 0.01)])
+    meter = measured_by(LevelMeter, sound, RATE)
+    levels = meter.frame_levels_dbfs()
+    assert len(levels) == 300
+    for second, expected in enumerate((-3.01, -23.01, -43.01)):
+        assert levels[100 * second : 100 * second + 100] == pytest.approx(expected, abs=0.01)
+    assert (meter.seconds, meter.frame_s) == (3.0, 0.01)
+
+
+def test_dc_is_not_sound() -> None:
+    sound = 0.25 + sine(1000, 1, RATE, 0.01)
+    meter = measured_by(LevelMeter, sound, RATE)
+    assert meter.frame_levels_dbfs() == pytest.approx(-43.01, abs=0.02)
+    assert meter.measurements()["rms_dbfs"] == pytest.approx(-12.03, abs=0.02)
+
+
+@pytest.mark.parametrize("mains", [50, 60])
+def test_hum_counts_in_full(mains: int) -> None:
+    """Half a period in a frame of 10 ms has a mean that is no DC offset."""
+    powers = measured_by(LevelMeter, sine(mains, 2, RATE, 0.1), RATE).frame_powers()
+    assert powers.mean() == pytest.approx(0.005, rel=0.01)
+
+
+def test_a_partial_frame_has_no_level() -> None:
+    assert len(measured_by(LevelMeter, white_noise(0.1, 479), RATE).frame_powers()) == 2

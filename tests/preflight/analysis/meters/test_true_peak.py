@@ -1,0 +1,81 @@
+"""True peaks of signals whose true peak is known, and the filter; EBU's test cases are in test_loudness."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.true_peak import TruePeakMeter, interpolator
+from tests.support.chunks import measured_by, sine
+
+RATE = 48_000
+
+
+def true_peak(sound: Any, rate: int = RATE) -> float:
+    return measured_by(TruePeakMeter, sound, rate).measurements()["true_peak_dbtp"]
+
+
+def between_samples(amplitude: float = 1.0) -> Any:
+    """A quarter of the sample rate, at 45 degrees: every sample is 3.01 dB below the peak."""
+    at = np.arange(RATE)
+    fade = np.minimum(1, np.minimum(at, at[::-1]) / 4800)
+    return amplitude * fade * np.sin(np.pi / 2 * at + np.pi / 4)
+
+
+def test_the_peak_between_samples() -> None:
+    assert np.abs(between_samples()).max() == pytest.approx(math.sqrt(0.5))
+    assert true_peak(between_samples()) == pytest.approx(0, abs=0.1)
+    assert true_peak(between_samples(0.1)) == pytest.approx(-20, abs=0.1)
+
+
+def test_a_true_peak_can_exceed_full_scale() -> None:
+    assert true_peak(between_samples(1.41)) == pytest.approx(3, abs=0.1)
+
+
+@pytest.mark.parametrize("at", [0, 1, 38_399, 38_400, 38_401, 47_999])
+def test_a_single_sample_is_its_own_peak(at: int) -> None:
+    sound = np.zeros(RATE)
+    sound[at] = -0.5
+    assert true_peak(sound) == -6.02
+
+
+@pytest.mark.parametrize("at", [0, 479, 38_399, RATE - 2])
+def test_two_equal_samples_peak_between_them(at: int) -> None:
+    """Halfway between two samples of 1 the sinc interpolates 4 / pi, +2.1 dB, less what the window takes."""
+    sound = np.zeros(RATE)
+    sound[at : at + 2] = 0.5
+    assert true_peak(sound) == pytest.approx(-6.02 + 20 * math.log10(4 / math.pi), abs=0.15)
+
+
+def test_the_louder_channel_counts() -> None:
+    both = np.stack((0.1 * between_samples(), between_samples()), axis=1)
+    assert true_peak(both) == true_peak(between_samples())
+    assert true_peak(both[:, ::-1]) == true_peak(between_samples())
+
+
+@pytest.mark.parametrize("rate", [192_000, 384_000])
+def test_at_high_rates_it_is_the_sample_peak(rate: int) -> None:
+    assert true_peak(sine(rate / 4, 0.5, rate, 0.5), rate) == -6.02
+
+
+def test_silence_and_a_constant() -> None:
+    assert true_peak(np.zeros(RATE)) == -120
+    fade = np.minimum(1, np.arange(RATE) / 4800)
+    assert true_peak(0.5 * fade * fade[::-1]) == pytest.approx(-6.02, abs=0.01)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 5, 12, 24])
+def test_the_filter_interpolates_a_sine(factor: int) -> None:
+    phases = interpolator(factor)
+    assert phases.shape == (16, factor - 1)
+    at = np.arange(16)
+    for phase in range(factor - 1):
+        exact = np.sin(0.5 * (7 + (phase + 1) / factor))
+        assert np.sin(0.5 * at) @ phases[:, phase] == pytest.approx(exact, abs=2e-3)
+
+
+def test_no_oversampling_needs_no_filter() -> None:
+    assert interpolator(1).size == 0

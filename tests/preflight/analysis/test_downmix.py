@@ -1,0 +1,59 @@
+"""The downmix: length, alignment, pass band and stop band at several rates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from preflight.analysis.downmix import Downmix
+from preflight.analysis.framing import Grid
+from tests.support.chunks import chunks_of, sine, white_noise
+
+
+def mixed(sound: np.ndarray[tuple[int, ...], np.dtype[np.float64]], rate: int, samples_per_frame: int = 160):  # type: ignore[no-untyped-def]
+    chunks = chunks_of(sound, rate)
+    downmix = Downmix(chunks[0].grid, samples_per_frame)
+    return np.concatenate([downmix.add(chunk) for chunk in chunks])
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("count", [100, 12_345, 100_000])
+def test_the_mix_is_as_long_as_the_recording(rate: int, count: int) -> None:
+    frame = Grid.at(rate, 1).frame
+    assert len(mixed(np.ones(count), rate)) == count * 160 // frame
+
+
+@pytest.mark.parametrize("hz", [100, 1000, 6000])
+def test_a_tone_keeps_level_and_phase(hz: int) -> None:
+    found = mixed(sine(hz, 2, 48_000, 0.5), 48_000)
+    inside = slice(1000, -1000)  # the tone's onset has all frequencies
+    assert np.abs(found - sine(hz, 2, 16_000, 0.5))[inside].max() < 2e-3
+
+
+@pytest.mark.parametrize("hz", [8_100, 12_000, 20_000])
+def test_a_tone_above_the_new_nyquist_frequency_is_removed(hz: int) -> None:
+    assert np.abs(mixed(sine(hz, 2, 48_000, 0.5), 48_000)[1000:-1000]).max() < 1e-3
+
+
+def test_an_impulse_stays_where_it_is() -> None:
+    sound = np.zeros(96_000)
+    for at in (3_000, 38_400, 60_000):  # the second is the first sample of a chunk
+        sound[at] = 1
+    found = np.abs(mixed(sound, 48_000))
+    assert sorted(np.argsort(found)[-3:].tolist()) == [1_000, 12_800, 20_000]
+
+
+def test_a_low_rate_is_upsampled() -> None:
+    found = mixed(sine(440, 2, 8_000, 0.5), 8_000)
+    assert np.abs(found - sine(440, 2, 16_000, 0.5))[1000:-1000].max() < 2e-3
+
+
+def test_2_khz_for_the_hum_meter() -> None:
+    found = mixed(sine(50, 4, 44_100, 0.1), 44_100, samples_per_frame=20)
+    assert np.abs(found - sine(50, 4, 2_000, 0.1))[200:-200].max() < 1e-3
+
+
+def test_two_channels_are_averaged() -> None:
+    left, right = white_noise(0.1, 32_000), white_noise(0.1, 32_000, seed=2)
+    both = mixed(np.stack((left, left + right), axis=1), 16_000)
+    assert np.abs(both - mixed(left + right / 2, 16_000)).max() < 1e-5

@@ -1,0 +1,156 @@
+"""The grid: sizes at every rate, chunks that do not depend on the blocks, and what is computed of each chunk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from preflight.analysis.framing import ChunkCutter, Grid, hann_spectra
+from tests.support.chunks import chunks_of, sine, white_noise
+
+RATE = 16_000
+GRID = Grid.at(RATE, 1)
+RATES = [8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_frame_is_10_ms_at_common_rates(rate: int) -> None:
+    grid = Grid.at(rate, 2)
+    assert grid.frame_s == pytest.approx(0.01, rel=0.005)
+    assert (grid.row, grid.lead, grid.transform) == (20 * grid.frame, 5 * grid.frame, 25 * grid.frame)
+    assert grid.row_s == pytest.approx(20 * grid.frame_s)
+
+
+@given(st.integers(1_000, 768_000))
+def test_transforms_have_small_prime_factors_at_any_rate(rate: int) -> None:
+    grid = Grid.at(rate, 1)
+    rest = grid.transform
+    for factor in (2, 3, 5, 7, 11):
+        while rest % factor == 0:
+            rest //= factor
+    # below 20 kHz there are few lengths within 0.5 %, and none may be a fast one
+    assert rest == 1 or rate < 20_000
+    assert abs(grid.frame - rate * 0.01) <= max(1, rate * 0.01 * 0.005) + 1 or grid.frame == 14
+
+
+@pytest.mark.parametrize("rate", [100, 1_000, 1_399])
+def test_frames_are_long_enough_to_look_back_at_any_rate(rate: int) -> None:
+    assert Grid.at(rate, 1).lead >= 64
+
+
+def test_bins_are_spaced_by_the_transform() -> None:
+    grid = Grid.at(48_000, 1)
+    assert grid.bin_hz == 4.0
+    frequencies = grid.frequencies_hz()
+    assert (frequencies[0], frequencies[1], frequencies[-1]) == (0, 4, 24_000)
+    assert len(frequencies) == 6001
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 40_000), st.integers(1, 9_000), st.integers(1, 3))
+def test_chunks_hold_every_sample_once_for_any_blocks(count: int, block: int, channels: int) -> None:
+    sound = np.random.default_rng(count).uniform(-1, 1, (count, channels)).astype(np.float32)
+    chunks = chunks_of(sound, RATE, block)
+    if not count:
+        assert not chunks
+        return
+    joined = np.concatenate([chunk.samples for chunk in chunks], axis=1)
+    assert np.array_equal(joined, sound.T)
+    assert [chunk.start for chunk in chunks] == [12_800 * number for number in range(len(chunks))]
+    assert sum(chunk.filled for chunk in chunks) == count
+
+
+def test_the_lead_holds_the_samples_before() -> None:
+    sound = np.arange(30_000, dtype=np.float32)
+    first, second, _ = chunks_of(sound, RATE)
+    assert not first.wave[0, : GRID.lead].any()
+    assert np.array_equal(second.wave[0, : GRID.lead], sound[12_800 - GRID.lead : 12_800])
+
+
+@pytest.mark.parametrize("count", [1, 3_199, 3_200, 12_799, 12_800, 12_801])
+def test_the_last_chunk_ends_with_a_zero(count: int) -> None:
+    last = chunks_of(np.ones(count), RATE)[-1]
+    assert last.filled < last.rows * GRID.row
+    assert last.wave[0, -1] == 0
+    assert last.whole_frames == last.filled // GRID.frame
+
+
+def test_integers_are_scaled_to_full_scale() -> None:
+    cutter = ChunkCutter(GRID)
+    block = np.array([[-32768], [0], [16384]], np.int16)
+    assert not list(cutter.add(block, scale=2**-15))
+    (chunk,) = cutter.end()
+    assert chunk.samples.tolist() == [[-1.0, 0.0, 0.5]]
+
+
+def test_frames_have_peaks_powers_and_means() -> None:
+    sound = white_noise(0.1, 12_800)
+    chunk = chunks_of(sound, RATE)[0]
+    frames = sound.astype(np.float32).reshape(-1, GRID.frame)
+    assert np.allclose(chunk.frame_peaks[0], np.abs(frames).max(axis=1))
+    assert np.allclose(chunk.frame_powers[0], (frames**2).mean(axis=1), rtol=1e-5)
+    assert np.allclose(chunk.frame_means[0], frames.mean(axis=1), atol=1e-7)
+
+
+def test_a_negative_peak_counts_as_a_positive_one() -> None:
+    sound = np.zeros(12_800)
+    sound[200] = -0.75
+    peaks = chunks_of(sound, RATE)[0].frame_peaks[0]
+    assert peaks[1] == 0.75
+    assert peaks.sum() == 0.75
+
+
+def test_identical_channels_are_transformed_once() -> None:
+    sound = white_noise(0.1, 12_800)
+    same = chunks_of(np.stack((sound, sound), axis=1), RATE)[0]
+    assert (same.distinct, len(same.spectra)) == (1, 1)
+    other = chunks_of(np.stack((sound, 0.5 * sound), axis=1), RATE)[0]
+    assert (other.distinct, len(other.spectra)) == (2, 2)
+
+
+def test_spectra_are_transforms_of_lead_and_row() -> None:
+    sound = white_noise(0.1, 12_800)
+    chunk = chunks_of(sound, RATE)[0]
+    padded = np.concatenate((np.zeros(GRID.lead), sound))
+    for row in range(4):
+        piece = padded[row * GRID.row : row * GRID.row + GRID.transform]
+        assert np.allclose(chunk.spectra[0, row], np.fft.rfft(piece, norm="forward"), atol=1e-7)
+
+
+def test_the_mix_is_the_mean_of_the_channels() -> None:
+    left, right = white_noise(0.1, 12_800), white_noise(0.1, 12_800, seed=2) + white_noise(0.1, 12_800)
+    chunk = chunks_of(np.stack((left, right), axis=1), RATE)[0]
+    assert np.allclose(chunk.mixed_spectra, chunk.spectra.mean(axis=0), atol=1e-8)
+    folded = chunk.folded()
+    assert folded.grid.channels == 1
+    assert np.allclose(folded.samples[0], (left + right) / 2, atol=1e-6)
+
+
+def test_the_mix_of_inverted_channels_does_not_cancel() -> None:
+    left = white_noise(0.1, 12_800)
+    chunk = chunks_of(np.stack((left, -0.5 * left), axis=1), RATE)[0]
+    alone = chunks_of(0.75 * left, RATE)[0]
+    assert np.allclose(chunk.mixed_spectra, alone.spectra[0], atol=1e-7)
+
+
+def test_overlap_save_equals_convolution() -> None:
+    """A filter as long as the lead: the longest that is exact."""
+    taps = white_noise(0.1, GRID.lead, seed=3)
+    sound = white_noise(0.1, 30_000)
+    response = np.fft.rfft(taps, GRID.transform) * GRID.transform
+    rows = [
+        np.fft.irfft(chunk.spectra[0] * response, n=GRID.transform)[:, GRID.lead :].ravel()
+        for chunk in chunks_of(sound, RATE)
+    ]
+    assert np.allclose(np.concatenate(rows)[:30_000], np.convolve(sound, taps)[:30_000], atol=1e-4)
+
+
+@pytest.mark.parametrize("hz", [100.0, 1234.5, 7000.0])
+def test_hann_spectra_equal_those_of_a_windowed_signal(hz: float) -> None:
+    piece = sine(hz, GRID.transform / RATE, RATE)
+    window = 1 - np.cos(2 * np.pi * np.arange(GRID.transform) / GRID.transform)
+    plain = np.fft.rfft(piece, norm="forward").astype(np.complex64)
+    expected = np.fft.rfft(piece * window, norm="forward")[1:-1]
+    assert np.allclose(hann_spectra(plain[np.newaxis])[0], expected, atol=1e-6)

@@ -1,0 +1,134 @@
+"""Speech level, noise floor, SNR and pauses of signals built from tones, noise and known speech."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.levels import LevelMeter
+from preflight.analysis.speech_levels import SpeechLevels, speech_levels
+from preflight.analysis.vad.speech import SpeechTrack
+from tests.support.audio_measures import judged
+from tests.support.chunks import measured_by, sine, white_noise
+from tests.support.make_audio import RATE, quiet, story
+
+WINDOW_S = 0.032
+
+
+def split(sound: Any, *speech: tuple[float, float]) -> SpeechLevels:
+    """What is measured where the detector finds `speech`, in seconds."""
+    seconds = len(sound) / RATE
+    middles = (np.arange(math.ceil(seconds / WINDOW_S)) + 0.5) * WINDOW_S
+    certain = np.array([any(start <= at < end for start, end in speech) for at in middles], np.float32)
+    return speech_levels(measured_by(LevelMeter, sound, RATE), SpeechTrack(certain, WINDOW_S), seconds)
+
+
+def phrases(noise_rms: float = 0.001) -> Any:
+    """Ten seconds of noise with a tone of -23 dBFS from 2 to 4 s and from 5 to 8 s."""
+    sound = white_noise(noise_rms, 10 * RATE)
+    for start, end in ((2, 4), (5, 8)):
+        sound[start * RATE : end * RATE] += sine(1000, end - start, RATE, 0.1)
+    return sound
+
+
+SPEECH = ((2.0, 4.0), (5.0, 8.0))
+
+
+def test_levels_of_speech_and_pauses() -> None:
+    found = split(phrases(), *SPEECH).measurements
+    assert found["speech_level_dbfs"] == pytest.approx(-23, abs=0.2)
+    assert found["noise_floor_dbfs"] == pytest.approx(-60, abs=0.3)
+    assert found["snr_db"] == pytest.approx(37, abs=0.5)
+    assert found["digital_silence_percent"] == 0
+
+
+@pytest.mark.parametrize("snr_db", [5, 10, 20, 30])
+def test_the_noise_under_the_speech_is_subtracted(snr_db: float) -> None:
+    noise_rms = math.sqrt(0.005 / 10 ** (snr_db / 10))
+    assert split(phrases(noise_rms), *SPEECH).measurements["snr_db"] == pytest.approx(snr_db, abs=1)
+
+
+def test_times_of_speech_and_silence() -> None:
+    found = split(phrases(), *SPEECH)
+    assert found.speech == (pytest.approx((2, 4), abs=0.02), pytest.approx((5, 8), abs=0.02))
+    assert found.measurements["speech_s"] == pytest.approx(5, abs=0.04)
+    assert found.measurements["speech_percent"] == pytest.approx(50, abs=0.4)
+    assert found.measurements["speech_of_sound_percent"] == pytest.approx(100, abs=2)
+    assert found.measurements["leading_silence_s"] == pytest.approx(2, abs=0.02)
+    assert found.measurements["trailing_silence_s"] == pytest.approx(2, abs=0.02)
+    assert found.measurements["longest_pause_s"] == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("late_s", [0.03, 0.1, 0.2])
+def test_edges_move_to_where_the_sound_begins(late_s: float) -> None:
+    found = split(phrases(), (2 + late_s, 4 - late_s), (5 + late_s, 8 - late_s))
+    assert found.speech == (pytest.approx((2, 4), abs=0.02), pytest.approx((5, 8), abs=0.02))
+
+
+def test_edges_far_from_any_sound_stay() -> None:
+    """The tone from 5 to 8 s is more than 0.3 s away."""
+    (span,) = split(phrases(), (4.4, 4.6)).speech
+    assert span == pytest.approx((4.4, 4.6), abs=WINDOW_S)
+
+
+def test_digital_silence_is_not_the_noise_floor() -> None:
+    sound = phrases()
+    sound[: RATE // 2 * 2] = 0
+    found = split(sound, *SPEECH).measurements
+    assert found["noise_floor_dbfs"] == pytest.approx(-60, abs=0.3)
+    # 5 s of pauses, less 96 ms around each edge of the speech; 1 s of it is digital silence
+    assert found["digital_silence_percent"] == pytest.approx(100 / (5 - 4 * 0.096), abs=1)
+
+
+def test_too_little_speech_gives_no_pauses() -> None:
+    """A detector that finds 4 % of a constant tone does not recognize the voice."""
+    found = split(sine(1000, 10, RATE, 0.1), (5.0, 5.4)).measurements
+    assert set(found) == {"speech_s", "speech_percent", "speech_of_sound_percent", "noise_floor_dbfs"}
+
+
+def test_without_speech_the_floor_is_the_quietest_5_percent() -> None:
+    sound = np.concatenate((white_noise(0.1, 19 * RATE), white_noise(0.001, 2 * RATE)))
+    found = split(sound).measurements
+    assert found["speech_s"] == found["speech_percent"] == found["speech_of_sound_percent"] == 0
+    assert found["noise_floor_dbfs"] == pytest.approx(-60, abs=0.5)
+
+
+def test_speech_without_pauses() -> None:
+    found = split(sine(1000, 5, RATE, 0.1), (0.0, 5.0)).measurements
+    assert found["leading_silence_s"] == found["trailing_silence_s"] == found["longest_pause_s"] == 0
+    assert "snr_db" not in found  # nothing but speech: the noise is unknown
+
+
+def test_a_recording_shorter_than_a_frame() -> None:
+    found = speech_levels(measured_by(LevelMeter, np.ones(50), RATE), SpeechTrack(np.empty(0), WINDOW_S), 50 / RATE)
+    assert found.speech == ()
+    assert found.measurements["noise_floor_dbfs"] == -120
+
+
+@pytest.mark.parametrize("room", ["digital", "room"])
+def test_a_little_speech_in_a_long_silence_is_little_speech(room: str) -> None:
+    long = quiet(40) if room == "room" else np.zeros(40 * RATE, np.float32)
+    decoded, findings = judged(np.concatenate((long, story()[: 6 * RATE], long)), RATE)
+    assert {"edge-silence", "little-speech"} <= set(findings)
+    assert not {"unsure-voice", "no-speech"} & set(findings)
+    assert len(findings["edge-silence"].spans) == 2
+    assert decoded.measurements["leading_silence_s"] == pytest.approx(40, abs=1)
+
+
+@pytest.mark.parametrize("dbfs", [-50, -60, -75])
+def test_a_very_low_level_has_no_negative_snr(dbfs: float) -> None:
+    gain = 10 ** (dbfs / 20) / np.sqrt(np.mean(story() ** 2))
+    faint = np.rint(story() * gain * 32768) / 32768
+    decoded, findings = judged(faint, RATE)
+    assert decoded.measurements.get("snr_db", 0.0) >= 0
+    assert all("-" not in finding.message.split("dB above")[0][-6:] for finding in findings.values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_speech_under_louder_noise_has_no_snr(seed: int) -> None:
+    noise = np.random.default_rng(seed).normal(0, 0.5, len(story()))
+    measured = judged(story() * 0.2 + noise, RATE)[0].measurements
+    assert measured.get("snr_db", 0.0) >= 0
