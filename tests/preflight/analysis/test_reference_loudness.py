@@ -1,0 +1,89 @@
+"""The loudness meter against a plain implementation of the standards, sample by sample."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.framing import Grid
+from preflight.analysis.meters.loudness import LoudnessMeter
+from tests.support import make_audio as making
+from tests.support.chunks import measured_by, white_noise
+
+RATE = 48_000
+STEP = RATE // 10
+# BS.1770-5, annex 1, tables 1 and 2
+STAGES = (
+    ((1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585)),
+    ((1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621)),
+)
+
+
+def filtered(sound: Any) -> Any:
+    """Both stages as difference equations, shape (frames, channels)."""
+    for (b0, b1, b2), (a1, a2) in STAGES:
+        out = np.zeros_like(sound)
+        x1 = x2 = y1 = y2 = np.zeros(sound.shape[1])
+        for at, x0 in enumerate(sound):
+            y0 = b0 * x0 + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2
+            out[at] = y0
+            x2, x1, y2, y1 = x1, x0, y1, y0
+        sound = out
+    return sound
+
+
+def blocks(weighted: Any, seconds: float) -> Any:
+    """The power of each block of so many seconds, moved by 100 ms, summed over the channels."""
+    size = round(seconds * RATE)
+    starts = range(0, len(weighted) - size + 1, STEP)
+    return np.array([(weighted[at : at + size] ** 2).mean(axis=0).sum() for at in starts])
+
+
+def loudness(power: float) -> float:
+    return -0.691 + 10 * math.log10(power)
+
+
+def gated(powers: Any, relative_lu: float) -> Any:
+    absolute = powers[[loudness(power) > -70 for power in powers]]
+    gate = loudness(absolute.mean()) + relative_lu
+    return absolute[[loudness(power) > gate for power in absolute]]
+
+
+def reference(sound: Any) -> dict[str, float]:
+    weighted = filtered(sound)
+    momentary, short_term = blocks(weighted, 0.4), blocks(weighted, 3)
+    levels = [loudness(power) for power in gated(short_term, -20)]
+    low, high = np.percentile(levels, (10, 95))
+    return {
+        "integrated_loudness_lufs": loudness(gated(momentary, -10).mean()),
+        "loudness_range_lu": high - low,
+        "momentary_max_lufs": loudness(momentary.max()),
+        "short_term_max_lufs": loudness(short_term.max()),
+    }
+
+
+def speech() -> Any:
+    talk = making.at_rate(making.talk(8), RATE)
+    return np.stack((talk, 0.5 * np.roll(talk, 20)), axis=1).astype(np.float64)
+
+
+def steps_of_noise() -> Any:
+    """Two seconds each at levels from -20 to -80 dBFS: some blocks are below each gate."""
+    levels = np.repeat(10 ** (np.array([-80, -30, -20, -45, -25]) / 20), 2 * RATE)
+    return (levels * white_noise(1, 10 * RATE))[:, np.newaxis]
+
+
+@pytest.mark.parametrize("make", [speech, steps_of_noise])
+def test_the_meter_agrees_with_the_standard(make: Any) -> None:
+    sound = make()
+    assert Grid.at(RATE, 1).frame * 10 == STEP
+    found = measured_by(LoudnessMeter, sound, RATE).measurements()
+    expected = reference(sound)
+    assert found["integrated_loudness_lufs"] == pytest.approx(expected["integrated_loudness_lufs"], abs=0.02)
+    assert found["loudness_range_lu"] == pytest.approx(expected["loudness_range_lu"], abs=0.1)
+    # the meter moves by 10 ms instead of 100: it may find a louder window, never a quieter one
+    for name in ("momentary_max_lufs", "short_term_max_lufs"):
+        assert expected[name] - 0.02 <= found[name] <= expected[name] + 0.6
