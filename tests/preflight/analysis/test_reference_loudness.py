@@ -24,15 +24,18 @@ STAGES = (
 
 def filtered(sound: Any) -> Any:
     """Both stages as difference equations, shape (frames, channels)."""
+    return np.stack([_through(channel) for channel in sound.T.tolist()], axis=1)
+
+
+def _through(samples: list[float]) -> list[float]:
     for (b0, b1, b2), (a1, a2) in STAGES:
-        out = np.zeros_like(sound)
-        x1 = x2 = y1 = y2 = np.zeros(sound.shape[1])
-        for at, x0 in enumerate(sound):
+        out, x1, x2, y1, y2 = [], 0.0, 0.0, 0.0, 0.0
+        for x0 in samples:
             y0 = b0 * x0 + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2
-            out[at] = y0
+            out.append(y0)
             x2, x1, y2, y1 = x1, x0, y1, y0
-        sound = out
-    return sound
+        samples = out
+    return samples
 
 
 def blocks(weighted: Any, seconds: float) -> Any:

@@ -88,6 +88,6 @@ def test_with_8_bits_only_runs_at_full_scale_count() -> None:
 
 
 def test_a_recording_that_gets_louder_has_one_ceiling() -> None:
-    """Flat runs below the final ceiling are no clipping: a limiter in another song, or a quieter take before."""
+    """Flat runs far below the highest sample of the recording do not count."""
     sound = np.concatenate((0.3 * clipped_tone(0.8, 1), sine(HZ, 2, RATE, 0.9)))
     assert clipping(sound).measurements()["clipped_runs"] == 0
