@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from preflight.analysis.meters.plateaus import PlateauFinder
+from preflight.analysis.meters.plateaus import PlateauDetector
 from preflight.analysis.spans import merged
 
 if TYPE_CHECKING:
@@ -18,47 +18,47 @@ if TYPE_CHECKING:
     from preflight.analysis.meters.plateaus import Places
     from preflight.report import Span
 
+# Of the highest sample of a polarity: clipped samples share one level, which later gain only scales.
 _NEAR: Final = np.float32(0.99)
-"""Of the highest sample of a channel's side: what was clipped lies at one level, and other gains come after it."""
+# Neighbors within this are equal: dither may toggle the last bit of 16-bit audio, 3.1e-5.
 _FLAT: Final = np.float32(4e-5)
-"""Neighbours no further apart are equal: the last bit of 16-bit audio, 3.1e-5, may dither."""
+# Two equal samples at the top occur in any tone; three after a steep rise do not.
 _LEAST_RUN: Final = 3
-"""Two equal samples at the top occur in any tone; three that the wave runs into at speed do not."""
+# Times `_FLAT`: the least step at one end of a clipped run. The top of a slow wave has smaller steps.
 _STEEP: Final = 4.0
-"""A clipped run ends in a step of more than so many times `_FLAT`; the top of a slow wave does not."""
 _FULL_SCALE: Final = np.float32(1.0)
+# With 8 bits, or companding, every peak is flat: only runs at full scale count.
 _COARSE_CEILING: Final = 0.97
-"""With 8 bits or companding every top is flat: then only runs at full scale count."""
 _NEAR_S: Final = 0.05
 _FRAMES_PER_PLACE: Final = 5
+# Least ratio of clipped samples in plateaus to those in exact runs. Below it the runs are the plateaus.
 _PLATEAUS_PER_RUN: Final = 2.0
-"""Clipped samples of plateaus by those of exact runs: below, the runs are the plateaus, measured exactly."""
+# Samples of the previous chunk that are examined again, for runs across the border.
 _LOOK_BACK: Final = 64
-"""Samples of the chunk before that are looked at again, for the runs that cross into the next."""
 
 
 class ClippingMeter:
-    """Clipped samples, their share and their spans.
+    """Measure clipped samples: their share and their spans.
 
-    A channel has an upper and a lower side, each with a ceiling of its own. A run of at least three samples that are
-    equal, near the ceiling, and entered or left at a step is clipped. So is a sample beyond full scale, which only
-    decoders of lossy codings and floating-point files give: what plays it cuts it off. Where plateaus that a lossy
-    codec or a resampler has bent hold more than the exact runs of a channel, they count instead.
+    Each polarity of a channel has a ceiling of its own. A run of at least three equal samples near the ceiling, with a
+    step at one end, is clipped. So is a sample beyond full scale, as lossy decoders and floating-point files have them:
+    the next converter to integers clips it. Where plateaus bent by a lossy codec or a resampler (see `plateaus`) hold
+    more samples than the exact runs of a channel, they count instead.
 
     Args:
-        grid: Of the chunks.
-        coarse: Whether the samples have 8 bits or are companded.
+        grid: The grid of the chunks.
+        coarse: Whether the samples have 8 bits, or are companded (G.711).
     """
 
     def __init__(self, grid: Grid, *, coarse: bool = False) -> None:
         self._grid = grid
         self._sides = [_Side(coarse=coarse) for _ in range(2 * grid.channels)]
         # the steps of coarse samples are as large as the differences between a plateau and a peak
-        self._plateaus = [] if coarse else [PlateauFinder(channel) for channel in range(grid.channels)]
+        self._plateaus = [] if coarse else [PlateauDetector(channel) for channel in range(grid.channels)]
         self._count = 0
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         self._count += chunk.filled
         for number, side in enumerate(self._sides):
             side.add(chunk, number // 2, -1 if number % 2 else 1)
@@ -66,7 +66,7 @@ class ClippingMeter:
             finder.add(chunk)
 
     def measurements(self) -> dict[str, float]:
-        """``clipped_percent`` of all samples and ``clipped_runs`` (a count)."""
+        """Return ``clipped_percent`` of all samples, and ``clipped_runs`` (a count)."""
         clipped = runs = 0.0
         for exact, plateaus in self._places():
             if plateaus:
@@ -79,7 +79,7 @@ class ClippingMeter:
         return {"clipped_percent": round(100 * clipped / total, 4) if total else 0.0, "clipped_runs": runs}
 
     def spans(self) -> tuple[Span, ...]:
-        """Where, with gaps of less than 50 ms closed."""
+        """Return the clipped spans in seconds; those within 50 ms are joined."""
         places: list[_Places | Places] = []
         for exact, plateaus in self._places():
             places += [*exact, *plateaus]
@@ -88,7 +88,7 @@ class ClippingMeter:
         return merged(begins, ends, _NEAR_S)
 
     def _places(self) -> Iterator[tuple[list[_Places], tuple[Places, ...]]]:
-        """Of each channel, the exact runs, and the plateaus if these hold more."""
+        """Yield, for each channel, the exact runs, and the plateaus where these hold more samples."""
         for channel in range(self._grid.channels):
             exact = [side.places() for side in self._sides[2 * channel : 2 * channel + 2]]
             plateaus = self._plateaus[channel].places() if self._plateaus else ()
@@ -106,7 +106,7 @@ class _Side:
 
     def add(self, chunk: Chunk, channel: int, sign: int) -> None:
         lead = chunk.grid.lead
-        # behind the last sample of the recording stands a zero, so that every run ends somewhere
+        # a zero follows the last sample of the recording, so that every run has an end
         wave = chunk.wave[channel, lead - _LOOK_BACK : lead + chunk.filled + 1]
         peak = wave.max() if sign > 0 else -wave.min()
         if peak < self._peak * _NEAR or not peak:
@@ -118,7 +118,7 @@ class _Side:
             self._found.append(_places(runs, chunk.start - _LOOK_BACK, chunk.grid.frame))
 
     def places(self) -> _Places:
-        """Where samples are clipped at the final ceiling."""
+        """Return the runs near the final ceiling: it rises with the highest sample."""
         if not self._found:
             nothing = np.empty(0, np.int64)
             return _Places(nothing, nothing, nothing, nothing, np.empty(0, np.float32))
@@ -129,7 +129,7 @@ class _Side:
 
 
 class _Places(NamedTuple):
-    """Runs no further than 50 ms apart, as one: what is kept does not grow with what is clipped."""
+    """Runs, summed over 50 ms: the memory does not grow with the number of clipped samples."""
 
     begins: NDArray[np.int64]
     ends: NDArray[np.int64]
@@ -152,7 +152,7 @@ def _places(runs: _Runs, origin: int, frame: int) -> _Places:
 
 
 class _Runs(NamedTuple):
-    """Runs of samples: where they begin, how long they are, their highest sample."""
+    """Runs of samples: their first index, length and highest sample."""
 
     begins: NDArray[np.int64]
     lengths: NDArray[np.int64]
@@ -163,7 +163,7 @@ class _Runs(NamedTuple):
 
 
 def _clipped_runs(wave: Samples, near: NDArray[np.int64]) -> _Runs:
-    """The clipped runs of the upper side of `wave` among its samples at `near`."""
+    """Return the clipped runs of the positive polarity of `wave`, among its samples at the indexes `near`."""
     level = wave[near]
     beyond = level > _FULL_SCALE
     level_joined = (np.abs(np.diff(level)) <= _FLAT) | (beyond[1:] & beyond[:-1])
@@ -180,7 +180,7 @@ def _clipped_runs(wave: Samples, near: NDArray[np.int64]) -> _Runs:
 
 
 def _of_this_chunk(runs: _Runs, end: int) -> _Runs:
-    """Each run once: in the chunk in which it ends, and what is longer than the look back piece by piece."""
+    """Return each run once, in the chunk in which it ends; a run longer than the look-back counts piece by piece."""
     was_open = runs.begins == 0
     begins = np.where(was_open, _LOOK_BACK, runs.begins)
     lengths = runs.begins + runs.lengths - begins

@@ -1,9 +1,8 @@
-"""Clipping that was encoded lossily, filtered or resampled afterwards: plateaus that recur at one level.
+"""Plateaus: clipping that was lossily encoded, filtered or resampled afterwards.
 
-A lossy codec adds a ripple to the flat tops of a clipped wave, so that no two samples are equal. The shape remains: the
-edges rise as steeply as those of a much higher peak, and stop at the level at which all the others stop. The peaks of
-a limiter or of a compressor share a level, but each keeps the shape of a peak. Saturation without a hard edge bends
-peaks to many levels.
+A lossy codec adds ripple to the flat tops of a clipped waveform, so that no two samples are equal. The shape remains:
+the edges are as steep as those of a much higher peak, and all of them stop at one level. Peaks after a limiter or a
+compressor share a level, too, but keep the shape of a peak. Soft saturation bends peaks to many levels.
 """
 
 from __future__ import annotations
@@ -20,56 +19,56 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Indexes = NDArray[np.int64]
 
+# Of the highest sample of the polarity: at low bit rates a codec exceeds the ceiling by up to 6 dB.
 _FLOOR: Final = np.float32(0.4)
-"""Of the highest sample of the polarity: at low bit rates a codec overshoots the ceiling by up to 6 dB."""
+# A dip below this share of the top separates two peaks.
 _SAME_PEAK: Final = np.float32(0.75)
-"""A dip below this share of the top separates two peaks."""
+# A peak below this share of the highest one next to it does not reach the ceiling.
 _OTHER_PEAK: Final = np.float32(0.93)
-"""A peak below this share of the highest one beside it does not reach the ceiling."""
 _TOP: Final = np.float32(0.85)
+# The edges of a peak are measured between these shares of its level: above is the ripple, below the next wave.
 _UPPER: Final = 0.9
 _LOWER: Final = 0.6
-"""The edges of a peak are measured between these shares of its level: above lies the ripple, below the next wave."""
 _MIDDLE: Final = (_UPPER + _LOWER) / 2
+# An edge that lasts longer belongs to a slow wave, which clipping does not make steep.
 _EDGE_S: Final = 0.0015
-"""An edge that lasts longer belongs to a slow wave, which clipping does not make steep."""
+# Least number of samples in which an edge is searched.
 _LEAST_REACH: Final = 6
-"""Samples in which an edge is looked for at the least."""
+# Samples: narrower peaks have no shape.
 _NARROWEST: Final = 2.0
-"""Samples: narrower peaks have no shape."""
+# Of the samples above `_SAME_PEAK`, those above `_UPPER`: 0.62 of a parabola, 0.83 of a plateau that `_ROUND` barely
+# counts. Only the edges of what has more are measured.
 _BROAD: Final = 0.7
-"""Of the samples above `_SAME_PEAK`, those above `_UPPER`: 0.62 of a parabola, 0.83 of a plateau that `_ROUND` barely
-counts. Only the edges of what has more are measured."""
+# Height, relative to the level, of the parabola that the width and the edges predict. Peaks of clean speech have 0.9 to
+# 1.1 with any codec; between 1.2 and 1.4 a peak counts in part.
 _ROUND: Final = 1.2
 _FLAT: Final = 1.4
-"""Height, relative to the level, of the parabola that the width and the edges predict. Peaks of clean speech have 0.9
-to 1.1, whatever the codec; between 1.2 and 1.4 a peak counts in part."""
+# Above this, a peak at a proven ceiling is clipped, if only a little.
 _BENT: Final = 1.08
-"""From here on a peak at a proven ceiling is clipped, if only a little."""
 _BINS_PER_DB: Final = 10
 _LOWEST_DB: Final = -100
 _HIGHEST_DB: Final = 30
 _BINS: Final = (_HIGHEST_DB - _LOWEST_DB) * _BINS_PER_DB
+# Bins of the ceiling: plateaus at one level stay within 0.45 dB of it after most codecs.
 _WINDOW: Final = 9
-"""Bins of the ceiling: plateaus at one level stay within 0.45 dB of it after most codecs."""
+# Bins around a proven ceiling in which plateaus belong to it.
 _REACH: Final = 10
-"""Bins beside the ceiling in which plateaus still belong to it, once it is proven."""
+# The plateaus at the ceiling must be more than 3 plus these shares of the other plateaus near the ceiling, of the round
+# peaks above it and of the round peaks at it. Twelve voices in six states (clean, normalized, compressed, three
+# limiters) and twelve encodings stay below 0.6 times that sum.
 _LEAST: Final = 3.0
 _PER_OTHER_FLAT: Final = 0.5
 _PER_HIGHER: Final = 0.05
 _PER_ROUND: Final = 0.04
-"""The plateaus at the ceiling must be more than 3 plus these shares of the other plateaus near the ceiling, of the
-round peaks above it and of the round peaks at it. Twelve voices in six states (clean, normalized, compressed, three
-limiters) and twelve encodings stay below 0.6 times that sum."""
+# Bins: the two polarities of a clipped signal without an offset have one ceiling.
 _SAME_CEILING: Final = 10
-"""Bins: the two polarities of a clipped signal without an offset have one ceiling."""
 _MOST_KEPT: Final = 10_000
 _MOST_PARTS: Final = 64
 _FRAMES_PER_PLACE: Final = 5
 
 
 class Places(NamedTuple):
-    """Where plateaus are: first samples and ends (exclusive); number of clipped samples and of plateaus altogether."""
+    """Plateaus: first samples and ends (exclusive), and the numbers of clipped samples and of plateaus."""
 
     begins: Indexes
     ends: Indexes
@@ -77,11 +76,11 @@ class Places(NamedTuple):
     runs: float
 
 
-class PlateauFinder:
-    """Collects the peaks of a channel by polarity, level and shape. Its memory is bounded.
+class PlateauDetector:
+    """Collect the peaks of a channel by polarity, level and shape, in bounded memory.
 
     Args:
-        channel: Which channel.
+        channel: The index of the channel.
     """
 
     def __init__(self, channel: int = 0) -> None:
@@ -94,7 +93,7 @@ class PlateauFinder:
         self._found: list[_Kept] = []
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
         lead = chunk.grid.lead
         is_last = chunk.filled < chunk.rows * chunk.grid.row
         wave = chunk.wave[self._channel]
@@ -103,7 +102,7 @@ class PlateauFinder:
         self._peaks = np.maximum(self._peaks, now)
         if not (now > self._peaks * _FLOOR).any():
             return
-        # half of the lead stays for the next chunk, so that a peak at the border has both of its edges
+        # peaks in the last half lead are left to the next chunk, which has both of their edges
         owned = range(lead // 2 if chunk.first_row else 0, len(wave) if is_last else len(wave) - lead // 2)
         # the two polarities as one wave: numpy's calls cost more than its work on so few samples
         both = np.stack((wave, -wave))
@@ -123,10 +122,10 @@ class PlateauFinder:
                 self._shrink()
 
     def places(self) -> tuple[Places, ...]:
-        """Where the channel is clipped, by polarity; empty if it is not.
+        """Return the plateaus of each clipped polarity; empty without any.
 
-        A polarity is clipped on its own evidence, or both are on their evidence together. A polarity with too few
-        plateaus also is if the other one is clipped at the same level.
+        A polarity is clipped by its own evidence, or both are by their common evidence. A polarity with too few plateaus
+        is clipped, too, if the other one is at the same level.
         """
         both = [self._evidence(side) for side in range(2)]
         sides = [side for side in range(2) if both[side].is_clipped]
@@ -137,14 +136,14 @@ class PlateauFinder:
         return tuple(self._at(side, both[side].ceiling) for side in sides if self._found)
 
     def _evidence(self, side: int) -> _Evidence:
-        """How many peaks speak for clipping and how many against it, at the level where most are flat."""
+        """Return the level with most flat peaks, and the evidence for and against clipping there."""
         if not self._peaks[side] > 0:
             return _Evidence(0, 0.0, 0.0)
         lowest = int(_bins(self._peaks[side : side + 1].astype(np.float64) * float(_FLOOR))[0])
         flat = self._flat[side].copy()
         flat[:lowest] = 0
         sums = np.convolve(flat, np.ones(_WINDOW), "same")
-        # of several equal ones the highest
+        # argmax from the top: the highest of several equal levels
         ceiling = _BINS - 1 - int(sums[::-1].argmax())
         low, high = max(0, ceiling - _WINDOW // 2), ceiling + _WINDOW // 2 + 1
         others = flat[max(0, low - _WINDOW) : low].sum() + flat[high:].sum()
@@ -153,7 +152,7 @@ class PlateauFinder:
         return _Evidence(ceiling, float(flat[low:high].sum()), float(against))
 
     def _shrink(self) -> None:
-        """Join what was found; of too many places keep the first of those at the ceiling."""
+        """Join the lists of plateaus; of too many keep the first at the ceiling."""
         kept = _Kept(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))
         if len(kept.begins) > _MOST_KEPT:
             ceilings = np.array([self._evidence(side).ceiling for side in range(2)])
@@ -185,7 +184,7 @@ class _Evidence(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """Where plateaus are: first samples, ends (exclusive), polarity and level as a bin."""
+    """Plateaus: first samples, ends (exclusive), polarity, and level as a bin."""
 
     begins: Indexes
     ends: Indexes
@@ -200,7 +199,7 @@ def _bins(levels: Numbers) -> Indexes:
 
 
 def _kept(peaks: _Peaks, bins: Indexes, is_flat: NDArray[np.bool_], chunk: Chunk) -> _Kept:
-    """The plateaus; those within 50 ms and of nearly one level as one, so that there are never many."""
+    """Return the plateaus; those within 50 ms and at nearly one level are joined, which bounds their number."""
     origin = chunk.start - chunk.grid.lead
     cells = (peaks.begins + origin) // (chunk.grid.frame * _FRAMES_PER_PLACE)
     keys = ((cells * 2 + peaks.sides) * _BINS + bins // _WINDOW)[is_flat]
@@ -216,7 +215,7 @@ def _kept(peaks: _Peaks, bins: Indexes, is_flat: NDArray[np.bool_], chunk: Chunk
 
 
 class _Peaks(NamedTuple):
-    """Peaks of a wave: where they are above `_UPPER` of their level, predicted height by level, clipped samples."""
+    """Peaks of a waveform: where they exceed `_UPPER` of their level, predicted height by level, clipped samples."""
 
     begins: Indexes
     ends: Indexes
@@ -227,10 +226,10 @@ class _Peaks(NamedTuple):
 
 
 def _peaks(both: Samples, floors: Samples, owned: range, reach: int) -> _Peaks:
-    """The peaks above `floors` that begin in `owned`; `reach` is the longest edge in samples."""
+    """Return the peaks above `floors` that begin in `owned`; `reach` is the longest edge in samples."""
     wave, size = both.ravel(), both.shape[1]
     at = np.flatnonzero(both > floors[:, None])
-    if not len(at):  # the only high sample is the last one, which the next chunk has, too
+    if not len(at):  # the only high sample is the last one, and the next chunk has it, too
         nothing = np.empty(0)
         return _Peaks(at, at, at, nothing, nothing, nothing)
     values, starts = wave[at], _starts(at)
@@ -266,7 +265,7 @@ def _lengths(starts: Indexes, at: Indexes) -> Indexes:
 
 
 def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: int) -> tuple[Numbers, Numbers]:
-    """The predicted height of peaks by their level, 0 where it is not known, and their clipped samples."""
+    """Return the predicted height of each peak by its level, 0 where unknown, and its clipped samples."""
     # the edges of what `_ROUND` counts last less than a fifth of the width on average
     reach = min(reach, _LEAST_REACH + int((last - first).max()) // 2)
     rise, begin = _edge(wave, first, level, -1, reach)
@@ -282,7 +281,7 @@ def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: 
 
 
 def _edge(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) -> tuple[Numbers, Numbers]:
-    """Samples from `_UPPER` down to `_LOWER` of the level, NaN where it is too far; from `start` to `_UPPER`."""
+    """Return the samples from `_UPPER` down to `_LOWER` of the level, NaN beyond `reach`; and from `start` to `_UPPER`."""
     around = start[:, None] + step * np.arange(reach)
     values = wave[np.minimum(np.maximum(around, 0), len(wave) - 1)] / level[:, None].astype(np.float32)
     is_below = values <= _LOWER

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from preflight.analysis.framing import Grid, Rows
+from preflight.analysis.framing import Grid
 from preflight.analysis.meters.clipping import ClippingMeter
 from tests.support.audio_measures import judged
+from tests.support.chunks import measured_by
 from tests.support.make_audio import RATE, coded, story
 
 if TYPE_CHECKING:
@@ -88,10 +89,7 @@ def decoded(sound: NDArray[np.float64], codec: str, rate: int = HIGH_RATE) -> ND
 def measured(sound: Sound, rate: int = HIGH_RATE) -> tuple[float, tuple[Span, ...]]:
     """Percent clipped and the spans of a sound of shape (frames,) or (frames, channels)."""
     sound = sound.reshape(len(sound), -1)
-    grid = Grid.at(rate, sound.shape[1])
-    meter, rows = ClippingMeter(grid), Rows(grid)
-    for chunk in (*rows.add(sound), *rows.end()):
-        meter.add(chunk)
+    meter = measured_by(ClippingMeter, sound, rate)
     return meter.measurements()["clipped_percent"], meter.spans()
 
 
