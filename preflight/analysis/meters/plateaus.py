@@ -124,8 +124,8 @@ class PlateauDetector:
     def places(self) -> tuple[Places, ...]:
         """Return the plateaus of each clipped polarity; empty without any.
 
-        A polarity is clipped by its own evidence, or both are by their common evidence. A polarity with too few plateaus
-        is clipped, too, if the other one is at the same level.
+        A polarity is clipped by its own evidence, or both are by their common evidence. A polarity with too few
+        plateaus is clipped, too, if the other one is at the same level.
         """
         both = [self._evidence(side) for side in range(2)]
         sides = [side for side in range(2) if both[side].is_clipped]
@@ -281,7 +281,7 @@ def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: 
 
 
 def _edge(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) -> tuple[Numbers, Numbers]:
-    """Return the samples from `_UPPER` down to `_LOWER` of the level, NaN beyond `reach`; and from `start` to `_UPPER`."""
+    """Return the samples from `_UPPER` down to `_LOWER` of the level (NaN beyond `reach`), and to `_UPPER`."""
     around = start[:, None] + step * np.arange(reach)
     values = wave[np.minimum(np.maximum(around, 0), len(wave) - 1)] / level[:, None].astype(np.float32)
     is_below = values <= _LOWER
