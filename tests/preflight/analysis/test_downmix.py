@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflight.analysis.downmix import Downmix
-from preflight.analysis.framing import Grid
+from preflight.analysis.framing import ChunkCutter, Grid
 from tests.support.chunks import chunks_of, sine, white_noise
 
 
@@ -57,3 +59,29 @@ def test_two_channels_are_averaged() -> None:
     left, right = white_noise(0.1, 32_000), white_noise(0.1, 32_000, seed=2)
     both = mixed(np.stack((left, left + right), axis=1), 16_000)
     assert np.abs(both - mixed(left + right / 2, 16_000)).max() < 1e-5
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from([8_000, 22_050, 44_100, 48_000]), st.integers(1, 60_000), st.integers(0, 9))
+def test_the_mix_does_not_depend_on_the_blocks(rate: int, count: int, seed: int) -> None:
+    sound = white_noise(0.1, count, seed)
+    whole = mixed(sound, rate)
+    grid = Grid.at(rate, 1)
+    cutter, downmix = ChunkCutter(grid), Downmix(grid, 160)
+    block = max(1, count // 7)
+    parts = []
+    for at in range(0, count, block):
+        parts += [downmix.add(chunk) for chunk in cutter.add(sound[at : at + block, np.newaxis])]
+    parts += [downmix.add(chunk) for chunk in cutter.end()]
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize("hz", [100, 1000, 5000])
+def test_the_power_of_noise_in_the_band_is_kept(hz: int) -> None:
+    """A band-limited signal keeps its power at the lower rate."""
+    band = np.fft.rfft(white_noise(0.1, 96_000))
+    bins = np.arange(len(band)) / 2
+    band[(bins < hz) | (bins > 1.2 * hz)] = 0
+    sound = np.fft.irfft(band)
+    found = mixed(sound, 48_000)
+    assert (found[1000:-1000] ** 2).mean() == pytest.approx((sound**2).mean(), rel=0.1)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from preflight.analysis.framing import Grid
-from preflight.analysis.meters.loudness import LoudnessMeter
+from preflight.analysis.meters.loudness import LoudnessMeter, integrated, loudness_range
 from tests.support import make_audio as making
 from tests.support.chunks import measured_by, white_noise
 
@@ -58,11 +60,10 @@ def gated(powers: Any, relative_lu: float) -> Any:
 def reference(sound: Any) -> dict[str, float]:
     weighted = filtered(sound)
     momentary, short_term = blocks(weighted, 0.4), blocks(weighted, 3)
-    levels = [loudness(power) for power in gated(short_term, -20)]
-    low, high = np.percentile(levels, (10, 95))
+    low, high = np.percentile(gated(short_term, -20), (10, 95))
     return {
         "integrated_loudness_lufs": loudness(gated(momentary, -10).mean()),
-        "loudness_range_lu": high - low,
+        "loudness_range_lu": loudness(high) - loudness(low),
         "momentary_max_lufs": loudness(momentary.max()),
         "short_term_max_lufs": loudness(short_term.max()),
     }
@@ -90,3 +91,25 @@ def test_the_meter_agrees_with_the_standard(make: Any) -> None:
     # the meter moves by 10 ms instead of 100: it may find a louder window, never a quieter one
     for name in ("momentary_max_lufs", "short_term_max_lufs"):
         assert expected[name] - 0.02 <= found[name] <= expected[name] + 0.6
+
+
+POWERS = st.lists(st.floats(-90, 0), min_size=1, max_size=40)
+
+
+@given(POWERS)
+def test_the_gates_agree_with_the_standard(levels: list[float]) -> None:
+    powers = np.array([10 ** ((level + 0.691) / 10) for level in levels])
+    assert (integrated(powers) is None) == (loudness_range(powers) is None) == (max(levels) <= -70.000001)
+    if max(levels) > -69.99:
+        assert integrated(powers) == pytest.approx(loudness(gated(powers, -10).mean()), abs=1e-9)
+        low, high = np.percentile(gated(powers, -20), (10, 95))
+        assert loudness_range(powers) == pytest.approx(10 * math.log10(high / low), abs=1e-9)
+
+
+@given(POWERS, st.floats(-20, 0))
+def test_gain_shifts_the_integrated_loudness(levels: list[float], gain_db: float) -> None:
+    """While no block crosses the absolute gate."""
+    powers = np.array([10 ** ((max(level, -49) + 0.691) / 10) for level in levels])
+    before, after = integrated(powers), integrated(powers * 10 ** (gain_db / 10))
+    assert before is not None
+    assert after == pytest.approx(before + gain_db, abs=1e-6)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.speech_levels import SpeechLevels, speech_levels
@@ -132,3 +135,22 @@ def test_speech_under_louder_noise_has_no_snr(seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, 0.5, len(story()))
     measured = judged(story() * 0.2 + noise, RATE)[0].measurements
     assert measured.get("snr_db", 0.0) >= 0
+
+
+SPAN = st.tuples(st.floats(0, 9.5), st.floats(0.1, 5)).map(lambda span: (span[0], span[0] + span[1]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(SPAN, max_size=5), st.sampled_from([0.0, 1e-4, 0.05]))
+def test_any_decisions_of_the_detector_give_finite_measurements(
+    speech: list[tuple[float, float]], noise: float
+) -> None:
+    found = split(phrases(noise), *speech)
+    assert all(math.isfinite(value) for value in found.measurements.values())
+    assert all(0 <= start < end <= 10.04 for start, end in found.speech)
+    assert all(before[1] < after[0] for before, after in pairwise(found.speech))
+    assert 0 <= found.measurements["speech_percent"] <= 100.4
+    assert 0 <= found.measurements["speech_of_sound_percent"] <= 100
+    assert found.measurements.get("snr_db", 0) >= 0
+    total = sum(end - start for start, end in found.speech)
+    assert found.measurements["speech_s"] == pytest.approx(total, abs=0.01)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflight.analysis.meters.clicks import ClickDetector
 from tests.support.chunks import measured_by, sine, white_noise
@@ -78,3 +80,11 @@ def test_below_16_khz_consonants_look_like_clicks() -> None:
     sound = sine(220, 2, 8_000, 0.2)
     sound[5_000] += 0.5
     assert clicks(sound, 8_000) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(100, 2 * RATE - 100), st.sampled_from([-0.6, -0.2, 0.1, 0.4]))
+def test_a_click_anywhere_is_found_once(at: int, size: float) -> None:
+    sound = voice()
+    sound[at] += size
+    assert clicks(sound) == [at]

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflight.analysis.meters.gaps import GapDetector
 from tests.support.chunks import chunks_of, measured_by, sine, white_noise
@@ -120,3 +122,29 @@ def test_the_number_that_is_kept_is_limited() -> None:
         detector.add(chunk)
         detector.limit(3)
     assert [start for start, _ in detector.found] == [START + number * 4800 for number in range(3)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(RATE // 2, 3 * RATE), st.integers(200, 12_000))
+def test_a_gap_anywhere_is_found_at_most_once(start: int, length: int) -> None:
+    """Cut at any phase, its edges may lie at a zero crossing: then it counts as a fade."""
+    found = gaps(with_gap(start, length))
+    # samples next to the gap that are silent by themselves belong to it
+    assert len(found) <= 1
+    for begin, end in found:
+        assert begin <= start
+        assert start - begin <= 1
+        assert 0 <= end - (start + length) <= 1
+    phases = {start % (PERIOD // 2), (start + length) % (PERIOD // 2)}
+    if not phases <= {0, 1, 23}:
+        assert found
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(10, 150), min_size=1, max_size=12, unique=True))
+def test_every_gap_of_a_recording_is_found(places: list[int]) -> None:
+    sound = tone()
+    starts = sorted(place * 1200 + TOP for place in places)
+    for start in starts:
+        sound[start : start + 480] = 0
+    assert gaps(sound) == [(start, start + 480) for start in starts]

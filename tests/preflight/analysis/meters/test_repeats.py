@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflight.analysis.meters.repeats import RepeatDetector
 from tests.support.chunks import measured_by, sine, white_noise
@@ -72,3 +74,9 @@ def test_each_channel_has_repeats_of_its_own() -> None:
     both = np.stack((white_noise(0.1, 2 * RATE), with_repeat(20_000, 512)), axis=1)
     assert repeats(both, channel=0) == []
     assert repeats(both, channel=1) == [(20_000, 20_512)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(10_000, 2 * RATE - 5_000), st.sampled_from(BUFFERS))
+def test_a_repeat_anywhere_is_found_once(at: int, buffer: int) -> None:
+    assert repeats(with_repeat(at, buffer)) == [(at, at + buffer)]

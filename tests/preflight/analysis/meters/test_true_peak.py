@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preflight.analysis.meters.true_peak import TruePeakMeter, interpolator
 from tests.support.chunks import measured_by, sine
@@ -79,3 +81,21 @@ def test_the_filter_interpolates_a_sine(factor: int) -> None:
 
 def test_no_oversampling_needs_no_filter() -> None:
     assert interpolator(1).size == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([8_000, 16_000, 44_100, 48_000, 96_000]),
+    st.integers(1, 60_000),
+    st.floats(1, 9),
+)
+def test_skipping_changes_nothing(seed: int, rate: int, count: int, power: float) -> None:
+    """Noise with rare peaks, against the interpolation of every sample."""
+    noise = np.random.default_rng(seed).uniform(-1, 1, count)
+    sound = (np.sign(noise) * np.abs(noise) ** power).astype(np.float32)
+    phases = interpolator(math.ceil(192_000 / rate))
+    padded = np.pad(sound, 16)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 16)
+    highest = max(float(np.abs(sound).max()), float(np.abs(windows @ phases).max()))
+    assert true_peak(sound, rate) == pytest.approx(20 * math.log10(max(highest, 1e-6)), abs=0.011)
