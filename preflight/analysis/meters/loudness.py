@@ -136,6 +136,7 @@ def k_weighting(grid: Grid) -> NDArray[np.complex128]:
     rates. These are the analog prototypes whose bilinear transform at 48 kHz gives those coefficients; corner, quality
     and gain are those of libebur128, which solved the tables for them.
 
+    >>> from preflight.analysis.framing import Grid
     >>> grid = Grid.at(48_000, channels=1)
     >>> gains = np.abs(k_weighting(grid))[[10, 250, 2500]]  # bins of 4 Hz: 40 Hz, 1 kHz, 10 kHz
     >>> np.round(20 * np.log10(gains), 2).tolist()

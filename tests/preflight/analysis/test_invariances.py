@@ -136,4 +136,5 @@ def test_the_layout_follows_the_order_of_the_channels() -> None:
     forward, backward = facts(three), facts(three[:, ::-1])
     assert forward.levels_dbfs == backward.levels_dbfs[::-1]
     assert forward.best == 2 - backward.best
-    assert forward.opposite == ((0, 2),) == backward.opposite
+    assert forward.opposite == ((0, 2), (1, 2))
+    assert backward.opposite == ((0, 1), (0, 2))

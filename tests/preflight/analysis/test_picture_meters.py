@@ -47,5 +47,5 @@ def test_the_waveform_goes_on_where_nothing_is_measured() -> None:
 
 def test_only_the_waveform_without_any_measurement() -> None:
     pictures = drawn(sine(1000, 8, RATE, 0.5), measured_s=0)
-    assert pictures.spectrogram is pictures.momentary is pictures.short_term is None
+    assert (pictures.spectrogram, pictures.momentary, pictures.short_term) == (None, None, None)
     assert np.frombuffer(pictures.waveform.highs[0], "<i2").max() == pytest.approx(0.5 * 32767, abs=2)

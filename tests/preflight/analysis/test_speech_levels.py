@@ -56,7 +56,7 @@ def test_the_noise_under_the_speech_is_subtracted(snr_db: float) -> None:
 
 def test_times_of_speech_and_silence() -> None:
     found = split(phrases(), *SPEECH)
-    assert found.speech == (pytest.approx((2, 4), abs=0.02), pytest.approx((5, 8), abs=0.02))
+    assert list(found.speech) == [pytest.approx((2, 4), abs=0.02), pytest.approx((5, 8), abs=0.02)]
     assert found.measurements["speech_s"] == pytest.approx(5, abs=0.04)
     assert found.measurements["speech_percent"] == pytest.approx(50, abs=0.4)
     assert found.measurements["speech_of_sound_percent"] == pytest.approx(100, abs=2)
@@ -68,7 +68,7 @@ def test_times_of_speech_and_silence() -> None:
 @pytest.mark.parametrize("late_s", [0.03, 0.1, 0.2])
 def test_edges_move_to_where_the_sound_begins(late_s: float) -> None:
     found = split(phrases(), (2 + late_s, 4 - late_s), (5 + late_s, 8 - late_s))
-    assert found.speech == (pytest.approx((2, 4), abs=0.02), pytest.approx((5, 8), abs=0.02))
+    assert list(found.speech) == [pytest.approx((2, 4), abs=0.02), pytest.approx((5, 8), abs=0.02)]
 
 
 def test_edges_far_from_any_sound_stay() -> None:
@@ -101,12 +101,15 @@ def test_without_speech_the_floor_is_the_quietest_5_percent() -> None:
 
 def test_speech_without_pauses() -> None:
     found = split(sine(1000, 5, RATE, 0.1), (0.0, 5.0)).measurements
-    assert found["leading_silence_s"] == found["trailing_silence_s"] == found["longest_pause_s"] == 0
+    assert found["leading_silence_s"] == found["longest_pause_s"] == 0
+    assert found["trailing_silence_s"] == pytest.approx(0, abs=WINDOW_S)
     assert "snr_db" not in found  # nothing but speech: the noise is unknown
 
 
 def test_a_recording_shorter_than_a_frame() -> None:
-    found = speech_levels(measured_by(LevelMeter, np.ones(50), RATE), SpeechTrack(np.empty(0), WINDOW_S), 50 / RATE)
+    found = speech_levels(
+        measured_by(LevelMeter, np.ones(50), RATE), SpeechTrack(np.empty(0, np.float32), WINDOW_S), 50 / RATE
+    )
     assert found.speech == ()
     assert found.measurements["noise_floor_dbfs"] == -120
 
@@ -140,7 +143,7 @@ def test_speech_under_louder_noise_has_no_snr(seed: int) -> None:
 SPAN = st.tuples(st.floats(0, 9.5), st.floats(0.1, 5)).map(lambda span: (span[0], span[0] + span[1]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(SPAN, max_size=5), st.sampled_from([0.0, 1e-4, 0.05]))
 def test_any_decisions_of_the_detector_give_finite_measurements(
     speech: list[tuple[float, float]], noise: float

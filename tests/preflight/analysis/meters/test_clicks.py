@@ -82,7 +82,7 @@ def test_below_16_khz_consonants_look_like_clicks() -> None:
     assert clicks(sound, 8_000) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(100, 2 * RATE - 100), st.sampled_from([-0.6, -0.2, 0.1, 0.4]))
 def test_a_click_anywhere_is_found_once(at: int, size: float) -> None:
     sound = voice()

@@ -39,7 +39,7 @@ def test_one_side_only() -> None:
     assert found["clipped_runs"] == pytest.approx(HZ * 3, rel=0.02)
 
 
-@pytest.mark.parametrize("gain", [0.01, 0.2, 1.1])
+@pytest.mark.parametrize("gain", [0.1, 0.5, 1.1])
 def test_gain_after_clipping_changes_nothing(gain: float) -> None:
     plain, later = (clipping(factor * clipped_tone(0.8)).measurements() for factor in (1.0, gain))
     assert later["clipped_percent"] == pytest.approx(plain["clipped_percent"], rel=0.05)
@@ -61,7 +61,7 @@ def test_a_run_has_three_samples(length: int, runs: int) -> None:
 
 def test_samples_beyond_full_scale_are_clipped() -> None:
     sound = white_noise(0.05, RATE)
-    sound[[10_000, 30_000]] = 1.2, 1.3  # a decoder of a lossy codec overshoots
+    sound[[10_000, 30_000]] = 1.2  # a decoder of a lossy codec overshoots
     found = clipping(sound).measurements()
     assert found["clipped_percent"] == pytest.approx(100 * 2 / RATE, abs=1e-4)
     assert found["clipped_runs"] == 2

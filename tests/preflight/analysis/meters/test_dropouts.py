@@ -75,7 +75,7 @@ def test_gaps_repeats_and_clicks_are_counted() -> None:
     meter = measured_by(DropoutMeter, sound, rate)
     assert meter.measurements() == {"dropouts": 2.0, "dropouts_s": pytest.approx(1984 / rate, abs=1e-3), "clicks": 1.0}
     assert meter.spans()[0] == pytest.approx((30_012 / rate, 30_972 / rate), abs=1e-4)
-    assert meter.clicks() == ((100_000 / rate, pytest.approx(100_001 / rate)),)
+    assert list(meter.clicks()) == [pytest.approx((100_000 / rate, 100_001 / rate))]
 
 
 def test_the_edge_of_a_dropout_is_not_a_click() -> None:

@@ -124,7 +124,7 @@ def test_the_number_that_is_kept_is_limited() -> None:
     assert [start for start, _ in detector.found] == [START + number * 4800 for number in range(3)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(RATE // 2, 3 * RATE), st.integers(200, 12_000))
 def test_a_gap_anywhere_is_found_at_most_once(start: int, length: int) -> None:
     """Cut at any phase, its edges may lie at a zero crossing: then it counts as a fade."""
@@ -140,7 +140,7 @@ def test_a_gap_anywhere_is_found_at_most_once(start: int, length: int) -> None:
         assert found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(10, 150), min_size=1, max_size=12, unique=True))
 def test_every_gap_of_a_recording_is_found(places: list[int]) -> None:
     sound = tone()

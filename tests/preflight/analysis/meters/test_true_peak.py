@@ -83,7 +83,7 @@ def test_no_oversampling_needs_no_filter() -> None:
     assert interpolator(1).size == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.integers(0, 2**32 - 1),
     st.sampled_from([8_000, 16_000, 44_100, 48_000, 96_000]),

@@ -89,7 +89,7 @@ def test_the_weights_are_described() -> None:
     licence = WEIGHTS.with_suffix(".LICENSE").read_text(encoding="utf-8")
     assert "Silero Team" in licence
     assert "Permission is hereby granted" in licence
-    assert sum(TENSORS[name].size for name in TENSORS) == 309_633
+    assert sum(TENSORS[name].size for name in TENSORS) == 243_585
 
 
 def test_the_weights_give_the_probabilities_of_their_source(tmp_path: Path) -> None:
