@@ -30,7 +30,7 @@ def pitch(sound: Any) -> float:
     return float(pitches(np.asarray(sound[:1024], np.float32)[np.newaxis])[0])
 
 
-@pytest.mark.parametrize("hz", [75, 110.5, 200, 333.3, 440, 690])
+@pytest.mark.parametrize("hz", [75, 110.5, 200, 333.3])
 def test_the_pitch_of_a_harmonic_sound(hz: float) -> None:
     assert pitch(harmonics(hz, 0.1)) == pytest.approx(hz, rel=0.01)
 
