@@ -8,7 +8,7 @@
     ├── ConsentMissing    nobody said that the speaker agreed
     ├── LedgerFailed      the ledger cannot be used
     ├── NotSettled        whether the recording was cloned before is not known
-    ├── UnderWayElsewhere the recording is being cloned at this moment
+    ├── CloneInProgress the recording is being cloned at this moment
     ├── InputFailed       standard input cannot be read or stored
     └── OutputLost        standard output cannot be written
         └── NobodyReads   it was closed by whoever read it, which is no failure
@@ -148,7 +148,7 @@ class NotSettled(OnetakeError):
     status = Status.UNKNOWN
 
 
-class UnderWayElsewhere(OnetakeError):
+class CloneInProgress(OnetakeError):
     """The same recording is being cloned at this moment.
 
     Attributes:

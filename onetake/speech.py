@@ -1,6 +1,6 @@
-"""Speech calls: they read a text with a voice, and by that keep it for good.
+"""Speech calls: the service reads a text with a voice, after which the voice does not expire any more.
 
-Each is in the ledger before it is sent, and none whose outcome is unknown is repeated unless the user says so.
+Each call is in the ledger before it is sent. A call whose outcome is unknown is repeated only if the user asks for it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.clones.service_answer import answer_of_error, answer_of_speech
 from onetake.errors import LedgerFailed, NotSettled, OnetakeError, Status, UsageError, failure_of
 from onetake.io.atomic_write import atomic_write
 from onetake.io.received_audio import save_answer, save_speech
 from onetake.io.signals import finishing
-from onetake.ledger.records import NO_ANSWER
+from onetake.ledger.records import NO_ANSWER, ServiceAnswer
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
@@ -23,31 +22,31 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from client import CloneClient, ServiceError, Speech, SpeechRequest
-    from onetake.clones.request import Observer
-    from onetake.ledger import Ledger, ServiceAnswer, SpeechRecord, VoiceRecord
+    from onetake.clones.observer import Observer
+    from onetake.ledger import Ledger, SpeechRecord, VoiceRecord
 
-KEEPING_MODEL: Final = "speech-2.8-turbo"
-KEEPING_TEXT: Final = "Hi."
-"""Speech calls are charged by the character, two for a Chinese one; this is as few as make a word."""
+KEEP_MODEL: Final = "speech-2.8-turbo"
+KEEP_TEXT: Final = "Hi."
+"""Speech calls are charged per character (a Chinese one counts twice): the shortest English text with an end mark."""
 
 
 class NoAudio(OnetakeError):
-    """The service reports success, but sent no audio that can be read."""
+    """The service reports success, but sent no readable audio."""
 
     kind = "no-audio"
     status = Status.SERVICE
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """A speech that was written.
+    """A speech that was written to a file.
 
     Attributes:
-        voice_id: Whose it is.
-        name: What the ledger calls the voice.
+        voice_id: The service's identifier of the voice.
+        name: Name of the voice in the ledger.
         out: The file.
-        bytes: Its size.
-        trace_id: What the service's support asks for, if the answer held one.
-        interrupted: Whether somebody asked to stop meanwhile.
+        bytes: Size of the file.
+        trace_id: Trace id for the service's support, if the answer had one.
+        interrupted: Whether a signal asked to stop during the call.
         warnings: What was unusual about the answer.
     """
 
@@ -61,20 +60,20 @@ class Spoken(msgspec.Struct, frozen=True):
 
 
 def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Observer, *, again: bool = False) -> None:
-    """Make the cheapest call that keeps a voice, and store its outcome. Its audio is of no use, and not needed.
+    """Make the cheapest call that keeps a voice, and store its outcome. Its audio is discarded.
 
     Args:
-        client: Of the service that made the voice.
-        ledger: Where the voice and the call are stored.
-        voice: To be kept.
-        observer: Is told of warnings.
+        client: Client of the service that made the voice.
+        ledger: Stores the voice and the call.
+        voice: The voice to keep.
+        observer: Receives warnings.
         again: Call although the outcome of an earlier speech call for this voice is unknown.
 
     Raises:
-        UsageError: It was made by another service.
+        UsageError: Another service made the voice.
         NotSettled: The outcome of an earlier call is unknown.
         LedgerFailed: The call could not be stored; it was not sent.
-        client.VoiceNotFound: It is gone; that is stored, too.
+        client.VoiceNotFound: The voice does not exist any more; the ledger stores that.
         client.ServiceError: The call failed, or its outcome is unknown: the voice is not marked as kept.
     """
     from client import ServiceError, SpeechRequest
@@ -82,7 +81,7 @@ def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Obse
     call = _Call(client, ledger, voice, observer)
     call.require_settled(None, again=again)
     try:
-        call.send(SpeechRequest(voice_id=voice.voice_id, text=KEEPING_TEXT, model=KEEPING_MODEL), "keep")
+        call.send(SpeechRequest(voice_id=voice.voice_id, text=KEEP_TEXT, model=KEEP_MODEL), "keep")
     except ServiceError as error:
         if not reports_success(error):
             raise
@@ -98,28 +97,28 @@ def say(
     *,
     again: bool = False,
 ) -> Spoken:
-    """Read a text with a voice into a file, which gets its name when it is complete.
+    """Have a voice read a text, and write the audio to a file atomically.
 
     Args:
-        client: Of the service that made the voice.
-        ledger: Where the voice and the call are stored.
-        voice: Whose voice it is.
-        request: What is to be spoken, and how.
+        client: Client of the service that made the voice.
+        ledger: Stores the voice and the call.
+        voice: The voice.
+        request: The text and its options.
         out: The file.
-        observer: Is told of warnings.
+        observer: Receives warnings.
         again: Call although the outcome of an earlier call with the same text is unknown.
 
     Raises:
-        UsageError: The voice was made by another service.
+        UsageError: Another service made the voice.
         NotSettled: The outcome of an earlier call is unknown.
         LedgerFailed: The call could not be stored; it was not sent.
-        client.VoiceNotFound: The voice is gone; that is stored, too.
-        client.OutcomeUnknown: It was interrupted a second time, or its answer was lost: it may be charged.
+        client.VoiceNotFound: The voice does not exist any more; the ledger stores that.
+        client.OutcomeUnknown: A second Ctrl-C, or the answer was lost: the call may be charged.
         client.ServiceError: The call failed; what came instead of a speech is saved as ``OUT.answer``.
-        client.DownloadFailed: The link gave no audio; it stays in the ledger.
-        NoAudio: The service reports success without audio; what came is saved as ``OUT.answer``.
-        UnrecognizedAudio: What came is not a recording; it is saved as ``OUT.answer``.
-        SavedElsewhere: `out` cannot be written; the audio is saved in another place.
+        client.DownloadFailed: The link did not return audio; it stays in the ledger.
+        NoAudio: The service reports success without audio; the answer is saved as ``OUT.answer``.
+        UnrecognizedAudio: The answer is not audio; it is saved as ``OUT.answer``.
+        SavedElsewhere: `out` cannot be written; the audio is saved in another folder.
         OSError: `out` cannot be written; nothing was sent.
     """
     from client import ServiceError
@@ -127,8 +126,8 @@ def say(
     call = _Call(client, ledger, voice, observer)
     call.require_settled(request.text, again=again)
     _require_writable(out)
-    note = "the call is under way and may be charged: waiting for its answer (Ctrl-C again gives it up)"
-    with finishing(lambda: observer.warn(note)) as patience:
+    note = "the call is in progress and may be charged: waiting for its answer (Ctrl-C again stops waiting)"
+    with finishing(lambda: observer.warn(note)) as stop:
         try:
             speech = call.send(request, "say")
         except ServiceError as error:
@@ -136,7 +135,7 @@ def say(
                 save_answer(error, out)
             if reports_success(error):
                 what = f"{error.message}; the service reports success, so {voice.name} is kept"
-                raise NoAudio(what, "look into what came, or ask the service's support") from error
+                raise NoAudio(what, "inspect the saved answer, or ask the service's support") from error
             raise
         size = save_speech(client, voice, speech, out)
     return Spoken(
@@ -145,7 +144,7 @@ def say(
         out=display_name(out),
         bytes=size,
         trace_id=speech.trace_id,
-        interrupted=patience.asked_to_stop,
+        interrupted=stop.asked_to_stop,
         warnings=speech.warnings,
     )
 
@@ -161,7 +160,7 @@ class _Call:
         self._id = ""
         if voice.base_url != client.base_url:
             what = f"{voice.name} was made by {voice.base_url}, not by {client.base_url}"
-            raise UsageError(what, "give that --base-url")
+            raise UsageError(what, f"add --base-url {voice.base_url}")
 
     def require_settled(self, text: str | None, *, again: bool) -> None:
         """Refuse to call where an earlier call may be charged; for `text` only one with the same text counts."""
@@ -177,89 +176,91 @@ class _Call:
         try:
             speech = self._client.synthesize(request)
         except KeyboardInterrupt:
-            self._note_end("unknown", "interrupted")
+            self._store_end("unknown", "interrupted")
             what = (
-                "interrupted before the answer came: whether the speech was charged, and "
-                f"{self._voice.name} is kept by it, is not known"
+                "interrupted before the answer came: whether the speech was charged, and keeps "
+                f"{self._voice.name}, is unknown"
             )
-            raise OutcomeUnknown(what, hint=self._settle) from None
+            raise OutcomeUnknown(what, hint=self._settle_hint) from None
         except ServiceError as error:
-            self._note_failure(error)
+            self._store_failure(error)
             raise
         except Exception as error:
-            # what is not of the client's own tree says nothing about how far the call came
+            # an exception that is not the client's own does not say whether the request was sent
             failure = failure_of(error)
-            self._note_end("unknown", failure.kind, failure.message)
-            what = f"{failure.message}; whether the speech was charged is not known"
-            raise OutcomeUnknown(what, hint=f"{self._settle}; {failure.hint}") from error
-        self._note_success(answer_of_speech(self._client, speech), speech.audio_url, speech.warnings)
+            self._store_end("unknown", failure.kind, failure.message)
+            what = f"{failure.message}; whether the speech was charged is unknown"
+            raise OutcomeUnknown(what, hint=f"{self._settle_hint}; {failure.hint}") from error
+        self._store_success(ServiceAnswer.of_speech(self._client, speech), speech.audio_url, speech.warnings)
         return speech
 
     @property
-    def _settle(self) -> str:
+    def _settle_hint(self) -> str:
         return (
-            "look into your account with the service, then settle it: "
+            "look it up in your account with the service, then settle it: "
             f"onetake voices settle {self._id} --kept (or --failed)"
         )
 
-    def _note_end(self, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
-        """A failing ledger must not hide why the call failed; not stored, its outcome counts as unknown."""
+    def _store_end(self, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
+        """Store how the call ended. If the ledger fails, that is a warning, and the outcome counts as unknown."""
         try:
             self._ledger.speeches.ended(self._id, state, kind, message, answer)
         except LedgerFailed as error:
             self._observer.warn(f"speech call {self._id} could not be stored as {state}: {error.message}")
 
-    def _note_failure(self, error: ServiceError) -> None:
+    def _store_failure(self, error: ServiceError) -> None:
         from client import VoiceNotFound
 
-        answer = answer_of_error(self._client, error)
+        answer = ServiceAnswer.of_error(self._client, error)
         if reports_success(error):
-            self._note_success(answer)
+            self._store_success(answer)
             return
-        self._note_end(error.state, error.kind, error.message, answer)
+        self._store_end(error.state, error.kind, error.message, answer)
         if error.state == "unknown":
-            error.hint = self._settle
+            error.hint = self._settle_hint
         if isinstance(error, VoiceNotFound):
             try:
-                self._ledger.voices.gone(self._voice)
+                self._ledger.voices.mark_gone(self._voice)
             except LedgerFailed as failed:
-                self._observer.warn(f"{self._voice.name} is gone, but that could not be stored: {failed.message}")
+                self._observer.warn(
+                    f"{self._voice.name} does not exist any more, but that could not be stored: {failed.message}"
+                )
 
-    def _note_success(
+    def _store_success(
         self, answer: ServiceAnswer, audio_url: str | None = None, warnings: tuple[str, ...] = ()
     ) -> None:
-        """The voice is kept and its speech paid for, whether that can be stored or not."""
+        """Store that the call succeeded. If the ledger fails, that is a warning: the voice is kept all the same."""
         for warning in warnings:
             self._observer.warn(f"{self._voice.name}: {warning}")
         try:
             self._ledger.speeches.answered(self._id, audio_url, answer, warnings)
-            self._ledger.voices.kept(self._voice)
+            self._ledger.voices.mark_kept(self._voice)
         except LedgerFailed as error:
             self._observer.warn(f"{self._voice.name} is kept, but that could not be stored: {error.message}")
 
 
 def reports_success(error: ServiceError) -> bool:
-    """Whether the call succeeded although its answer has no audio that can be read: the voice is kept."""
+    """Whether the call succeeded although its answer has no readable audio: the voice is kept."""
     from client import NonsenseAnswer
 
     return isinstance(error, NonsenseAnswer) and error.reports_success
 
 
 def speech_not_settled(speech: SpeechRecord) -> NotSettled:
-    """The error for a voice for which a speech call may have been charged already."""
+    """Return the error for a voice with a speech call that may have been charged already."""
     return NotSettled(
-        f"{speech.name}: whether an earlier speech call was charged, and keeps the voice, is not known "
+        f"{speech.name}: whether an earlier speech call was charged, and keeps the voice, is unknown "
         f"(call {speech.id})",
-        f"look into your account with the service, then: onetake voices settle {speech.id} --kept (or --failed); "
+        f"look it up in your account with the service, then: onetake voices settle {speech.id} --kept (or --failed); "
         "--again pays for another call",
     )
 
 
 class _Abandoned(Exception):
-    """A file was opened only to see whether it can be."""
+    """Ends the check whether a file can be written."""
 
 
 def _require_writable(out: Path) -> None:
-    """Refuse what cannot be written before anything is paid; raises OSError."""
+    """Check that a file can be written, before anything is paid; raises OSError."""
     with contextlib.suppress(_Abandoned), atomic_write(out):
-        raise _Abandoned  # which removes the temporary file
+        raise _Abandoned  # atomic_write then removes its temporary file

@@ -1,4 +1,4 @@
-"""The speech model that the settings name: a folder, or a language whose model is fetched from the engine's hub."""
+"""The speech model of the settings: a local folder, or a language whose model is downloaded from the engine's hub."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from preflight.input.source import display_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onetake.clones.request import Order
+    from onetake.clones.request import CloneRequest
     from onetake.config.settings import Settings
     from preflight import SpeechModel
 
-_INSTEAD: Final = "check the connection, or name a local folder: --speech-model FOLDER"
+_HINT: Final = "check the connection, or name a local folder: --speech-model FOLDER"
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 
 
 def chosen_model(settings: Settings) -> SpeechModel | None:
-    """The model that hears prompt clips; None where the settings name none.
+    """Return the model that transcribes prompt clips, or None if the settings name none.
 
     Raises:
-        preflight.EngineMissing: One is named, but the extra `transcribe` is not installed.
-        preflight.BadSpeechModel: The folder holds none.
-        SettingError: It cannot be fetched.
+        preflight.EngineMissing: The extra `transcribe` is not installed.
+        preflight.BadSpeechModel: The folder does not contain a model.
+        SettingError: The model cannot be downloaded.
     """
     named = settings.text("speech_model")
     if named is None:
@@ -42,33 +42,33 @@ def chosen_model(settings: Settings) -> SpeechModel | None:
     if Path(named).is_dir():
         return SpeechModel(named)
     if _LANGUAGE.fullmatch(named):
-        return SpeechModel(_fetched(named, None))
+        return SpeechModel(_downloaded(named, None))
     if found := model_named(named):
         size, language = found
-        return SpeechModel(_fetched(language, size))
-    return SpeechModel(named)  # which says what it expects
+        return SpeechModel(_downloaded(language, size))
+    return SpeechModel(named)  # raises an error that says what is expected
 
 
-def with_chosen_model(orders: list[Order], flags: Mapping[str, Any]) -> list[Order]:
-    """`orders` with the model, where one of them has a prompt clip to be heard.
+def with_chosen_model(requests: list[CloneRequest], flags: Mapping[str, Any]) -> list[CloneRequest]:
+    """Return the requests with the model of the settings; it is loaded only if one of them has a prompt clip.
 
     Args:
-        orders: What is to be cloned.
-        flags: Settings that go before the environment's.
+        requests: The requests.
+        flags: Settings that precede the environment's.
 
     Raises:
         preflight.PreflightError, SettingError: As `chosen_model` does.
     """
-    if not any(order.has_prompt for order in orders):
-        return orders
+    if not any(request.has_prompt for request in requests):
+        return requests
     model = chosen_model(load(flags))
-    return [replace(order, speech_model=model) for order in orders] if model else orders
+    return [replace(request, speech_model=model) for request in requests] if model else requests
 
 
-def _fetched(language: str, size: str | None) -> str:
-    """The folder in the engine's cache that holds a model, which is fetched when it is not there yet."""
+def _downloaded(language: str, size: str | None) -> str:
+    """Return the folder of a model in the engine's cache; it is downloaded if it is not there."""
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
-        # not its get_model_for_language, which asks the hub for a spelling model each time, even for what is cached
+        # not get_model_for_language: it requests a spelling model from the hub each time, even if everything is cached
         from moonshine_voice import ModelArch
         from moonshine_voice.download import download_model_from_info, find_model_info, supported_languages
 
@@ -81,14 +81,14 @@ def _fetched(language: str, size: str | None) -> str:
             raise SettingError(f"there is no speech model {what}", f"there are models for {known}") from None
         try:
             folder, _ = download_model_from_info(model)
-        except Exception as error:  # the hub, the disk and the engine each fail in ways of their own
+        except Exception as error:  # the hub, the disk and the engine raise different errors
             reason = _reason(error)
-            raise SettingError(f"the speech model for {language!r} cannot be fetched: {reason}", _INSTEAD) from error
+            raise SettingError(f"the speech model for {language!r} cannot be downloaded: {reason}", _HINT) from error
     return str(folder)
 
 
 def _reason(error: Exception) -> str:
-    """In few words: what requests says of a connection fills three lines."""
+    """Return a short reason: the messages of requests for connection errors are three lines long."""
     import requests
 
     if isinstance(error, requests.ConnectionError | requests.Timeout):

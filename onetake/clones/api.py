@@ -1,23 +1,27 @@
-"""Cloning from Python, with the settings and the ledger of the command."""
+"""`onetake.clone`: clone a voice from Python, with the settings and the ledger of the command."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onetake.clones.dedupe import usual_name
-from onetake.clones.prepare import Notes
-from onetake.clones.request import Cloned, Order, check_order
+from onetake.clones.dedupe import default_name
+from onetake.clones.observer import WarningCollector
+from onetake.clones.request import Cloned, CloneRequest, validate_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from client import CloneOptions
-    from onetake.clones.request import Observer
+    from onetake.clones.cloner import Cloner
+    from onetake.clones.observer import Observer
+    from onetake.config.settings import Settings
+    from onetake.ledger import Ledger
     from preflight import Recording
 
 
-def clone(  # noqa: PLR0913 - the command has a flag for each
+def clone(  # noqa: PLR0913 - one parameter for each flag of the command
     take: Recording,
     *,
     consent: str | None,
@@ -31,49 +35,48 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
     settings: Mapping[str, str | int] | None = None,
     observer: Observer | None = None,
 ) -> Cloned:
-    """Clone the voice of a recording, or return the voice that was cloned of it before.
+    """Clone the voice of a recording, or return the voice of an earlier clone of it.
 
-    It is checked and mended as `onetake clone` does it; nothing is printed. One call at a time for a whole folder is
-    slow: that is what the command is for.
+    The recording is checked and fixed as by `onetake clone`; nothing is printed. For a folder of recordings the
+    command is faster, because it works on several at a time.
 
     Args:
         take: The recording: a path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a
-            `pydub.AudioSegment`; see `preflight.Recording`. The same sound is known again, in whatever form it comes,
-            if it makes the same file.
-        consent: Who agreed that the voice is cloned, and when; None only for a service on this machine.
-        options: What is asked of the endpoint.
-        prompt: The prompt clip, in any form that `take` can have; its text stands in `options`.
-        auto_prompt: Instead of it: which clip of the recording itself, 1 for the best.
-        demo: Where the trial recording goes.
-        replace_demo: Whether it may take the place of a file that is there.
-        name: What the voice is to be called; by default like the file, or like the kind of what has none, such as
+            `pydub.AudioSegment`; see `preflight.Recording`. A recording is recognized in any of these forms if they
+            result in the same file.
+        consent: Who agreed to the clone, and when; None only for a service on this machine.
+        options: Options for the endpoint.
+        prompt: The prompt clip, in any of the forms of `take`; its text is in `options`.
+        auto_prompt: Instead of `prompt`: rank of the clip of the recording itself, 1 for the best.
+        demo: Path of the preview file.
+        replace_demo: Overwrite an existing preview file.
+        name: Name of the voice; by default the stem of the file, or for audio from memory its kind, such as
             ``samples``.
-        again: Pay for another voice though one is known, or may have been paid for.
-        settings: By their names, before what the environment and the settings file say.
-        observer: Is told each step and each warning.
+        again: Pay for another voice although there is one, or an earlier call may have been charged.
+        settings: Settings by name; they precede environment and settings file.
+        observer: Receives steps, warnings and progress.
 
     Returns:
-        The voice. Its `warnings` tell what went wrong without losing it; its `name` is None where it could not be
-        written down, and then it has to be noted at once.
+        The voice. Its `warnings` are problems that did not lose it. If its `name` is None, the ledger could not store
+        it: store the `voice_id` yourself.
 
     Raises:
-        TypeError, ValueError: `take` or `prompt` can be no recording; see `preflight.Recording`.
-        onetake.errors.OnetakeError: The arguments, the settings, the recording, the ledger or the consent.
+        TypeError, ValueError: `take` or `prompt` is not a recording; see `preflight.Recording`.
+        onetake.errors.OnetakeError: Invalid arguments, settings or recording, missing consent, or the ledger failed.
         uploader.StorageError: The storage failed; nothing was paid.
         client.OutcomeUnknown: It may have been paid for: the ledger lists the attempt.
         client.ServiceError: The service refused or failed.
     """
     from client import CloneOptions
-    from onetake.clones.pipeline import Pipeline
     from onetake.config.settings import home_path, load
     from onetake.ledger import Ledger
     from onetake.speech_model import with_chosen_model
     from preflight.input.as_path import as_path
 
-    found = load(settings or {})
+    loaded = load(settings or {})
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(as_path(take))
-        order = Order(
+        request = CloneRequest(
             take=path,
             options=options or CloneOptions(),
             prompt=None if prompt is None else stack.enter_context(as_path(prompt)),
@@ -81,17 +84,31 @@ def clone(  # noqa: PLR0913 - the command has a flag for each
             replace_demo=replace_demo,
             auto_prompt=auto_prompt,
             consent=consent,
-            name=name or usual_name(path),
+            name=name or default_name(path),
             again=again,
         )
-        check_order(order)
-        (order,) = with_chosen_model([order], settings or {})
-        observer = observer or Notes()
+        validate_request(request)
+        (request,) = with_chosen_model([request], settings or {})
+        observer = observer or WarningCollector()
         ledger = stack.enter_context(Ledger(home_path(), warn=observer.warn))
-        pace = found.pace()
-        client = found.client(
-            on_retry=lambda wait_s, error: observer.warn(f"{error.message}; again in {wait_s:.0f} s"),
-            on_limit=pace.hold_for_limit,
-        )
-        pipeline = Pipeline(found.storage(), client, ledger, pace, needs_consent=not found.is_local)
-        return pipeline.clone(order, observer)
+        return make_cloner(loaded, ledger, observer).clone(request, observer)
+
+
+def make_cloner(settings: Settings, ledger: Ledger, observer: Observer) -> Cloner:
+    """Return a cloner for the services of the settings.
+
+    Args:
+        settings: The settings.
+        ledger: An open ledger.
+        observer: Receives a warning for each automatic retry.
+    """
+    from onetake.clones.attempt import CloneContext
+    from onetake.clones.cloner import Cloner
+
+    rate_limiter = settings.pace()
+    client = settings.client(
+        on_retry=lambda wait_s, error: observer.warn(f"{error.message}; next try in {wait_s:.0f} s"),
+        on_limit=rate_limiter.pause,
+    )
+    context = CloneContext(settings.storage(), client, ledger, rate_limiter)
+    return Cloner(context, needs_consent=not settings.is_local)

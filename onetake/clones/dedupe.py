@@ -1,54 +1,125 @@
-"""Whether two orders would give the same voice: the same recording with all that shapes the voice.
+"""Has this recording been cloned before? It has if recording, options that shape the voice, and service are the same.
 
-What is only listened to (the text of the trial and its model) does not shape it.
+The preview's text and model do not shape the voice, so they are not compared.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.ledger.attempts import Subject
+from onetake.clones.request import Cloned
+from onetake.errors import NotSettled
+from onetake.ledger import CloneKey, Unsettled
+from preflight.errors import CannotOpen
 from preflight.input.source import Source, display_name
 from preflight.input.types import Stored, stem_of
 
 if TYPE_CHECKING:
-    from onetake.clones.request import Order
+    from onetake.clones.request import CloneRequest
+    from onetake.ledger import Attempt, Ledger, VoiceRecord
     from preflight.input.types import PathLike
 
-_SHAPING = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")
+_SHAPING_OPTIONS: Final = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")
 
 
-def subject_of(order: Order, base_url: str, size: int, sha256: str, prompt_sha256: str | None) -> Subject:
-    """What the ledger knows an order by.
+def clone_key(request: CloneRequest, base_url: str, size: int, sha256: str, prompt_sha256: str | None) -> CloneKey:
+    """Return the key under which the ledger finds the request again.
 
     Args:
-        order: What is to be cloned.
+        request: The request.
         base_url: The service.
-        size: Of the recording as it lies on disk, in bytes.
-        sha256: Of the same.
-        prompt_sha256: Of the prompt clip as it lies on disk, if it is a file of its own.
+        size: Size of the recording as it is on disk, in bytes.
+        sha256: Its digest, hexadecimal.
+        prompt_sha256: Digest of the prompt clip as it is on disk, if it is a separate file.
     """
-    shape: dict[str, Any] = {name: getattr(order.options, name) for name in _SHAPING}
+    shape: dict[str, Any] = {name: getattr(request.options, name) for name in _SHAPING_OPTIONS}
     shape["base_url"] = base_url
-    shape["prompt"] = order.auto_prompt if order.prompt is None else prompt_sha256
-    request = hashlib.sha256(msgspec.json.encode(shape, order="deterministic")).hexdigest()
-    # what has no file keeps the name that reports give it: the path at which it is stored now says nothing later
-    path = order.take if isinstance(order.take, Stored) else as_path(order.take).absolute()
-    return Subject(sha256=sha256, request=request, bytes=size, path=display_name(path))
+    shape["prompt"] = request.auto_prompt if request.prompt is None else prompt_sha256
+    digest = hashlib.sha256(msgspec.json.encode(shape, order="deterministic")).hexdigest()
+    # audio from memory is in a temporary file, whose path means nothing later: the ledger stores its display name
+    path = request.take if isinstance(request.take, Stored) else as_path(request.take).absolute()
+    return CloneKey(sha256=sha256, request=digest, bytes=size, path=display_name(path))
 
 
-def usual_name(take: PathLike) -> str | None:
-    """What the voice of a recording is called for which there is no file name; None where there is one."""
+def find_known(request: CloneRequest, ledger: Ledger, base_url: str, *, read_only: bool = False) -> Cloned | None:
+    """Return the voice of an earlier clone of the same recording, or None.
+
+    The recording is read only if the ledger has one of the same size.
+
+    Args:
+        request: The request.
+        ledger: Where earlier clones are stored.
+        base_url: The service.
+        read_only: Do not store the request's consent with a voice that has none.
+
+    Raises:
+        NotSettled: The outcome of an earlier paid call is unknown.
+        LedgerFailed: The ledger cannot be read.
+    """
+    if request.again:
+        return None
+    with contextlib.suppress(OSError, CannotOpen):  # the check reports files that cannot be read
+        path = as_path(request.take)
+        if path.is_file() and ledger.attempts.knows_size(size := path.stat().st_size):
+            prompt = digest(request.prompt) if request.prompt is not None else None
+            found = ledger.attempts.find(clone_key(request, base_url, size, digest(request.take), prompt))
+            if isinstance(found, Unsettled):
+                raise not_settled(found.attempt)
+            return None if found is None else known_voice(found.voice, request, ledger, read_only=read_only)
+    return None
+
+
+def known_voice(voice: VoiceRecord, request: CloneRequest, ledger: Ledger, *, read_only: bool = False) -> Cloned:
+    """Return the result for a recording that has a voice already: nothing is sent and nothing is paid.
+
+    Args:
+        voice: The voice.
+        request: Options that cannot be applied to an existing voice become warnings.
+        ledger: Stores the request's consent, if the voice has none.
+        read_only: Do not store it.
+    """
+    if request.consent and voice.consent is None and not read_only:
+        ledger.voices.add_consent(voice, request.consent)
+    warnings = []
+    if request.name is not None and request.name != voice.name:
+        warnings.append(f"its voice is called {voice.name} already: onetake voices rename {voice.name} {request.name}")
+    if request.options.text is not None:
+        warnings.append(
+            f'a known voice gets no preview; let it speak instead: onetake say {shlex.quote(voice.name)} "…" -o OUT'
+        )
+    return Cloned(
+        voice_id=voice.voice_id,
+        name=voice.name,
+        known=True,
+        expires_at=None if voice.kept_at else voice.expires_at,
+        changes=voice.changes,
+        warnings=tuple(warnings),
+    )
+
+
+def not_settled(attempt: Attempt) -> NotSettled:
+    """Return the error for a recording that may have been paid for already."""
+    return NotSettled(
+        f"{attempt.take}: the outcome of an earlier paid call is unknown (attempt {attempt.id})",
+        "look it up in your account with the service, then: "
+        f"onetake voices settle {attempt.id} --voice VOICE_ID (or --failed); --again pays for another voice",
+    )
+
+
+def default_name(take: PathLike) -> str | None:
+    """Return the voice's name for a recording without a file name, such as ``samples``; None if it has one."""
     return stem_of(take) if isinstance(take, Stored) and take.name.startswith("<") else None
 
 
 def digest(path: PathLike) -> str:
-    """SHA-256 of a recording, in hex.
+    """Return the SHA-256 of a recording, hexadecimal.
 
     Raises:
         preflight.CannotOpen: It is not a regular file, too large, or cannot be read.
@@ -58,5 +129,5 @@ def digest(path: PathLike) -> str:
 
 
 def as_path(path: PathLike) -> Path:
-    """Any name, also one that is no UTF-8."""
+    """Return a path for any file name, including names that are not UTF-8."""
     return Path(os.fsdecode(path))

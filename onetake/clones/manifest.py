@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.clones.request import check_order, conflicts
+from onetake.clones.request import conflicts, validate_request
 from onetake.errors import InvalidManifest, OnetakeError, UsageError
 from preflight.errors import CannotOpen
 from preflight.input.small_text import read_small_text
@@ -23,7 +23,7 @@ from preflight.input.source import display_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onetake.clones.request import Order
+    from onetake.clones.request import CloneRequest
 
 ENDINGS: Final = (".csv", ".jsonl")
 _LARGEST_BYTES: Final = 50_000_000
@@ -78,8 +78,8 @@ def is_manifest(path: str) -> bool:
     return path.lower().endswith(ENDINGS)
 
 
-def orders_in(manifest: str, usual: Order) -> list[Order]:
-    """Read the orders of a manifest, in its order.
+def read_manifest(manifest: str, usual: CloneRequest) -> list[CloneRequest]:
+    """Read the requests of a manifest, in the order of its rows.
 
     Args:
         manifest: CSV with a header (comma, semicolon or tab), or JSON Lines.
@@ -95,22 +95,22 @@ def orders_in(manifest: str, usual: Order) -> list[Order]:
     except CannotOpen as error:
         raise UsageError(f"{shown} cannot be read: {error.message}", error.hint) from error
     rows = _csv_rows(text) if manifest.lower().endswith(".csv") else _json_rows(text)
-    orders, places, mistakes = [], [], []
+    requests, places, mistakes = [], [], []
     for line, fields in rows:
         try:
             if isinstance(fields, UsageError):
                 raise fields
-            orders.append(_order(fields, usual, Path(manifest).parent))
+            requests.append(_request(fields, usual, Path(manifest).parent))
             places.append(f"line {line}")
         except (msgspec.ValidationError, OnetakeError, ValueError) as error:
             mistakes.append((line, error))
-    for index, conflict in conflicts(orders, places):
+    for index, conflict in conflicts(requests, places):
         mistakes.append((int(places[index].removeprefix("line ")), conflict))
     if mistakes:
         raise _invalid(shown, sorted(mistakes, key=lambda mistake: mistake[0]))
-    if not orders:
+    if not requests:
         raise InvalidManifest(f"{shown} lists no recordings", "write one row per recording, with the column take")
-    return orders
+    return requests
 
 
 def _invalid(shown: str, mistakes: list[tuple[int, Exception]]) -> InvalidManifest:
@@ -209,7 +209,7 @@ def _require_once(pairs: list[tuple[str, Any]]) -> None:
             raise UsageError(f"{name!r} appears {count} times", "name each member once")
 
 
-def _order(fields: object, usual: Order, folder: Path) -> Order:
+def _request(fields: object, usual: CloneRequest, folder: Path) -> CloneRequest:
     for name in fields if isinstance(fields, dict) else ():
         if name not in _COLUMNS:
             raise UsageError(f"there is no column {name!r}")
@@ -222,12 +222,12 @@ def _order(fields: object, usual: Order, folder: Path) -> Order:
         changes |= {"prompt": _path(folder, row.prompt), "auto_prompt": row.auto_prompt}
     if row.demo is not None:
         changes["demo"] = folder / row.demo
-    order = replace(usual, take=str(folder / row.take), **changes)
-    for what, path in (("recording", order.take), ("prompt clip", order.prompt)):
+    request = replace(usual, take=str(folder / row.take), **changes)
+    for what, path in (("recording", request.take), ("prompt clip", request.prompt)):
         if path is not None and not Path(os.fsdecode(path)).is_file():
             raise UsageError(f"there is no {what} {display_name(path)}", "paths start at the manifest's folder")
-    check_order(order)
-    return order
+    validate_request(request)
+    return request
 
 
 def _row(fields: object) -> Row:

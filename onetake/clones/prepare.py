@@ -1,19 +1,22 @@
-"""What is done before anything is sent: check the recordings, mend what can be mended, plan the request."""
+"""What happens before anything is sent: check the recordings, fix what can be fixed, build the request body."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onetake.clones.prompt_match import compare_prompt
+import msgspec
+
+from onetake.clones.observer import WarningCollector
 from onetake.errors import TakeRefused
 from preflight.profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
-    from onetake.clones.request import Observer, Order, Stage
-    from preflight import CannotWrite, FileFacts, Report
+    from onetake.clones.observer import Observer
+    from onetake.clones.request import CloneRequest
+    from preflight import CannotWrite, Comparison, FileFacts, Finding, Report
     from preflight.checks import Examination
     from preflight.fixes.fix import Fixed
     from preflight.input.types import PathLike
@@ -21,14 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sendable:
-    """A recording that the endpoint will take.
+class PreparedFile:
+    """A file that the endpoint accepts.
 
     Attributes:
-        report: Of the file that is sent.
-        path: Of the file that is sent: the original, or a mended copy.
-        source: The facts of the recording as it lay on disk.
-        changes: What was done to it, in words; empty for the original.
+        report: Report of the file to send.
+        path: The file to send: the original or a fixed copy.
+        source: Facts of the recording as it is on disk.
+        changes: The fixes that were applied; empty for the original.
     """
 
     report: Report
@@ -39,69 +42,92 @@ class Sendable:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What can be sent for an order.
+    """The files to send for a request.
 
     Attributes:
         take: The recording.
         prompt: The prompt clip, if there is one.
-        comparison: Its text beside what was heard in it, where that was asked for.
+        comparison: Its text and its transcript, if they were compared.
     """
 
-    take: Sendable
-    prompt: Sendable | None = None
+    take: PreparedFile
+    prompt: PreparedFile | None = None
     comparison: dict[str, Any] | None = None
 
 
-def plan_order(order: Order, folder: Path, observer: Observer) -> dict[str, Any]:
-    """What `Pipeline.clone` would send, with placeholders for the URLs. Nothing is sent.
+def plan_request(request: CloneRequest, folder: Path, observer: Observer) -> dict[str, Any]:
+    """Return what a clone would send, with placeholders for the URLs. Nothing is sent.
+
+    Args:
+        request: The request.
+        folder: For fixed copies.
+        observer: Receives steps, warnings and progress.
+
+    Returns:
+        ``request`` (the request body), ``take`` (a report), ``changes``, and ``comparison`` if texts were compared.
 
     Raises:
         TakeRefused: A recording cannot be sent.
     """
     from client import CloneClient
 
-    prepared = prepare_order(order, folder, observer)
+    prepared = prepare_request(request, folder, observer)
     take, prompt = prepared.take, prepared.prompt
-    place = "https://presigned.example/{}.{}"
-    audio_url = place.format("recording", take.report.file.container)
-    prompt_url = place.format("prompt", prompt.report.file.container) if prompt else None
+    url = "https://presigned.example/{}.{}"
+    audio_url = url.format("recording", take.report.file.container)
+    prompt_url = url.format("prompt", prompt.report.file.container) if prompt else None
     return {
-        "request": CloneClient("dry-run").clone_body(audio_url, order.options, prompt_url),
+        "request": CloneClient("dry-run").clone_body(audio_url, request.options, prompt_url),
         "take": take.report,
         "changes": take.changes,
         **({"comparison": prepared.comparison} if prepared.comparison else {}),
     }
 
 
-def prepare_order(order: Order, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:
-    """The recording and the prompt clip, checked and mended; see `prepare`."""
-    take = prepare(order.take, folder, observer, profile=order.profile, one_of_many=one_of_many)
-    if not order.has_prompt:
+def prepare_in_executor(request: CloneRequest, folder: Path) -> tuple[Prepared, tuple[str, ...]]:
+    """Return the result of `prepare_request` and its warnings; an executor may run it in a process with these paths.
+
+    Args:
+        request: The request.
+        folder: For fixed copies; created if missing.
+
+    Raises:
+        TakeRefused: A recording cannot be sent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    warnings = WarningCollector()
+    return prepare_request(request, folder, warnings, one_of_many=True), tuple(warnings.warnings)
+
+
+def prepare_request(request: CloneRequest, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:
+    """Check and fix the recording and the prompt clip; arguments and errors as for `prepare`."""
+    take = prepare(request.take, folder, observer, profile=request.profile, one_of_many=one_of_many)
+    if not request.has_prompt:
         return Prepared(take)
-    if order.prompt is None:
-        prompt = _cut_prompt(order, folder, observer)
+    if request.prompt is None:
+        prompt = _cut_prompt(request, folder, observer)
     else:
-        text = order.options.prompt_text
-        prompt = prepare(order.prompt, folder, observer, role="prompt", prompt_text=text, profile=order.profile)
-    return Prepared(take, prompt, compare_prompt(order, prompt.path, prompt.report, observer))
+        text = request.options.prompt_text
+        prompt = prepare(request.prompt, folder, observer, role="prompt", prompt_text=text, profile=request.profile)
+    return Prepared(take, prompt, compare_prompt(request, prompt.path, prompt.report, observer))
 
 
-def _cut_prompt(order: Order, folder: Path, observer: Observer) -> Sendable:
-    """The prompt clip that is a part of the recording itself."""
+def _cut_prompt(request: CloneRequest, folder: Path, observer: Observer) -> PreparedFile:
+    """Cut the prompt clip out of the recording itself."""
     from preflight import CannotFix, CannotWrite, check, cut_prompt, display_name
 
     target = Path(folder) / "prompt"
     target.mkdir()
-    number, text = order.auto_prompt or 1, order.options.prompt_text or ""
+    number, text = request.auto_prompt or 1, request.options.prompt_text or ""
     try:
-        clip, fixed = cut_prompt(order.take, target, number=number, prompt_text=text, profile=order.profile)
+        clip, fixed = cut_prompt(request.take, target, number=number, prompt_text=text, profile=request.profile)
     except CannotFix as error:
-        name = display_name(order.take)
-        raise TakeRefused(f"{name}: {error.message}", error.hint, check(order.take, quick=True)) from error
+        name = display_name(request.take)
+        raise TakeRefused(f"{name}: {error.message}", error.hint, check(request.take, quick=True)) from error
     except CannotWrite as error:
-        raise _no_room(display_name(order.take), error) from error
+        raise _cannot_write(display_name(request.take), error) from error
     observer.step("prompt", f"{clip.start_s:.2f} s to {clip.end_s:.2f} s of the recording")
-    return _mended(fixed)
+    return _fixed_file(fixed)
 
 
 def prepare(
@@ -113,27 +139,28 @@ def prepare(
     prompt_text: str | None = None,
     profile: Profile = DEFAULT,
     one_of_many: bool = False,
-) -> Sendable:
-    """Check a recording, and put a mended copy into `folder` if it needs one.
+) -> PreparedFile:
+    """Check a recording, and write a fixed copy into `folder` if it needs one.
 
     Args:
         path: The recording.
         folder: For the copy.
-        observer: Is told what was found.
+        observer: Receives steps, warnings and progress.
         role: As in `preflight.check`.
         prompt_text: As in `preflight.check`.
         profile: As in `preflight.check`.
-        one_of_many: Whether others are prepared at the same time: the cores then belong to all of them.
+        one_of_many: Whether other recordings are prepared at the same time and share the cores.
 
     Raises:
-        TakeRefused: It is not fit and cannot be made so.
-        preflight.NotExamined: A bug of ours came up while it was read.
+        TakeRefused: It is not fit and cannot be fixed.
+        preflight.CannotWrite: The copy could not be written.
+        preflight.NotExamined: The check failed because of a bug.
     """
     from preflight import CannotFix, CannotWrite, NotExamined
     from preflight.checks import examine
 
     def look(*, whole: bool) -> Examination:
-        tell = partial(observer.progress, "check")
+        on_progress = partial(observer.progress, "check")
         return examine(
             path,
             role=role,
@@ -141,7 +168,7 @@ def prepare(
             whole=whole,
             to_its_end=True,
             profile=profile,
-            on_progress=tell,
+            on_progress=on_progress,
         )
 
     examination = look(whole=one_of_many)
@@ -154,7 +181,7 @@ def prepare(
             observer.warn(f"{report.path}: {finding.message}")
     errors = {finding.rule for finding in report.errors}
     if errors <= {"extension-mismatch"}:
-        return Sendable(report, path, report.file)  # an upload gets the right ending anyway
+        return PreparedFile(report, path, report.file)  # the upload gets the right suffix anyway
     if report.verdict == "rejected":
         raise _refused(report)
     from preflight.fixes.fix import mend
@@ -162,26 +189,26 @@ def prepare(
     target = Path(folder) / role
     target.mkdir()
     try:
-        # mending needs what only a look from this process holds
+        # the fix needs what only an analysis by this process holds
         examination = look(whole=False) if one_of_many else examination
         fixed = mend(path, target, examination, on_progress=partial(observer.progress, "fix"))
     except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
     except CannotWrite as error:
-        raise _no_room(report.path, error) from error
+        raise _cannot_write(report.path, error) from error
     observer.step("fix", "; ".join(edit.what for edit in fixed.edits))
-    return _mended(fixed)
+    return _fixed_file(fixed)
 
 
-def _mended(fixed: Fixed) -> Sendable:
+def _fixed_file(fixed: Fixed) -> PreparedFile:
     if fixed.after is None or fixed.path is None:
         raise _refused(fixed.before)
     changes = tuple(edit.what for edit in fixed.edits)
-    return Sendable(fixed.after, fixed.path, fixed.before.file, changes)
+    return PreparedFile(fixed.after, fixed.path, fixed.before.file, changes)
 
 
-def _no_room(name: str, error: CannotWrite) -> CannotWrite:
-    return type(error)(f"{name}: its mended copy cannot be kept: {error.message}", "make room, or set TMPDIR")
+def _cannot_write(name: str, error: CannotWrite) -> CannotWrite:
+    return type(error)(f"{name}: its fixed copy cannot be written: {error.message}", "free some space, or set TMPDIR")
 
 
 def _refused(report: Report) -> TakeRefused:
@@ -189,37 +216,42 @@ def _refused(report: Report) -> TakeRefused:
     return TakeRefused(f"{report.path}: {reasons}", "record or export it again, then check it", report)
 
 
-@dataclass
-class Notes:
-    """An observer that only remembers, where the work is done apart.
-
-    Attributes:
-        warnings: What went wrong.
-    """
-
-    warnings: list[str] = field(default_factory=list)
-
-    def step(self, name: str, detail: str) -> None:
-        """Nobody looks."""
-
-    def warn(self, message: str) -> None:
-        """Remember it."""
-        self.warnings.append(message)
-
-    def progress(self, stage: Stage, done: float, total: float | None) -> None:
-        """Nobody looks."""
-
-
-def prepare_apart(order: Order, folder: Path) -> tuple[Prepared, tuple[str, ...]]:
-    """`prepare_order` with the warnings beside its result: what an executor runs, wherever it finds the paths.
+def compare_prompt(request: CloneRequest, path: PathLike, report: Report, observer: Observer) -> dict[str, Any] | None:
+    """Transcribe a prompt clip and compare it with its text, before a paid call is refused for it (codes 1043, 1044).
 
     Args:
-        order: What is to be cloned.
-        folder: For mended copies; made when it is missing.
+        request: Has the speech model, the text, and the endpoint's `accuracy` threshold.
+        path: The clip to send.
+        report: Its report.
+        observer: Receives a warning if the texts differ.
+
+    Returns:
+        The result of `comparison_fields`, or None if the request has no speech model.
 
     Raises:
-        TakeRefused: A recording cannot be sent.
+        TakeRefused: The texts differ, and the profile makes that an error.
+        preflight.BadSpeechModel, preflight.EngineMissing: The model cannot be used.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    notes = Notes()
-    return prepare_order(order, folder, notes, one_of_many=True), tuple(notes.warnings)
+    text = request.options.prompt_text
+    if request.speech_model is None or text is None or request.profile.severity("prompt-text-differs") == "off":
+        return None
+    from preflight import compare_text, display_name, text_findings
+
+    name = display_name(request.take if request.prompt is None else request.prompt)  # not that of a temporary copy
+    comparison = compare_text(path, text, request.speech_model)
+    findings = text_findings(comparison, request.profile, limit=request.options.accuracy)
+    transcript = comparison.heard or "nothing"
+    agreement = "" if comparison.agreement is None else f" (agreement {comparison.agreement:.2f})"
+    observer.step("transcribe", f"{transcript}{agreement}")
+    for finding in findings:
+        if finding.severity == "error":
+            hint = "correct --prompt-text, or choose another clip"
+            raise TakeRefused(f"{name}: {finding.message}", hint, report)
+        if finding.severity == "warning":
+            observer.warn(f"{name}: {finding.message}")
+    return comparison_fields(comparison, findings)
+
+
+def comparison_fields(comparison: Comparison, findings: tuple[Finding, ...]) -> dict[str, Any]:
+    """Return a comparison as JSON members: ``heard``, ``agreement``, ``language`` and ``findings``."""
+    return {**msgspec.to_builtins(comparison), "findings": findings}

@@ -1,4 +1,4 @@
-"""How many paid calls are under way at a time, and how soon one follows another."""
+"""Limit concurrent paid calls and the rate at which they start."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_LOOK_S: Final = 0.2
-_LONGEST_HOLD_S: Final = 60.0
+_POLL_S: Final = 0.2
+"""How often a waiting thread checks whether it should stop."""
+_MAX_PAUSE_S: Final = 60.0
 
 
 class RateLimiter:
-    """Turns for paid calls; threads share one.
+    """Slots for paid calls, shared by threads.
 
     Args:
-        at_once: Calls under way at a time.
-        per_minute: Calls begun in a minute, evenly spaced; None for as many as can be.
+        at_once: Maximum number of concurrent calls.
+        per_minute: Maximum number of calls started per minute, evenly spaced; None for no limit.
 
     Attributes:
         at_once: As given.
@@ -27,49 +28,49 @@ class RateLimiter:
 
     def __init__(self, at_once: int = 1, per_minute: float | None = None) -> None:
         self.at_once = at_once
-        self._places = threading.Semaphore(at_once)
-        self._gap_s = 60.0 / per_minute if per_minute else 0.0
+        self._slots = threading.Semaphore(at_once)
+        self._interval_s = 60.0 / per_minute if per_minute else 0.0
         self._lock = threading.Lock()
-        self._next = 0.0
+        self._next_start = 0.0
 
     @contextmanager
-    def turn(self, stopping: Callable[[], bool]) -> Iterator[None]:
-        """Wait for a turn, and have it for the block.
+    def slot(self, stopping: Callable[[], bool]) -> Iterator[None]:
+        """Wait for a slot, and hold it while the block runs.
 
         Args:
-            stopping: Whether to give up waiting.
+            stopping: Returns whether to give up waiting.
 
         Raises:
-            KeyboardInterrupt: `stopping` said so.
+            KeyboardInterrupt: `stopping` returned True.
         """
-        while not self._places.acquire(timeout=_LOOK_S):
-            _require_going(stopping)
+        while not self._slots.acquire(timeout=_POLL_S):
+            _raise_if(stopping)
         try:
-            self._wait(stopping)
+            self._wait_for_start(stopping)
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
-    def hold_for_limit(self, seconds: float, _: object = None) -> None:
-        """Let no call begin for that long, since the service reports a limit: what `client.CloneClient` calls.
+    def pause(self, seconds: float, _: object = None) -> None:
+        """Start no call for that long: the callback for a rate limit of `client.CloneClient`.
 
-        For a minute at most: a service may ask for a day, and then the next call reports that.
+        At most one minute: if the service asks for a day, the next call fails and reports that.
         """
         with self._lock:
-            self._next = max(self._next, time.monotonic() + min(seconds, _LONGEST_HOLD_S))
+            self._next_start = max(self._next_start, time.monotonic() + min(seconds, _MAX_PAUSE_S))
 
-    def _wait(self, stopping: Callable[[], bool]) -> None:
+    def _wait_for_start(self, stopping: Callable[[], bool]) -> None:
         while True:
-            _require_going(stopping)
+            _raise_if(stopping)
             with self._lock:
                 now = time.monotonic()
-                if now >= self._next:
-                    self._next = now + self._gap_s
+                if now >= self._next_start:
+                    self._next_start = now + self._interval_s
                     return
-                pause = self._next - now
-            time.sleep(min(_LOOK_S, pause))
+                wait_s = self._next_start - now
+            time.sleep(min(_POLL_S, wait_s))
 
 
-def _require_going(stopping: Callable[[], bool]) -> None:
+def _raise_if(stopping: Callable[[], bool]) -> None:
     if stopping():
         raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from onetake.console.verbosity import is_quiet, is_verbose
 from onetake.render.text import safe
 
 if TYPE_CHECKING:
-    from onetake.clones.request import Stage
+    from onetake.clones.observer import Stage
 
 
 _DOING: Final[dict[Stage, tuple[str, Unit]]] = {

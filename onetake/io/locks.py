@@ -63,11 +63,6 @@ def try_lock(handle: int) -> bool:
     return acquire(handle) is LockState.ACQUIRED
 
 
-def is_possible() -> bool:
-    """Whether this system has locks on files."""
-    return True
-
-
 def locks_work_in(folder: Path) -> bool:
     """Whether files in a folder can be locked, both as this module and as SQLite do it."""
     try:

@@ -1,30 +1,32 @@
-"""The ledger: what was paid for, which voices live until when, and which uploads are still to be deleted."""
+"""The ledger: paid calls and their outcomes, voices and when they expire, and uploads that must still be deleted."""
 
 from __future__ import annotations
 
 from onetake.ledger.ledger import FILE_NAME, Ledger, is_ledger_expected
 from onetake.ledger.records import (
+    AbandonedUpload,
     Attempt,
     Claimed,
+    CloneKey,
+    InProgress,
     Known,
-    LeftUpload,
     ServiceAnswer,
     SpeechRecord,
-    UnderWay,
     Unsettled,
     VoiceRecord,
 )
 
 __all__ = [
     "FILE_NAME",
+    "AbandonedUpload",
     "Attempt",
     "Claimed",
+    "CloneKey",
+    "InProgress",
     "Known",
     "Ledger",
-    "LeftUpload",
     "ServiceAnswer",
     "SpeechRecord",
-    "UnderWay",
     "Unsettled",
     "VoiceRecord",
     "is_ledger_expected",

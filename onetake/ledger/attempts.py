@@ -1,4 +1,7 @@
-"""Attempts: written down before the paid call is made, and its answer before anything else is done."""
+"""Clone attempts: stored before the paid call is made; its answer is stored before anything else happens.
+
+States: claimed → called → voice, refused or unknown; or claimed → given-up, when it ended before the paid call.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from onetake.ledger.records import (
     NO_ANSWER,
     Attempt,
     Claimed,
+    ClaimResult,
+    CloneKey,
+    InProgress,
     Known,
     ServiceAnswer,
-    Standing,
-    UnderWay,
     Unsettled,
     VoiceRecord,
 )
@@ -34,31 +38,15 @@ _OF_ATTEMPTS = """SELECT attempts.id, takes.path AS take, takes.sha256, base_url
     FROM attempts JOIN takes ON takes.id = attempts.take"""
 
 _ACTIVE = "state IN ('claimed', 'called')"
-"""The words of the indexes that are used by it: SQLite compares them with a query's."""
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be cloned, as far as it decides whether that was done before.
-
-    Attributes:
-        sha256: Of the recording as it lies on disk.
-        request: Digest of all else that shapes the voice.
-        bytes: The recording's size.
-        path: Where it is, for people.
-    """
-
-    sha256: str
-    request: str
-    bytes: int
-    path: str
+"""Written as in the partial indexes of the schema: SQLite uses an index only if a query contains its condition."""
 
 
 class Attempts:
-    """The book of attempts.
+    """The table of clone attempts.
 
     Args:
-        database: The file.
-        runs: Who else writes in it.
+        database: The ledger's database.
+        runs: This run, and which other runs are alive.
     """
 
     def __init__(self, database: Database, runs: Runs) -> None:
@@ -66,18 +54,18 @@ class Attempts:
         self._runs = runs
 
     def knows_size(self, size: int) -> bool:
-        """Whether a recording of this size in bytes is known: any other is new, and needs no digest."""
+        """Whether a recording of this size in bytes is stored; one of another size is new and needs no digest."""
         return bool(self._database.rows("SELECT 1 FROM takes WHERE bytes = ? LIMIT 1", size))
 
-    def standing(self, subject: Subject) -> Known | Unsettled | None:
-        """What is known of a recording and request; None when nothing keeps it from being cloned."""
+    def find(self, key: CloneKey) -> Known | Unsettled | None:
+        """Return the voice of an earlier clone, or its attempt if its outcome is unknown; None if neither exists."""
         with self._database.transaction() as connection:
-            take = _take(connection, subject)
+            take = _take(connection, key)
             return _settled(connection, take) if take is not None else None
 
     def claim(
         self,
-        subject: Subject,
+        key: CloneKey,
         *,
         base_url: str,
         options: dict[str, Any],
@@ -85,24 +73,24 @@ class Attempts:
         consent: str | None = None,
         name: str | None = None,
         again: bool = False,
-    ) -> Standing:
-        """Begin an attempt, unless the recording's voice is known, nobody knows, or another attempt is under way.
+    ) -> ClaimResult:
+        """Start an attempt, unless there is a voice, an unknown outcome, or another attempt in progress.
 
         Args:
-            subject: What is to be cloned.
+            key: Identifies the clone.
             base_url: The service.
-            options: What is asked of it.
-            changes: What was done to the recording.
+            options: Options for the endpoint.
+            changes: Fixes applied to the recording.
             consent: Who agreed, and when.
-            name: What the voice is to be called.
-            again: Begin it also where the voice is known, or where nobody knows how an earlier run's call ended; a
-                call of this run whose outcome is unknown is never repeated.
+            name: Name for the voice.
+            again: Start it although there is a voice, or an unknown outcome of an earlier run. A call of this run
+                whose outcome is unknown is never repeated.
 
         Raises:
-            LedgerFailed: It could not be written down, so nothing may be sent.
+            LedgerFailed: It could not be stored, so nothing may be sent.
         """
         with self._database.transaction() as connection:
-            take = _take(connection, subject)
+            take = _take(connection, key)
             if take is not None:
                 self._mark_abandoned(
                     connection, f"SELECT DISTINCT run FROM attempts WHERE take = ? AND {_ACTIVE}", take
@@ -112,12 +100,12 @@ class Attempts:
                     return settled
                 active = f"SELECT id FROM attempts WHERE take = ? AND {_ACTIVE}"
                 if (row := connection.execute(active, (take,)).fetchone()) is not None:
-                    return UnderWay(row["id"])
+                    return InProgress(row["id"])
             else:
-                values = (subject.sha256, subject.request, subject.bytes, subject.path)
+                values = (key.sha256, key.request, key.bytes, key.path)
                 insert = "INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)"
                 take = connection.execute(insert, values).lastrowid
-            connection.execute("UPDATE takes SET path = ? WHERE id = ?", (subject.path, take))
+            connection.execute("UPDATE takes SET path = ? WHERE id = ?", (key.path, take))
             attempt = secrets.token_hex(8)
             connection.execute(
                 """INSERT INTO attempts (id, take, run, state, base_url, options, changes, consent, name, claimed_at)
@@ -125,14 +113,14 @@ class Attempts:
                 (attempt, take, self._runs.own, base_url, _json(options), _json(changes), consent, name, _now()),
             )
             self._database.memory.remember(connection, attempt)
-        self._runs.beat()
+        self._runs.touch()
         return Claimed(attempt)
 
     def called(self, attempt: str, uploaded_at: datetime) -> None:
-        """Write down that the paid call is about to be sent, and read that back by the ledger's name.
+        """Store that the paid call is about to be sent, and read it back through the ledger's file name.
 
         Raises:
-            LedgerFailed: It is not stored, or the attempt was ended meanwhile: the call must not be sent.
+            LedgerFailed: It was not stored, or the attempt was ended meanwhile: the call must not be sent.
         """
         with self._database.transaction() as connection:
             update = "UPDATE attempts SET state = 'called', uploaded_at = ?, called_at = ?"
@@ -140,7 +128,7 @@ class Attempts:
             if connection.execute(f"{update} WHERE id = ? AND state = 'claimed'", values).rowcount != 1:
                 raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
             self._database.memory.remember(connection, attempt)
-        self._runs.beat()
+        self._runs.touch()
         self._database.require_stored("SELECT 1 FROM attempts WHERE id = ? AND state = 'called'", attempt)
 
     def gave_voice(
@@ -154,21 +142,21 @@ class Attempts:
         answer: ServiceAnswer = NO_ANSWER,
         warnings: tuple[str, ...] = (),
     ) -> str:
-        """Write down the voice that a call gave, and return its name: that which it has, if another call gave it, too.
+        """Store the voice that a call made, and return its name: the existing one, if another call made it too.
 
         A ledger that was deleted, moved or emptied meanwhile is written again.
 
         Args:
-            attempt: Its name.
-            voice_id: The voice.
+            attempt: Id of the attempt.
+            voice_id: The service's identifier.
             created_at: When the service answered.
-            expires_at: When the voice is deleted unless a speech call uses it.
-            demo_url: The link to the trial recording.
-            answer: What the service answered.
+            expires_at: When the service deletes the voice unless a speech call uses it.
+            demo_url: The link to the preview.
+            answer: The service's answer.
             warnings: What was wrong with the answer.
 
         Raises:
-            LedgerFailed: It could not be: the attempt stays one whose end is unknown.
+            LedgerFailed: It could not be stored: the outcome of the attempt counts as unknown.
         """
 
         def write(connection: sqlite3.Connection) -> str:
@@ -176,7 +164,7 @@ class Attempts:
                 "UPDATE attempts SET state = 'voice', ended_at = ?, demo_url = ?, warnings = ? WHERE id = ?",
                 (_now(), demo_url, _json(warnings), attempt),
             )
-            note_answer(connection, "attempts", attempt, answer)
+            store_answer(connection, "attempts", attempt, answer)
             name = add_voice(connection, attempt, voice_id, created_at, expires_at)
             self._database.memory.remember(connection, attempt)
             return name
@@ -187,95 +175,100 @@ class Attempts:
         return name
 
     def ended(self, attempt: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
-        """Write down that an attempt ended without a voice: ``refused``, ``unknown`` or ``given-up``.
+        """Store that an attempt ended without a voice: ``refused``, ``unknown`` or ``given-up``.
 
         A ledger that was deleted, moved or emptied meanwhile is written again.
 
         Raises:
-            LedgerFailed: It could not be.
+            LedgerFailed: It could not be stored.
         """
 
         def write(connection: sqlite3.Connection) -> None:
+            # another thread may have marked it as unknown, and printed that: `given-up` must not contradict it
             connection.execute(
-                "UPDATE attempts SET state = ?, ended_at = ?, kind = ?, message = ? WHERE id = ?",
+                """UPDATE attempts SET state = ?1, ended_at = ?2, kind = ?3, message = ?4
+                WHERE id = ?5 AND NOT (state = 'unknown' AND ?1 = 'given-up')""",
                 (state, _now(), kind, message, attempt),
             )
-            note_answer(connection, "attempts", attempt, answer)
+            store_answer(connection, "attempts", attempt, answer)
             self._database.memory.remember(connection, attempt)
 
         self._database.write_paid(write)
 
-    def give_up(self) -> list[Attempt]:
-        """End all attempts of this run that are under way, and return those whose end is then unknown."""
+    def mark_interrupted(self) -> list[Attempt]:
+        """End all attempts of this run that are in progress, and return those whose outcome is then unknown."""
 
         def write(connection: sqlite3.Connection) -> list[str]:
             called = f"SELECT id FROM attempts WHERE {_ACTIVE} AND run = ? AND state = 'called'"
             lost = [row["id"] for row in connection.execute(called, (self._runs.own,))]
-            _end(connection, self._runs.own, "interrupted")
+            self._end_run(connection, self._runs.own, "interrupted")
             return lost
 
         lost = set(self._database.write_paid(write))
         return [attempt for attempt in self.unknown() if attempt.id in lost]
 
     def unknown(self) -> list[Attempt]:
-        """The attempts of which nobody knows whether they gave a voice, oldest first."""
+        """Return the attempts whose outcome is unknown, oldest first."""
         return self._database.records(Attempt, f"{_OF_ATTEMPTS} WHERE state = 'unknown' ORDER BY claimed_at")
 
-    def under_way(self, attempt: str) -> bool:
-        """Whether somebody is still at it."""
+    def is_active(self, attempt: str) -> bool:
+        """Whether an attempt is in progress, in a run that is alive."""
         rows = self._database.rows("SELECT run, state FROM attempts WHERE id = ?", attempt)
-        return bool(rows) and rows[0]["state"] in {"claimed", "called"} and self._runs.lives(rows[0]["run"])
+        return bool(rows) and rows[0]["state"] in {"claimed", "called"} and self._runs.is_alive(rows[0]["run"])
 
     def reconcile_crashed_runs(self) -> None:
-        """End the attempts of runs that ended without doing so: what was called is unknown, the rest given up."""
+        """End the attempts of runs that crashed or were killed: calls become unknown, the others given-up."""
         active = f"SELECT DISTINCT run FROM attempts WHERE {_ACTIVE}"
-        if any(not self._runs.lives(row["run"]) for row in self._database.rows(active)):
+        if any(not self._runs.is_alive(row["run"]) for row in self._database.rows(active)):
             with self._database.transaction() as connection:
                 self._mark_abandoned(connection, active)
 
     def _unknown_here(self, connection: sqlite3.Connection, take: int) -> Unsettled | None:
-        """A call of this very run whose outcome is unknown: the user has not heard of it yet."""
+        """Return a call of this run whose outcome is unknown: the user has not been able to look it up yet."""
         wanted = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' AND run = ? LIMIT 1"
         row = connection.execute(wanted, (take, self._runs.own)).fetchone()
         return None if row is None else Unsettled(record_of(row, Attempt))
 
     def _mark_abandoned(self, connection: sqlite3.Connection, active: str, *values: object) -> None:
         for row in connection.execute(active, values).fetchall():
-            if not self._runs.lives(row["run"]):
-                _end(connection, row["run"], "process-ended")
+            if not self._runs.is_alive(row["run"]):
+                self._end_run(connection, row["run"], "process-ended")
+
+    def _end_run(self, connection: sqlite3.Connection, run: str, kind: str) -> None:
+        """End the attempts of a run that are in progress."""
+        active = f"SELECT id FROM attempts WHERE {_ACTIVE} AND run = ?"
+        ended = [row["id"] for row in connection.execute(active, (run,))]
+        for before, after in (("called", "unknown"), ("claimed", "given-up")):
+            connection.execute(
+                f"UPDATE attempts SET state = ?, ended_at = ?, kind = ? WHERE {_ACTIVE} AND run = ? AND state = ?",
+                (after, _now(), kind, run, before),
+            )
+        for attempt in ended:
+            self._database.memory.remember(connection, attempt)
 
 
-def note_answer(connection: sqlite3.Connection, table: str, call: str, answer: ServiceAnswer) -> None:
-    """Write down what the service answered to a paid call."""
+def store_answer(connection: sqlite3.Connection, table: str, call: str, answer: ServiceAnswer) -> None:
+    """Store the service's answer to a paid call."""
     fields = msgspec.to_builtins(answer)
     changes = ", ".join(f"{name} = ?" for name in fields)
     connection.execute(f"UPDATE {table} SET {changes} WHERE id = ?", (*fields.values(), call))
 
 
-def _end(connection: sqlite3.Connection, run: str, kind: str) -> None:
-    """End the attempts of a run that are under way."""
-    for before, after in (("called", "unknown"), ("claimed", "given-up")):
-        connection.execute(
-            f"UPDATE attempts SET state = ?, ended_at = ?, kind = ? WHERE {_ACTIVE} AND run = ? AND state = ?",
-            (after, _now(), kind, run, before),
-        )
-
-
-def _take(connection: sqlite3.Connection, subject: Subject) -> int | None:
+def _take(connection: sqlite3.Connection, key: CloneKey) -> int | None:
     found = connection.execute(
-        "SELECT id FROM takes WHERE sha256 = ? AND request = ?", (subject.sha256, subject.request)
+        "SELECT id FROM takes WHERE sha256 = ? AND request = ?", (key.sha256, key.request)
     ).fetchone()
     return None if found is None else int(found["id"])
 
 
 def _settled(connection: sqlite3.Connection, take: int) -> Known | Unsettled | None:
-    """The newest voice of a take that lives, else an attempt that may have given one."""
+    """Return the newest voice of a recording that exists, else the newest attempt whose outcome is unknown."""
     now = datetime.now(UTC)
     given = "SELECT base_url, voice_id FROM attempts WHERE take = ?"
     wanted = f"{OF_VOICES} WHERE (voices.base_url, voices.voice_id) IN ({given}) ORDER BY created_at DESC"
     voices = connection.execute(wanted, (take,)).fetchall()
-    if living := [voice for voice in (record_of(row, VoiceRecord) for row in voices) if voice.lives(now)]:
-        return Known(living[0])
+    if alive := [voice for voice in (record_of(row, VoiceRecord) for row in voices) if voice.is_alive(now)]:
+        return Known(alive[0])
     unknown = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' ORDER BY claimed_at DESC LIMIT 1"
     row = connection.execute(unknown, (take,)).fetchone()
     return None if row is None else Unsettled(record_of(row, Attempt))

@@ -1,27 +1,34 @@
-"""The file: opened once, one writer at a time, checked before it is believed, and every failure in clear words.
+"""The SQLite database of the ledger: integrity-checked when it is opened, one writer at a time, errors with hints.
 
-A write counts only when it is in the file that has the ledger's name: each transaction looks before and after whether
-that is still the file that SQLite has open. A program that cleans, restores or synchronizes folders may delete,
-replace or empty it at any moment, and SQLite goes on with the file that it opened, which nobody finds later.
+A program that cleans, restores or synchronizes folders may delete, replace or empty the file at any time. SQLite then
+goes on writing to the file that it opened, which no later run can find. So each transaction checks before and after
+that the open file still has the ledger's name.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
 from onetake.io.permissions import make_private
-from onetake.ledger.failures import EXPLAINED, NotInPlace, damaged, explained, not_writable, shown
+from onetake.ledger.connection import (
+    connect,
+    copy_in_memory,
+    require_fitting_log,
+    require_sound,
+    require_usable_file,
+    require_version,
+    stored_identity,
+)
+from onetake.ledger.failures import EXPLAINED, NotInPlace, explained, shown
 from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, with_suffix
 from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
 from onetake.ledger.rows import record_of
-from onetake.ledger.schema import MIGRATIONS, create_file, migrate
+from onetake.ledger.schema import create_file, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,23 +43,24 @@ _Result = TypeVar("_Result")
 
 
 class Database:
-    """A connection that threads share; each transaction has it alone.
+    """A connection that threads share; transactions exclude each other.
 
     Args:
-        path: The file; created when there never was one, as is its folder.
-        wait_s: For how long another process may keep it busy.
-        warn: Called with what was repaired.
+        path: The file; it and its folder are created if there never was one.
+        wait_s: How long to wait for a lock of another process.
+        warn: Called after something was repaired.
+        read_only: Work on a copy in memory; nothing is written to disk.
 
     Attributes:
-        identity: The random name of this ledger, which copies of it share.
-        memory: What this run wrote, for the case that the file vanishes.
-        on_restored: Called after the ledger was written again.
+        identity: Random identifier of this ledger, which copies of it share.
+        memory: The rows that this run wrote, in case the file disappears.
+        on_restored: Called after the file was written again.
 
     Raises:
         LedgerFailed: It cannot be opened, is damaged, missing, not a ledger, or newer than this version.
     """
 
-    def __init__(self, path: Path, wait_s: float, warn: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, wait_s: float, warn: Callable[[str], None], *, read_only: bool = False) -> None:
         self.path = path
         self.identity = new_identity()
         self.memory = Memory()
@@ -62,23 +70,26 @@ class Database:
         self._lock = threading.RLock()
         self._rescue_name = f"{time.time_ns()}"
         self._verified: tuple[int, int] | None = None
+        self._files: FilesInPlace | None = None
+        self._is_closed = False
         with self._explained():
-            self._connection = self._open()
+            self._connection = self._open_copy() if read_only else self._open()
 
     def close(self) -> None:
-        """Close it; it can be called twice."""
+        """Close it; a second call does nothing. Other threads that use it later get `LedgerFailed`."""
         with self._lock, self._explained():
+            self._is_closed = True
             self._connection.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing; when the block has ended it is on disk, in the file that has the ledger's name.
+        """Run a block as one transaction; after it, the changes are on disk, in the file that has the ledger's name.
 
         Raises:
             LedgerFailed: It could not be written.
         """
         with self._lock, self._explained():
-            self._files.require_in_place(self.path)
+            self._require_in_place()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -87,13 +98,13 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-            self._files.require_in_place(self.path)
+            self._require_in_place()
 
     def write_paid(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """A transaction for what must not be lost: a ledger that vanished is written again first.
+        """Run a transaction whose result must not be lost: a file that disappeared is written again first.
 
         Args:
-            work: Writes; it may be called a second time, in another file.
+            work: Writes the rows; it may be called a second time, for another file.
 
         Raises:
             LedgerFailed: It could not be written.
@@ -109,45 +120,45 @@ class Database:
                 return work(connection)
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
-        """What a query finds; raises `LedgerFailed`."""
+        """Return the rows of a query; raises `LedgerFailed`."""
         with self._lock, self._explained():
-            self._files.require_in_place(self.path)
+            self._require_in_place()
             return self._connection.execute(statement, values).fetchall()
 
     def records(self, kind: type[_Record], statement: str, *values: object) -> list[_Record]:
-        """What a query finds, as records; raises `LedgerFailed`."""
+        """Return the rows of a query as records; raises `LedgerFailed`."""
         with self._explained():
             return [record_of(row, kind) for row in self.rows(statement, *values)]
 
     def require_in_place(self) -> None:
-        """Raises `LedgerFailed` when the open file is not the one that has the ledger's name."""
+        """Raise `LedgerFailed` if the open file is not the one that has the ledger's name."""
         with self._explained():
-            self._files.require_in_place(self.path)
+            self._require_in_place()
 
     def require_stored(self, statement: str, *values: object) -> None:
-        """Read by the file's name, as the next run will, that a row is there.
+        """Check through the file's name, as the next run will read it, that a row exists.
 
         Raises:
-            LedgerFailed: A query finds nothing, or the file was damaged meanwhile.
+            LedgerFailed: The query finds nothing, or the file was damaged meanwhile.
         """
         with self._lock, self._explained():
-            self._files.require_in_place(self.path)
+            self._require_in_place()
             found = self.path.stat()
-            connection = self._connect(read_only=True)
+            connection = connect(self.path, self._wait_s, read_only=True)
             with contextlib.closing(connection):
-                if self._verified != (found.st_size, found.st_mtime_ns):  # it changes at checkpoints only
-                    self._require_sound(connection)
+                if self._verified != (found.st_size, found.st_mtime_ns):  # the file itself changes only at checkpoints
+                    require_sound(connection, self.path, self._wait_s)
                     self._verified = (found.st_size, found.st_mtime_ns)
                 if connection.execute(statement, values).fetchone() is None:
                     raise NotInPlace(f"{shown(self.path)} does not hold what was just written", "run this again")
 
     def require_sound(self) -> None:
-        """Read all of it; raises `LedgerFailed` where it is damaged."""
+        """Run an integrity check; raises `LedgerFailed` if the file is damaged."""
         with self._lock, self._explained():
-            self._require_sound(self._connection)
+            require_sound(self._connection, self.path, self._wait_s)
 
     def shrink(self) -> bool:
-        """Overwrite what was deleted, in the file and in its log; False when another process still reads it.
+        """Overwrite deleted content in the file and its log; return False if another process still reads the log.
 
         Raises:
             LedgerFailed: It could not be written.
@@ -164,11 +175,11 @@ class Database:
         if not self.path.exists():
             record.require_new()
             create_file(self.path, self.identity)
-        self._require_usable_file()
+        require_usable_file(self.path)
         for part in (self.path.parent, self.path, with_suffix(self.path, "-wal"), with_suffix(self.path, "-shm")):
             make_private(part, self._warn)
-        self._require_fitting_log()
-        connection = self._connect()
+        require_fitting_log(self.path, self._wait_s)
+        connection = connect(self.path, self._wait_s)
         try:
             self._prepare(connection)
             record.require_same(self.identity)
@@ -177,87 +188,53 @@ class Database:
             raise
         return connection
 
-    def _require_usable_file(self) -> None:
-        """SQLite would open a file that it may not write, and take an empty one for a new one."""
-        if self.path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not self.path.is_file():
-            raise damaged(self.path, "it is not a regular file")
-        if self.path.stat().st_size == 0:
-            raise damaged(self.path, "it is empty, 0 bytes")
-        if not os.access(self.path, os.R_OK | os.W_OK):
-            raise not_writable(self.path)
+    def _open_copy(self) -> sqlite3.Connection:
+        """Return a copy in memory, brought up to date there; an empty ledger if there never was one."""
+        record = IdentityRecord(self.path)
+        if not self.path.exists():
+            record.require_new()
+            copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            copy.row_factory = sqlite3.Row
+            migrate(copy)
+            return copy
+        copy = copy_in_memory(self.path, self._wait_s)
+        migrate(copy)
+        self.identity = stored_identity(copy, self.path)
+        if record.read() is not None:
+            record.require_same(self.identity)
+        return copy
 
-    def _connect(self, *, read_only: bool = False) -> sqlite3.Connection:
-        # SQLite gives the two companions of a file its mode and, for root, its owner
-        uri = self.path.absolute().as_uri()
-        if not uri.startswith("file:///"):  # a Windows share: SQLite takes no host in a URI, but an empty one
-            uri = uri.replace("file://", "file:////", 1)
-        connection = sqlite3.connect(
-            f"{uri}?mode={'ro' if read_only else 'rw'}",
-            uri=True,
-            timeout=self._wait_s,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.row_factory = sqlite3.Row
-        return connection
-
-    def _require_fitting_log(self) -> None:
-        """A log that a killed run left is applied when the file is opened; that of another file would destroy it."""
-        log = with_suffix(self.path, "-wal")
-        if not (log.is_file() and log.stat().st_size):
-            return
-        with contextlib.closing(self._connect(read_only=True)) as connection:  # which applies nothing
-            try:
-                self._require_sound(connection)
-            except LedgerFailed as error:
-                error.hint = f"if you restored {self.path.name} from a backup, delete {log.name}; else {error.hint}"
-                raise
+    def _require_in_place(self) -> None:
+        # a closed ledger has no log any more: that must not be taken for an accident, after which it is written again
+        if self._is_closed:
+            raise LedgerFailed(f"{shown(self.path)} is closed: this run has ended", "run this again")
+        if self._files is not None:
+            self._files.require_in_place(self.path)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-        if version > len(MIGRATIONS):
-            raise LedgerFailed(f"{shown(self.path)} was written by a newer version of onetake", "use that version")
-        if version < 1:
-            raise damaged(self.path, "it is another program's database")
+        require_version(connection, self.path)
         settings = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON")
         for setting in (*settings, "secure_delete = ON", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {setting}").fetchall()
-        self._require_sound(connection)
+        require_sound(connection, self.path, self._wait_s)
         migrate(connection)
-        identities = connection.execute("SELECT id FROM ledger").fetchall()
-        if len(identities) != 1:
-            raise damaged(self.path, "it has no identity")
-        self.identity = str(identities[0][0])
+        self.identity = stored_identity(connection, self.path)
         self._files = FilesInPlace.now(self.path)
 
-    def _require_sound(self, connection: sqlite3.Connection) -> None:
-        # not quick_check: a recording is looked up in an index, which must not contradict its table
-        try:
-            found = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
-        except sqlite3.DatabaseError as error:
-            raise explained(error, self.path, self._wait_s) from error
-        if tuple(found) != ("ok",):
-            raise damaged(self.path, str(found[0]))
-        if dangling is not None:
-            raise damaged(self.path, "a row refers to one that is missing")
-
     def _write_again(self) -> None:
-        """Put a ledger in place that holds what the open file held, or at least what this run wrote.
+        """Write the ledger again, with the content of the open file, or at least with the rows that this run wrote.
 
         Raises:
-            LedgerFailed: Something else is in its place, or it cannot be written.
+            LedgerFailed: Another file has its name now, or it cannot be written.
         """
         with self._explained():
-            former, expected = self._connection, self.identity
+            former, files, expected = self._connection, cast(FilesInPlace, self._files), self.identity
             rows = surviving_rows(former) or self.memory.rows()
-            if clear_place(self.path, self._files):
+            if clear_place(self.path, files):
                 create_file(self.path, expected)
-            elif FilesInPlace.now(self.path).ledger == self._files.ledger:
-                former.close()  # only its log is gone: SQLite writes that into the file now
-            connection = self._connect()
+            elif FilesInPlace.now(self.path).ledger == files.ledger:
+                former.close()  # only its log was deleted: SQLite writes the open log into the file now
+            connection = connect(self.path, self._wait_s)
             try:
                 self._prepare(connection)
                 if self.identity != expected:
@@ -275,7 +252,7 @@ class Database:
             self.on_restored()
 
     def _rescue(self, rows: Rows) -> None:
-        """Keep rows in a file of their own, since something else is in the ledger's place."""
+        """Write the rows to a separate file, because another file has the ledger's name."""
         place = self.path.with_name(f"{self.path.stem}.rescued-{self._rescue_name}{self.path.suffix}")
         if not place.exists():
             create_file(place, new_identity())
@@ -286,7 +263,7 @@ class Database:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what SQLite, the system and conversions raise into one message and a hint."""
+        """Turn errors of SQLite, the system and conversions into `LedgerFailed` with a message and a hint."""
         try:
             yield
         except EXPLAINED as error:

@@ -1,4 +1,4 @@
-"""Forgetting a voice: every row about it and about the recordings that only it was made of."""
+"""Delete a voice: every row about it, and about recordings that have no other voice."""
 
 from __future__ import annotations
 
@@ -15,62 +15,62 @@ _OF_VOICE = "base_url = ? AND voice_id = ?"
 
 
 def forget_voice(connection: sqlite3.Connection, voice: VoiceRecord, *, with_unknown: bool) -> set[str]:
-    """Delete a voice, its speech calls, its attempts, and its recordings where no other voice was made of them.
+    """Delete a voice, its speech calls, its attempts, and its recordings unless they have another voice.
 
     Args:
         connection: In a transaction.
         voice: The voice.
-        with_unknown: Whether to delete also calls whose outcome is unknown.
+        with_unknown: Also delete calls whose outcome is unknown.
 
     Returns:
-        The names of the calls that are gone.
+        The ids of the deleted calls.
 
     Raises:
-        UsageError: There are such calls, or one is under way.
+        UsageError: There are such calls, or one is in progress.
     """
     key = (voice.base_url, voice.voice_id)
-    made_it = {
+    by_attempt = {
         row["id"]: row["take"]
         for row in connection.execute(
             f"SELECT id, take FROM attempts WHERE ({_OF_VOICE}) OR id = ?", (*key, voice.attempt or "")
         )
     }
     speeches = {row["id"] for row in connection.execute(f"SELECT id FROM speeches WHERE {_OF_VOICE}", key)}
-    lonely = [
-        take for take in _same_recordings(connection, set(made_it.values())) if not _is_needed(connection, take, key)
+    orphans = [
+        take for take in _same_recordings(connection, set(by_attempt.values())) if not _is_needed(connection, take, key)
     ]
-    attempts = {*made_it}
-    for take in lonely:
+    attempts = {*by_attempt}
+    for take in orphans:
         attempts |= {row["id"] for row in connection.execute("SELECT id FROM attempts WHERE take = ?", (take,))}
     _require_ended(connection, attempts, speeches, with_unknown=with_unknown)
     connection.execute(f"DELETE FROM speeches WHERE {_OF_VOICE}", key)
     connection.execute(f"DELETE FROM voices WHERE {_OF_VOICE}", key)
-    _delete(connection, attempts, set(lonely))
+    _delete(connection, attempts, set(orphans))
     return attempts | speeches
 
 
 def forget_recording(connection: sqlite3.Connection, path: str, *, with_unknown: bool) -> set[str]:
-    """Delete what is known of a recording that no voice was made of, under every request.
+    """Delete every row about a recording that has no voice.
 
     Args:
         connection: In a transaction.
-        path: Where the recording was when it was tried last.
-        with_unknown: Whether to delete also calls whose outcome is unknown.
+        path: Absolute path of the recording at its last attempt.
+        with_unknown: Also delete calls whose outcome is unknown.
 
     Returns:
-        The names of the calls that are gone.
+        The ids of the deleted calls.
 
     Raises:
-        UsageError: The path is not known, a voice was made of it, there are such calls, or one is under way.
+        UsageError: The path is not in the ledger, it has a voice, there are such calls, or one is in progress.
     """
-    tried = {row["id"] for row in connection.execute("SELECT id FROM takes WHERE path = ?", (path,))}
-    if not tried:
-        raise UsageError(f"the ledger knows no voice and no recording {path!r}", "`onetake voices` lists the voices")
-    takes = _same_recordings(connection, tried)
+    matching = {row["id"] for row in connection.execute("SELECT id FROM takes WHERE path = ?", (path,))}
+    if not matching:
+        raise UsageError(f"the ledger has no voice and no recording {path!r}", "`onetake voices` lists the voices")
+    takes = _same_recordings(connection, matching)
     attempts: set[str] = set()
     for take in takes:
         if _is_needed(connection, take, ("", "")):
-            raise UsageError(f"a voice was made of {path!r}", "give the name of the voice; see `onetake voices`")
+            raise UsageError(f"{path!r} has a voice", "give the name of the voice; see `onetake voices`")
         attempts |= {row["id"] for row in connection.execute("SELECT id FROM attempts WHERE take = ?", (take,))}
     _require_ended(connection, attempts, set(), with_unknown=with_unknown)
     _delete(connection, attempts, takes)
@@ -83,7 +83,7 @@ def _delete(connection: sqlite3.Connection, attempts: set[str], takes: set[int])
 
 
 def _same_recordings(connection: sqlite3.Connection, takes: set[int]) -> set[int]:
-    """The same files under other requests: what was tried with them is known by their path and digest as well."""
+    """Return also the rows of the same files with other options: they contain the same path and digest."""
     found = set(takes)
     for take in takes:
         same = "SELECT id FROM takes WHERE sha256 = (SELECT sha256 FROM takes WHERE id = ?)"
@@ -92,7 +92,7 @@ def _same_recordings(connection: sqlite3.Connection, takes: set[int]) -> set[int
 
 
 def _is_needed(connection: sqlite3.Connection, take: int, key: tuple[str, str]) -> bool:
-    """Whether a voice besides that one was made of a recording."""
+    """Whether a recording has a voice other than `key`."""
     others = """SELECT 1 FROM attempts JOIN voices ON voices.attempt = attempts.id
         OR (voices.base_url = attempts.base_url AND voices.voice_id = attempts.voice_id)
         WHERE attempts.take = ? AND NOT (voices.base_url = ? AND voices.voice_id = ?)"""
@@ -107,11 +107,13 @@ def _require_ended(
         for table, calls in (("attempts", attempts), ("speeches", speeches))
         for call in sorted(calls)
     }
-    if under_way := [call for call, state in states.items() if state in {"claimed", "called"}]:
-        raise UsageError(f"a call about it is under way ({under_way[0]})", "wait for that one, then run this again")
+    if in_progress := [call for call, state in states.items() if state in {"claimed", "called"}]:
+        raise UsageError(
+            f"a call about it is in progress ({in_progress[0]})", "wait until it ends, then run this again"
+        )
     unknown = [call for call, state in states.items() if state == "unknown"]
     if unknown and not with_unknown:
         raise UsageError(
-            f"whether a call about it was paid for is unknown ({unknown[0]})",
-            f"settle it first: onetake voices settle {unknown[0]} …; or forget it as well: --unknown",
+            f"the outcome of a paid call about it is unknown ({unknown[0]})",
+            f"settle it first: onetake voices settle {unknown[0]} …; or delete it as well: --unknown",
         )

@@ -1,4 +1,4 @@
-"""What SQLite and the system report about the ledger, as one message and a hint."""
+"""Errors of SQLite and the system about the ledger, as one message and a hint."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _PERMISSIONS: Final = "change its permissions, or set ONETAKE_HOME to a folder o
 _HINTS: Final = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
     **dict.fromkeys((errno.EACCES, errno.EPERM), _PERMISSIONS),
-    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file is in its folder's place: move it, or set ONETAKE_HOME"),
-    errno.EISDIR: "a folder is in its place: move it, or set ONETAKE_HOME",
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file has the name of its folder: move it, or set ONETAKE_HOME"),
+    errno.EISDIR: "a folder has its name: move it, or set ONETAKE_HOME",
     errno.EROFS: _READ_ONLY,
 }
 _DAMAGE: Final = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_SCHEMA")
-"""SQLITE_ERROR: our statements are constant, so a missing table or column means that the schema was damaged."""
+"""SQLITE_ERROR: the statements are constant, so a missing table or column means that the schema is damaged."""
 
 
 class NotInPlace(LedgerFailed):
-    """The file that was opened is not the file that has the ledger's name any more."""
+    """The open file is no longer the file with the ledger's name."""
 
 
 class DamagedRow(Exception):
@@ -35,27 +35,27 @@ class DamagedRow(Exception):
 
 
 def hint_for(error: OSError) -> str:
-    """What to do when the ledger, or a file beside it, cannot be written."""
+    """Return what to do when the ledger, or a file beside it, cannot be written."""
     return _HINTS.get(error.errno or 0, "check the disk, or set ONETAKE_HOME")
 
 
 def shown(path: Path) -> str:
-    """The ledger as messages name it."""
+    """Return the ledger's name for messages."""
     return f"the ledger {str(path)!r}"
 
 
 def damaged(path: Path, detail: str = "") -> LedgerFailed:
-    """The error for a ledger whose content is not what onetake wrote."""
+    """Return the error for a ledger whose content is not what onetake wrote."""
     reason = f" ({detail})" if detail else ""
     return LedgerFailed(
         f"{shown(path)} is damaged or not a ledger{reason}",
-        "restore a backup of it; or salvage it (sqlite3 OLD .recover | sqlite3 NEW), and record voices that are "
-        "missing then with `onetake voices settle`. Nothing is paid for until then",
+        "restore a backup; or recover it (sqlite3 OLD .recover | sqlite3 NEW), and add missing voices with "
+        "`onetake voices settle`. Nothing is paid for until then",
     )
 
 
 def explained(error: Exception, path: Path, wait_s: float) -> LedgerFailed:
-    """The error to raise instead of what SQLite, the system or a conversion raised."""
+    """Return the error to raise for an error of SQLite, the system or a conversion."""
     if isinstance(error, OSError):
         return LedgerFailed(
             f"{shown(path)} cannot be written: {(error.strerror or str(error)).lower()}", hint_for(error)
@@ -87,7 +87,7 @@ def _busy(path: Path, wait_s: float) -> LedgerFailed:
             f"{shown(path)} cannot be used: its file system has no file locks", "set ONETAKE_HOME to a local disk"
         )
     return LedgerFailed(
-        f"{shown(path)} was kept busy by another process for {wait_s:g} s", "let that one end, then run this again"
+        f"{shown(path)} was locked by another process for {wait_s:g} s", "wait until it ends, then run this again"
     )
 
 
@@ -99,7 +99,7 @@ def _is_read_only_disk(path: Path) -> bool:
 
 
 def _owner(path: Path) -> int | None:
-    """The user id of whoever owns the file, if that is somebody else."""
+    """Return the user id of the file's owner, if it is another user."""
     try:
         owner = path.stat().st_uid
     except OSError:
@@ -108,7 +108,7 @@ def _owner(path: Path) -> int | None:
 
 
 def not_writable(path: Path) -> LedgerFailed:
-    """The error for a ledger that can be read at most, with the reason."""
+    """Return the error for a ledger that cannot be written, with the reason."""
     if _is_read_only_disk(path):
         return LedgerFailed(f"{shown(path)} cannot be written: the file system is read-only", _READ_ONLY)
     owner = _owner(path)
@@ -117,4 +117,4 @@ def not_writable(path: Path) -> LedgerFailed:
 
 
 EXPLAINED: Final = (sqlite3.Error, OSError, UnicodeError, DamagedRow)
-"""What `explained` takes."""
+"""The errors that `explained` accepts."""

@@ -1,4 +1,4 @@
-"""Which file is the ledger: the record beside it that there is one, and whether the open file still has the name."""
+"""Which file is the ledger: the identity file beside it, and whether the open file still has the ledger's name."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ To start with an empty ledger on purpose, delete this file as well.
 
 
 def new_identity() -> str:
-    """A random name for a new ledger."""
+    """Return a random identifier for a new ledger."""
     return secrets.token_hex(16)
 
 
 class IdentityRecord:
-    """The file that stays when only the ledger is deleted, replaced or emptied.
+    """The identity file, which stays when only the ledger is deleted, replaced or emptied.
 
     Args:
-        ledger: The ledger beside which it lies.
+        ledger: Path of the ledger beside it.
     """
 
     def __init__(self, ledger: Path) -> None:
@@ -36,7 +36,7 @@ class IdentityRecord:
         self.path = ledger.parent / IDENTITY_NAME
 
     def read(self) -> str | None:
-        """The identity of the ledger that belongs here; None where none was recorded, or it is not readable."""
+        """Return the identity of the ledger that belongs here; None if none was stored, or it is unreadable."""
         try:
             line = self.path.read_bytes()[:32].decode("ascii", "replace")
         except FileNotFoundError:
@@ -44,7 +44,7 @@ class IdentityRecord:
         return line if _ID.fullmatch(line) else None
 
     def write(self, identity: str) -> None:
-        """Record it; other processes see the old content or the new one, never a part."""
+        """Write it atomically: other processes see the old content or the new one."""
         temporary = self.path.with_name(f"{IDENTITY_NAME}.{secrets.token_hex(4)}")
         try:
             with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -57,10 +57,10 @@ class IdentityRecord:
             temporary.unlink(missing_ok=True)
 
     def require_new(self) -> None:
-        """Refuse to create a ledger where there was one.
+        """Refuse to create a ledger in a folder that had one.
 
         Raises:
-            LedgerFailed: It was deleted or moved.
+            LedgerFailed: The ledger was deleted or moved.
         """
         log = with_suffix(self._ledger, "-wal")
         if self.path.exists():
@@ -70,16 +70,16 @@ class IdentityRecord:
         else:
             return
         raise LedgerFailed(
-            f"{shown(self._ledger)} is missing, but {trace.name} beside it says that there was one",
+            f"{shown(self._ledger)} is missing, but {trace.name} beside it shows that there was one",
             f"restore it from a backup. To start with an empty ledger, delete {str(trace)!r}: recordings that were "
             "cloned before are then paid for again",
         )
 
     def require_same(self, identity: str) -> None:
-        """Compare it with the identity that the ledger itself holds; where none was recorded, record it.
+        """Compare it with the identity inside the ledger; if none was stored, store it.
 
         Raises:
-            LedgerFailed: The ledger is another one.
+            LedgerFailed: It is another ledger.
         """
         recorded = self.read()
         if recorded is None:
@@ -93,12 +93,12 @@ class IdentityRecord:
 
 
 class FilesInPlace(NamedTuple):
-    """The device and number of the ledger's files: which files SQLite has open, as far as names lead to them.
+    """Device and inode numbers of the ledger's files, as found by their names.
 
     Attributes:
-        ledger: Of the file itself.
-        log: Of the write-ahead log; None where there is none.
-        shared_index: Of the log's index, which processes share as memory; None where there is none.
+        ledger: The file itself.
+        log: The write-ahead log (-wal); None if there is none.
+        shared_index: The index of the log, which processes map as shared memory (-shm); None if there is none.
     """
 
     ledger: tuple[int, int]
@@ -107,12 +107,12 @@ class FilesInPlace(NamedTuple):
 
     @classmethod
     def now(cls, path: Path) -> FilesInPlace:
-        """Those that the names lead to at this moment.
+        """Return the numbers of the files that have the names now.
 
         Raises:
             NotInPlace: There is no ledger, or it is empty.
         """
-        # only by name: closing a handle of a file would release the locks that SQLite holds on it (POSIX)
+        # stat by name: closing a descriptor would release the locks that SQLite holds on the file (POSIX fcntl locks)
         try:
             found = path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -123,7 +123,7 @@ class FilesInPlace(NamedTuple):
         return cls((found.st_dev, found.st_ino), *logs)
 
     def require_in_place(self, path: Path) -> None:
-        """Compare them with those that the names lead to now.
+        """Compare them with the files that have the names now.
 
         Raises:
             NotInPlace: One was deleted, moved, replaced or emptied.
@@ -139,12 +139,12 @@ _BY_OTHERS: Final = "find out which program did that (a cleaner, a backup or a s
 
 
 def with_suffix(path: Path, suffix: str) -> Path:
-    """The companion that SQLite keeps beside a file."""
+    """Return the path of a file that SQLite keeps beside a database."""
     return path.with_name(path.name + suffix)
 
 
 def number_of(path: Path) -> tuple[int, int] | None:
-    """Device and number of a file; None where there is none."""
+    """Return the device and inode number of a file, or None if it does not exist."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The ledger as the rest of the application sees it: three books in one file, and the run that writes in them."""
+"""The ledger as the rest of the application uses it: four tables in one file."""
 
 from __future__ import annotations
 
@@ -26,33 +26,42 @@ _LOG: Final = logging.getLogger("onetake.ledger")
 
 
 class Ledger:
-    """One file for every run of the command, of which each may write while others do.
+    """The record of clones, voices, uploads and speech calls; several processes and threads may use it at once.
 
-    No key and no link to an upload is in it; the service's links to trial recordings and speeches are. Threads may
-    share one. A ledger that is deleted, moved, replaced or emptied is noticed: before anything is paid for by an error;
-    afterwards it is written again, as far as this run knows it.
+    It contains neither API keys nor links to uploads, but the service's links to previews and speeches. If the file is
+    deleted, moved, replaced or emptied, the next write before a paid call fails; after a paid call the file is written
+    again, with everything that this run knows.
 
     Args:
-        folder: Where it is kept; made when it is missing.
-        wait_s: For how long another process may keep it busy; a transaction takes milliseconds.
-        warn: Called with what was repaired: permissions, or the ledger itself. By default it is logged.
+        folder: Folder of the ledger; created if missing.
+        wait_s: How long to wait for another process; a transaction takes milliseconds.
+        warn: Called after a repair of permissions or of the ledger. By default it is logged.
+        read_only: Work on a copy in memory, such as for a dry run: nothing is created or changed on disk, and a ledger
+            that does not exist is empty.
 
     Attributes:
         path: The file.
-        attempts: What was begun, and how it ended.
-        voices: What was made.
-        uploads: What may still be stored.
-        speeches: Speech calls, and how they ended.
+        attempts: Clone attempts and their outcomes.
+        voices: Voices.
+        uploads: Objects that may still be in the storage.
+        speeches: Speech calls and their outcomes.
 
     Raises:
         LedgerFailed: It cannot be used.
     """
 
-    def __init__(self, folder: Path, wait_s: float = 20.0, warn: Callable[[str], None] = _LOG.warning) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wait_s: float = 20.0,
+        warn: Callable[[str], None] = _LOG.warning,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self.path = folder / FILE_NAME
-        self._database = Database(self.path, wait_s, warn)
+        self._database = Database(self.path, wait_s, warn, read_only=read_only)
         try:
-            self._runs = _runs_in(folder / "runs", warn)
+            self._runs = _runs_in(folder / "runs", warn, read_only=read_only)
             self.attempts = Attempts(self._database, self._runs)
             self.voices = Voices(self._database)
             self.uploads = Uploads(self._database, self._runs)
@@ -63,26 +72,27 @@ class Ledger:
             self._database.close()
             raise
         self._database.on_restored = self._runs.renew
-        self._runs.sweep()
+        if not read_only:
+            self._runs.remove_stale()
 
     def require_writable(self) -> None:
-        """Write something and take it back, in one transaction; raises `LedgerFailed`."""
+        """Write and delete a row in one transaction; raises `LedgerFailed`."""
         with self._database.transaction() as connection:
             row = ("", secrets.token_hex(16))
             connection.execute("INSERT INTO uploads (storage, key, run, reserved_at) VALUES (?, ?, '', '')", row)
             connection.execute("DELETE FROM uploads WHERE storage = ? AND key = ?", row)
 
     def require_in_place(self) -> None:
-        """Look whether the open file is the one that has the ledger's name; raises `LedgerFailed`."""
+        """Check that the open file is the one that has the ledger's name; raises `LedgerFailed`."""
         self._database.require_in_place()
 
     def require_sound(self) -> None:
-        """Read all of it; raises `LedgerFailed` where it is damaged."""
+        """Run an integrity check; raises `LedgerFailed` if the file is damaged."""
         self._database.require_sound()
 
     def close(self) -> None:
-        """End this run; it can be called twice."""
-        self._runs.end()
+        """End this run; a second call does nothing."""
+        self._runs.release()
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -95,13 +105,13 @@ class Ledger:
 
 
 def is_ledger_expected(folder: Path) -> bool:
-    """Whether there is a ledger in a folder, or a trace of one: what only asks does not create one."""
+    """Whether a folder contains a ledger or its identity file; commands that only read do not create one."""
     return any((folder / name).exists() for name in (FILE_NAME, IDENTITY_NAME))
 
 
-def _runs_in(folder: Path, warn: Callable[[str], None]) -> Runs:
+def _runs_in(folder: Path, warn: Callable[[str], None], *, read_only: bool) -> Runs:
     try:
-        return Runs(folder, warn)
+        return Runs(folder, warn, read_only=read_only)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise LedgerFailed(f"{str(folder)!r} cannot be written: {reason}", hint_for(error)) from error

@@ -1,32 +1,37 @@
-"""What the ledger gives back."""
+"""Records that the ledger returns."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+if TYPE_CHECKING:
+    from client import CloneClient, ClonedVoice, ServiceError, Speech
+
 State = Literal["claimed", "called", "voice", "refused", "unknown", "given-up"]
-"""Of an attempt: ``claimed`` nothing is sent yet; ``called`` the paid call was or is about to be sent; ``voice`` it
-gave one; ``refused`` it surely gave none; ``unknown`` nobody knows; ``given-up`` it ended before anything was sent."""
+"""State of an attempt: ``claimed`` nothing is sent yet; ``called`` the paid call was or is about to be sent; ``voice``
+it made a voice; ``refused`` it made none; ``unknown`` its outcome is unknown; ``given-up`` it ended before the call."""
 
 
 SpeechState = Literal["called", "answered", "not-sent", "refused", "unknown"]
-"""Of a speech call: ``called`` it was or is about to be sent; ``answered`` it succeeded; ``not-sent`` and ``refused``
-it surely cost nothing; ``unknown`` nobody knows."""
+"""State of a speech call: ``called`` it was or is about to be sent; ``answered`` it succeeded; ``not-sent`` and
+``refused`` it cost nothing; ``unknown`` its outcome is unknown."""
+_MAX_ANSWER_CHARACTERS: Final = 20_000
+"""A stored answer is cut to this length: it may contain minutes of audio."""
 
 
 class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service answered to a paid call, as far as it says anything.
+    """The service's answer to a paid call.
 
     Attributes:
-        http_status: Status of the answer.
-        code: The service's own number.
+        http_status: HTTP status.
+        code: The service's error code.
         reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``.
-        service_message: The service's own words.
-        trace_id: What the service's support asks for.
-        answer: The beginning of the raw answer.
+        service_message: The service's own message.
+        trace_id: Trace id for the service's support.
+        answer: The beginning of the raw answer, without secrets.
     """
 
     http_status: int | None = None
@@ -36,6 +41,42 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     answer: str | None = None
 
+    @classmethod
+    def of_error(cls, client: CloneClient, error: ServiceError, *links: str | None) -> ServiceAnswer:
+        """Return what an error contains of the service's answer.
+
+        Args:
+            client: The client that made the call; it knows the secrets to remove.
+            error: The error that it raised.
+            links: The presigned links that were sent; the answer may repeat them, and they are not stored.
+        """
+        # cut before it is decoded, since it may be 64 MB; a UTF-8 character has at most 4 bytes
+        text = bytes(error.answer_body[: 4 * _MAX_ANSWER_CHARACTERS]).decode("utf-8", "replace")
+        return cls(
+            http_status=error.http_status,
+            code=error.code,
+            reason=error.reason,
+            service_message=error.service_message or None,
+            trace_id=error.trace_id,
+            answer=_redacted(client, text, links),
+        )
+
+    @classmethod
+    def of_voice(cls, client: CloneClient, voice: ClonedVoice, *links: str | None) -> ServiceAnswer:
+        """Return the answer that contained a voice; arguments as for `of_error`."""
+        text = msgspec.json.encode(voice.raw).decode()
+        return cls(trace_id=voice.trace_id, answer=_redacted(client, text, links))
+
+    @classmethod
+    def of_speech(cls, client: CloneClient, speech: Speech) -> ServiceAnswer:
+        """Return the answer to a speech call, without its audio."""
+        text = msgspec.json.encode(speech.raw).decode()
+        return cls(trace_id=speech.trace_id, answer=_redacted(client, text, ()))
+
+
+def _redacted(client: CloneClient, text: str, links: tuple[str | None, ...]) -> str | None:
+    return client.without_secrets(text, *links)[:_MAX_ANSWER_CHARACTERS] or None
+
 
 NO_ANSWER: Final = ServiceAnswer()
 
@@ -44,22 +85,22 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A voice that was paid for.
 
     Attributes:
-        voice_id: Its name for speech calls.
-        name: What people call it; unique among the voices that are not forgotten.
+        voice_id: The service's identifier, for speech calls.
+        name: Unique name in the ledger.
         base_url: The service that made it.
         created_at: When the service answered, UTC.
-        expires_at: When it is deleted unless a speech call uses it, UTC.
-        kept_at: When a speech call first used it; it then stays for good.
-        gone_at: When the service said that it does not exist any more.
-        consent: Who agreed, and when; None where none was asked for.
-        take: Where the recording was, for people.
-        sha256: Of the recording; None where it is not known.
-        changes: What was done to the recording before it was sent.
-        attempt: The attempt that made it.
-        demo_url: The service's link to the trial recording, if it sent one; it expires after hours or a day.
-        trace_id: Of the answer that gave the voice: what the service's support asks for.
-        service_message: What the service said along with it.
-        warnings: What was wrong with that answer.
+        expires_at: When the service deletes it unless a speech call uses it, UTC.
+        kept_at: When a speech call first used it: it does not expire any more.
+        gone_at: When the service reported that it does not exist.
+        consent: Who agreed, and when; None if consent was not required.
+        take: Path of the recording, for display.
+        sha256: Digest of the recording; None if it is unknown.
+        changes: Fixes applied to the recording before it was sent.
+        attempt: Id of the attempt that made it.
+        demo_url: The service's link to the preview, if it sent one; it expires after hours or a day.
+        trace_id: Trace id for the service's support.
+        service_message: The service's message in the answer.
+        warnings: What was wrong with the answer.
     """
 
     voice_id: str
@@ -79,31 +120,31 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
     service_message: str | None = None
     warnings: tuple[str, ...] = ()
 
-    def lives(self, now: datetime) -> bool:
-        """Whether it exists at a moment, as far as is known here."""
+    def is_alive(self, now: datetime) -> bool:
+        """Whether it exists at a time, as far as the ledger knows."""
         return self.gone_at is None and (self.kept_at is not None or now < self.expires_at)
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """A clone that was begun, with the time of each step, UTC.
+    """A clone that was started, with the time of each step, UTC.
 
     Attributes:
-        id: Its name.
-        take: Where the recording was, for people.
-        sha256: Of the recording.
-        base_url: The service that was to make the voice.
-        state: How far it came, or how it ended.
-        claimed_at: When the recording was checked and nobody else was at it.
-        uploaded_at: When it was stored.
+        id: Identifier of the attempt.
+        take: Path of the recording, for display.
+        sha256: Digest of the recording.
+        base_url: The service.
+        state: Current or final state.
+        claimed_at: When the recording was claimed, after its check.
+        uploaded_at: When it was uploaded.
         called_at: When the paid call was about to be sent.
-        ended_at: When its end was written down.
-        kind: Of the error that ended it.
-        message: Of that error.
-        http_status: Of the answer, if one came.
-        code: The service's own number, if the answer held one.
-        reason: The gateway's reason, if the answer held one.
-        service_message: The service's own words.
-        trace_id: What the service's support asks for.
+        ended_at: When the final state was stored.
+        kind: Kind of the error that ended it.
+        message: Message of that error.
+        http_status: HTTP status of the answer, if one came.
+        code: The service's error code, if the answer had one.
+        reason: The gateway's reason, if the answer had one.
+        service_message: The service's own message.
+        trace_id: Trace id for the service's support.
     """
 
     id: str
@@ -128,23 +169,23 @@ class SpeechRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A speech call, with the time of each step, UTC.
 
     Attributes:
-        id: Its name.
-        name: What the ledger calls the voice.
-        voice_id: The voice.
+        id: Identifier of the call.
+        name: Name of the voice in the ledger.
+        voice_id: The service's identifier of the voice.
         base_url: The service.
-        purpose: Whether it was made to ``keep`` the voice or to ``say`` something.
-        text: What was to be spoken.
-        model: The model that was asked.
-        state: How it ended.
+        purpose: Whether it was made to ``keep`` the voice or to ``say`` a text.
+        text: The text to speak.
+        model: The speech model.
+        state: Current or final state.
         called_at: When it was about to be sent.
-        ended_at: When its end was written down.
-        kind: Of the error that ended it.
-        message: Of that error.
-        http_status: Of the answer, if one came.
-        code: The service's own number, if the answer held one.
-        reason: The gateway's reason, if the answer held one.
-        service_message: The service's own words.
-        trace_id: What the service's support asks for.
+        ended_at: When the final state was stored.
+        kind: Kind of the error that ended it.
+        message: Message of that error.
+        http_status: HTTP status of the answer, if one came.
+        code: The service's error code, if the answer had one.
+        reason: The gateway's reason, if the answer had one.
+        service_message: The service's own message.
+        trace_id: Trace id for the service's support.
         audio_url: The service's link to the speech, if it sent one; it expires after hours or a day.
     """
 
@@ -168,13 +209,13 @@ class SpeechRecord(msgspec.Struct, frozen=True, kw_only=True):
     audio_url: str | None
 
 
-class LeftUpload(msgspec.Struct, frozen=True, kw_only=True):
-    """An object that may still be stored though nobody needs it.
+class AbandonedUpload(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that a run may have left in the storage.
 
     Attributes:
-        key: Its name in the bucket.
-        storage: Where the bucket is: endpoint and bucket.
-        reserved_at: When it was about to be sent, UTC.
+        key: Key in the bucket.
+        storage: Endpoint and bucket.
+        reserved_at: When the upload was about to begin, UTC.
     """
 
     key: str
@@ -183,27 +224,43 @@ class LeftUpload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """Nobody else is at this recording: it may be sent under this attempt."""
+    """The recording was claimed: it may be sent under this attempt."""
 
     attempt: str
 
 
 class Known(msgspec.Struct, frozen=True):
-    """The recording was cloned before, and its voice lives."""
+    """The recording has a voice that exists."""
 
     voice: VoiceRecord
 
 
 class Unsettled(msgspec.Struct, frozen=True):
-    """The recording may have been cloned before: nobody knows how that call ended."""
+    """The outcome of an earlier paid call for the recording is unknown."""
 
     attempt: Attempt
 
 
-class UnderWay(msgspec.Struct, frozen=True):
-    """The recording is being cloned at this moment."""
+class InProgress(msgspec.Struct, frozen=True):
+    """Another thread or process is cloning the recording."""
 
     attempt: str
 
 
-Standing = Claimed | Known | Unsettled | UnderWay
+class CloneKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Identifies a clone: requests with the same recording and the same options share one voice.
+
+    Attributes:
+        sha256: Digest of the recording as it is on disk.
+        request: Digest of everything else that shapes the voice.
+        bytes: Size of the recording.
+        path: Path of the recording, for display; not part of the identity.
+    """
+
+    sha256: str
+    request: str
+    bytes: int
+    path: str
+
+
+ClaimResult = Claimed | Known | Unsettled | InProgress

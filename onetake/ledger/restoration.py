@@ -1,4 +1,4 @@
-"""A ledger that vanished under a run is written again: from the open file where that is whole, else from memory."""
+"""Write a ledger again that disappeared during a run: from the open file if it is intact, else from memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Memory:
     """The rows that this run wrote.
 
     Attributes:
-        calls: By the names of attempts and speech calls: the rows of each, and what these refer to.
+        calls: By id of attempts and speech calls: their rows, and the rows that these refer to.
     """
 
     def __init__(self) -> None:
         self.calls: dict[str, Rows] = {}
 
     def remember(self, connection: sqlite3.Connection, attempt: str) -> None:
-        """Read what the ledger holds of an attempt; to be called at the end of each transaction that changes it."""
+        """Copy the rows of an attempt; to be called at the end of each transaction that changes it."""
         rows = {
             "takes": _rows(
                 connection, "SELECT * FROM takes WHERE id = (SELECT take FROM attempts WHERE id = ?)", attempt
@@ -40,7 +40,7 @@ class Memory:
             self.calls[attempt] = rows
 
     def remember_speech(self, connection: sqlite3.Connection, speech: str) -> None:
-        """The same for a speech call."""
+        """Copy the rows of a speech call."""
         voices = "SELECT voices.* FROM voices JOIN speeches USING (base_url, voice_id) WHERE speeches.id = ?"
         rows = {
             "voices": _rows(connection, voices, speech),
@@ -50,12 +50,12 @@ class Memory:
             self.calls[speech] = rows
 
     def rows(self) -> Rows:
-        """All of them."""
+        """Return all rows, by table."""
         return {name: [row for rows in self.calls.values() for row in rows.get(name, ())] for name in _TABLES}
 
 
 def surviving_rows(connection: sqlite3.Connection) -> Rows | None:
-    """All rows of a file that has lost its name; None where it is not whole."""
+    """Return all rows of an open file that has lost its name, or None if it is damaged."""
     try:
         if tuple(connection.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
             return None
@@ -65,13 +65,13 @@ def surviving_rows(connection: sqlite3.Connection) -> Rows | None:
 
 
 def clear_place(path: Path, former: FilesInPlace) -> bool:
-    """Whether nothing is left at the ledger's name: an empty file there is set aside, so that it can be looked at.
+    """Return whether the ledger's name is free; an empty file with that name is renamed, so that users can inspect it.
 
-    A log that is left beside the name belongs to the former file; SQLite would apply it to whatever has the name now.
+    A write-ahead log beside it belongs to the former file and is deleted: SQLite would apply it to the new file.
 
     Args:
-        path: The name.
-        former: The files that are open.
+        path: The ledger's name.
+        former: The open files.
     """
     if path.exists() and path.stat().st_size == 0:
         path.rename(path.with_name(f"{path.name}.empty-{time.time_ns()}"))
@@ -88,12 +88,12 @@ def clear_place(path: Path, former: FilesInPlace) -> bool:
 
 
 def merge(connection: sqlite3.Connection, rows: Rows, own: set[str]) -> None:
-    """Add rows to a ledger; of attempts that it holds already only those of this run are changed.
+    """Add rows to a ledger; of the attempts that it contains already only those of this run are changed.
 
     Args:
-        connection: To the ledger.
-        rows: What it is to hold.
-        own: The attempts and speech calls of this run.
+        connection: Connection to the ledger.
+        rows: The rows to add.
+        own: Ids of the attempts and speech calls of this run.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -134,7 +134,7 @@ def _add_voice(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
     known = "SELECT 1 FROM voices WHERE base_url = ? AND voice_id = ?"
     if connection.execute(known, (row["base_url"], row["voice_id"])).fetchone() is not None:
         return
-    # where only this run's rows are left, the attempt of an older voice is lost
+    # if only this run's rows are left, the attempt of an older voice is missing
     is_known = connection.execute("SELECT 1 FROM attempts WHERE id = ?", (row["attempt"],)).fetchone() is not None
     name = free_name(connection, row["name"])
     _insert(connection, "voices", {**row, "name": name, "attempt": row["attempt"] if is_known else None})

@@ -1,4 +1,4 @@
-"""Rows as records: the one place where stored text becomes dates, states and lists."""
+"""Convert rows to records: stored text becomes dates, states and lists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 _JSON_COLUMNS: Final = ("changes", "options", "warnings")
 _YEARS: Final = range(2000, 2200)
-"""Others come from damage; beyond them conversions to local time overflow."""
+"""Other years are damage, and may overflow in conversions to local time."""
 
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
 def record_of(row: sqlite3.Row, kind: type[_Record]) -> _Record:
-    """A row as a record of that kind, whose fields are named like its columns.
+    """Convert a row to a record whose fields have the names of the columns.
 
     Raises:
         DamagedRow: A value is not one that onetake writes.
@@ -40,7 +40,7 @@ def record_of(row: sqlite3.Row, kind: type[_Record]) -> _Record:
 
 
 def moment_of(text: object) -> datetime:
-    """A stored point in time; raises `DamagedRow`."""
+    """Parse a stored time; raises `DamagedRow`."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError as error:

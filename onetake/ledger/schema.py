@@ -1,4 +1,4 @@
-"""The tables, as steps from an empty file to what this version reads; each step is one transaction."""
+"""The schema, as migrations from an empty file to the current version; each runs in one transaction."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _takes_attempts_voices_uploads(connection: sqlite3.Connection) -> None:
 
 
 def _voice_of_each_attempt(connection: sqlite3.Connection) -> None:
-    """A service may give two calls one voice: both recordings are known by it then."""
+    """A service may return the same voice for two calls: then both recordings refer to it."""
     for statement in (
         "ALTER TABLE attempts ADD COLUMN voice_id TEXT",
         "UPDATE attempts SET voice_id = (SELECT voice_id FROM voices WHERE voices.attempt = attempts.id)",
@@ -80,7 +80,7 @@ def _voice_of_each_attempt(connection: sqlite3.Connection) -> None:
 
 
 def _answers_of_paid_calls(connection: sqlite3.Connection) -> None:
-    """What the service answered, for its support and for links that are fetched later; speech calls like clones."""
+    """Answers of paid calls, for the service's support and for links that are fetched later; and speech calls."""
     for statement in (
         *(
             f"ALTER TABLE attempts ADD COLUMN {column}"
@@ -136,15 +136,15 @@ MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _answers_of_paid_calls,
     _identity_and_indexes,
 )
-"""The file's ``user_version`` says how many of them it has seen."""
+"""``PRAGMA user_version`` is the number of migrations that a file has gone through."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring an open ledger up to date; other processes may do the same at the same moment."""
+    """Bring an open ledger up to date; other processes may do the same concurrently."""
     while _version(connection) < len(MIGRATIONS):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # read again: another process may have been first
+            # read again inside the transaction: another process may have been faster
             if (version := _version(connection)) < len(MIGRATIONS):
                 MIGRATIONS[version](connection)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
@@ -156,19 +156,19 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def create_file(path: Path, identity: str) -> None:
-    """Create a ledger without entries, unless another process is faster.
+    """Create an empty ledger, unless another process is faster.
 
-    It is complete when it gets its name, so an empty or partial file under that name is always damage.
+    The file is complete before it gets its name, so an empty or partial file with that name is always damage.
 
     Args:
-        path: Its name.
-        identity: Its random name, 32 hexadecimal digits.
+        path: Path of the ledger.
+        identity: Its random identifier, 32 hexadecimal digits.
     """
     temporary = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
     _remove_old(path)
     os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        temporary.chmod(0o600)  # whatever the umask
+        temporary.chmod(0o600)  # independent of the umask
         with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
             migrate(connection)
             connection.execute("UPDATE ledger SET id = ?", (identity,))
@@ -179,7 +179,7 @@ def create_file(path: Path, identity: str) -> None:
 
 
 def _place(temporary: Path, path: Path) -> None:
-    """Give a file its name without replacing one that is there."""
+    """Rename a file without replacing an existing one: a hard link fails if the name exists (POSIX link)."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
@@ -196,7 +196,7 @@ def _place(temporary: Path, path: Path) -> None:
 
 
 def _remove_old(path: Path) -> None:
-    """What runs left that were killed while they created a ledger."""
+    """Remove files of runs that were killed while they created a ledger."""
     for left in path.parent.glob(f"{path.name}.new-*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _OLD_S:

@@ -1,4 +1,4 @@
-"""Speech calls: written down before each is made, so that none is paid for twice and no link is lost."""
+"""Speech calls: stored before each is made, so that none is paid for twice and no link to audio is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from onetake.errors import UsageError
-from onetake.ledger.attempts import note_answer
+from onetake.ledger.attempts import store_answer
 from onetake.ledger.records import NO_ANSWER, SpeechRecord
 from onetake.ledger.rows import record_of
 
@@ -27,11 +27,11 @@ _OF_VOICE: Final = "speeches.base_url = ? AND speeches.voice_id = ?"
 
 
 class Speeches:
-    """The book of speech calls.
+    """The table of speech calls.
 
     Args:
-        database: The file.
-        runs: Who else writes in it.
+        database: The ledger's database.
+        runs: This run, and which other runs are alive.
     """
 
     def __init__(self, database: Database, runs: Runs) -> None:
@@ -39,10 +39,10 @@ class Speeches:
         self._runs = runs
 
     def begin(self, voice: VoiceRecord, purpose: Literal["keep", "say"], text: str, model: str) -> str:
-        """Write down that a speech call is about to be sent, and return its name.
+        """Store that a speech call is about to be sent, and return its id.
 
         Raises:
-            LedgerFailed: It could not be: the call must not be sent.
+            LedgerFailed: It could not be stored: the call must not be sent.
         """
         speech = secrets.token_hex(8)
         with self._database.transaction() as connection:
@@ -56,12 +56,12 @@ class Speeches:
         return speech
 
     def answered(self, speech: str, audio_url: str | None, answer: ServiceAnswer, warnings: tuple[str, ...]) -> None:
-        """Write down that a call succeeded, with the link to its audio if there is one. Raises `LedgerFailed`."""
+        """Store that a call succeeded, with the link to its audio if there is one. Raises `LedgerFailed`."""
         fields = ("answered", _now(), audio_url, msgspec.json.encode(warnings).decode(), speech)
         self._end("state = ?, ended_at = ?, audio_url = ?, warnings = ?", fields, answer)
 
     def ended(self, speech: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
-        """Write down that a call failed: ``not-sent``, ``refused`` or ``unknown``. Raises `LedgerFailed`."""
+        """Store that a call failed: ``not-sent``, ``refused`` or ``unknown``. Raises `LedgerFailed`."""
         fields = (state, _now(), kind, message, speech)
         self._end("state = ?, ended_at = ?, kind = ?, message = ?", fields, answer)
 
@@ -70,17 +70,17 @@ class Speeches:
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(f"UPDATE speeches SET {changes} WHERE id = ?", fields)
-            note_answer(connection, "speeches", speech, answer)
+            store_answer(connection, "speeches", speech, answer)
             self._database.memory.remember_speech(connection, speech)
 
         self._database.write_paid(write)
 
     def unsettled(self, voice: VoiceRecord, text: str | None = None) -> SpeechRecord | None:
-        """The newest call for a voice, if nobody knows how it ended.
+        """Return the newest call for a voice if its outcome is unknown, else None.
 
         Args:
-            voice: Whose it is.
-            text: Look only at calls that were to speak this text.
+            voice: The voice.
+            text: Consider only calls with this text.
         """
         wanted = f"{_OF_SPEECHES} WHERE {_OF_VOICE} AND state IN ('unknown', 'answered')"
         values = [voice.base_url, voice.voice_id]
@@ -90,19 +90,19 @@ class Speeches:
         return next((speech for speech in newest if speech.state == "unknown"), None)
 
     def unknown(self) -> list[SpeechRecord]:
-        """The calls of which nobody knows whether they were charged, oldest first."""
+        """Return the calls whose outcome is unknown, oldest first."""
         return self._database.records(SpeechRecord, f"{_OF_SPEECHES} WHERE state = 'unknown' ORDER BY called_at")
 
     def last_link(self, voice: VoiceRecord) -> SpeechRecord | None:
-        """The newest call for a voice that was answered with a link."""
+        """Return the newest call for a voice that was answered with a link."""
         wanted = f"{_OF_SPEECHES} WHERE {_OF_VOICE} AND audio_url IS NOT NULL ORDER BY called_at DESC LIMIT 1"
         return next(iter(self._database.records(SpeechRecord, wanted, voice.base_url, voice.voice_id)), None)
 
     def settle(self, speech: str, *, succeeded: bool) -> SpeechRecord:
-        """Record the outcome of a call whose answer was lost; one that succeeded keeps its voice.
+        """Store the outcome of a call whose answer was lost; a call that succeeded keeps its voice.
 
         Raises:
-            UsageError: It is not a call whose outcome is unknown.
+            UsageError: The outcome of the call is not unknown.
         """
         with self._database.transaction() as connection:
             row = connection.execute(f"{_OF_SPEECHES} WHERE speeches.id = ?", (speech,)).fetchone()
@@ -122,15 +122,19 @@ class Speeches:
         return msgspec.structs.replace(settled, state=state)
 
     def mark_abandoned(self) -> None:
-        """Calls of runs that ended while they were under way have an unknown outcome."""
+        """Mark the calls of runs that crashed or were killed as unknown."""
         active = self._database.rows("SELECT DISTINCT run FROM speeches WHERE state = 'called'")
-        for run in (row["run"] for row in active if not self._runs.lives(row["run"])):
+        for run in (row["run"] for row in active if not self._runs.is_alive(row["run"])):
             with self._database.transaction() as connection:
+                called = "SELECT id FROM speeches WHERE state = 'called' AND run = ?"
+                abandoned = [row["id"] for row in connection.execute(called, (run,))]
                 connection.execute(
                     """UPDATE speeches SET state = 'unknown', ended_at = ?, kind = 'process-ended'
                     WHERE state = 'called' AND run = ?""",
                     (_now(), run),
                 )
+                for speech in abandoned:
+                    self._database.memory.remember_speech(connection, speech)
 
 
 def _now() -> str:

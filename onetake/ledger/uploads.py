@@ -1,11 +1,11 @@
-"""Uploads: noted before the first byte is sent, struck out when they are gone."""
+"""Uploads: stored before the first byte is sent, removed when the object is deleted."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from onetake.ledger.records import LeftUpload
+from onetake.ledger.records import AbandonedUpload
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,47 +14,47 @@ if TYPE_CHECKING:
     from onetake.ledger.runs import Runs
 
 
-class _Noted(LeftUpload, frozen=True, kw_only=True):
-    """With the run that noted it."""
+class _Entry(AbandonedUpload, frozen=True, kw_only=True):
+    """An upload with the run that made it."""
 
     run: str
 
 
 class Uploads:
-    """The book of uploads.
+    """The table of uploads.
 
     Args:
-        database: The file.
-        runs: Who else writes in it.
+        database: The ledger's database.
+        runs: This run, and which other runs are alive.
     """
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database = database
         self._runs = runs
 
-    def reserve(self, storage: str, key: str) -> None:
-        """An object is about to be sent; raises `LedgerFailed`, and then it must not be."""
+    def add(self, storage: str, key: str) -> None:
+        """Store that an upload is about to begin; if this raises `LedgerFailed`, it must not begin."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO uploads (storage, key, run, reserved_at) VALUES (?, ?, ?, ?)",
                 (storage, key, self._runs.own, datetime.now(UTC).isoformat()),
             )
-        self._runs.beat()
+        self._runs.touch()
 
-    def strike(self, storage: str, key: str) -> None:
-        """The object is gone, or is to stay: nobody needs to delete it."""
+    def remove(self, storage: str, key: str) -> None:
+        """Remove the entry of an object that was deleted, or that stays on purpose."""
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM uploads WHERE storage = ? AND key = ?", (storage, key))
 
         self._database.write_paid(write)
 
-    def left(self) -> list[LeftUpload]:
-        """What runs that have ended may have left behind, oldest first."""
+    def abandoned(self) -> list[AbandonedUpload]:
+        """Return the uploads of runs that have ended, oldest first."""
         statement = "SELECT storage, key, run, reserved_at FROM uploads ORDER BY reserved_at"
-        noted = self._database.records(_Noted, statement)
+        entries = self._database.records(_Entry, statement)
         return [
-            LeftUpload(key=upload.key, storage=upload.storage, reserved_at=upload.reserved_at)
-            for upload in noted
-            if not self._runs.lives(upload.run)
+            AbandonedUpload(key=upload.key, storage=upload.storage, reserved_at=upload.reserved_at)
+            for upload in entries
+            if not self._runs.is_alive(upload.run)
         ]

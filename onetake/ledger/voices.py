@@ -1,4 +1,4 @@
-"""Voices: what was made, by which name, until when it lives, and who agreed."""
+"""Voices: their names, when they expire, and who gave consent."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _LONGEST_NAME: Final = 100
 
 
 class Voices:
-    """The book of voices.
+    """The table of voices.
 
     Args:
-        database: The file.
+        database: The ledger's database.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> list[VoiceRecord]:
-        """Every voice: those that may still be lost first, soonest first, then the kept ones, then what is gone."""
+        """Return all voices: first those that expire, the next to expire first; then kept voices; then deleted ones."""
         now = datetime.now(UTC)
         voices = self._database.records(VoiceRecord, f"{OF_VOICES} ORDER BY expires_at, voices.voice_id")
-        return sorted(voices, key=lambda voice: (not voice.lives(now), voice.kept_at is not None))
+        return sorted(voices, key=lambda voice: (not voice.is_alive(now), voice.kept_at is not None))
 
     def find(self, wanted: str) -> VoiceRecord:
-        """The voice with that name or ``voice_id``.
+        """Return the voice with a name or ``voice_id``.
 
         Raises:
-            UsageError: There is none, or more than one.
+            UsageError: No voice has it, or more than one.
         """
         named = f"{OF_VOICES} WHERE voices.name = ? OR voices.voice_id = ?"
         found = self._database.records(VoiceRecord, named, wanted, wanted)
@@ -55,72 +55,74 @@ class Voices:
         if len(found) == 1 or len(by_name) == 1:
             return (by_name or found)[0]
         if found:
-            raise UsageError(f"{wanted!r} is a voice of several services", "call it by its name; see `onetake voices`")
-        raise UsageError(f"the ledger knows no voice {wanted!r}", "`onetake voices` lists those that it knows")
+            raise UsageError(
+                f"{wanted!r} is a voice_id at several services", "give the name of the voice; see `onetake voices`"
+            )
+        raise UsageError(f"the ledger has no voice {wanted!r}", "`onetake voices` lists the voices")
 
     def is_known(self, wanted: str) -> bool:
         """Whether a voice has that name or ``voice_id``. Raises `LedgerFailed`."""
         known = "SELECT 1 FROM voices WHERE name = ? OR voice_id = ? LIMIT 1"
         return bool(self._database.rows(known, wanted, wanted))
 
-    def kept(self, voice: VoiceRecord) -> None:
-        """A speech call used it: it stays for good. Raises `LedgerFailed`."""
+    def mark_kept(self, voice: VoiceRecord) -> None:
+        """Store that a speech call used a voice: it does not expire any more. Raises `LedgerFailed`."""
         self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice, _now())
 
-    def gone(self, voice: VoiceRecord) -> None:
-        """The service said that it does not exist. Raises `LedgerFailed`."""
+    def mark_gone(self, voice: VoiceRecord) -> None:
+        """Store that the service reported that a voice does not exist. Raises `LedgerFailed`."""
         self._mark("gone_at = ?", voice, _now())
 
     def rename(self, voice: VoiceRecord, name: str) -> None:
-        """Call it `name`.
+        """Rename a voice.
 
         Raises:
-            UsageError: Another voice is called so, or no voice can be.
+            UsageError: The name is invalid, or another voice has it.
         """
         require_name(name)
         with self._database.transaction() as connection:
             called = "SELECT base_url, voice_id FROM voices WHERE name = ? OR voice_id = ?"
             for taken in connection.execute(called, (name, name)).fetchall():
                 if (taken["base_url"], taken["voice_id"]) != (voice.base_url, voice.voice_id):
-                    raise UsageError(f"another voice is called {name!r}", "choose another name")
+                    raise UsageError(f"another voice has the name {name!r}", "choose another name")
             self._change(connection, "name = ?", name, voice)
 
-    def agreed(self, voice: VoiceRecord, consent: str) -> None:
-        """Its speaker's consent was not written down before. Raises `LedgerFailed`."""
+    def add_consent(self, voice: VoiceRecord, consent: str) -> None:
+        """Store the consent statement of a voice that has none. Raises `LedgerFailed`."""
         self._mark("consent = coalesce(consent, ?)", voice, consent)
 
     def forget(self, voice: VoiceRecord, *, with_unknown: bool = False) -> bool:
-        """Delete a voice and all that is known of its recordings: paths, digests, texts, options, consent, answers.
+        """Delete a voice and everything about its recordings: paths, digests, texts, options, consent, answers.
 
-        What another voice needs stays. The service is not told; the recordings count as never cloned. What was deleted
-        is overwritten, in the file and in its log.
+        Rows that another voice needs stay. The service does not learn of it; the recordings count as never cloned.
+        Deleted content is overwritten, in the file and in its log.
 
         Args:
             voice: The voice.
-            with_unknown: Forget also calls for its recordings whose outcome is unknown.
+            with_unknown: Also delete calls for its recordings whose outcome is unknown.
 
         Returns:
-            Whether all of it is overwritten; otherwise another process keeps the log in use, and it is overwritten
-            when that one ends.
+            Whether everything is overwritten; if not, another process uses the log, and it is overwritten when that
+            process ends.
 
         Raises:
-            UsageError: There are such calls, or a recording is being cloned at this moment.
+            UsageError: There are such calls, or one of the recordings is being cloned.
             LedgerFailed: It could not be written.
         """
         return self._forget(lambda connection: forget_voice(connection, voice, with_unknown=with_unknown))
 
     def forget_recording(self, path: str, *, with_unknown: bool = False) -> bool:
-        """The same for a recording that no voice was made of.
+        """Delete everything about a recording that has no voice.
 
         Args:
             path: Its absolute path.
-            with_unknown: Forget also calls for it whose outcome is unknown.
+            with_unknown: Also delete calls for it whose outcome is unknown.
 
         Returns:
-            Whether all of it is overwritten, as for `forget`.
+            Whether everything is overwritten, as for `forget`.
 
         Raises:
-            UsageError: It is not known, a voice was made of it, or a call for it is under way or unknown.
+            UsageError: It is not in the ledger, it has a voice, or a call for it is in progress or unknown.
             LedgerFailed: It could not be written.
         """
         return self._forget(lambda connection: forget_recording(connection, path, with_unknown=with_unknown))
@@ -133,32 +135,32 @@ class Voices:
         return self._database.shrink()
 
     def settle(self, attempt: str, voice_id: str | None) -> VoiceRecord | None:
-        """Say how an attempt ended of which nobody knew it.
+        """Store the outcome of an attempt whose answer was lost.
 
         Args:
-            attempt: Its name.
-            voice_id: The voice that it gave; None if it gave none.
+            attempt: Id of the attempt.
+            voice_id: The voice that it made; None if it made none.
 
         Raises:
-            UsageError: It is not one whose end is unknown, or the voice is none, or that of another call.
+            UsageError: The outcome of the attempt is not unknown, or the ``voice_id`` is invalid or of another call.
         """
         if voice_id is not None and (not voice_id.isprintable() or len(voice_id.split()) != 1):
-            raise UsageError(f"{voice_id!r} is no voice_id", "copy it from your account with the service")
+            raise UsageError(f"{voice_id!r} is not a valid voice_id", "copy it from your account with the service")
         with self._database.transaction() as connection:
             wanted = "SELECT state, called_at, base_url FROM attempts WHERE id = ?"
             row = connection.execute(wanted, (attempt,)).fetchone()
             if row is None or row["state"] != "unknown":
                 raise UsageError(
-                    f"{attempt!r} is no attempt whose end is unknown", "`onetake voices --unknown` lists those"
+                    f"{attempt!r} is not an attempt whose outcome is unknown", "`onetake voices --unknown` lists those"
                 )
             state = "refused" if voice_id is None else "voice"
             connection.execute("UPDATE attempts SET state = ?, kind = 'settled' WHERE id = ?", (state, attempt))
             if voice_id is None:
                 return None
             if (known := _voice(connection, row["base_url"], voice_id)) is not None:
-                whose = f"{voice_id} is {known.name}, which was made of {known.take or 'another recording'}"
-                raise UsageError(whose, "each call gives a voice of its own: look for the other one in your account")
-            # when the call was sent, since the answer's time is not known: it expires then at the earliest
+                whose = f"{voice_id} is {known.name}, made from {known.take or 'another recording'}"
+                raise UsageError(whose, "each call makes a new voice: look for the other one in your account")
+            # the time of the answer is unknown: counted from the call, the voice expires at this time at the earliest
             created = moment_of(row["called_at"])
             add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME)
         return self.find(voice_id)
@@ -176,9 +178,9 @@ class Voices:
 def add_voice(
     connection: sqlite3.Connection, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime
 ) -> str:
-    """Write down the voice that an attempt gave, under a name that is free, and return the name.
+    """Store the voice that an attempt made, under a free name, and return the name.
 
-    One that lives already, since another call gave it, stays as it is: both recordings are known by it then.
+    If another call made the same voice, it stays as it is, and both recordings refer to it.
     """
     connection.execute("UPDATE attempts SET voice_id = ? WHERE id = ?", (voice_id, attempt))
     row = connection.execute(
@@ -190,7 +192,7 @@ def add_voice(
         raise DamagedRow(f"attempt {attempt} is missing")
     base_url = row["base_url"]
     if (known := _voice(connection, base_url, voice_id)) is not None:
-        if known.lives(datetime.now(UTC)):
+        if known.is_alive(datetime.now(UTC)):
             return known.name
         connection.execute("DELETE FROM voices WHERE base_url = ? AND voice_id = ?", (base_url, voice_id))
     name = free_name(connection, row["name"] or _stem(row["path"]) or voice_id)
@@ -203,9 +205,9 @@ def add_voice(
 
 
 def require_name(name: str) -> None:
-    """Refuse what no voice can be called; raises `UsageError`."""
+    """Refuse an invalid voice name; raises `UsageError`."""
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise UsageError(f"{name!r} cannot be a voice's name", f"use 1 to {_LONGEST_NAME} printable characters")
+        raise UsageError(f"{name!r} is not a valid voice name", f"use 1 to {_LONGEST_NAME} printable characters")
 
 
 def _voice(connection: sqlite3.Connection, base_url: str, voice_id: str) -> VoiceRecord | None:
@@ -224,13 +226,13 @@ def _stem(path: str) -> str:
 
 
 def free_name(connection: sqlite3.Connection, wanted: str) -> str:
-    """A name that no voice has: the wanted one, or one with a number behind it."""
+    """Return the wanted name, or the wanted name with a number if another voice has it."""
 
     def is_free(number: int) -> bool:
         name = wanted if number == 1 else f"{wanted}-{number}"
         return connection.execute("SELECT 1 FROM voices WHERE name = ?", (name,)).fetchone() is None
 
-    # thousands of folders may each hold a take.wav: a search by doubling and halving needs few queries for the last
+    # thousands of folders may each have a take.wav: doubling and bisecting finds a free number in few queries
     free = 1
     while not is_free(free):
         free *= 2

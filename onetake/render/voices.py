@@ -30,7 +30,7 @@ def voice_fields(voice: VoiceRecord, now: datetime) -> dict[str, Any]:
     """A voice as a JSON object, with the seconds it has left; None for one that stays."""
     left = (voice.expires_at - now).total_seconds() if voice.kept_at is None else None
     fields: dict[str, Any] = msgspec.to_builtins(voice)
-    return {**fields, "lives": voice.lives(now), "seconds_left": None if left is None else round(max(0.0, left))}
+    return {**fields, "lives": voice.is_alive(now), "seconds_left": None if left is None else round(max(0.0, left))}
 
 
 COLUMNS: Final = (

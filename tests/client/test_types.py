@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from client import CLONE_MODELS, CloneClient, CloneOptions, InvalidArgument, SpeechRequest
 from client.types import BITRATES, SAMPLE_RATES
-from onetake.sandbox.endpoint.contract import speech_order
+from onetake.sandbox.endpoint.contract import parse_speech
 
 AUDIO = "https://storage.example/take.mp3"
 
@@ -249,7 +249,7 @@ def test_every_valid_speech_request_is_accepted_by_the_stand_in(fields: dict[str
         request = SpeechRequest(voice_id="v", text="Hi.", **fields)
     except InvalidArgument:
         return
-    order = speech_order(request.body())
+    order = parse_speech(request.body())
     assert (order.sample_rate, order.bitrate) == (fields.get("sample_rate", 32_000), fields.get("bitrate", 128_000))
 
 

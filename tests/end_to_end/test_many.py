@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from onetake.clones.batch import BatchClone
-from onetake.clones.pipeline import Pipeline
+from onetake.clones.cloner import Cloner
 from onetake.clones.rate_limit import RateLimiter
-from onetake.clones.request import Order
+from onetake.clones.request import CloneRequest
 from onetake.config.settings import load
 from onetake.console.steps import Steps
 from onetake.ledger import Ledger
@@ -241,10 +241,10 @@ def test_any_executor_prepares(home: Path, services: Services) -> None:
     from client import CloneOptions
 
     with Ledger(home / "onetake") as ledger, ProcessPoolExecutor(2) as pool:
-        pipeline = Pipeline(settings.storage(), settings.client(), ledger, RateLimiter(4), needs_consent=False)
-        orders = [Order(str(path), CloneOptions()) for path in sorted(Path("many").iterdir())]
-        series = BatchClone(pipeline, orders, Steps(quiet=True), executor=pool, workers=2)
-        assert list(series.survey()) == []
+        cloner = Cloner(settings.storage(), settings.client(), ledger, RateLimiter(4), needs_consent=False)
+        requests = [CloneRequest(str(path), CloneOptions()) for path in sorted(Path("many").iterdir())]
+        series = BatchClone(cloner, requests, Steps(quiet=True), executor=pool, workers=2)
+        assert list(series.find_known()) == []
         ended = {Path(outcome.path).name: outcome.ending for outcome in series.run()}
     assert ended.pop("bad.wav") == "refused"
     assert set(ended.values()) == {"cloned"}

@@ -199,7 +199,7 @@ def test_what_was_left_is_deleted_and_nothing_else(say: Say, home: Path, service
     kept = set(services.objects())
     with Ledger(home / "onetake") as ledger:
         leave_behind(ledger)
-        ledger.uploads.reserve("https://elsewhere.example/bucket", "other.wav")
+        ledger.uploads.add("https://elsewhere.example/bucket", "other.wav")
         assert "nothing was left behind" in say("storage", "clean").out  # its run lives
     long_ago(home)
     left = set(services.objects()) - kept

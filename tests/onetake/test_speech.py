@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from onetake.ledger import Claimed, Ledger
-from onetake.ledger.attempts import Subject
+from onetake.ledger import Claimed, CloneKey, Ledger
 from tests.onetake.conftest import Say
 from tests.support.scripted_service import (
     Behaviour,
@@ -44,7 +43,7 @@ def serving(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
         monkeypatch.setenv("ONETAKE_BASE_URL", server.base_url)
         now = datetime.now(UTC)
         with Ledger(home / "onetake") as ledger:
-            subject = Subject(sha256="a", request="r", bytes=1, path="/anna.wav")
+            subject = CloneKey(sha256="a", request="r", bytes=1, path="/anna.wav")
             claimed = ledger.attempts.claim(subject, base_url=server.base_url, options={})
             assert isinstance(claimed, Claimed)
             ledger.attempts.called(claimed.attempt, now)

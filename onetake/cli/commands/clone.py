@@ -38,9 +38,7 @@ from onetake.speech_model import with_chosen_model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onetake.clones.pipeline import Pipeline
-    from onetake.clones.request import Cloned, Order
-    from onetake.config.settings import Settings
+    from onetake.clones.request import Cloned, CloneRequest
     from onetake.ledger import Ledger
 
 FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
@@ -86,24 +84,26 @@ def command(
     """  # noqa: D205 - as one paragraph the help fits a screen
     form = chosen_format(form, as_json=as_json)
     limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
-    orders, is_many = _orders(files, flags)
-    orders = with_chosen_model(orders, flags)
+    requests, is_many = _requests(files, flags)
+    requests = with_chosen_model(requests, flags)
     if not is_many and form in {"jsonl", "csv", "junit"}:
         is_many = True
     if dry_run:
-        return exit_with(show_plans(orders, load(flags), sandbox=sandbox, form=form, is_many=is_many))
+        return exit_with(show_plans(requests, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
+    from onetake.clones.api import make_cloner
+
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
-        pipeline = _pipeline(settings, ledger, steps)
+        cloner = make_cloner(settings, ledger, steps)
         if is_many:
-            return exit_with(clone_many(pipeline, orders, settings, limits, steps, form))
-        order = with_known_consent(orders[0], settings)
+            return exit_with(clone_many(cloner, requests, settings, limits, steps, form))
+        request = with_known_consent(requests[0], settings)
 
-        def complete(order: Order) -> Order:
+        def complete(request: CloneRequest) -> CloneRequest:
             limits.require_one(settings.price())
-            return with_consent(order, settings)
+            return with_consent(request, settings)
 
-        cloned = pipeline.clone(order, steps, complete=complete)
+        cloned = cloner.clone(request, steps, complete=complete)
     try:
         _show(cloned, as_json=form == "json", sandbox=sandbox)
     except OutputLost:
@@ -120,54 +120,42 @@ def _opened(home: Path, steps: Steps) -> Ledger:
     return Ledger(home, warn=steps.warn)
 
 
-def _pipeline(settings: Settings, ledger: Ledger, steps: Steps) -> Pipeline:
-    from onetake.clones.pipeline import Pipeline
-
-    pace = settings.pace()
-
-    def on_retry(wait_s: float, error: Any) -> None:
-        steps.warn(f"{error.message}; again in {wait_s:.0f} s")
-
-    client = settings.client(on_retry, on_limit=pace.hold_for_limit)
-    return Pipeline(settings.storage(), client, ledger, pace, needs_consent=not settings.is_local)
-
-
-def _orders(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Order], bool]:
-    """The orders that the command line names, and whether they are many."""
-    from onetake.clones.manifest import is_manifest, orders_in
-    from onetake.clones.request import check_order, require_apart
+def _requests(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[CloneRequest], bool]:
+    """Return the requests of the command line, and whether they are a batch."""
+    from onetake.clones.manifest import is_manifest, read_manifest
+    from onetake.clones.request import require_distinct, validate_request
     from onetake.io.inputs import takes_in
     from preflight.input.source import display_name
 
-    usual = _usual_order(flags)
+    usual = _default_request(flags)
     is_many = len(files) > 1 or any(is_manifest(file) or Path(file).is_dir() for file in files)
     if not is_many:
-        order = replace(usual, take=files[0])
-        check_order(order)
-        return [order], False
+        request = replace(usual, take=files[0])
+        validate_request(request)
+        return [request], False
     if usual.name is not None:
         raise UsageError("--name is for one recording", "give a manifest with the column name")
-    orders: list[Order] = []
+    requests: list[CloneRequest] = []
     for file in files:
-        orders += orders_in(file, usual) if is_manifest(file) else _plain(takes_in([file]), usual)
-    require_apart(orders, [display_name(order.take) for order in orders])
-    return orders, True
+        requests += read_manifest(file, usual) if is_manifest(file) else _plain(takes_in([file]), usual)
+    require_distinct(requests, [display_name(request.take) for request in requests])
+    return requests, True
 
 
-def _plain(takes: Iterator[str], usual: Order) -> Iterator[Order]:
-    from onetake.clones.request import check_order, demo_in
+def _plain(takes: Iterator[str], usual: CloneRequest) -> Iterator[CloneRequest]:
+    from onetake.clones.request import demo_in, validate_request
 
     for take in takes:
-        order = replace(usual, take=take)
+        request = replace(usual, take=take)
         if usual.demo is not None:
-            order = replace(order, demo=demo_in(usual.demo, take))
-        check_order(order)
-        yield order
+            request = replace(request, demo=demo_in(usual.demo, take))
+        validate_request(request)
+        yield request
 
 
-def _usual_order(flags: dict[str, Any]) -> Order:
+def _default_request(flags: dict[str, Any]) -> CloneRequest:
     from client import CloneOptions
-    from onetake.clones.request import Order
+    from onetake.clones.request import CloneRequest
 
     options = CloneOptions(
         text=flags.pop("text"),
@@ -179,7 +167,7 @@ def _usual_order(flags: dict[str, Any]) -> Order:
         allow_unknown_model=flags.pop("allow_unknown_model"),
     )
     demo = flags.pop("demo")
-    return Order(
+    return CloneRequest(
         take="",
         options=options,
         prompt=flags.pop("prompt"),

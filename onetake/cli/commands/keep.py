@@ -84,7 +84,7 @@ def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, 
         voice
         for voice in ledger.voices.all()
         if voice.base_url == base_url
-        and voice.lives(now)
+        and voice.is_alive(now)
         and voice.kept_at is None
         and (expiring is None or voice.expires_at - now <= expiring)
     ]

@@ -90,7 +90,7 @@ def _compared(
     """What JSON says of the text beside the clip, and whether it is fit; where they differ, that is said at once."""
     if model is None or text is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
         return {}, True
-    from onetake.clones.prompt_match import comparison_fields
+    from onetake.clones.prepare import comparison_fields
     from preflight import compare_text, display_name, text_findings
 
     comparison = compare_text(fixed.path, text, model)

@@ -29,11 +29,11 @@ def command() -> None:
 @json_option
 def clean(*, as_json: bool, **flags: Any) -> Any:
     """Delete the uploads that the ledger says were left behind, and nothing else."""
-    from onetake.clones.cleanup import clean_storage
+    from onetake.clones.uploads import delete_abandoned
 
     steps = Steps(quiet=as_json)
     with opened_ledger() as ledger:
-        cleaned = clean_storage(load(flags).storage(), ledger, steps)
+        cleaned = delete_abandoned(load(flags).storage(), ledger, steps)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(cleaned, name) for name in cleaned.__struct_fields__}})
     else:

@@ -28,7 +28,7 @@ from onetake.ledger import Ledger
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from onetake.clones.prepare import Sendable
+    from onetake.clones.prepare import PreparedFile
     from uploader import Storage, Upload
 
 
@@ -61,7 +61,7 @@ def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
         steps.warn("the sandbox is gone, and the URL with it; `onetake sandbox` runs one that stays")
 
 
-def _stored(storage: Storage, ledger: Ledger, take: Sendable, steps: Steps) -> tuple[Upload, str, datetime]:
+def _stored(storage: Storage, ledger: Ledger, take: PreparedFile, steps: Steps) -> tuple[Upload, str, datetime]:
     """Store it to stay; what fails, or is killed, on the way leaves nothing that is not deleted later."""
     deposits = UploadTracker(storage, ledger, steps.warn)
     try:

@@ -35,7 +35,7 @@ from preflight.input.source import display_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from onetake.clones.stored_links import Fetched
+    from onetake.clones.downloads import Downloaded
     from onetake.ledger import Ledger, SpeechRecord
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
@@ -98,7 +98,7 @@ def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
         if unknown or speeches:
             count = len(unknown) + len(speeches)
             print_text(f"{count} paid calls whose outcome is unknown: onetake voices --unknown")
-    may_go = [voice for voice in voices if voice.lives(now) and voice.kept_at is None]
+    may_go = [voice for voice in voices if voice.is_alive(now) and voice.kept_at is None]
     is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in may_go)
     return exit_with(Status.NOT_FIT if is_urgent else Status.DONE)
 
@@ -170,7 +170,7 @@ def _fetching(function: Any) -> Any:
 @_fetching
 def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
     """Fetch the trial recording of a voice from its stored link; that is free while the link works."""
-    from onetake.clones.stored_links import fetch_demo
+    from onetake.clones.downloads import fetch_demo
     from onetake.io.received_audio import require_place
 
     require_place(out, replace=force)
@@ -183,7 +183,7 @@ def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
 @_fetching
 def speech(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
     """Fetch the latest speech of a voice from its stored link; that is free while the link works."""
-    from onetake.clones.stored_links import fetch_speech
+    from onetake.clones.downloads import fetch_speech
     from onetake.io.received_audio import require_place
 
     require_place(out, replace=force)
@@ -192,7 +192,7 @@ def speech(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
     _show_fetched(fetched, as_json=as_json)
 
 
-def _show_fetched(fetched: Fetched, *, as_json: bool) -> None:
+def _show_fetched(fetched: Downloaded, *, as_json: bool) -> None:
     if as_json:
         print_json({"schema_version": 1, **msgspec.to_builtins(fetched)})
     else:

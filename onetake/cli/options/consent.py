@@ -10,7 +10,7 @@ import click
 from onetake.console.streams import can_ask
 
 if TYPE_CHECKING:
-    from onetake.clones.request import Order
+    from onetake.clones.request import CloneRequest
     from onetake.config.settings import Settings
 
 
@@ -24,20 +24,20 @@ def _statement(answer: str) -> str:
     return answer.strip()
 
 
-def with_known_consent(order: Order, settings: Settings) -> Order:
-    """The order with its own consent, else with that of the settings, if there is one."""
-    return order if order.consent is not None else replace(order, consent=settings.text("consent"))
+def with_known_consent(request: CloneRequest, settings: Settings) -> CloneRequest:
+    """The request with its own consent, else with that of the settings, if there is one."""
+    return request if request.consent is not None else replace(request, consent=settings.text("consent"))
 
 
-def with_consent(order: Order, settings: Settings) -> Order:
-    """The order with its own consent, else with that of the settings; asked for once, and not for a sandbox."""
-    order = with_known_consent(order, settings)
-    if order.consent is None and not settings.is_local and can_ask():
+def with_consent(request: CloneRequest, settings: Settings) -> CloneRequest:
+    """The request with its own consent, else with that of the settings; asked for once, and not for a sandbox."""
+    request = with_known_consent(request, settings)
+    if request.consent is None and not settings.is_local and can_ask():
         consent = click.prompt(
             "Who agreed that this voice is cloned, and when (such as Ann Example, 2026-11-01)",
             err=True,
             value_proc=_statement,
         )
         settings.remember("consent", consent)
-        return replace(order, consent=consent)
-    return order
+        return replace(request, consent=consent)
+    return request

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onetake.clones.batch import Outcome
-from onetake.clones.dedupe import as_path
-from onetake.clones.pipeline import not_settled
+from onetake.clones.dedupe import as_path, not_settled
 from onetake.console.json_output import print_json
 from onetake.console.stopwatch import Stopwatch
 from onetake.console.streams import print_aside, print_line, print_text
@@ -22,7 +21,7 @@ from preflight.input.source import display_name
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from onetake.clones.request import Order
+    from onetake.clones.request import CloneRequest
     from onetake.ledger import Attempt
 
 
@@ -57,16 +56,16 @@ class Shown:
         """Whether what came until now must be told, whatever else is the matter."""
         return any(outcome.ending in {"cloned", "unknown"} for outcome in self._outcomes)
 
-    def rest(self, orders: list[Order], lost: list[Attempt]) -> None:
+    def rest(self, requests: list[CloneRequest], lost: list[Attempt]) -> None:
         """Tell how those ended that were given up, and those that were not begun."""
         unknown = {attempt.take: attempt for attempt in lost}
         told = Counter(outcome.path for outcome in self._outcomes)
-        for order in orders:
-            path = display_name(order.take)
+        for request in requests:
+            path = display_name(request.take)
             if told[path]:
                 told[path] -= 1
                 continue
-            attempt = unknown.get(display_name(as_path(order.take).absolute()))
+            attempt = unknown.get(display_name(as_path(request.take).absolute()))
             if attempt is None:
                 self.outcome(Outcome(path=path, ending="not-started", failure=stopped_before_turn()))
             else:

@@ -19,8 +19,8 @@ from onetake.io.signals import finishing
 
 if TYPE_CHECKING:
     from onetake.clones.batch import BatchClone
-    from onetake.clones.pipeline import Pipeline
-    from onetake.clones.request import Order
+    from onetake.clones.cloner import Cloner
+    from onetake.clones.request import CloneRequest
     from onetake.config.settings import Settings
     from onetake.console.steps import Steps
     from onetake.ledger import Attempt
@@ -66,14 +66,14 @@ class Limits:
 
 
 def clone_many(
-    pipeline: Pipeline, orders: list[Order], settings: Settings, limits: Limits, steps: Steps, form: str
+    cloner: Cloner, requests: list[CloneRequest], settings: Settings, limits: Limits, steps: Steps, form: str
 ) -> Status:
     """Clone what is not known yet, show each result as it comes, and return the status to exit with."""
     from onetake.clones.batch import BatchClone
 
     price = settings.price()
-    orders = [with_known_consent(order, settings) for order in orders]
-    series = BatchClone(pipeline, orders, steps, most_clones=limits.most_clones(price))
+    requests = [with_known_consent(request, settings) for request in requests]
+    series = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
     show = Shown(form)
     note = "what is paid for comes to its end, nothing more is begun (Ctrl-C again gives it up)"
 
@@ -82,23 +82,23 @@ def clone_many(
         steps.warn(note)
 
     try:
-        for outcome in series.survey():
+        for outcome in series.find_known():
             show.outcome(outcome)
-        series.left = [with_consent(order, settings) for order in series.left]
-        for order in series.left:
-            pipeline.require(order)
-        _ask(series, len(orders), price, agreed=limits.agreed or settings.is_local)
+        series.pending = [with_consent(request, settings) for request in series.pending]
+        for request in series.pending:
+            cloner.require_ready(request)
+        _ask(series, len(requests), price, agreed=limits.agreed or settings.is_local)
         with finishing(on_first) as patience, contextlib.closing(series.run()) as outcomes:
-            for outcome in counted(outcomes, len(series.left), doing="cloning"):
+            for outcome in counted(outcomes, len(series.pending), doing="cloning"):
                 show.outcome(outcome)
                 if show.lost_output:
                     series.stop()
     except (Exception, KeyboardInterrupt) as error:
-        lost = _given_up(pipeline, steps)
+        lost = _given_up(cloner, steps)
         if not (lost or show.has_paid):
             raise
         failure = failure_of(error)
-        show.rest(orders, lost)
+        show.rest(requests, lost)
         show.end(price, failure)
         tell_failure(failure)
         return weightiest([show.status, failure.status])
@@ -106,10 +106,10 @@ def clone_many(
     return stop_status() if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
 
 
-def _given_up(pipeline: Pipeline, steps: Steps) -> list[Attempt]:
+def _given_up(cloner: Cloner, steps: Steps) -> list[Attempt]:
     """The paid calls that were under way; a failing ledger must not hide what was told before."""
     try:
-        lost = pipeline.ledger.attempts.give_up()
+        lost = cloner.context.ledger.attempts.mark_interrupted()
     except LedgerFailed as error:
         steps.warn(f"which calls were under way could not be noted: {error.message}")
         return []

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from onetake.cli import tell_failure
-from onetake.clones.request import Cloned
 from onetake.console.json_output import print_json
 from onetake.console.steps import Steps, print_warning
 from onetake.console.stopwatch import Stopwatch
@@ -19,10 +18,9 @@ from onetake.render.text import safe
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from onetake.clones.pipeline import Pipeline
-    from onetake.clones.request import Cloned, Order
+    from onetake.clones.request import Cloned, CloneRequest
     from onetake.config.settings import Settings
 
 PlannedEnding = Literal["would-clone", "known", "refused", "failed", "unknown"]
@@ -36,7 +34,7 @@ class Plan:
         path: The recording.
         ending: ``would-clone``; ``known`` when its voice exists already; ``refused`` when the recording is not fit;
             ``unknown`` when an earlier paid call is not settled; ``failed`` for any other error.
-        request: The request body, with placeholders for URLs.
+        body: The request body, with placeholders for URLs.
         facts: Further members of the JSON document: report, changes, storage.
         cloned: The voice that is known already.
         failure: Why it would not be cloned.
@@ -45,7 +43,7 @@ class Plan:
 
     path: str
     ending: PlannedEnding
-    request: dict[str, Any] | None = None
+    body: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     cloned: Cloned | None = None
     failure: Failure | None = None
@@ -53,18 +51,18 @@ class Plan:
 
     def fields(self) -> dict[str, Any]:
         """The plan as a JSON object."""
-        request = {"request": self.request} if self.request is not None else {}
+        body = {"request": self.body} if self.body is not None else {}
         voice = {"voice_id": self.cloned.voice_id, "name": self.cloned.name, "known": True} if self.cloned else {}
         error = error_fields(self.failure) if self.failure else None
         head = {"path": self.path, "ending": self.ending}
-        return {**head, **request, **self.facts, **voice, "error": error, "warnings": self.warnings}
+        return {**head, **body, **self.facts, **voice, "error": error, "warnings": self.warnings}
 
 
-def show_plans(orders: list[Order], settings: Settings, *, sandbox: bool, form: str, is_many: bool) -> Status:
+def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: bool, form: str, is_many: bool) -> Status:
     """Print what a clone of each recording would send. Nothing is sent, and nothing is written.
 
     Args:
-        orders: What would be cloned.
+        requests: What would be cloned.
         settings: Of the real services.
         sandbox: Whether it would run in a sandbox, which knows nothing from before.
         form: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
@@ -78,9 +76,9 @@ def show_plans(orders: list[Order], settings: Settings, *, sandbox: bool, form: 
     stopwatch = Stopwatch()
     if form == "csv":
         print_line(CSV_HEADER)
-    with contextlib.nullcontext() if sandbox else _pipeline(settings) as pipeline:
-        for order in orders:
-            plan = _planned(order, pipeline, where, form, is_many=is_many)
+    with contextlib.nullcontext() if sandbox else _known_clones(settings) as find:
+        for request in requests:
+            plan = _planned(request, find, where, form, is_many=is_many)
             plans.append(plan)
             stopwatch.split()
             _show(plan, where, form)
@@ -95,17 +93,24 @@ def show_plans(orders: list[Order], settings: Settings, *, sandbox: bool, form: 
     return weightiest(plan.failure.status for plan in plans if plan.failure)
 
 
-def _planned(order: Order, pipeline: Pipeline | None, where: Any, form: str, *, is_many: bool) -> Plan:
-    from onetake.clones.prepare import plan_order
+def _planned(
+    request: CloneRequest,
+    find: Callable[[CloneRequest], Cloned | None] | None,
+    where: Any,
+    form: str,
+    *,
+    is_many: bool,
+) -> Plan:
+    from onetake.clones.prepare import plan_request
     from onetake.clones.request import require_free_demo
 
-    path = display_name(order.take)
+    path = display_name(request.take)
     try:
-        if pipeline is not None and (known := pipeline.known(order, read_only=True)) is not None:
+        if find is not None and (known := find(request)) is not None:
             return Plan(path=path, ending="known", cloned=known, warnings=known.warnings)
-        require_free_demo(order)
+        require_free_demo(request)
         with scratch_folder() as folder:
-            planned = plan_order(order, folder, Steps(quiet=form != "text"))
+            planned = plan_request(request, folder, Steps(quiet=form != "text"))
     except Exception as error:
         if not is_many:
             raise
@@ -113,8 +118,8 @@ def _planned(order: Order, pipeline: Pipeline | None, where: Any, form: str, *, 
         endings: dict[Status, PlannedEnding] = {Status.NOT_FIT: "refused", Status.UNKNOWN: "unknown"}
         report = {"take": found} if (found := getattr(error, "report", None)) is not None else {}
         return Plan(path=path, ending=endings.get(failure.status, "failed"), failure=failure, facts=report)
-    request = planned.pop("request")
-    return Plan(path=path, ending="would-clone", request=request, facts={**planned, "storage": where})
+    body = planned.pop("request")
+    return Plan(path=path, ending="would-clone", body=body, facts={**planned, "storage": where})
 
 
 def _show(plan: Plan, where: Any, form: str) -> None:
@@ -131,7 +136,7 @@ def _show(plan: Plan, where: Any, form: str) -> None:
             print_text(f"{safe(plan.path)}: would send nothing: its voice is known, {voice}")
         else:
             print_text(f"{safe(plan.path)}: would upload to {_in_words(where)} and send")
-            print_json(plan.request)
+            print_json(plan.body)
 
 
 def _print_document(plans: Sequence[Plan], *, is_many: bool) -> None:
@@ -143,17 +148,16 @@ def _print_document(plans: Sequence[Plan], *, is_many: bool) -> None:
 
 
 @contextlib.contextmanager
-def _pipeline(settings: Settings) -> Iterator[Pipeline | None]:
-    """A pipeline to look into the ledger with; None where there is none yet, since a dry run does not make one."""
-    from onetake.clones.pipeline import Pipeline
-    from onetake.config.settings import home_path
-    from onetake.ledger import Ledger, is_ledger_expected
+def _known_clones(settings: Settings) -> Iterator[Callable[[CloneRequest], Cloned | None]]:
+    """Look up earlier clones in a copy of the ledger: a dry run neither creates nor changes a file."""
+    from functools import partial
 
-    if not is_ledger_expected(home_path()):
-        yield None
-        return
-    with Ledger(home_path(), warn=print_warning) as ledger:
-        yield Pipeline(settings.storage(), settings.client(), ledger)
+    from onetake.clones.dedupe import find_known
+    from onetake.config.settings import home_path
+    from onetake.ledger import Ledger
+
+    with Ledger(home_path(), warn=print_warning, read_only=True) as ledger:
+        yield partial(find_known, ledger=ledger, base_url=settings.client().base_url)
 
 
 def _destination(settings: Settings) -> dict[str, Any]:

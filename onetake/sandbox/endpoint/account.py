@@ -24,7 +24,7 @@ class Voice(Struct):
     sample: NDArray[np.int16]
     kept: bool = False
 
-    def lives(self, now: datetime) -> bool:
+    def is_alive(self, now: datetime) -> bool:
         """Tell whether the voice exists at a moment."""
         return self.kept or now < self.created_at + LIFETIME
 
@@ -70,7 +70,7 @@ class Account:
         """Find a voice that exists now."""
         with self._lock:
             voice = self._voices.get(voice_id)
-            return voice if voice is not None and voice.lives(self._now()) else None
+            return voice if voice is not None and voice.is_alive(self._now()) else None
 
     def keep(self, voice: Voice, text: str) -> None:
         """Keep a voice for good because it spoke, and charge for the text."""
@@ -85,7 +85,7 @@ class Account:
             return {
                 "clones_charged": self._clones,
                 "characters_charged": self._characters,
-                "voices": [_entry(voice) for voice in self._voices.values() if voice.lives(now)],
+                "voices": [_entry(voice) for voice in self._voices.values() if voice.is_alive(now)],
                 "requests": self._requests,
                 "refused": self._refused,
                 "stored_types": list(self._stored_types),

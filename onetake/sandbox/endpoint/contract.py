@@ -27,7 +27,7 @@ _SENTENCE_ENDS = ".?!。\uff1f\uff01…"
 _AFTER_THE_END = "\"'”\u2019»」』】》\uff09)]}"
 
 
-class CloneOrder(Struct, frozen=True):
+class CloneBody(Struct, frozen=True):
     """What a clone request asks for."""
 
     audio_url: str
@@ -35,7 +35,7 @@ class CloneOrder(Struct, frozen=True):
     text: str
 
 
-class SpeechOrder(Struct, frozen=True):
+class SpeechBody(Struct, frozen=True):
     """What a T2A request asks for."""
 
     voice_id: str
@@ -64,7 +64,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def clone_order(body: dict[str, Any]) -> CloneOrder:
+def parse_clone(body: dict[str, Any]) -> CloneBody:
     """Check a clone request; raises `Refusal`."""
     audio_url = _text(body, "audio_url", required=True)
     prompt_url = _prompt(body.get("clone_prompt"))
@@ -78,7 +78,7 @@ def clone_order(body: dict[str, Any]) -> CloneOrder:
     for name in ("need_noise_reduction", "need_volume_normalization"):
         if not isinstance(body.get(name, False), bool):
             raise bad_field(f"{name} must be a boolean")
-    return CloneOrder(audio_url, prompt_url, text)
+    return CloneBody(audio_url, prompt_url, text)
 
 
 def _prompt(prompt: object) -> str | None:
@@ -93,7 +93,7 @@ def _prompt(prompt: object) -> str | None:
     return url
 
 
-def speech_order(body: dict[str, Any]) -> SpeechOrder:
+def parse_speech(body: dict[str, Any]) -> SpeechBody:
     """Check a T2A request; raises `Refusal`."""
     text = _text(body, "text", required=True, longest=LONGEST_SPOKEN_TEXT)
     voice, audio = (_object(body, name) for name in ("voice_setting", "audio_setting"))
@@ -105,7 +105,7 @@ def speech_order(body: dict[str, Any]) -> SpeechOrder:
     _text(body, "language_boost")
     if body.get("stream", False) is not False:
         raise bad_field("the stand-in does not stream: stream must be false")
-    return SpeechOrder(
+    return SpeechBody(
         voice_id=voice_id,
         text=text,
         format=_choice(audio, "format", ("mp3", "pcm", "flac", "wav")),

@@ -53,7 +53,7 @@ class Service:
             raise gateway(401, "FAILED_TO_AUTH", "failed to authenticate the API key")
 
     def _clone(self, body: dict[str, Any]) -> dict[str, Any]:
-        order = contract.clone_order(body)
+        order = contract.parse_clone(body)
         content, stored_type = listening.download(order.audio_url, "audio_url")
         self.account.note_stored_type(stored_type)
         heard = listening.listen(content)
@@ -69,7 +69,7 @@ class Service:
         return answer
 
     def _speak(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
-        order = contract.speech_order(body)
+        order = contract.parse_speech(body)
         newer = model.startswith("speech-2.8")
         voice = self.account.living(order.voice_id)
         if voice is None:

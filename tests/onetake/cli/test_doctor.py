@@ -115,7 +115,7 @@ def test_a_killed_doctor_leaves_nothing(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger, Ledger(tmp_path) as beside:
         ledger.require_writable()
         beside.require_writable()
-        assert ledger.uploads.left() == []
+        assert ledger.uploads.abandoned() == []
 
 
 def test_what_a_killed_doctor_of_an_earlier_version_left_is_removed(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_what_a_killed_doctor_of_an_earlier_version_left_is_removed(tmp_path: Pa
         connection.execute("PRAGMA user_version = 2")
         connection.execute("INSERT INTO uploads VALUES ('', '', 'r', '2026-11-01T00:00:00+00:00')")
     with Ledger(tmp_path) as ledger:
-        assert ledger.uploads.left() == []
+        assert ledger.uploads.abandoned() == []
         ledger.require_writable()
 
 

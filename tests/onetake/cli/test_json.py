@@ -12,8 +12,7 @@ import pytest
 
 from onetake.cli import _COMMANDS, root
 from onetake.config.settings import home_path
-from onetake.ledger import Claimed, Ledger
-from onetake.ledger.attempts import Subject
+from onetake.ledger import Claimed, CloneKey, Ledger
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES
 
@@ -43,7 +42,7 @@ def voice(home: Path) -> str:
     with Ledger(home_path()) as ledger:
         ids = []
         for number, name in enumerate(("ann", "ben")):
-            subject = Subject(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{name}.wav")
+            subject = CloneKey(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{name}.wav")
             claimed = ledger.attempts.claim(subject, base_url="http://127.0.0.1:9", options={}, name=name)
             assert isinstance(claimed, Claimed)
             ledger.attempts.called(claimed.attempt, now)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import CloneOptions, InvalidArgument
-from onetake.sandbox.endpoint.contract import clone_order
+from onetake.sandbox.endpoint.contract import parse_clone
 from onetake.sandbox.endpoint.refusals import Refusal
 from preflight.rules.prompt_text import problem_of_text
 from tests.onetake.conftest import Say
@@ -38,10 +38,10 @@ def test_all_three_agree(text: str) -> None:
     assert is_ready == is_taken(text)
     prompt: dict[str, Any] = {"prompt_audio_url": "https://storage.example/clip.mp3", "prompt_text": text}
     if is_ready:
-        clone_order({"audio_url": "https://storage.example/take.mp3", "clone_prompt": prompt})
+        parse_clone({"audio_url": "https://storage.example/take.mp3", "clone_prompt": prompt})
     elif len(text) < 2000 and text.isprintable():
         with pytest.raises(Refusal):
-            clone_order({"audio_url": "https://storage.example/take.mp3", "clone_prompt": prompt})
+            parse_clone({"audio_url": "https://storage.example/take.mp3", "clone_prompt": prompt})
 
 
 def test_check_says_so(say: Say, home: Path) -> None:

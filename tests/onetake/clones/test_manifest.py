@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import CloneOptions
-from onetake.clones.manifest import orders_in
-from onetake.clones.request import Order
+from onetake.clones.manifest import read_manifest
+from onetake.clones.request import CloneRequest
 from onetake.errors import InvalidManifest, UsageError
 from tests.support.services import FIXTURES
 
-USUAL = Order(take="", options=CloneOptions())
-Read = Callable[..., list[Order]]
+USUAL = CloneRequest(take="", options=CloneOptions())
+Read = Callable[..., list[CloneRequest]]
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def read(tmp_path: Path) -> Read:
     for name in ("good.wav", "other.wav"):
         shutil.copy(FIXTURES / "good.wav", tmp_path / name)
 
-    def orders(content: str | bytes, name: str = "m.csv") -> list[Order]:
+    def requests(content: str | bytes, name: str = "m.csv") -> list[CloneRequest]:
         manifest = tmp_path / name
         manifest.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return orders_in(str(manifest), USUAL)
+        return read_manifest(str(manifest), USUAL)
 
-    return orders
+    return requests
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_what_spreadsheets_write(read: Read, content: str) -> None:
 
 def test_one_column_and_other_regions(read: Read) -> None:
     assert len(read("take\ngood.wav\nother.wav\n")) == 2
-    (order,) = read("Take;Accuracy;Noise Reduction\ngood.wav;0,7;TRUE\n")
-    assert (order.options.accuracy, order.options.need_noise_reduction) == (0.7, True)
-    (order,) = read("take,accuracy,Noise-reduction\ngood.wav,0.7,false\n")
-    assert (order.options.accuracy, order.options.need_noise_reduction) == (0.7, False)
+    (request,) = read("Take;Accuracy;Noise Reduction\ngood.wav;0,7;TRUE\n")
+    assert (request.options.accuracy, request.options.need_noise_reduction) == (0.7, True)
+    (request,) = read("take,accuracy,Noise-reduction\ngood.wav,0.7,false\n")
+    assert (request.options.accuracy, request.options.need_noise_reduction) == (0.7, False)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_files_that_are_not_manifests(read: Read, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="UTF-16"):
         read("take\ngood.wav\n".encode("utf-16"))
     with pytest.raises(UsageError, match="cannot be read"):
-        orders_in(str(tmp_path / "missing.csv"), USUAL)
+        read_manifest(str(tmp_path / "missing.csv"), USUAL)
 
 
 def test_every_mistake_is_reported_with_its_line(read: Read) -> None:
@@ -151,7 +151,7 @@ def test_any_cells_give_orders_or_mistakes_with_lines(
     lines = [delimiter.join(("take", "name")), *(delimiter.join(row) for row in rows)]
     manifest.write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(InvalidManifest) as caught:
-        orders_in(str(manifest), USUAL)  # none of the recordings exists
+        read_manifest(str(manifest), USUAL)  # none of the recordings exists
     written = [number for number, row in enumerate(rows, 2) if any(cell.strip() for cell in row)]
     mentioned = json.dumps([caught.value.message, *caught.value.details])
     assert all(f"line {number}" in mentioned for number in written)

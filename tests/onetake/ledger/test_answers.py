@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from onetake.errors import UsageError
-from onetake.ledger import FILE_NAME, Claimed, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
-from onetake.ledger.attempts import Subject
+from onetake.ledger import FILE_NAME, Claimed, CloneKey, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
 from onetake.ledger.schema import MIGRATIONS
 from tests.onetake.ledger.test_ledger import NOW, WEEK, begun, bought, claim
 
@@ -171,11 +170,11 @@ def steps_of_a_lookup(folder: Path, takes: int) -> int:
         with ledger._database.transaction() as connection:
             connection.executemany("INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)", rows)
         bought(ledger)
-        known = Subject(sha256="take" * 8, request="r", bytes=100, path="/takes/take.wav")
+        known = CloneKey(sha256="take" * 8, request="r", bytes=100, path="/takes/take.wav")
         ledger._database._connection.set_progress_handler(count, 1)
         assert ledger.attempts.knows_size(100)
         assert not ledger.attempts.knows_size(99)
-        assert isinstance(ledger.attempts.standing(known), Known)
+        assert isinstance(ledger.attempts.find(known), Known)
         assert ledger.voices.find("take").voice_id == "voice_1"
         ledger._database._connection.set_progress_handler(None, 1)
     return counted

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from onetake.ledger import FILE_NAME, Claimed, Ledger
-from onetake.ledger.attempts import Subject
+from onetake.ledger import FILE_NAME, Claimed, CloneKey, Ledger
 from tests.onetake.conftest import Say
 
 PAGE_BYTES = 4096
@@ -21,7 +20,7 @@ def written_ledger(folder: Path) -> Path:
     """A ledger of some voices, closed, and all in one file."""
     with Ledger(folder) as ledger:
         for number in range(60):
-            subject = Subject(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{number}.wav")
+            subject = CloneKey(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{number}.wav")
             claimed = ledger.attempts.claim(subject, base_url="https://service.example", options={}, again=False)
             assert isinstance(claimed, Claimed)
             now = datetime.now(UTC)

@@ -33,7 +33,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         voice = ledger.voices.find("voice_1")
         speech = ledger.speeches.begin(voice, "say", "a text", "speech-2.8-hd")
         ledger.speeches.ended(speech, "unknown", "outcome-unknown")
-        ledger.uploads.reserve("endpoint/bucket", "a key")
+        ledger.uploads.add("endpoint/bucket", "a key")
     return (folder / FILE_NAME).read_bytes()
 
 
@@ -43,8 +43,8 @@ def everything(folder: Path) -> list[object]:
         voices, unknown = ledger.voices.all(), ledger.attempts.unknown()
         now = datetime.now(UTC)
         shown: list[object] = [voices, unknown, ledger.speeches.unknown()]
-        shown += [ledger.uploads.left(), [ledger.attempts.knows_size(size) for size in (100, 101)]]
-        shown += [type(ledger.attempts.standing(subject(name))).__name__ for name in NAMES]
+        shown += [ledger.uploads.abandoned(), [ledger.attempts.knows_size(size) for size in (100, 101)]]
+        shown += [type(ledger.attempts.find(subject(name))).__name__ for name in NAMES]
         for voice in voices:
             voice_line(voice, now)
             shown += [
@@ -68,10 +68,10 @@ def write_everything(folder: Path) -> None:
         for name in NAMES:
             claim(ledger, name)
         for voice in ledger.voices.all():
-            ledger.voices.kept(voice)
+            ledger.voices.mark_kept(voice)
             ledger.voices.rename(voice, "renamed" + voice.voice_id[:10].strip() or "x")
             ledger.voices.forget(voice, with_unknown=True)
-        ledger.attempts.give_up()
+        ledger.attempts.mark_interrupted()
 
 
 def written(folder: Path, content: bytes) -> Path:

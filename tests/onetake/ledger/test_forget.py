@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from onetake.errors import UsageError
-from onetake.ledger import Claimed, Known, Ledger, ServiceAnswer
-from onetake.ledger.attempts import Subject
+from onetake.ledger import Claimed, CloneKey, Known, Ledger, ServiceAnswer
 from tests.onetake.conftest import Say
 
 NOW = datetime.now(UTC)
@@ -30,7 +29,7 @@ ANSWER = ServiceAnswer(service_message="a-service-message", trace_id="trace-4711
 
 
 def claimed(ledger: Ledger, path: str = SECRETS[0], digest: str = SECRETS[1], request: str = "r") -> str:
-    subject = Subject(sha256=digest, request=request, bytes=100, path=path)
+    subject = CloneKey(sha256=digest, request=request, bytes=100, path=path)
     claim = ledger.attempts.claim(
         subject,
         base_url="https://service.example",
@@ -105,8 +104,8 @@ def test_what_another_voice_was_made_of_stays(tmp_path: Path) -> None:
         ledger.voices.forget(ledger.voices.find("voice_of_ann"))
         kept = ledger.voices.find(second)
         assert (kept.take, kept.sha256, kept.consent) == (SECRETS[0], SECRETS[1], SECRETS[3])
-        subject = Subject(sha256=SECRETS[1], request="r", bytes=100, path=SECRETS[0])
-        assert isinstance(ledger.attempts.standing(subject), Known)
+        subject = CloneKey(sha256=SECRETS[1], request="r", bytes=100, path=SECRETS[0])
+        assert isinstance(ledger.attempts.find(subject), Known)
         ledger.voices.forget(kept)
     assert left(tmp_path) == []
 

@@ -23,8 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from onetake.errors import LedgerFailed, UsageError
-from onetake.ledger import FILE_NAME, Claimed, Known, Ledger, UnderWay, Unsettled
-from onetake.ledger.attempts import Subject
+from onetake.ledger import FILE_NAME, Claimed, CloneKey, InProgress, Known, Ledger, Unsettled
 from onetake.ledger.schema import MIGRATIONS
 from tests.onetake.conftest import Say
 from tests.support.scripted_service import ScriptedServer, answers
@@ -35,11 +34,11 @@ NOW = datetime.now(UTC)
 WEEK = timedelta(hours=168)
 
 
-def subject(name: str = "take") -> Subject:
-    return Subject(sha256=name * 8, request="r", bytes=100, path=f"/takes/{name}.wav")
+def subject(name: str = "take") -> CloneKey:
+    return CloneKey(sha256=name * 8, request="r", bytes=100, path=f"/takes/{name}.wav")
 
 
-def claim(ledger: Ledger, name: str = "take", *, again: bool = False) -> Claimed | Known | Unsettled | UnderWay:
+def claim(ledger: Ledger, name: str = "take", *, again: bool = False) -> Claimed | Known | Unsettled | InProgress:
     return ledger.attempts.claim(subject(name), base_url="https://service.example", options={}, again=again)
 
 
@@ -70,10 +69,10 @@ def test_only_the_owner_reads_it(ledger: Ledger) -> None:
 
 def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) -> None:
     attempt = begun(ledger)
-    assert claim(ledger) == UnderWay(attempt)
-    assert claim(ledger, again=True) == UnderWay(attempt)
+    assert claim(ledger) == InProgress(attempt)
+    assert claim(ledger, again=True) == InProgress(attempt)
     ledger.attempts.called(attempt, NOW)
-    assert claim(ledger) == UnderWay(attempt)
+    assert claim(ledger) == InProgress(attempt)
     assert ledger.attempts.gave_voice(attempt, "voice_1", NOW, NOW + WEEK) == "take"
     known = claim(ledger)
     assert isinstance(known, Known)
@@ -83,7 +82,7 @@ def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) 
 
 def test_an_attempt_that_was_ended_is_not_sent_any_more(ledger: Ledger) -> None:
     attempt = begun(ledger)
-    ledger.attempts.give_up()
+    ledger.attempts.mark_interrupted()
     with pytest.raises(LedgerFailed, match="was ended before it was sent"):
         ledger.attempts.called(attempt, NOW)
     ledger.attempts.called(sent := begun(ledger), NOW)
@@ -177,16 +176,16 @@ def test_an_expired_or_vanished_voice_is_made_anew_a_kept_one_is_not(ledger: Led
     bought(ledger, "expired", "voice_1", age=timedelta(hours=169))
     assert isinstance(claim(ledger, "expired"), Claimed)
     bought(ledger, "kept", "voice_2", age=timedelta(hours=169))
-    ledger.voices.kept(ledger.voices.find("voice_2"))
+    ledger.voices.mark_kept(ledger.voices.find("voice_2"))
     assert isinstance(claim(ledger, "kept"), Known)
-    ledger.voices.gone(ledger.voices.find("kept"))
+    ledger.voices.mark_gone(ledger.voices.find("kept"))
     assert isinstance(claim(ledger, "kept"), Claimed)
 
 
 def test_voices_are_listed_by_what_is_most_urgent(ledger: Ledger) -> None:
     for name, hours in (("late", 10), ("soon", 160), ("over", 200), ("kept", 165)):
         bought(ledger, name, f"voice_{name}", age=timedelta(hours=hours))
-    ledger.voices.kept(ledger.voices.find("kept"))
+    ledger.voices.mark_kept(ledger.voices.find("kept"))
     assert [voice.name for voice in ledger.voices.all()] == ["soon", "late", "kept", "over"]
 
 
@@ -208,11 +207,11 @@ def test_what_a_run_leaves_is_known_to_the_next_one(tmp_path: Path) -> None:
     with Ledger(tmp_path) as first, Ledger(tmp_path) as beside:
         sent, unsent = begun(first, "sent"), begun(first, "unsent")
         first.attempts.called(sent, NOW)
-        first.uploads.reserve("place", "key")
-        assert beside.uploads.left() == []
-        assert claim(beside, "unsent") == UnderWay(unsent)
+        first.uploads.add("place", "key")
+        assert beside.uploads.abandoned() == []
+        assert claim(beside, "unsent") == InProgress(unsent)
         first.close()
-        assert [left.key for left in beside.uploads.left()] == ["key"]
+        assert [left.key for left in beside.uploads.abandoned()] == ["key"]
         assert isinstance(claim(beside, "unsent"), Claimed)
         assert isinstance(claim(beside, "sent"), Unsettled)
 
@@ -277,7 +276,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(name=names, again=st.booleans())
     def claim(self, name: str, again: bool) -> None:
         found = claim(self.ledger, name, again=again)
-        expected: type = Claimed if self.states[name] == "free" else UnderWay
+        expected: type = Claimed if self.states[name] == "free" else InProgress
         if again and name in self.unknown_here:
             expected = Unsettled
         if not again:
@@ -311,7 +310,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger = Ledger(self.folder)
             self.unknown_here.clear()
         else:
-            self.ledger.attempts.give_up()
+            self.ledger.attempts.mark_interrupted()
             self.unknown_here.update(called)
         for name in self.states:
             self.look(name)
@@ -331,7 +330,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def look(self, name: str) -> None:
         """The attempt ended; besides it there may be an older voice, or an older doubt."""
-        found = self.ledger.attempts.standing(subject(name))
+        found = self.ledger.attempts.find(subject(name))
         self.states[name] = "free"
         self.known[name] = {Known: "voice", Unsettled: "unknown", type(None): "free"}[type(found)]
 
@@ -445,7 +444,7 @@ def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
         for number in range(3):
             bought(ledger, f"take{number}", f"voice_{number}")
         ledger.attempts.called(begun(ledger, "unknown"), NOW)
-        ledger.attempts.give_up()
+        ledger.attempts.mark_interrupted()
         connection = ledger._database._connection
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
@@ -453,14 +452,14 @@ def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
         ledger.attempts.called(attempt, NOW)
         ledger.attempts.gave_voice(attempt, "voice_new", NOW, NOW + WEEK)
         ledger.attempts.knows_size(100)
-        ledger.attempts.standing(subject("take1"))
-        ledger.attempts.standing(subject("unknown"))
+        ledger.attempts.find(subject("take1"))
+        ledger.attempts.find(subject("unknown"))
         ledger.attempts.unknown()
-        ledger.attempts.under_way(attempt)
+        ledger.attempts.is_active(attempt)
         ledger.attempts.reconcile_crashed_runs()
-        ledger.attempts.give_up()
+        ledger.attempts.mark_interrupted()
         voice = ledger.voices.find("take1")
-        ledger.voices.kept(voice)
+        ledger.voices.mark_kept(voice)
         ledger.voices.rename(voice, "renamed")
         ledger.speeches.ended(ledger.speeches.begin(voice, "keep", "Hi.", "model"), "unknown", "kind")
         ledger.speeches.unsettled(voice)

@@ -18,7 +18,7 @@ import pytest
 
 from onetake.errors import LedgerFailed
 from onetake.io.locks import LockState, acquire, locks_work_in
-from onetake.ledger import Claimed, Ledger, UnderWay
+from onetake.ledger import Claimed, InProgress, Ledger
 from onetake.ledger.runs import Runs
 from tests.onetake.ledger.test_ledger import NOW, begun, claim
 
@@ -70,34 +70,34 @@ def test_without_locks_the_process_decides(tmp_path: Path, here: str) -> None:
         living = record_file(tmp_path, host=here, pid=process.pid, at=time.time())
         # the process that has the number now began long after the one that wrote the record
         reused = record_file(tmp_path, host=here, pid=process.pid, at=time.time() - 3600)
-        assert runs.lives(living)
-        assert not runs.lives(reused)
+        assert runs.is_alive(living)
+        assert not runs.is_alive(reused)
         process.communicate(b"\n")
-    assert not runs.lives(living)
-    assert runs.lives(runs.own)
-    runs.end()
-    assert not runs.lives(runs.own)
+    assert not runs.is_alive(living)
+    assert runs.is_alive(runs.own)
+    runs.release()
+    assert not runs.is_alive(runs.own)
 
 
 @pytest.mark.parametrize("lock", [without_locks, acquire])
 def test_a_run_on_another_computer_lives_as_long_as_it_writes(tmp_path: Path, lock: Callable[[int], LockState]) -> None:
     runs = Runs(tmp_path, WARNINGS.append, lock)
-    assert runs.lives(record_file(tmp_path, host="elsewhere", pid=1, at=time.time(), age_s=60))
-    assert not runs.lives(record_file(tmp_path, host="elsewhere", pid=1, at=time.time(), age_s=7200))
+    assert runs.is_alive(record_file(tmp_path, host="elsewhere", pid=1, at=time.time(), age_s=60))
+    assert not runs.is_alive(record_file(tmp_path, host="elsewhere", pid=1, at=time.time(), age_s=7200))
     os.utime(tmp_path / f"{runs.own}.lock", (0, 0))
-    runs.beat()
+    runs.touch()
     assert time.time() - (tmp_path / f"{runs.own}.lock").stat().st_mtime < 60
-    runs.end()
+    runs.release()
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\x00", b"[" * 5_000, b'{"host": 1}'])
 def test_a_file_without_a_record_is_of_a_dead_run_where_locks_work(tmp_path: Path, content: bytes) -> None:
     runs = Runs(tmp_path, WARNINGS.append)
     (tmp_path / f"{'a' * 16}.lock").write_bytes(content)
-    assert not runs.lives("a" * 16)
+    assert not runs.is_alive("a" * 16)
     for impossible in ("", "../x", "a\0b", "a" * 17, "A" * 16):
-        assert not runs.lives(impossible)
-    runs.end()
+        assert not runs.is_alive(impossible)
+    runs.release()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
@@ -156,7 +156,7 @@ def test_a_killed_run_is_dead_also_without_flock(tmp_path: Path, no_flock: dict[
     with subprocess.Popen(command, env=no_flock, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        assert look() == "UnderWay"
+        assert look() == "InProgress"
         process.kill()
     assert look() == "Unsettled"
 
@@ -179,4 +179,4 @@ def test_a_ledger_on_a_file_system_without_any_locks_is_refused_in_clear_words(
         assert "local disk" in raised.value.hint
         monkeypatch.undo()
         beside._database._connection.execute("ROLLBACK")
-        assert isinstance(claim(beside), UnderWay)
+        assert isinstance(claim(beside), InProgress)

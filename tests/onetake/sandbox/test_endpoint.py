@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.endpoint.contract import clone_order, speech_order
+from onetake.sandbox.endpoint.contract import parse_clone, parse_speech
 from onetake.sandbox.endpoint.fetch_audio import listen
 from onetake.sandbox.endpoint.refusals import Refusal
 from tests.support.file_server import FileServer, m4a, sound_file
@@ -147,7 +147,7 @@ def test_a_prompt_clip_must_be_under_eight_seconds(stand_in: StandInEndpoint, fi
 )
 def test_fields_are_checked_before_anything_is_downloaded(fields: dict[str, Any]) -> None:
     with pytest.raises(Refusal) as caught:
-        clone_order({"audio_url": "http://127.0.0.1/a.wav"} | fields)
+        parse_clone({"audio_url": "http://127.0.0.1/a.wav"} | fields)
     assert caught.value.body["reason"] == "INVALID_REQUEST_BODY"
 
 
@@ -182,7 +182,7 @@ def refusal_of(attempt: Callable[[], object]) -> Refusal | None:
 
 @given(st.dictionaries(names, json_values))
 def test_any_body_is_taken_or_refused(body: dict[str, Any]) -> None:
-    for check in (clone_order, speech_order):
+    for check in (parse_clone, parse_speech):
         refusal = refusal_of(lambda check=check: check(body))  # type: ignore[misc]
         assert refusal is None or refusal.status == 400
 
