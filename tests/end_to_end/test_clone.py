@@ -31,7 +31,7 @@ def document(say: Say, *arguments: str, status: int = 0) -> dict[str, Any]:
     return answer
 
 
-def test_everything_at_once(say: Say, home: Path, services: Services) -> None:
+def test_clone_with_all_options(say: Say, home: Path, services: Services) -> None:
     ran = say("clone", GOOD, "--prompt", str(FIXTURES / "prompt.m4a"), "--prompt-text", PROMPT_TEXT, *TRIAL, "demo.mp3")
     assert ran.status == 0
     said = dict(line.split(None, 1) for line in ran.out.splitlines())
@@ -53,7 +53,7 @@ def test_everything_at_once(say: Say, home: Path, services: Services) -> None:
     ("name", "ending", "content_type"),
     [("good.wav", ".wav", "audio/wav"), ("good.mp3", ".mp3", "audio/mpeg"), ("good.m4a", ".m4a", "audio/mp4")],
 )
-def test_each_format_is_stored_as_what_it_is(
+def test_each_format_is_stored_with_its_content_type(
     say: Say, services: Services, name: str, ending: str, content_type: str
 ) -> None:
     said = document(say, str(FIXTURES / name), "--keep-upload")
@@ -67,7 +67,7 @@ def test_each_format_is_stored_as_what_it_is(
 
 
 @pytest.mark.parametrize(("real", "named"), [("good.mp3", "take.wav"), ("good.m4a", "take.mp3"), ("good.wav", "take")])
-def test_a_wrong_ending_is_no_reason_to_touch_the_sound(say: Say, services: Services, real: str, named: str) -> None:
+def test_a_wrong_extension_does_not_change_the_audio(say: Say, services: Services, real: str, named: str) -> None:
     shutil.copy(FIXTURES / real, named)
     said = document(say, named)
     assert said["changes"] == []
@@ -77,7 +77,7 @@ def test_a_wrong_ending_is_no_reason_to_touch_the_sound(say: Say, services: Serv
 
 
 @pytest.mark.parametrize("name", ["voice-message.ogg", "lossless.m4a", "quicktime.qta", "surround.m4a"])
-def test_what_can_be_mended_is_mended_on_the_way(say: Say, services: Services, name: str) -> None:
+def test_a_fixable_recording_is_fixed_before_the_upload(say: Say, services: Services, name: str) -> None:
     before = (FIXTURES / name).read_bytes()
     said = document(say, str(FIXTURES / name))
     assert said["changes"]
@@ -87,7 +87,7 @@ def test_what_can_be_mended_is_mended_on_the_way(say: Say, services: Services, n
     assert list((Path.cwd().parent / "tmp").iterdir()) == []
 
 
-def test_the_prompt_clip_is_mended_too(say: Say, services: Services) -> None:
+def test_a_fixable_prompt_clip_is_fixed(say: Say, services: Services) -> None:
     sound, rate = soundfile.read(FIXTURES / "prompt.wav")
     soundfile.write("clip.flac", sound, rate)
     assert preflight.check("clip.flac", role="prompt", prompt_text=PROMPT_TEXT).verdict == "fixable"
@@ -96,7 +96,7 @@ def test_the_prompt_clip_is_mended_too(say: Say, services: Services) -> None:
     assert all(upload["deleted"] for upload in said["uploads"])
 
 
-def test_a_bad_prompt_clip_stops_everything(say: Say, services: Services, home: Path) -> None:
+def test_a_bad_prompt_clip_ends_the_clone(say: Say, services: Services, home: Path) -> None:
     charged = services.endpoint.account()["requests"]
     for arguments in (
         ("--prompt", str(FIXTURES / "good.wav"), "--prompt-text", PROMPT_TEXT),  # 11 s are too long for a clip
@@ -108,7 +108,7 @@ def test_a_bad_prompt_clip_stops_everything(say: Say, services: Services, home: 
     assert paid_calls(home) == []
 
 
-def test_the_upload_alone(say: Say, services: Services) -> None:
+def test_upload_prints_a_working_link(say: Say, services: Services) -> None:
     import requests
 
     ran = say("upload", GOOD)
@@ -122,7 +122,7 @@ def test_the_upload_alone(say: Say, services: Services) -> None:
     assert "X-Amz-" not in ran.err
 
 
-def test_a_dry_run_sends_nothing_at_all(say: Say, services: Services, home: Path) -> None:
+def test_a_dry_run_sends_nothing(say: Say, services: Services, home: Path) -> None:
     before = services.endpoint.account()
     options = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT, *TRIAL, "d.mp3")
     # nobody listens at the discard port: whoever called there would be told so
@@ -141,7 +141,7 @@ def test_a_dry_run_sends_nothing_at_all(say: Say, services: Services, home: Path
     assert say("clone", GOOD, "--dry-run", *nowhere).out.startswith(f"{GOOD}: would upload to ")
 
 
-def test_the_command_of_the_issue(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_command_clones_in_a_sandbox(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("API_KEY", "BASE_URL", "S3_ENDPOINT", "BUCKET", "PROVIDER", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.delenv(f"ONETAKE_{name}")
     prompt = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT)

@@ -40,7 +40,7 @@ def voices(say: Say) -> list[dict[str, Any]]:
     return [{name: value for name, value in voice.items() if name != "seconds_left"} for voice in found]
 
 
-def test_json_is_one_document(say: Say, services: Services, home: Path, takes: tuple[str, ...]) -> None:
+def test_json_is_one_document_for_a_batch(say: Say, services: Services, home: Path, takes: tuple[str, ...]) -> None:
     before = (services.endpoint.account(), paid_calls(home), voices(say), sorted(Path().iterdir()))
     ran = say("clone", *takes, "--dry-run", "--json", "--consent", "Ann Example, 2026-11-01")
     assert ran.status == 1
@@ -59,7 +59,7 @@ def test_json_is_one_document(say: Say, services: Services, home: Path, takes: t
     assert (services.endpoint.account(), paid_calls(home), voices(say), sorted(Path().iterdir())) == before
 
 
-def test_the_other_formats(say: Say, takes: tuple[str, ...]) -> None:
+def test_csv_jsonl_and_text_list_every_recording(say: Say, takes: tuple[str, ...]) -> None:
     lines = say("clone", *takes, "--dry-run", "--format", "jsonl").out.splitlines()
     assert {plan["path"]: plan["ending"] for plan in map(json.loads, lines)} == ENDINGS
     assert all(json.loads(line)["schema_version"] == 1 for line in lines)
@@ -76,7 +76,7 @@ def test_the_other_formats(say: Say, takes: tuple[str, ...]) -> None:
     assert "1 known, 1 refused, 1 would-clone" in text.err
 
 
-def test_one_document_for_one_recording(say: Say, takes: tuple[str, ...]) -> None:
+def test_json_of_one_recording_is_one_object(say: Say, takes: tuple[str, ...]) -> None:
     planned = json.loads(say("clone", "c.ogg", "--dry-run", "--json").out)
     assert (planned["path"], planned["ending"]) == ("c.ogg", "would-clone")
     assert "error" not in planned
@@ -84,7 +84,7 @@ def test_one_document_for_one_recording(say: Say, takes: tuple[str, ...]) -> Non
     assert (refused.status, json.loads(refused.out)["error"]["kind"]) == (1, "take-refused")
 
 
-def test_a_demo_that_exists_is_reported_for_its_recording(say: Say, takes: tuple[str, ...]) -> None:
+def test_an_existing_preview_is_reported_for_its_recording(say: Say, takes: tuple[str, ...]) -> None:
     Path("demos").mkdir()
     Path("demos/c.mp3").write_bytes(b"older")
     trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demos")

@@ -72,7 +72,7 @@ def filling_endpoint(folder: Path) -> Iterator[ScriptedServer]:
         yield endpoint
 
 
-def test_the_ledgers_disk_fills_while_calls_are_under_way(
+def test_the_disk_of_the_ledger_fills_during_calls(
     say: Say, disk: Disk, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = disk(512)
@@ -99,7 +99,7 @@ def test_the_ledgers_disk_fills_while_calls_are_under_way(
     assert services.objects() == {}
 
 
-def test_a_read_only_ledger_lets_nothing_out(say: Say, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_sent_with_a_read_only_ledger(say: Say, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     home = disk(512)
     monkeypatch.setenv("ONETAKE_HOME", str(home / "onetake"))
     assert say("clone", GOOD).status == 0
@@ -112,7 +112,7 @@ def test_a_read_only_ledger_lets_nothing_out(say: Say, disk: Disk, monkeypatch: 
         assert endpoint.connections == 0
 
 
-def test_no_room_for_a_mended_copy_is_one_clear_line(
+def test_a_full_disk_for_fixed_copies_is_reported_in_one_line(
     say: Say, disk: Disk, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(disk(64)))
@@ -123,11 +123,11 @@ def test_no_room_for_a_mended_copy_is_one_clear_line(
         for arguments in (("take.ogg",), ("take.ogg", GOOD, "--format", "jsonl")):
             ran = say("clone", *arguments)
             assert ran.status == 2
-            assert "take.ogg: its mended copy cannot be kept: the disk is full" in ran.err + ran.out
+            assert "take.ogg: its fixed copy cannot be written: the disk is full" in ran.err + ran.out
         assert endpoint.connections == 1  # the other one needs no copy
 
 
-def test_no_room_for_what_is_joined_or_fixed_names_it(say: Say, disk: Disk) -> None:
+def test_a_full_disk_for_fix_and_join_names_the_file(say: Say, disk: Disk) -> None:
     out = str(disk(64) / "out.wav")
     ran = say("join", GOOD, GOOD, "-o", out)
     assert (ran.status, f"{out}: the disk is full" in ran.err) == (2, True)
@@ -135,7 +135,9 @@ def test_no_room_for_what_is_joined_or_fixed_names_it(say: Say, disk: Disk) -> N
     assert (ran.status, "voice-message.ogg: the disk is full" in ran.err) == (2, True)
 
 
-def test_no_room_for_the_demo_loses_no_voice(say: Say, disk: Disk, home: Path, services: Services) -> None:
+def test_a_full_disk_for_the_preview_does_not_lose_the_voice(
+    say: Say, disk: Disk, home: Path, services: Services
+) -> None:
     folder = disk(16)
     fill(folder)
     demo = str(folder / "demo.mp3")

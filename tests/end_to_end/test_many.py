@@ -1,4 +1,4 @@
-"""Many recordings: each is cloned once, whatever is between, and one bad one stops no other."""
+"""Batches through the command: each recording is cloned once, also after kills and faults; a bad one stops no other."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from onetake.clones.attempt import CloneContext
 from onetake.clones.batch import BatchClone
 from onetake.clones.cloner import Cloner
 from onetake.clones.rate_limit import RateLimiter
@@ -39,7 +40,7 @@ def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.fixture
 def takes(home: Path) -> Path:
-    """Four recordings: two that are alike, one that has to be mended, and one that is none."""
+    """Four files: two equal recordings, one that needs a fix, and one that is not a recording."""
     folder = Path("takes")
     folder.mkdir()
     for name, take in (("good.wav", "a.wav"), ("good.wav", "again.wav"), ("voice-message.ogg", "b.ogg")):
@@ -60,7 +61,7 @@ def by_name(outcomes: list[dict[str, Any]]) -> dict[str, str]:
     return {Path(outcome["path"]).name: outcome["ending"] for outcome in outcomes}
 
 
-def test_a_folder_is_cloned_once(say: Say, home: Path, services: Services, takes: Path) -> None:
+def test_each_recording_of_a_folder_is_cloned_once(say: Say, home: Path, services: Services, takes: Path) -> None:
     before = charged(services)
     ran = say("clone", str(takes), "--format", "jsonl", "--price", "9.9")
     assert ran.status == 1
@@ -81,7 +82,7 @@ def test_a_folder_is_cloned_once(say: Say, home: Path, services: Services, takes
     assert charged(services) == before + 2
 
 
-def test_text_and_csv(say: Say, takes: Path) -> None:
+def test_a_batch_as_text_and_csv(say: Say, takes: Path) -> None:
     ran = say("clone", str(takes), "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert len(rows) == 4
@@ -93,7 +94,7 @@ def test_text_and_csv(say: Say, takes: Path) -> None:
     assert sum(line.startswith("known") for line in text) == 3
 
 
-def test_one_recording_is_known_again_and_can_be_paid_for_again(say: Say, services: Services) -> None:
+def test_a_known_recording_is_cloned_again_only_with_again(say: Say, services: Services) -> None:
     before = charged(services)
     take = str(FIXTURES / "good.m4a")
     first = json.loads(say("clone", take, "--json").out)
@@ -110,14 +111,14 @@ def test_one_recording_is_known_again_and_can_be_paid_for_again(say: Say, servic
     assert charged(services) == before + 3
 
 
-def test_a_trial_that_nobody_would_hear_is_not_paid_for(say: Say, services: Services) -> None:
+def test_a_preview_text_without_a_file_is_refused(say: Say, services: Services) -> None:
     before = charged(services)
     ran = say("clone", str(FIXTURES / "good.wav"), "--text", "Hi.", "--model", "speech-2.8-hd")
     assert (ran.status, "add --demo OUT" in ran.err) == (2, True)
     assert charged(services) == before
 
 
-def test_a_manifest_says_what_each_row_wants(say: Say, services: Services) -> None:
+def test_a_manifest_has_options_for_each_row(say: Say, services: Services) -> None:
     manifest = Path("rows.csv")
     manifest.write_text(
         "take,name,prompt,prompt_text,text,model,demo,noise_reduction\n"
@@ -145,7 +146,7 @@ def test_a_manifest_says_what_each_row_wants(say: Say, services: Services) -> No
         ("missing.csv", None, "cannot be read"),
     ],
 )
-def test_a_manifest_is_checked_whole_before_anything_is_sent(
+def test_a_manifest_is_validated_before_anything_is_sent(
     say: Say, home: Path, services: Services, name: str, content: str | bytes | None, told: str
 ) -> None:
     shutil.copy(FIXTURES / "good.wav", "good.wav")
@@ -162,7 +163,7 @@ def test_a_manifest_is_checked_whole_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("limit", "status"), [(("--max-clones", "1"), 0), (("--max-cost", "19.9", "--price", "9.95"), 0)]
 )
-def test_no_more_is_paid_than_was_allowed(
+def test_limits_of_number_and_cost_are_kept(
     say: Say, home: Path, services: Services, limit: tuple[str, ...], status: int
 ) -> None:
     make_takes(Path("many"), 5)
@@ -175,7 +176,9 @@ def test_no_more_is_paid_than_was_allowed(
     assert say("clone", "many", "--max-cost", "5").status == 2
 
 
-def test_what_fails_for_all_stops_the_run(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_concerns_all_recordings_stops_the_batch(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_takes(Path("many"), 12)
     with ScriptedServer(answers(402, {"code": 402, "reason": "NOT_ENOUGH_BALANCE"})) as endpoint:
         monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
@@ -188,7 +191,7 @@ def test_what_fails_for_all_stops_the_run(say: Say, home: Path, monkeypatch: pyt
     assert {call["state"] for call in paid_calls(home)} == {"refused"}
 
 
-def test_consent_is_asked_of_the_real_service_only(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consent_is_required_for_public_services_only(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_takes(Path("many"), 2)
     assert say("clone", "many").status == 0
     monkeypatch.setenv("ONETAKE_BASE_URL", "https://service.example")
@@ -206,7 +209,7 @@ def test_consent_is_kept_with_the_voice(say: Say) -> None:
     assert "consent: Ann Example" in say("voices").out
 
 
-def test_what_is_said_of_a_known_voice_is_not_lost(say: Say) -> None:
+def test_options_for_a_known_voice_are_stored_or_reported(say: Say) -> None:
     good = str(FIXTURES / "good.wav")
     assert say("clone", good, "--name", "ann").status == 0
     again = say("clone", good, "--name", "ben", "--consent", "Ann Example, 2026-11-02")
@@ -223,7 +226,7 @@ def test_what_is_said_of_a_known_voice_is_not_lost(say: Say) -> None:
 
 
 @pytest.mark.parametrize("cost", ["1", "9.89", "0", "-1", "NaN", "much"])
-def test_one_that_costs_too_much_is_not_sent(say: Say, home: Path, cost: str) -> None:
+def test_a_clone_above_the_maximum_cost_is_not_sent(say: Say, home: Path, cost: str) -> None:
     ran = say("clone", str(FIXTURES / "good.wav"), "--price", "9.9", "--max-cost", cost, "--json")
     assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (2, "usage")
     assert paid_calls(home) == []
@@ -232,8 +235,8 @@ def test_one_that_costs_too_much_is_not_sent(say: Say, home: Path, cost: str) ->
     assert paid_calls(home) == []
 
 
-def test_any_executor_prepares(home: Path, services: Services) -> None:
-    """What is submitted can be sent to another process, with its results and its errors."""
+def test_a_process_pool_can_prepare(home: Path, services: Services) -> None:
+    """Requests, results and errors can be pickled."""
     make_takes(Path("many"), 3)
     Path("many/bad.wav").write_text("no recording")
     shutil.copy(FIXTURES / "voice-message.ogg", "many/mend.ogg")
@@ -241,26 +244,27 @@ def test_any_executor_prepares(home: Path, services: Services) -> None:
     from client import CloneOptions
 
     with Ledger(home / "onetake") as ledger, ProcessPoolExecutor(2) as pool:
-        cloner = Cloner(settings.storage(), settings.client(), ledger, RateLimiter(4), needs_consent=False)
+        context = CloneContext(settings.storage(), settings.client(), ledger, RateLimiter(4))
+        cloner = Cloner(context, needs_consent=False)
         requests = [CloneRequest(str(path), CloneOptions()) for path in sorted(Path("many").iterdir())]
-        series = BatchClone(cloner, requests, Steps(quiet=True), executor=pool, workers=2)
-        assert list(series.find_known()) == []
-        ended = {Path(outcome.path).name: outcome.ending for outcome in series.run()}
+        batch = BatchClone(cloner, requests, Steps(quiet=True), executor=pool, workers=2)
+        assert list(batch.find_known()) == []
+        ended = {Path(outcome.path).name: outcome.ending for outcome in batch.run()}
     assert ended.pop("bad.wav") == "refused"
     assert set(ended.values()) == {"cloned"}
     assert services.objects() == {}
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times: int) -> None:
-    make_takes(Path("many"), 10)  # four are sent at a time: some are left when the third is
+def test_ctrl_c_finishes_paid_calls_and_a_second_one_abandons_them(home: Path, services: Services, times: int) -> None:
+    make_takes(Path("many"), 10)  # four are sent at a time: some are not started when the third one is
     held = HeldAnswers()
     with StandInEndpoint(KEY, log=held) as endpoint:
         env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
         running = Running("clone", "many", "--format", "jsonl" if times == 1 else "json", env=env)
         wait_until(lambda: held.calls >= 3)
         running.send(signal.SIGINT)
-        running.wait_for_line("nothing more is begun")
+        running.wait_for_line("nothing new is started")
         if times == 2:
             running.send(signal.SIGINT)
             status, out, err = running.end()
@@ -282,7 +286,7 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
         else:
             assert status == 5
             assert "unknown" in {call["state"] for call in calls}
-            assert "is not known (attempt" in err
+            assert "is unknown (attempt" in err
             assert json.loads(out)["error"]["kind"] == "interrupted"
             counted = json.loads(out)["summary"]
             assert counted["unknown"] == sum(call["state"] == "unknown" for call in calls)
@@ -298,24 +302,24 @@ def test_ctrl_c_finishes_what_is_paid_for(home: Path, services: Services, times:
 
 
 @pytest.mark.parametrize("how", ["kill", "storage"])  # and two at once, and stopped: make soak
-def test_killed_and_started_again(home: Path, tmp_path: Path, how: Disturbance) -> None:
+def test_a_killed_batch_is_resumed(home: Path, tmp_path: Path, how: Disturbance) -> None:
     with rig(tmp_path / "rig", takes=8) as made:
         hits = disturb(made, how, times=2, seed=3)
-        assert hits.calls >= 1 or how != "kill"  # a storage that fails may end the run before its next call
+        assert hits.calls >= 1 or how != "kill"  # a failing storage may end the run before its next call
         settle_and_count(made, 8)
 
 
-def test_through_a_proxy_that_spoils_a_third_of_all_requests(home: Path, tmp_path: Path) -> None:
+def test_a_batch_survives_faulty_proxies(home: Path, tmp_path: Path) -> None:
     with rig(tmp_path / "rig", takes=8) as made:
         endings, met = run_through(made, share=0.3, seed=5)
         count(made, endings, 8)
     assert sum(met.values()) > met["none"] > 0
 
 
-def test_ten_unknown_outcomes_in_a_row_stop_a_run(
+def test_ten_unknown_outcomes_in_a_row_stop_the_batch(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of them may be charged, and has to be settled by hand."""
+    """Each of them may be charged, and the user must settle it."""
     make_takes(Path("many"), 14)
     with ScriptedServer(answers(500, {"code": 500, "reason": "INTERNAL", "message": "deadline"})) as server:
         for name, value in services.settings(ONETAKE_BASE_URL=server.base_url).items():
@@ -323,5 +327,5 @@ def test_ten_unknown_outcomes_in_a_row_stop_a_run(
         ran = say("clone", "many", "--json", "--calls-at-once", "1")
         counted = json.loads(ran.out)["summary"]
         assert ran.status == 5
-        assert 10 <= counted["unknown"] == server.connections <= 12  # those that were under way come to their end
+        assert 10 <= counted["unknown"] == server.connections <= 12  # those in progress finish
         assert counted["not-started"] == 14 - counted["unknown"]

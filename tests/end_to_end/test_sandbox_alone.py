@@ -42,9 +42,7 @@ def proxy() -> Iterator[tuple[str, list[bytes]]]:
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
-def test_neither_proxies_nor_settings_of_aws_are_used(
-    kind: str, proxy: tuple[str, list[bytes]], tmp_path: Path
-) -> None:
+def test_proxies_and_aws_settings_are_ignored(kind: str, proxy: tuple[str, list[bytes]], tmp_path: Path) -> None:
     address, requests = proxy
     config = tmp_path / "config"
     config.write_text("[default]\nendpoint_url = http://127.0.0.1:9\ns3 =\n  use_accelerate_endpoint = true\n")
@@ -67,7 +65,7 @@ def test_neither_proxies_nor_settings_of_aws_are_used(
     assert "voice_" in done.stdout + done.stderr
 
 
-def test_the_digest_of_a_fifo_does_not_wait(tmp_path: Path) -> None:
+def test_a_fifo_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "clip.wav")
     with pytest.raises(CannotOpen, match="named pipe"):
         digest(tmp_path / "clip.wav")

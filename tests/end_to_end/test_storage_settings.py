@@ -32,7 +32,7 @@ def public(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> I
     services.empty()
 
 
-def test_upload_names_the_public_endpoint_and_warns(say: Say, public: OddStorage, services: Services) -> None:
+def test_upload_prints_the_public_endpoint_and_warnings(say: Say, public: OddStorage, services: Services) -> None:
     ran = say("upload", TAKE, "--json")
     assert ran.status == 0, ran.err
     url = json.loads(ran.out)["url"]
@@ -42,7 +42,7 @@ def test_upload_names_the_public_endpoint_and_warns(say: Say, public: OddStorage
     assert {seen.method for seen in public.seen} == {"GET"}
 
 
-def test_a_locked_object_is_not_promised_to_be_deleted(
+def test_a_locked_object_is_reported_as_staying(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with OddStorage(services.storage.endpoint, on("DELETE", LOCKED)) as front:
@@ -56,7 +56,7 @@ def test_a_locked_object_is_not_promised_to_be_deleted(
     services.empty()
 
 
-def test_the_sandbox_reads_none_of_the_user_s_settings(home: Path, tmp_path: Path) -> None:
+def test_the_sandbox_ignores_the_settings_of_the_user(home: Path, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("[default]\nendpoint_url = http://127.0.0.1:9\ns3 =\n  use_accelerate_endpoint = true\n")
     with OddStorage("http://127.0.0.1:9", always(Reply(403))) as proxy:

@@ -54,7 +54,7 @@ def voices(say: Say) -> dict[str, dict[str, Any]]:
     return {voice["name"]: voice for voice in listed}
 
 
-def test_a_kept_voice_lives_when_another_is_gone(say: Say, home: Path, clock: Clock) -> None:
+def test_a_kept_voice_outlives_others(say: Say, home: Path, clock: Clock) -> None:
     assert say("clone", GOOD, "--name", "anna").status == 0
     assert say("clone", OTHER, "--name", "ben").status == 0
     assert say("voices", "--warn", "7d").status == 1
@@ -78,7 +78,7 @@ def test_a_kept_voice_lives_when_another_is_gone(say: Say, home: Path, clock: Cl
     assert not json.loads(say("clone", OTHER, "--json").out)["known"]
 
 
-def test_those_that_expire_soon_are_kept_together(say: Say, home: Path, clock: Clock) -> None:
+def test_keep_expiring_keeps_all_voices_that_expire_soon(say: Say, home: Path, clock: Clock) -> None:
     assert say("clone", GOOD, OTHER).status == 0
     ran = say("keep", "--expiring", "170h")
     assert (ran.status, len(ran.out.splitlines())) == (0, 2)
@@ -86,7 +86,7 @@ def test_those_that_expire_soon_are_kept_together(say: Say, home: Path, clock: C
     assert all(voice["kept_at"] for voice in voices(say).values())
 
 
-def test_one_that_is_gone_does_not_keep_others_from_being_kept(say: Say, home: Path, clock: Clock) -> None:
+def test_a_deleted_voice_does_not_stop_the_others_from_being_kept(say: Say, home: Path, clock: Clock) -> None:
     assert say("clone", GOOD, "--name", "old").status == 0
     clock.ahead = timedelta(hours=169)
     assert say("clone", OTHER, "--name", "new").status == 0
@@ -104,7 +104,7 @@ def test_one_that_is_gone_does_not_keep_others_from_being_kept(say: Say, home: P
         *((model, ".flac", ()) for model in SPEECH_MODELS[::7]),
     ],
 )
-def test_every_model_speaks_in_every_form(
+def test_every_model_speaks_in_every_format(
     say: Say, home: Path, clock: Clock, model: str, ending: str, more: tuple[str, ...]
 ) -> None:
     assert say("clone", GOOD).status == 0
@@ -123,7 +123,7 @@ def test_every_model_speaks_in_every_form(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("nobody", "Text.", "-o", "a.mp3"), "knows no voice 'nobody'"),
+        (("nobody", "Text.", "-o", "a.mp3"), "has no voice 'nobody'"),
         (("good", "Text.", "-o", "a.ogg"), "no ending"),
         (("good", "Text.", "-o", "nowhere/a.mp3"), "cannot be written"),
         (("good", "", "-o", "a.mp3"), "text"),
@@ -131,7 +131,7 @@ def test_every_model_speaks_in_every_form(
         (("good", "Text.", "-o", "a.mp3", "--base-url", "http://127.0.0.1:9"), "was made by"),
     ],
 )
-def test_what_cannot_be_said_is_told_before_anything_is_paid(
+def test_an_invalid_speech_request_is_refused_before_the_call(
     say: Say, home: Path, clock: Clock, arguments: tuple[str, ...], told: str
 ) -> None:
     assert say("clone", GOOD).status == 0
@@ -182,7 +182,7 @@ def test_voices_are_exported_renamed_and_forgotten(say: Say, home: Path, clock: 
 def leave_behind(ledger: Ledger) -> None:
     """Upload as a run does that is killed before it deletes what it uploaded."""
     storage = load({}).storage()
-    reserve = partial(ledger.uploads.reserve, storage.place)
+    reserve = partial(ledger.uploads.add, storage.place)
     storage.upload(GOOD, content_type="audio/wav", suffix=".wav", announce=reserve)
 
 
@@ -192,7 +192,7 @@ def long_ago(home: Path) -> None:
         connection.execute("UPDATE uploads SET reserved_at = '2026-01-01T00:00:00+00:00'")
 
 
-def test_what_was_left_is_deleted_and_nothing_else(say: Say, home: Path, services: Services, clock: Clock) -> None:
+def test_clean_deletes_abandoned_uploads_only(say: Say, home: Path, services: Services, clock: Clock) -> None:
     assert say("upload", GOOD).status == 0
     (wanted,) = services.objects()
     assert say("clone", OTHER, "--keep-upload").status == 0
@@ -212,7 +212,7 @@ def test_what_was_left_is_deleted_and_nothing_else(say: Say, home: Path, service
     services.empty()
 
 
-def test_the_next_clone_deletes_what_was_left(say: Say, home: Path, services: Services, clock: Clock) -> None:
+def test_the_next_clone_deletes_abandoned_uploads(say: Say, home: Path, services: Services, clock: Clock) -> None:
     with Ledger(home / "onetake") as ledger:
         leave_behind(ledger)
     assert len(services.objects()) == 1
@@ -229,7 +229,7 @@ def test_the_policy_names_bucket_and_prefix(say: Say, home: Path) -> None:
     assert "# lifecycle" in say("storage", "policy").out
 
 
-def test_a_speech_that_does_not_decode_keeps_the_voice_and_is_saved_under_another_name(
+def test_undecodable_speech_keeps_the_voice_and_is_saved_under_another_name(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speech = answers(200, {"audio": b"no sound".hex(), "status": 2})

@@ -120,7 +120,7 @@ def test_say_does_not_pay_again_for_the_same_text(say: Say, serving: Serving) ->
         (answers(200, {"base_resp": {"status_code": 2054, "status_msg": "voice id not exist"}}), "voice-not-found"),
     ],
 )
-def test_a_refused_call_blocks_nothing(say: Say, serving: Serving, behaviour: Behaviour, kind: str) -> None:
+def test_a_refused_call_does_not_block_the_next(say: Say, serving: Serving, behaviour: Behaviour, kind: str) -> None:
     server = serving(behaviour, SPOKEN)
     ran = say("keep", "anna", "--json")
     (voice,) = json.loads(ran.out)["voices"]
@@ -150,7 +150,7 @@ def test_say_reports_a_success_without_audio(say: Say, serving: Serving) -> None
         (says(http(200, b"<html>" + b"x" * 100, kind="text/html")), b"<html>" + b"x" * 100, 5),
     ],
 )
-def test_what_is_not_a_recording_is_saved_under_another_name(
+def test_an_answer_that_is_not_audio_is_saved_under_another_name(
     say: Say, serving: Serving, behaviour: Behaviour, saved: bytes, status: int
 ) -> None:
     serving(behaviour)
@@ -170,7 +170,7 @@ def test_what_is_not_a_recording_is_saved_under_another_name(
         answers(200, {"audio_file": SOUND.hex()}),
     ],
 )
-def test_a_recording_in_another_shape_is_saved(say: Say, serving: Serving, behaviour: Behaviour) -> None:
+def test_audio_in_another_format_is_saved(say: Say, serving: Serving, behaviour: Behaviour) -> None:
     serving(behaviour)
     ran = say("say", "anna", "Hello.", "-o", "a.mp3", "--json")
     spoken = json.loads(ran.out)
@@ -179,7 +179,7 @@ def test_a_recording_in_another_shape_is_saved(say: Say, serving: Serving, behav
     assert spoken["warnings"][0] in ran.err
 
 
-def test_a_folder_that_vanishes_during_the_call_does_not_lose_the_audio(say: Say, serving: Serving, home: Path) -> None:
+def test_the_audio_is_not_lost_if_the_folder_disappears(say: Say, serving: Serving, home: Path) -> None:
     Path("out").mkdir()
 
     def speak_and_remove(line: Any, server: ScriptedServer) -> None:
@@ -200,7 +200,7 @@ def test_a_folder_that_vanishes_during_the_call_does_not_lose_the_audio(say: Say
     assert anna(say)["kept_at"]
 
 
-def test_a_link_to_a_speech_is_fetched_later(say: Say, serving: Serving) -> None:
+def test_a_linked_speech_is_downloaded_later(say: Say, serving: Serving) -> None:
     page = says(http(200, b"<html></html>", kind="text/html"))
     with ScriptedServer(page, says(http(200, SOUND, kind="audio/mpeg"))) as audio:
         server = serving(answers(200, {"audio": f"{audio.base_url}/speech.mp3?token=feedface", "status": 2}))
@@ -215,7 +215,7 @@ def test_a_link_to_a_speech_is_fetched_later(say: Say, serving: Serving) -> None
     assert anna(say)["kept_at"]
 
 
-def test_what_cannot_be_written_is_refused_before_anything_is_paid(say: Say, serving: Serving) -> None:
+def test_an_unwritable_file_is_refused_before_the_call(say: Say, serving: Serving) -> None:
     server = serving(SPOKEN)
     os.mkfifo("a.mp3")
     Path("b.mp3").write_bytes(b"old")

@@ -28,7 +28,7 @@ def take(tmp_path: Path) -> Path:
     return recording(tmp_path / "take.wav", sentence(), story())
 
 
-def test_prompt_shows_what_is_heard_and_without_a_model_nothing_changes(say: Say, take: Path) -> None:
+def test_prompt_shows_the_transcript_if_there_is_a_model(say: Say, take: Path) -> None:
     plain, heard = say("prompt", str(take)), say("prompt", str(take), *MODEL)
     lines = heard.out.splitlines()
     assert lines[::2] == plain.out.splitlines()
@@ -39,7 +39,7 @@ def test_prompt_shows_what_is_heard_and_without_a_model_nothing_changes(say: Say
     assert clips == json.loads(say("prompt", str(take), "--json").out)["clips"]
 
 
-def test_picking_compares(say: Say, take: Path) -> None:
+def test_the_picked_clip_is_compared(say: Say, take: Path) -> None:
     pick = ("prompt", str(take), "--pick", "1", "--force", *MODEL, "-o", "clip.wav", "--text")
     right = say(*pick, PROMPT_TEXT)
     assert (right.status, right.err) == (0, "")
@@ -52,7 +52,7 @@ def test_picking_compares(say: Say, take: Path) -> None:
     assert say(*pick, WRONG, "--ignore", "prompt-text-differs").err == ""
 
 
-def test_a_clone_compares_before_anything_is_sent(
+def test_a_clone_compares_the_prompt_text_before_anything_is_sent(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in services.settings().items():
@@ -72,7 +72,7 @@ def test_a_clone_compares_before_anything_is_sent(
     assert services.objects() == {}
 
 
-def test_the_limit_is_the_accuracy_that_is_asked_for(say: Say) -> None:
+def test_the_requested_accuracy_is_the_limit(say: Say) -> None:
     nearly = PROMPT_TEXT.replace("quietly", "soundly")
     ran = ("clone", GOOD, *CLIP, "--prompt-text", nearly, *MODEL, "--dry-run", "--sandbox", "--json")
     assert json.loads(say(*ran).out)["comparison"]["findings"] == []
@@ -80,7 +80,7 @@ def test_the_limit_is_the_accuracy_that_is_asked_for(say: Say) -> None:
     assert finding["limit"] == 0.99
 
 
-def test_a_clip_of_the_recording_itself_is_heard_too(say: Say, take: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clip_cut_from_the_recording_is_compared_too(say: Say, take: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONETAKE_SPEECH_MODEL", MODEL[1])
     clone = ("clone", str(take), "--dry-run", "--sandbox", "--json")
     clip = ("--auto-prompt", "1", "--prompt-text", PROMPT_TEXT)
@@ -91,14 +91,14 @@ def test_a_clip_of_the_recording_itself_is_heard_too(say: Say, take: Path, monke
     assert plan["comparison"]["agreement"] < 0.7
 
 
-def test_without_a_prompt_clip_the_model_is_not_looked_at(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_model_is_not_loaded_without_a_prompt_clip(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONETAKE_SPEECH_MODEL", "/nowhere")
     assert say("clone", GOOD, "--dry-run", "--sandbox").status == 0
     ran = say("clone", GOOD, *CLIP, "--prompt-text", PROMPT_TEXT, "--dry-run", "--sandbox")
     assert (ran.status, "there is no folder '/nowhere'" in ran.err) == (2, True)
 
 
-def test_a_broken_model_ends_a_clone_before_anything_is_paid(
+def test_a_broken_model_ends_a_clone_before_the_call(
     say: Say, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in services.settings().items():
@@ -114,7 +114,7 @@ def test_a_broken_model_ends_a_clone_before_anything_is_paid(
     assert services.objects() == {}
 
 
-def test_a_model_that_was_downloaded_before_needs_no_hub(take: Path, tmp_path: Path, home: Path) -> None:
+def test_a_cached_model_needs_no_connection(take: Path, tmp_path: Path, home: Path) -> None:
     fill_cache(tmp_path / "cache")
     env = {"MOONSHINE_VOICE_CACHE": str(tmp_path / "cache"), "HTTPS_PROXY": "http://127.0.0.1:9"}
     ran = onetake("prompt", str(take), "--speech-model", "tiny-en", env=env)
@@ -125,7 +125,7 @@ def test_a_model_that_was_downloaded_before_needs_no_hub(take: Path, tmp_path: P
     ("named", "words"),
     [("en", "its hub cannot be reached"), ("base-zh", "its hub cannot be reached"), ("xx", "there is no speech model")],
 )
-def test_a_hub_that_cannot_be_reached(named: str, words: str, take: Path, tmp_path: Path, home: Path) -> None:
+def test_an_unreachable_hub_is_reported(named: str, words: str, take: Path, tmp_path: Path, home: Path) -> None:
     env = {"MOONSHINE_VOICE_CACHE": str(tmp_path / "cache"), "HTTPS_PROXY": "http://127.0.0.1:9"}
     ran = onetake("prompt", str(take), "--speech-model", named, "--json", env=env)
     error = json.loads(ran.out)["error"]
@@ -134,7 +134,9 @@ def test_a_hub_that_cannot_be_reached(named: str, words: str, take: Path, tmp_pa
 
 
 @pytest.mark.parametrize("lacking", ["moonshine_voice", "rapidfuzz"])
-def test_without_the_extra_it_says_what_to_install(lacking: str, take: Path, tmp_path: Path, home: Path) -> None:
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(
+    lacking: str, take: Path, tmp_path: Path, home: Path
+) -> None:
     """An interpreter that finds everything but the extra."""
     packages = tmp_path / "packages"
     packages.mkdir()

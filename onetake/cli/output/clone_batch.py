@@ -68,33 +68,33 @@ class Limits:
 def clone_many(
     cloner: Cloner, requests: list[CloneRequest], settings: Settings, limits: Limits, steps: Steps, form: str
 ) -> Status:
-    """Clone what is not known yet, show each result as it comes, and return the status to exit with."""
+    """Clone the recordings that have no voice yet, show each result, and return the exit status."""
     from onetake.clones.batch import BatchClone
 
     price = settings.price()
     requests = [with_known_consent(request, settings) for request in requests]
-    series = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
+    batch = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
     show = Shown(form)
-    note = "what is paid for comes to its end, nothing more is begun (Ctrl-C again gives it up)"
+    note = "paid calls finish, nothing new is started (Ctrl-C again abandons them)"
 
     def on_first() -> None:
-        series.stop()
+        batch.stop()
         steps.warn(note)
 
     try:
-        for outcome in series.find_known():
+        for outcome in batch.find_known():
             show.outcome(outcome)
-        series.pending = [with_consent(request, settings) for request in series.pending]
-        for request in series.pending:
+        batch.pending = [with_consent(request, settings) for request in batch.pending]
+        for request in batch.pending:
             cloner.require_ready(request)
-        _ask(series, len(requests), price, agreed=limits.agreed or settings.is_local)
-        with finishing(on_first) as patience, contextlib.closing(series.run()) as outcomes:
-            for outcome in counted(outcomes, len(series.pending), doing="cloning"):
+        _ask(batch, len(requests), price, agreed=limits.agreed or settings.is_local)
+        with finishing(on_first) as patience, contextlib.closing(batch.run()) as outcomes:
+            for outcome in counted(outcomes, len(batch.pending), doing="cloning"):
                 show.outcome(outcome)
                 if show.lost_output:
-                    series.stop()
+                    batch.stop()
     except (Exception, KeyboardInterrupt) as error:
-        lost = _given_up(cloner, steps)
+        lost = _mark_interrupted(cloner, steps)
         if not (lost or show.has_paid):
             raise
         failure = failure_of(error)
@@ -106,23 +106,23 @@ def clone_many(
     return stop_status() if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
 
 
-def _given_up(cloner: Cloner, steps: Steps) -> list[Attempt]:
-    """The paid calls that were under way; a failing ledger must not hide what was told before."""
+def _mark_interrupted(cloner: Cloner, steps: Steps) -> list[Attempt]:
+    """Mark the paid calls in progress as unknown, and return them; if the ledger fails, that is a warning."""
     try:
         lost = cloner.context.ledger.attempts.mark_interrupted()
     except LedgerFailed as error:
-        steps.warn(f"which calls were under way could not be noted: {error.message}")
+        steps.warn(f"the calls in progress could not be marked as unknown: {error.message}")
         return []
     for attempt in lost:
-        steps.warn(f"{attempt.take}: whether its voice was made is not known (attempt {attempt.id})")
+        steps.warn(f"{attempt.take}: whether its voice was made is unknown (attempt {attempt.id})")
     return lost
 
 
-def _ask(series: BatchClone, total: int, price: Decimal | None, *, agreed: bool) -> None:
+def _ask(batch: BatchClone, total: int, price: Decimal | None, *, agreed: bool) -> None:
     """Say what it may cost, and ask where somebody can answer."""
-    if not series.to_clone:
+    if not batch.to_clone:
         return
-    cost = f", at most {price * series.to_clone:,}" if price is not None else ""
-    print_aside(f"{total} {'recording' if total == 1 else 'recordings'}, up to {series.to_clone} to be cloned{cost}")
+    cost = f", at most {price * batch.to_clone:,}" if price is not None else ""
+    print_aside(f"{total} {'recording' if total == 1 else 'recordings'}, up to {batch.to_clone} to be cloned{cost}")
     if not agreed and can_ask():
         click.confirm("Go on?", abort=True, err=True)

@@ -78,7 +78,7 @@ def test_a_clone_takes_its_prompt_from_the_recording(
     planned = json.loads(say("clone", str(take), *words, "--dry-run", "--again", "--json").out)
     assert planned["request"]["clone_prompt"]["prompt_text"] == "A small brown dog."
     refused = say("clone", str(take), *words, "--prompt", str(FIXTURES / "prompt.wav"))
-    assert (refused.status, "two prompt clips" in refused.err) == (2, True)
+    assert (refused.status, "exclude each other" in refused.err) == (2, True)
     lacking = say("clone", str(take), "--auto-prompt", "1")
     assert (lacking.status, "needs the text" in lacking.err) == (2, True)
     too_many = say("clone", str(take), *words[:1], "40", *words[2:])

@@ -21,7 +21,7 @@ from onetake.ledger import Ledger
 from tests.support.services import FIXTURES, PROMPT_TEXT, Services, paid_calls
 
 
-def test_a_voice_in_three_lines(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clone_returns_the_voice_and_stores_it(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)
     voice = onetake.clone(FIXTURES / "good.m4a", consent="Ann Example, 2026-11-01", name="ann")
@@ -32,8 +32,10 @@ def test_a_voice_in_three_lines(services: Services, home: Path, monkeypatch: pyt
         onetake.clone(FIXTURES / "good.m4a", consent=None, settings={"base_url": "https://service.example"})
 
 
-def test_any_form_of_a_recording(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same file is known again in whatever form it comes; what has no name is called after its kind."""
+def test_all_forms_of_a_recording_have_one_voice(
+    services: Services, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same file is recognized in every form; a recording without a file name gets the name of its kind."""
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)
     path = FIXTURES / "good.wav"
@@ -50,16 +52,16 @@ def test_any_form_of_a_recording(services: Services, home: Path, monkeypatch: py
         prompted = onetake.clone(file, consent=None, prompt=clip, options=options)
     assert (prompted.name, prompted.known) == ("good", False)
     assert [upload.content_type for upload in prompted.uploads] == ["audio/mpeg", "audio/wav"]
-    mended = onetake.clone((FIXTURES / "voice-message.ogg").read_bytes(), consent=None)
-    assert mended.name == "bytes"
-    assert mended.changes
+    fixed = onetake.clone((FIXTURES / "voice-message.ogg").read_bytes(), consent=None)
+    assert fixed.name == "bytes"
+    assert fixed.changes
     with Ledger(home_path()) as ledger:
         takes = {voice.name: voice.take for voice in ledger.voices.all()}
     assert takes == {"samples": "<samples>", "good": str(FIXTURES / "good.mp3"), "bytes": "<bytes>"}
     assert services.objects() == {}
 
 
-def test_what_can_be_no_recording(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_recordings_raise(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)
     for wrong, kind in ((42, TypeError), ((np.zeros((2, 99)), 16_000), ValueError), (b"no sound", TakeRefused)):
@@ -68,13 +70,13 @@ def test_what_can_be_no_recording(services: Services, home: Path, monkeypatch: p
     assert paid_calls(home) == []
 
 
-def test_consent_cannot_be_forgotten() -> None:
+def test_consent_is_a_required_argument() -> None:
     consent = inspect.signature(onetake.clone).parameters["consent"]
     assert consent.kind is inspect.Parameter.KEYWORD_ONLY
     assert consent.default is inspect.Parameter.empty
 
 
-def test_the_package_costs_nothing_to_import() -> None:
+def test_import_onetake_loads_no_heavy_modules() -> None:
     script = "import sys, onetake; print([name for name in ('msgspec', 'numpy', 'typing') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout in {"[]\n", "['typing']\n"}

@@ -57,9 +57,7 @@ def clone_from(say: Say, home: Path, services: Services, monkeypatch: pytest.Mon
         (answers(200, {"base_resp": {"status_code": 2037, "status_msg": "length"}}), 4, "audio-refused"),
     ],
 )
-def test_a_refusal_is_told_and_written_down(
-    clone_from: CloneFrom, behaviour: Behaviour, status: int, kind: str
-) -> None:
+def test_a_refusal_is_reported_and_stored(clone_from: CloneFrom, behaviour: Behaviour, status: int, kind: str) -> None:
     ended, document, calls, connections = clone_from(behaviour)
     assert (ended, document["error"]["kind"]) == (status, kind)
     assert document["error"]["hint"]
@@ -82,9 +80,7 @@ def test_a_refusal_is_told_and_written_down(
         ),
     ],
 )
-def test_an_answer_that_says_nothing_leaves_the_outcome_unknown(
-    clone_from: CloneFrom, behaviour: Behaviour, kind: str
-) -> None:
+def test_an_unusable_answer_leaves_the_outcome_unknown(clone_from: CloneFrom, behaviour: Behaviour, kind: str) -> None:
     ended, document, calls, connections = clone_from(behaviour)
     assert (ended, document["error"]["kind"]) == (5, kind)
     assert connections == 1
@@ -99,7 +95,7 @@ def test_a_web_page_with_an_error_status_leaves_the_outcome_unknown(clone_from: 
     assert "\n" not in document["error"]["message"]
 
 
-def test_a_connection_that_is_closed_at_once_is_no_bug(clone_from: CloneFrom) -> None:
+def test_a_connection_that_is_closed_at_once_is_reported_as_unknown_or_unreachable(clone_from: CloneFrom) -> None:
     ended, document, calls, _ = clone_from(closes_before_reading, VOICE)
     # depending on the moment the request was surely not sent, and is repeated, or may have been
     assert ended in {0, 5}
@@ -108,13 +104,13 @@ def test_a_connection_that_is_closed_at_once_is_no_bug(clone_from: CloneFrom) ->
 
 
 @pytest.mark.parametrize("headers", [("Retry-After: 1",), ()])
-def test_a_rate_limit_is_waited_for(clone_from: CloneFrom, headers: tuple[str, ...]) -> None:
+def test_a_rate_limited_call_is_retried(clone_from: CloneFrom, headers: tuple[str, ...]) -> None:
     ended, document, calls, connections = clone_from(answers(429, {"message": "slow"}, *headers), VOICE)
     assert (ended, document["voice_id"], connections) == (0, "voice_paid", 2)
     assert [(call["state"], call["voice_id"]) for call in calls] == [("voice", "voice_paid")]
 
 
-def test_an_endpoint_that_is_not_there_is_told_before_long(
+def test_an_unreachable_endpoint_is_reported_quickly(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in services.settings(

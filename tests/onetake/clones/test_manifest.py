@@ -49,13 +49,13 @@ def read(tmp_path: Path) -> Read:
         "take,name,consent\rgood.wav,ann,Ann 2026\rother.wav,ben,\r",
     ],
 )
-def test_what_spreadsheets_write(read: Read, content: str) -> None:
+def test_the_csv_dialects_of_spreadsheets_are_read(read: Read, content: str) -> None:
     first, second = read(content)
     assert (Path(str(first.take)).name, first.name, first.consent) == ("good.wav", "ann", "Ann 2026")
     assert (Path(str(second.take)).name, second.name, second.consent) == ("other.wav", "ben", None)
 
 
-def test_one_column_and_other_regions(read: Read) -> None:
+def test_a_single_column_and_decimal_commas_are_read(read: Read) -> None:
     assert len(read("take\ngood.wav\nother.wav\n")) == 2
     (request,) = read("Take;Accuracy;Noise Reduction\ngood.wav;0,7;TRUE\n")
     assert (request.options.accuracy, request.options.need_noise_reduction) == (0.7, True)
@@ -85,7 +85,7 @@ def test_one_column_and_other_regions(read: Read) -> None:
         ("", "lists no recordings"),
     ],
 )
-def test_mistakes_in_csv(read: Read, content: str, message: str) -> None:
+def test_mistakes_in_csv_are_reported(read: Read, content: str, message: str) -> None:
     with pytest.raises(InvalidManifest) as caught:
         read(content)
     assert message in caught.value.message
@@ -103,13 +103,13 @@ def test_mistakes_in_csv(read: Read, content: str, message: str) -> None:
         ('{"take":' * 100_000, "line 1: nested too deeply"),
     ],
 )
-def test_mistakes_in_json_lines(read: Read, content: str, message: str) -> None:
+def test_mistakes_in_json_lines_are_reported(read: Read, content: str, message: str) -> None:
     with pytest.raises(InvalidManifest) as caught:
         read(content, "m.jsonl")
     assert message in caught.value.message
 
 
-def test_files_that_are_not_manifests(read: Read, tmp_path: Path) -> None:
+def test_files_that_are_not_manifests_are_refused(read: Read, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
         read(b"\xff", "m.jsonl")
     with pytest.raises(UsageError, match="UTF-16"):
@@ -144,7 +144,7 @@ CELLS = st.text(
 
 
 @given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=5), delimiter=st.sampled_from(",;\t"))
-def test_any_cells_give_orders_or_mistakes_with_lines(
+def test_any_cells_give_requests_or_mistakes_with_line_numbers(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], delimiter: str
 ) -> None:
     manifest = tmp_path_factory.mktemp("any") / "m.csv"

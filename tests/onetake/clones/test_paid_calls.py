@@ -112,7 +112,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_answer_is_settled_once(
+def test_each_answer_leads_to_one_state(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     case = CASES[name]
@@ -168,7 +168,7 @@ def test_a_voice_with_an_error_is_stored_with_a_warning(
     assert '"status_code":1008' in paid_calls(home)[0]["answer"].replace(" ", "")
 
 
-def test_the_words_of_the_service_are_listed_with_an_unknown_call(
+def test_voices_unknown_shows_the_message_of_the_service(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ScriptedServer(CASES["trace id in a header"].answer) as server:
@@ -181,7 +181,7 @@ def test_the_words_of_the_service_are_listed_with_an_unknown_call(
 
 
 @pytest.mark.parametrize("more", [(), ("--again",)])
-def test_a_copy_of_a_recording_is_not_called_for_after_an_unknown_outcome(
+def test_a_copy_of_a_recording_is_not_sent_after_an_unknown_outcome(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
     for name in ("one.m4a", "two.m4a"):

@@ -75,7 +75,7 @@ Failing = Callable[..., tuple[int, dict[str, str]]]
         ({"ONETAKE_ADDRESSING": "sideways"}, 2, "bad-setting"),
     ],
 )
-def test_settings_that_the_storage_refuses(
+def test_settings_that_the_storage_refuses_are_reported(
     clone_with: Failing, changes: dict[str, str], status: int, kind: str
 ) -> None:
     ended, error = clone_with(**changes)
@@ -83,25 +83,25 @@ def test_settings_that_the_storage_refuses(
     assert error["hint"]
 
 
-def test_an_address_where_nobody_speaks_tls(clone_with: Failing, services: Services) -> None:
+def test_a_storage_without_tls_is_reported(clone_with: Failing, services: Services) -> None:
     endpoint = services.storage.endpoint.replace("http:", "https:")
     status, error = clone_with(ONETAKE_S3_ENDPOINT=endpoint)
     assert (status, error["kind"]) == (3, "tls-failed")
 
 
-def test_an_address_where_nobody_is(clone_with: Failing) -> None:
+def test_an_unreachable_storage_is_reported(clone_with: Failing) -> None:
     status, error = clone_with(ONETAKE_S3_ENDPOINT=f"http://127.0.0.1:{closed_port()}")
     assert (status, error["kind"]) == (3, "unreachable")
 
 
-def test_a_clock_that_is_off(clone_with: Failing) -> None:
+def test_a_skewed_clock_is_reported(clone_with: Failing) -> None:
     with ScriptedStorage() as storage:
         storage.script["PUT object"].extend([refusal(403, "RequestTimeTooSkewed", clock_offset_s=3600)] * 9)
         status, error = clone_with(ONETAKE_S3_ENDPOINT=storage.endpoint, ONETAKE_BUCKET="takes")
     assert (status, error["kind"]) == (3, "clock-skewed")
 
 
-def test_a_link_that_serves_something_else(clone_with: Failing) -> None:
+def test_a_link_that_serves_other_content_is_reported(clone_with: Failing) -> None:
     with ScriptedStorage() as storage:
         storage.script["GET object"].extend([refusal(403, "AccessDenied")] * 99)
         status, error = clone_with(ONETAKE_S3_ENDPOINT=storage.endpoint, ONETAKE_BUCKET="takes")
@@ -109,7 +109,7 @@ def test_a_link_that_serves_something_else(clone_with: Failing) -> None:
         assert storage.objects == {}
 
 
-def test_the_real_service_is_told_of_no_inside_address(
+def test_a_private_address_is_not_sent_to_a_public_service(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in services.settings(ONETAKE_BASE_URL="https://service.example").items():

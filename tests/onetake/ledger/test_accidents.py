@@ -89,7 +89,7 @@ def run_with_history(tmp_path: Path, warnings: list[str]) -> Ledger:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
 @pytest.mark.parametrize("accident", [*REPAIRED, *NOT_REPAIRED, replace_by_another_ledger])
-def test_no_call_is_paid_for_that_nobody_would_find(tmp_path: Path, accident: Callable[[Path], None]) -> None:
+def test_no_call_is_made_after_an_accident_to_the_ledger(tmp_path: Path, accident: Callable[[Path], None]) -> None:
     with contextlib.closing(run_with_history(tmp_path, [])) as ledger:
         claimed = begun(ledger, "new")
         ledger.require_in_place()
@@ -105,7 +105,7 @@ def test_no_call_is_paid_for_that_nobody_would_find(tmp_path: Path, accident: Ca
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
 @pytest.mark.parametrize("accident", REPAIRED)
-def test_a_voice_that_was_paid_for_is_stored_where_the_next_run_looks(
+def test_a_paid_voice_is_stored_in_the_file_that_the_next_run_opens(
     tmp_path: Path, accident: Callable[[Path], None]
 ) -> None:
     warnings: list[str] = []
@@ -133,7 +133,7 @@ def test_a_voice_that_was_paid_for_is_stored_where_the_next_run_looks(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
-def test_what_only_the_memory_of_the_run_holds_is_written_again(tmp_path: Path) -> None:
+def test_rows_in_memory_are_written_again_if_the_open_file_is_damaged(tmp_path: Path) -> None:
     """The file is emptied after a checkpoint: SQLite can read nothing of it any more."""
     with run_with_history(tmp_path, []) as ledger:
         for number in range(40):  # more pages than the cache is then allowed to hold
@@ -156,7 +156,7 @@ def test_what_only_the_memory_of_the_run_holds_is_written_again(tmp_path: Path) 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
 @pytest.mark.parametrize("accident", [replace_by_text, replace_by_another_ledger])
-def test_what_replaced_the_ledger_is_not_touched_but_the_content_is_rescued(
+def test_a_file_that_replaced_the_ledger_is_left_alone_and_the_content_is_rescued(
     tmp_path: Path, accident: Callable[[Path], None]
 ) -> None:
     warnings: list[str] = []
@@ -182,7 +182,9 @@ def test_what_replaced_the_ledger_is_not_touched_but_the_content_is_rescued(
 
 
 @pytest.mark.parametrize("accident", [delete, delete_with_log, move, empty, replace_by_text, replace_by_another_ledger])
-def test_an_accident_between_two_runs_is_reported_by_the_next(tmp_path: Path, accident: Callable[[Path], None]) -> None:
+def test_an_accident_between_two_runs_is_reported_by_the_next_run(
+    tmp_path: Path, accident: Callable[[Path], None]
+) -> None:
     with Ledger(tmp_path / "home") as ledger:
         bought(ledger)
     accident(ledger.path)
@@ -194,13 +196,13 @@ def test_an_accident_between_two_runs_is_reported_by_the_next(tmp_path: Path, ac
     assert {path: path.read_bytes() for path in ledger.path.parent.iterdir() if path.is_file()} == before
 
 
-def test_an_empty_file_is_damage_also_where_there_was_no_ledger(tmp_path: Path) -> None:
+def test_an_empty_file_is_damage_even_if_there_was_no_ledger(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).touch()
     with pytest.raises(LedgerFailed, match="0 bytes"):
         Ledger(tmp_path)
 
 
-def test_no_false_alarm(tmp_path: Path) -> None:
+def test_normal_changes_of_the_folder_raise_no_alarm(tmp_path: Path) -> None:
     """On a first use, after a backup of the folder is restored, when the record is lost, and when all is removed."""
     folder = tmp_path / "home"
     with Ledger(folder) as ledger:
@@ -272,7 +274,7 @@ def test_the_log_of_another_file_is_not_applied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("accident", [delete, empty, replace_by_text])
-def test_the_command_pays_nothing_after_an_accident(
+def test_the_command_makes_no_paid_call_after_an_accident(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
 ) -> None:
     with Ledger(home / "onetake") as ledger:
@@ -291,7 +293,7 @@ def test_the_command_pays_nothing_after_an_accident(
 
 
 @pytest.mark.parametrize("accident", [delete, empty, move])
-def test_the_command_stores_a_voice_whose_ledger_vanished_during_the_call(
+def test_the_command_stores_a_voice_if_the_ledger_disappears_during_the_call(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
 ) -> None:
     path = home / "onetake" / FILE_NAME
@@ -338,7 +340,7 @@ def test_two_processes_create_one_ledger(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["with ? and # and %20", "\u00fc\u4e2d", os.fsdecode(b"no-utf8-\xff")])
-def test_any_folder_name(tmp_path: Path, name: str) -> None:
+def test_folders_with_unusual_names_work(tmp_path: Path, name: str) -> None:
     try:
         (tmp_path / name).mkdir()
     except (OSError, UnicodeError):

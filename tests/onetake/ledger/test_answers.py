@@ -31,7 +31,7 @@ def voice(ledger: Ledger) -> VoiceRecord:
     return ledger.voices.find("take")
 
 
-def test_a_voice_is_stored_with_the_answer_that_gave_it(ledger: Ledger) -> None:
+def test_a_voice_is_stored_with_its_answer(ledger: Ledger) -> None:
     attempt = begun(ledger)
     ledger.attempts.called(attempt, NOW)
     link = "https://cdn.example/demo.mp3?token=abc"
@@ -45,7 +45,7 @@ def test_a_voice_is_stored_with_the_answer_that_gave_it(ledger: Ledger) -> None:
         assert connection.execute("SELECT answer, code FROM attempts").fetchall() == [('{"voice_id": 1}', 1008)]
 
 
-def test_a_failed_call_is_stored_with_the_services_words(ledger: Ledger) -> None:
+def test_a_failed_call_is_stored_with_the_message_of_the_service(ledger: Ledger) -> None:
     attempt = begun(ledger)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "server-failed", "it failed", ANSWER)
@@ -72,7 +72,7 @@ def test_again_clones_a_known_voice_in_the_same_run(ledger: Ledger) -> None:
     assert isinstance(claim(ledger, again=True), Claimed)
 
 
-def test_a_speech_call_is_unsettled_until_somebody_settles_it(ledger: Ledger) -> None:
+def test_a_speech_call_is_unsettled_until_the_user_settles_it(ledger: Ledger) -> None:
     anna = voice(ledger)
     assert ledger.speeches.unsettled(anna) is None
     speech = ledger.speeches.begin(anna, "say", "Hello.", "speech-2.8-turbo")
@@ -89,7 +89,7 @@ def test_a_speech_call_is_unsettled_until_somebody_settles_it(ledger: Ledger) ->
         ledger.speeches.settle(speech, succeeded=False)
 
 
-def test_a_speech_call_that_failed_keeps_no_voice(ledger: Ledger) -> None:
+def test_a_failed_speech_call_does_not_keep_the_voice(ledger: Ledger) -> None:
     anna = voice(ledger)
     speech = ledger.speeches.begin(anna, "keep", "Hi.", "speech-2.8-turbo")
     ledger.speeches.ended(speech, "unknown", "outcome-unknown")
@@ -99,14 +99,14 @@ def test_a_speech_call_that_failed_keeps_no_voice(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("state", ["not-sent", "refused"])
-def test_a_speech_call_that_cost_nothing_blocks_nothing(ledger: Ledger, state: str) -> None:
+def test_a_speech_call_that_was_not_charged_does_not_block_the_next(ledger: Ledger, state: str) -> None:
     anna = voice(ledger)
     ledger.speeches.ended(ledger.speeches.begin(anna, "keep", "Hi.", "m"), state, "kind")
     assert ledger.speeches.unsettled(anna) is None
     assert ledger.speeches.unknown() == []
 
 
-def test_a_later_answer_ends_the_doubt(ledger: Ledger) -> None:
+def test_a_later_answer_supersedes_an_unknown_call(ledger: Ledger) -> None:
     anna = voice(ledger)
     ledger.speeches.ended(ledger.speeches.begin(anna, "say", "Hello.", "m"), "unknown", "kind")
     ledger.speeches.answered(ledger.speeches.begin(anna, "say", "Hello.", "m"), None, ANSWER, ())
@@ -114,7 +114,7 @@ def test_a_later_answer_ends_the_doubt(ledger: Ledger) -> None:
     assert len(ledger.speeches.unknown()) == 1  # the first one may still be charged
 
 
-def test_a_speech_call_of_a_run_that_ended_is_unknown(tmp_path: Path) -> None:
+def test_a_speech_call_of_a_crashed_run_is_unknown(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.speeches.begin(voice(ledger), "keep", "Hi.", "m")
         with Ledger(tmp_path) as beside:
@@ -136,7 +136,7 @@ def test_the_newest_link_is_found_and_forgotten_with_its_voice(ledger: Ledger) -
         assert connection.execute("SELECT count(*) FROM speeches").fetchone() == (0,)
 
 
-def test_voices_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+def test_a_ledger_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
         for step in MIGRATIONS[:2]:
             step(connection)
@@ -180,7 +180,7 @@ def steps_of_a_lookup(folder: Path, takes: int) -> int:
     return counted
 
 
-def test_a_lookup_costs_the_same_in_a_large_ledger(tmp_path: Path) -> None:
+def test_a_lookup_takes_as_many_steps_in_a_large_ledger(tmp_path: Path) -> None:
     small, large = (steps_of_a_lookup(tmp_path / str(takes), takes) for takes in (10, 2000))
     assert small > 0
     assert large < 1.5 * small

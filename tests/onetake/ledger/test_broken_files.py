@@ -34,7 +34,7 @@ def ledger_part(say: Say) -> dict[str, object]:
     return next(part for part in parts if part["name"] == "ledger")
 
 
-def test_doctor_looks_at_every_page(say: Say, home: Path) -> None:
+def test_doctor_reports_damage_in_any_page(say: Say, home: Path) -> None:
     path = written_ledger(home / "onetake")
     assert ledger_part(say)["status"] == 0
     content = path.read_bytes()
@@ -74,7 +74,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywher
         pytest.param(_closed, "change its permissions", marks=AS_ROOT),
     ],
 )
-def test_the_hint_fits_what_is_in_the_way(
+def test_the_hint_matches_the_obstacle(
     say: Say, home: Path, make: Callable[[Path], None], hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(home / "place")

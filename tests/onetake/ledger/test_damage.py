@@ -86,7 +86,7 @@ def written(folder: Path, content: bytes) -> Path:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_flipped_bit_is_damage_or_changes_nothing_else(
+def test_a_flipped_bit_is_reported_or_changes_nothing_else(
     sound: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     """Zeros are skipped half of the time: most of a page is empty, and what is in it is what matters."""
@@ -127,7 +127,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("table", "column", "value"), TEXTS)
-def test_a_damaged_text_is_damage(tmp_path: Path, sound: bytes, table: str, column: str, value: str | bytes) -> None:
+def test_damaged_text_is_reported(tmp_path: Path, sound: bytes, table: str, column: str, value: str | bytes) -> None:
     folder = written(tmp_path / "ledger", sound)
     with contextlib.closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as connection:
         change: Any = value
@@ -148,7 +148,7 @@ def test_a_damaged_text_is_damage(tmp_path: Path, sound: bytes, table: str, colu
         "UPDATE attempts SET run = 'x' || char(0) || '/../..', state = 'called'",
     ],
 )
-def test_damage_of_states_and_tables_is_damage(tmp_path: Path, sound: bytes, change: str) -> None:
+def test_damaged_states_and_tables_are_reported(tmp_path: Path, sound: bytes, change: str) -> None:
     folder = written(tmp_path / "ledger", sound)
     with contextlib.closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as connection:
         for setting in ("writable_schema = ON", "ignore_check_constraints = ON", "foreign_keys = OFF"):
@@ -162,7 +162,7 @@ def test_damage_of_states_and_tables_is_damage(tmp_path: Path, sound: bytes, cha
 
 
 @pytest.mark.parametrize(("table", "column", "value"), [TEXTS[0], TEXTS[5], TEXTS[13]])
-def test_no_command_calls_damage_a_bug(
+def test_no_command_reports_damage_as_a_bug(
     say: Say, home: Path, sound: bytes, table: str, column: str, value: str | bytes
 ) -> None:
     folder = written(home / "onetake", sound)
@@ -177,7 +177,7 @@ def test_no_command_calls_damage_a_bug(
         assert "bug" not in ran.err
 
 
-def test_an_index_that_contradicts_its_table_is_damage(tmp_path: Path, sound: bytes) -> None:
+def test_an_index_that_contradicts_its_table_is_reported(tmp_path: Path, sound: bytes) -> None:
     """A recording whose digest is damaged in the index alone would not be found, and be paid for again."""
     digest = subject("bought").sha256.encode()
     places = [at for at in range(len(sound)) if sound.startswith(digest, at)]
@@ -190,7 +190,7 @@ def test_an_index_that_contradicts_its_table_is_damage(tmp_path: Path, sound: by
 
 
 @pytest.mark.parametrize("zone", ["XXX+99:99", "XXX-167", "", ":/dev/null", "Nowhere/Land", "UTC+24:00:01"])
-def test_time_zones_that_cannot_be(
+def test_invalid_time_zones_are_shown_as_utc(
     say: Say, home: Path, monkeypatch: pytest.MonkeyPatch, sound: bytes, zone: str
 ) -> None:
     import time

@@ -61,7 +61,7 @@ def left(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("is_open", [True, False])
-def test_nothing_is_left_in_any_file(tmp_path: Path, is_open: bool) -> None:
+def test_a_forgotten_voice_leaves_nothing_in_any_file(tmp_path: Path, is_open: bool) -> None:
     with Ledger(tmp_path) as ledger:
         for number in range(30):  # more than a page, so that pages are split and freed
             bought(ledger, f"other_{number}", path=f"/takes/{number}.wav", digest=f"{number:064}")
@@ -86,7 +86,7 @@ def test_nothing_is_left_in_any_file(tmp_path: Path, is_open: bool) -> None:
     assert b"/takes/" not in content(tmp_path)
 
 
-def test_a_log_that_another_process_reads_is_overwritten_when_that_one_ends(tmp_path: Path) -> None:
+def test_a_log_that_another_process_reads_is_overwritten_when_it_ends(tmp_path: Path) -> None:
     with Ledger(tmp_path, wait_s=0.2) as ledger, Ledger(tmp_path) as beside:
         bought(ledger)
         reading = beside._database._connection
@@ -97,7 +97,7 @@ def test_a_log_that_another_process_reads_is_overwritten_when_that_one_ends(tmp_
     assert left(tmp_path) == []
 
 
-def test_what_another_voice_was_made_of_stays(tmp_path: Path) -> None:
+def test_recordings_of_another_voice_stay(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         bought(ledger)
         second = bought(ledger, "second_voice")
@@ -110,7 +110,7 @@ def test_what_another_voice_was_made_of_stays(tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
-def test_a_voice_of_two_recordings_takes_both_with_it(tmp_path: Path) -> None:
+def test_both_recordings_of_a_voice_are_forgotten(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         bought(ledger)
         bought(ledger, path="/home/ann/another.wav", digest="e" * 64)
@@ -120,7 +120,7 @@ def test_a_voice_of_two_recordings_takes_both_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["attempt", "attempt for the same file", "speech"])
-def test_calls_with_an_unknown_outcome_are_settled_or_forgotten_on_purpose(tmp_path: Path, call: str) -> None:
+def test_unknown_calls_are_forgotten_only_on_request(tmp_path: Path, call: str) -> None:
     with Ledger(tmp_path) as ledger:
         bought(ledger)
         voice = ledger.voices.find("voice_of_ann")
@@ -129,7 +129,7 @@ def test_calls_with_an_unknown_outcome_are_settled_or_forgotten_on_purpose(tmp_p
         else:
             unknown = claimed(ledger, request="r" if call == "attempt" else "other")
             ledger.attempts.called(unknown, NOW)
-        with pytest.raises(UsageError, match=f"under way.*{unknown}"):
+        with pytest.raises(UsageError, match=f"in progress.*{unknown}"):
             ledger.voices.forget(voice, with_unknown=True)
         (ledger.speeches if call == "speech" else ledger.attempts).ended(unknown, "unknown", "outcome-unknown")
         with pytest.raises(UsageError, match=f"unknown.*{unknown}"):
@@ -158,10 +158,10 @@ def test_a_recording_without_a_voice_is_forgotten_by_its_path(say: Say, home: Pa
     assert b"private-take" not in content(home / "onetake")
 
 
-def test_a_recording_is_not_forgotten_while_its_voice_is_known(say: Say, home: Path) -> None:
+def test_a_recording_with_a_voice_is_not_forgotten_by_its_path(say: Say, home: Path) -> None:
     take = home.parent / "work" / "private-take.wav"
     with Ledger(home / "onetake") as ledger:
         bought(ledger, path=str(take))
-    assert "a voice was made of" in say("voices", "forget", "private-take.wav").err
+    assert "has a voice" in say("voices", "forget", "private-take.wav").err
     assert say("voices", "forget", "anna-by-name").status == 0
     assert left(home / "onetake") == []

@@ -61,7 +61,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def test_only_the_owner_reads_it(ledger: Ledger) -> None:
+def test_the_ledger_is_readable_by_its_owner_only(ledger: Ledger) -> None:
     begun(ledger)
     for path in [ledger.path.parent, *ledger.path.parent.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
@@ -80,7 +80,7 @@ def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) 
     assert isinstance(claim(ledger, again=True), Claimed)
 
 
-def test_an_attempt_that_was_ended_is_not_sent_any_more(ledger: Ledger) -> None:
+def test_an_attempt_that_was_ended_cannot_be_called(ledger: Ledger) -> None:
     attempt = begun(ledger)
     ledger.attempts.mark_interrupted()
     with pytest.raises(LedgerFailed, match="was ended before it was sent"):
@@ -91,12 +91,12 @@ def test_an_attempt_that_was_ended_is_not_sent_any_more(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("state", ["refused", "given-up"])
-def test_what_surely_gave_no_voice_may_be_tried_again(ledger: Ledger, state: str) -> None:
+def test_a_refused_attempt_may_be_repeated(ledger: Ledger, state: str) -> None:
     ledger.attempts.ended(begun(ledger), state, "some-kind")
     assert isinstance(claim(ledger), Claimed)
 
 
-def test_what_nobody_knows_is_not_tried_again_until_it_is_settled(ledger: Ledger) -> None:
+def test_an_unknown_attempt_is_not_repeated_until_it_is_settled(ledger: Ledger) -> None:
     attempt = begun(ledger)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "outcome-unknown", "lost")
@@ -111,7 +111,7 @@ def test_what_nobody_knows_is_not_tried_again_until_it_is_settled(ledger: Ledger
         ledger.voices.settle(attempt, None)
 
 
-def test_settling_with_a_voice_counts_its_life_from_the_call(ledger: Ledger) -> None:
+def test_a_settled_voice_expires_a_week_after_the_call(ledger: Ledger) -> None:
     attempt = begun(ledger)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "outcome-unknown")
@@ -127,7 +127,7 @@ def test_a_voice_belongs_to_one_call(ledger: Ledger) -> None:
     attempt = begun(ledger, "second")
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "outcome-unknown")
-    with pytest.raises(UsageError, match=r"voice_1 is first, which was made of /takes/first\.wav"):
+    with pytest.raises(UsageError, match=r"voice_1 is first, made from /takes/first\.wav"):
         ledger.voices.settle(attempt, "voice_1")
     for nonsense in ("", "a\nb", "\x1b[31mred", "two words"):
         with pytest.raises(UsageError, match="no voice_id"):
@@ -135,11 +135,11 @@ def test_a_voice_belongs_to_one_call(ledger: Ledger) -> None:
     assert [known.id for known in ledger.attempts.unknown()] == [attempt]
     assert isinstance(claim(ledger, "first"), Known)
     bought(ledger, "third", "voice_3")
-    with pytest.raises(UsageError, match="another voice is called"):
+    with pytest.raises(UsageError, match="another voice has the name"):
         ledger.voices.rename(ledger.voices.find("third"), "voice_1")
 
 
-def test_a_voice_that_is_given_twice_is_known_by_both_recordings(ledger: Ledger) -> None:
+def test_a_voice_that_is_returned_twice_belongs_to_both_recordings(ledger: Ledger) -> None:
     bought(ledger, "first", "voice_1")
     bought(ledger, "second", "voice_1")
     for name in ("first", "second"):
@@ -150,7 +150,7 @@ def test_a_voice_that_is_given_twice_is_known_by_both_recordings(ledger: Ledger)
     assert isinstance(claim(ledger, "second"), Claimed)
 
 
-def test_a_ledger_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_a_ledger_of_the_previous_version_is_migrated(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as connection:
         MIGRATIONS[0](connection)
         connection.execute("PRAGMA user_version = 1")
@@ -172,7 +172,7 @@ def test_a_ledger_of_the_version_before_is_brought_up_to_date(tmp_path: Path) ->
         assert known.voice.voice_id == "voice_1"
 
 
-def test_an_expired_or_vanished_voice_is_made_anew_a_kept_one_is_not(ledger: Ledger) -> None:
+def test_an_expired_or_deleted_voice_is_cloned_again_a_kept_one_is_not(ledger: Ledger) -> None:
     bought(ledger, "expired", "voice_1", age=timedelta(hours=169))
     assert isinstance(claim(ledger, "expired"), Claimed)
     bought(ledger, "kept", "voice_2", age=timedelta(hours=169))
@@ -182,7 +182,7 @@ def test_an_expired_or_vanished_voice_is_made_anew_a_kept_one_is_not(ledger: Led
     assert isinstance(claim(ledger, "kept"), Claimed)
 
 
-def test_voices_are_listed_by_what_is_most_urgent(ledger: Ledger) -> None:
+def test_voices_are_listed_by_expiry(ledger: Ledger) -> None:
     for name, hours in (("late", 10), ("soon", 160), ("over", 200), ("kept", 165)):
         bought(ledger, name, f"voice_{name}", age=timedelta(hours=hours))
     ledger.voices.mark_kept(ledger.voices.find("kept"))
@@ -199,11 +199,11 @@ def test_names_are_unique_and_can_be_changed(ledger: Ledger) -> None:
         with pytest.raises(UsageError):
             ledger.voices.rename(ledger.voices.find("anna"), name)
     ledger.voices.forget(ledger.voices.find("anna"))
-    with pytest.raises(UsageError, match="knows no voice"):
+    with pytest.raises(UsageError, match="has no voice"):
         ledger.voices.find("anna")
 
 
-def test_what_a_run_leaves_is_known_to_the_next_one(tmp_path: Path) -> None:
+def test_uploads_of_an_ended_run_are_abandoned(tmp_path: Path) -> None:
     with Ledger(tmp_path) as first, Ledger(tmp_path) as beside:
         sent, unsent = begun(first, "sent"), begun(first, "unsent")
         first.attempts.called(sent, NOW)
@@ -216,7 +216,7 @@ def test_what_a_run_leaves_is_known_to_the_next_one(tmp_path: Path) -> None:
         assert isinstance(claim(beside, "sent"), Unsettled)
 
 
-def test_a_killed_process_leaves_a_sound_ledger_and_an_unknown_call(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_an_intact_ledger_and_an_unknown_call(tmp_path: Path) -> None:
     script = (
         "import sys, time, pathlib\nfrom tests.onetake.ledger.test_ledger import *\n"
         f"ledger = Ledger(pathlib.Path({str(tmp_path)!r}))\n"
@@ -342,17 +342,17 @@ TestLedgerMachine = LedgerMachine.TestCase
 @pytest.mark.parametrize(
     "content", [b"no ledger at all, but a text of some length " * 40, b"SQLite format 3\0" + b"x" * 500]
 )
-def test_what_is_no_ledger_is_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_ledger_is_left_alone(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(LedgerFailed, match="damaged or not a ledger"):
         Ledger(tmp_path)
     assert (tmp_path / FILE_NAME).read_bytes() == content
 
 
-def test_a_ledger_that_another_one_keeps_busy_is_told(tmp_path: Path) -> None:
+def test_a_locked_ledger_is_reported(tmp_path: Path) -> None:
     with Ledger(tmp_path, wait_s=0.3) as ledger, contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerFailed, match=r"kept busy by another process for 0\.3 s"):
+        with pytest.raises(LedgerFailed, match=r"locked by another process for 0\.3 s"):
             claim(ledger)
         other.rollback()
         assert isinstance(claim(ledger), Claimed)
@@ -366,7 +366,7 @@ def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
-def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         bought(ledger)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -385,7 +385,7 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("obstacle", ["a file where the folder should be", "a folder where the file should be"])
-def test_without_a_ledger_nothing_is_sent(
+def test_nothing_is_sent_without_a_ledger(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, obstacle: str
 ) -> None:
     if obstacle.startswith("a file"):
@@ -405,7 +405,7 @@ def test_without_a_ledger_nothing_is_sent(
     assert {part["name"]: part["status"] for part in doctor["parts"]}["ledger"] == 2
 
 
-def test_a_voice_that_cannot_be_written_down_is_shouted(
+def test_a_voice_that_cannot_be_stored_is_printed(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills while the paid call is under way."""
@@ -437,7 +437,7 @@ def test_a_voice_that_cannot_be_written_down_is_shouted(
         assert endpoint.connections == 1
 
 
-def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
+def test_no_query_scans_a_table(tmp_path: Path) -> None:
     """With thousands of recordings each claim would otherwise take longer than the one before."""
     plans: list[str] = []
     with Ledger(tmp_path) as ledger:
@@ -475,7 +475,7 @@ def test_no_query_reads_a_whole_table(tmp_path: Path) -> None:
     assert scans == []
 
 
-def test_names_of_many_equal_files(tmp_path: Path) -> None:
+def test_voices_of_equally_named_files_get_numbers(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         for number in range(20):
             bought(ledger, f"{number}/take", f"voice_{number}")

@@ -45,9 +45,7 @@ def here() -> str:
     return platform.node()
 
 
-def test_a_lock_that_is_held_is_told_from_one_that_cannot_be_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_held_lock_differs_from_an_unsupported_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "lock").open("w") as one, (tmp_path / "lock").open("w") as other:
         assert acquire(one.fileno()) is LockState.ACQUIRED
         assert acquire(other.fileno()) is LockState.HELD_ELSEWHERE
@@ -64,7 +62,7 @@ def test_a_lock_that_is_held_is_told_from_one_that_cannot_be_taken(
         assert not locks_work_in(tmp_path)
 
 
-def test_without_locks_the_process_decides(tmp_path: Path, here: str) -> None:
+def test_without_locks_the_process_id_decides(tmp_path: Path, here: str) -> None:
     runs = Runs(tmp_path, WARNINGS.append, without_locks)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         living = record_file(tmp_path, host=here, pid=process.pid, at=time.time())
@@ -80,7 +78,7 @@ def test_without_locks_the_process_decides(tmp_path: Path, here: str) -> None:
 
 
 @pytest.mark.parametrize("lock", [without_locks, acquire])
-def test_a_run_on_another_computer_lives_as_long_as_it_writes(tmp_path: Path, lock: Callable[[int], LockState]) -> None:
+def test_a_run_on_another_computer_is_alive_while_it_writes(tmp_path: Path, lock: Callable[[int], LockState]) -> None:
     runs = Runs(tmp_path, WARNINGS.append, lock)
     assert runs.is_alive(record_file(tmp_path, host="elsewhere", pid=1, at=time.time(), age_s=60))
     assert not runs.is_alive(record_file(tmp_path, host="elsewhere", pid=1, at=time.time(), age_s=7200))
@@ -91,7 +89,7 @@ def test_a_run_on_another_computer_lives_as_long_as_it_writes(tmp_path: Path, lo
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\x00", b"[" * 5_000, b'{"host": 1}'])
-def test_a_file_without_a_record_is_of_a_dead_run_where_locks_work(tmp_path: Path, content: bytes) -> None:
+def test_an_unlocked_file_without_a_record_belongs_to_a_dead_run(tmp_path: Path, content: bytes) -> None:
     runs = Runs(tmp_path, WARNINGS.append)
     (tmp_path / f"{'a' * 16}.lock").write_bytes(content)
     assert not runs.is_alive("a" * 16)
@@ -101,7 +99,7 @@ def test_a_file_without_a_record_is_of_a_dead_run_where_locks_work(tmp_path: Pat
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
-def test_a_fifo_in_the_place_of_a_lock_stops_nobody(tmp_path: Path) -> None:
+def test_a_fifo_with_the_name_of_a_lock_does_not_block(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         os.mkfifo(tmp_path / "runs" / f"{'b' * 16}.lock")
         os.utime(tmp_path / "runs" / f"{'b' * 16}.lock", (0, 0))
@@ -146,7 +144,7 @@ with Ledger(pathlib.Path(sys.argv[1])) as ledger:
 """
 
 
-def test_a_killed_run_is_dead_also_without_flock(tmp_path: Path, no_flock: dict[str, str]) -> None:
+def test_a_killed_run_is_dead_even_without_flock(tmp_path: Path, no_flock: dict[str, str]) -> None:
     def look() -> str:
         command = [sys.executable, "-c", LOOK, str(tmp_path)]
         done = subprocess.run(command, env=no_flock, capture_output=True, text=True, check=True, timeout=120)
@@ -161,9 +159,7 @@ def test_a_killed_run_is_dead_also_without_flock(tmp_path: Path, no_flock: dict[
     assert look() == "Unsettled"
 
 
-def test_a_ledger_on_a_file_system_without_any_locks_is_refused_in_clear_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_system_without_locks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite reports that one is busy, and so it is told by trying a lock."""
     fcntl = pytest.importorskip("fcntl")
 

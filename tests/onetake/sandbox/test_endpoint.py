@@ -69,7 +69,7 @@ def post(endpoint: StandInEndpoint, path: str, body: Any, key: str = KEY) -> tup
 
 
 @pytest.mark.parametrize("name", ["good.wav", "stereo.mp3", "float.wav", "limit.wav", "aac.m4a"])
-def test_lawful_recordings_become_voices(stand_in: StandInEndpoint, files: str, name: str) -> None:
+def test_valid_recordings_become_voices(stand_in: StandInEndpoint, files: str, name: str) -> None:
     status, body = post(stand_in, CLONE, {"audio_url": f"{files}/{name}"})
     assert status == 200
     assert set(body) == {"voice_id"}
@@ -98,7 +98,7 @@ def test_lawful_recordings_become_voices(stand_in: StandInEndpoint, files: str, 
         ("good?name=x.wav", 2013),
     ],
 )
-def test_unlawful_recordings_are_refused(stand_in: StandInEndpoint, files: str, name: str, answer: int | str) -> None:
+def test_invalid_recordings_are_refused(stand_in: StandInEndpoint, files: str, name: str, answer: int | str) -> None:
     status, body = post(stand_in, CLONE, {"audio_url": f"{files}/{name}"})
     if isinstance(answer, int):
         assert (status, body["base_resp"]["status_code"]) == (200, answer)
@@ -109,7 +109,7 @@ def test_unlawful_recordings_are_refused(stand_in: StandInEndpoint, files: str, 
     assert (account["clones_charged"], account["requests"], account["refused"]) == (0, 1, 1)
 
 
-def test_other_machines_are_not_called(stand_in: StandInEndpoint) -> None:
+def test_links_to_other_machines_are_refused(stand_in: StandInEndpoint) -> None:
     status, body = post(stand_in, CLONE, {"audio_url": "http://192.0.2.1/take.wav"})
     assert status == 400
     assert "sandbox" in body["message"]
@@ -181,7 +181,7 @@ def refusal_of(attempt: Callable[[], object]) -> Refusal | None:
 
 
 @given(st.dictionaries(names, json_values))
-def test_any_body_is_taken_or_refused(body: dict[str, Any]) -> None:
+def test_any_body_is_accepted_or_refused(body: dict[str, Any]) -> None:
     for check in (parse_clone, parse_speech):
         refusal = refusal_of(lambda check=check: check(body))  # type: ignore[misc]
         assert refusal is None or refusal.status == 400
@@ -191,7 +191,7 @@ BEGINNINGS = [b"", b"RIFF", b"ID3\x04", b"\xff\xfb\x90\x64", b"\0\0\0\x20ftypM4A
 
 
 @given(st.binary(max_size=400), st.sampled_from(BEGINNINGS))
-def test_any_bytes_are_heard_or_refused(content: bytes, beginning: bytes) -> None:
+def test_any_bytes_are_decoded_or_refused(content: bytes, beginning: bytes) -> None:
     refusal = refusal_of(lambda: listen(beginning + content))
     assert refusal is None or refusal.body["reason"] == "INVALID_AUDIO_FILE"
 
@@ -271,7 +271,7 @@ def test_bodies_must_be_json_objects(stand_in: StandInEndpoint, content: bytes, 
 
 
 @pytest.mark.parametrize(("wanted", "name"), [("mp3", "mp3"), ("wav", "wav"), ("flac", "flac")])
-def test_speech_comes_as_asked(stand_in: StandInEndpoint, files: str, wanted: str, name: str) -> None:
+def test_speech_has_the_requested_format(stand_in: StandInEndpoint, files: str, wanted: str, name: str) -> None:
     voice_id = post(stand_in, CLONE, {"audio_url": f"{files}/good.wav"})[1]["voice_id"]
     body = {
         "text": "a" * 50,
@@ -298,7 +298,7 @@ def test_raw_speech_is_as_long_as_its_text(stand_in: StandInEndpoint, files: str
     assert abs(len(requests.get(link, timeout=60).content) - 32000) < 200
 
 
-def test_voices_live_a_week_unless_they_spoke(files: str) -> None:
+def test_voices_expire_after_a_week_unless_they_spoke(files: str) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     with StandInEndpoint(KEY, now=lambda: moment) as endpoint:
         kept, lost = (post(endpoint, CLONE, {"audio_url": f"{files}/good.wav"})[1]["voice_id"] for _ in range(2))
@@ -319,7 +319,7 @@ def _saying(voice_id: str) -> tuple[str, dict[str, Any]]:
     return "/v3/minimax-speech-2.8-turbo", {"text": "Hi.", "voice_setting": {"voice_id": voice_id}}
 
 
-def test_every_line_says_sandbox_and_holds_no_secret(files: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_log_line_says_sandbox_and_contains_no_secret(files: str, capfd: pytest.CaptureFixture[str]) -> None:
     lines: list[str] = []
     with StandInEndpoint(KEY, log=lines.append) as endpoint:
         post(endpoint, f"{CLONE}?token=hidden-query", {"audio_url": f"{files}/good.wav?X-Sig=hidden-query"})
@@ -330,7 +330,7 @@ def test_every_line_says_sandbox_and_holds_no_secret(files: str, capfd: pytest.C
     assert capfd.readouterr() == ("", "")
 
 
-def test_callers_that_leave_early_cause_no_noise(files: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_callers_that_disconnect_early_cause_no_traceback(files: str, capfd: pytest.CaptureFixture[str]) -> None:
     with StandInEndpoint(KEY, answer_delay_s=0.2) as endpoint:
         port = int(endpoint.base_url.rpartition(":")[2])
         for words in (

@@ -75,7 +75,7 @@ def unix_sockets(pid: int) -> set[Path]:
 
 
 @linux_only
-def test_it_serves_and_stops(tmp_path: Path) -> None:
+def test_the_storage_serves_and_stops(tmp_path: Path) -> None:
     with SandboxStorage(tmp_path / "new" / "folder") as storage:
         pid = storage.pid
         assert pid is not None
@@ -189,7 +189,7 @@ def over_tls(port: int) -> bytes:
 
 
 @linux_only
-def test_its_sockets_are_for_its_user_alone_and_want_keys_too(holding: SandboxStorage) -> None:
+def test_sockets_are_private_and_need_keys(holding: SandboxStorage) -> None:
     found = unix_sockets(holding.pid or 0)
     assert found
     for path in found:
@@ -204,7 +204,7 @@ def test_its_sockets_are_for_its_user_alone_and_want_keys_too(holding: SandboxSt
 
 
 @linux_only
-def test_the_settings_of_aws_and_of_proxies_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_and_proxy_settings_are_not_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config"
     config.write_text("[default]\nendpoint_url = http://127.0.0.1:9\ns3 =\n  use_accelerate_endpoint = true\n")
     foreign = {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "gone", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
@@ -220,7 +220,7 @@ def test_the_settings_of_aws_and_of_proxies_are_not_read(tmp_path: Path, monkeyp
 
 
 @linux_only
-def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_the_storage_ends_with_a_killed_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
@@ -233,7 +233,7 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert not is_alive(pid)
 
 
-def test_sockets_of_the_dead_are_removed(tmp_path: Path) -> None:
+def test_stale_sockets_are_removed(tmp_path: Path) -> None:
     dead = Path(f"/tmp/seaweedfs-filer-{os.getpid()}0.sock")
     with socket.socket(socket.AF_UNIX) as once:
         once.bind(str(dead))
@@ -242,7 +242,7 @@ def test_sockets_of_the_dead_are_removed(tmp_path: Path) -> None:
         assert not dead.exists()
 
 
-def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SandboxUnavailable, match="folder"):
         SandboxStorage(tmp_path / "file").start()

@@ -25,7 +25,7 @@ def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(name, value)
 
 
-def test_an_existing_file_is_replaced_only_when_that_is_asked_for(say: Say, home: Path) -> None:
+def test_an_existing_preview_is_replaced_only_with_force(say: Say, home: Path) -> None:
     Path("demo.mp3").write_bytes(b"old")
     for more in ((), ("--dry-run",)):
         refused = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", *more)
@@ -39,14 +39,14 @@ def test_an_existing_file_is_replaced_only_when_that_is_asked_for(say: Say, home
 
 
 @pytest.mark.parametrize("name", [b"new\nline.mp3", b"latin-\xff.mp3", b"-x.mp3"])
-def test_a_demo_of_any_name_does_not_lose_the_voice(say: Say, name: bytes) -> None:
+def test_a_preview_with_any_name_does_not_lose_the_voice(say: Say, name: bytes) -> None:
     ran = say("clone", GOOD, *TRIAL, "--json", "--demo", f"./{os.fsdecode(name)}")
     assert ran.status == 0
     assert json.loads(ran.out)["demo"] == name.decode("utf-8", "backslashreplace")
     assert (Path.cwd() / os.fsdecode(name)).stat().st_size > 1000
 
 
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent(say: Say, services: Services) -> None:
+def test_an_unwritable_preview_is_refused_before_anything_is_sent(say: Say, services: Services) -> None:
     before = services.endpoint.account()["requests"]
     Path("folder").mkdir()
     os.mkfifo("pipe")
@@ -69,7 +69,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_sent(say: 
         (None, []),
     ],
 )
-def test_a_demo_that_does_not_come_costs_a_warning(
+def test_a_preview_that_cannot_be_fetched_is_a_warning(
     say: Say,
     home: Path,
     services: Services,
@@ -94,7 +94,7 @@ def test_a_demo_that_does_not_come_costs_a_warning(
     assert (url in ledger_dump(home)) == (link is not None)
 
 
-def test_a_demo_that_was_not_fetched_is_fetched_later(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preview_can_be_downloaded_later(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = http(200, (FIXTURES / "good.mp3").read_bytes(), kind="audio/mpeg")
     with ScriptedServer(pages(200), says(recording)) as demos:
         answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3?token=feedface"}
@@ -113,9 +113,7 @@ def test_a_demo_that_was_not_fetched_is_fetched_later(say: Say, home: Path, monk
     assert (again.status, "exists" in again.err) == (2, True)
 
 
-def test_a_link_that_has_expired_is_reported_with_what_to_do_instead(
-    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_link_is_reported_with_an_alternative(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(answers(403, {})) as demos:
         answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3?token=feedface"}
         with ScriptedServer(answers(200, answer)) as endpoint:
@@ -131,7 +129,7 @@ def test_a_link_that_has_expired_is_reported_with_what_to_do_instead(
     assert not Path("demo.mp3").exists()
 
 
-def test_a_voice_without_a_link_has_no_demo_to_fetch(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_voice_without_a_link_has_no_preview(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(answers(200, {"voice_id": "voice_paid"})) as endpoint:
         monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
         assert say("clone", GOOD).status == 0
@@ -149,7 +147,7 @@ def long_ago(home: Path) -> None:
         connection.execute("UPDATE voices SET created_at = ?", (yesterday,))
 
 
-def test_a_link_that_is_none_costs_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_link_is_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     for link in ("ftp://x/demo.mp3", "nonsense", "http://[", "file:///etc/passwd"):
         with ScriptedServer(answers(200, {"voice_id": "voice_paid", "demo_audio_url": link})) as endpoint:
             monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
