@@ -1,1 +1,1 @@
-"""The sandbox: embedded storage and a stand-in endpoint, so that the whole chain can be rehearsed for nothing."""
+"""The sandbox: embedded storage and a stand-in endpoint, to rehearse the whole chain without cost."""

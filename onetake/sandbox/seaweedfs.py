@@ -1,4 +1,4 @@
-"""SeaweedFS as a process: where its command is, what it is told, and what it leaves behind."""
+"""The SeaweedFS process: its command, options, environment and ports, and the sockets that it leaves behind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 from onetake.sandbox.tls import NO_ORIGIN
 
 SOCKETS: Final = Path("/tmp")  # noqa: S108
-"""It makes sockets beside its ports here, whatever TMPDIR says; it leaves one when it stops, all when killed."""
-_DEAD_AFTER_S = 60.0
+"""SeaweedFS creates UNIX sockets for its gRPC ports here and ignores TMPDIR. It leaves one behind when it stops, and
+all of them when it is killed."""
+_STALE_AFTER_S = 60.0
 _PROBE_S = 1.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-# The admin part's gRPC port is looked for this far above its HTTP port by the other parts.
+# The other servers expect the gRPC port of the admin server this far above its HTTP port, and no option changes that.
 _GRPC_OFFSET = 10_000
 
 
@@ -53,8 +54,8 @@ class Identity(NamedTuple):
     actions: Sequence[str]
 
 
-def find_weed() -> str:
-    """The path of the server's command.
+def find_seaweedfs() -> str:
+    """Return the path of the `weed` command, SeaweedFS' executable.
 
     Raises:
         SandboxUnavailable: It is not installed.
@@ -72,7 +73,7 @@ def find_weed() -> str:
 
 
 def options(data: Path, config: Path) -> list[str]:
-    """The command's options, but for its ports: everything on loopback, what is not needed off."""
+    """Return the command's options except ports: everything on loopback, and what is not needed switched off."""
     return [
         f"-dir={data}",
         "-ip=127.0.0.1",
@@ -94,15 +95,15 @@ def options(data: Path, config: Path) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """The server's environment, with a home of its own and none of the user's keys."""
-    # Without AWS_* (SeaweedFS would take the user's own keys for an administrator's) and without the user's
-    # ~/.seaweedfs. Less memory than this makes its garbage collector spin while many recordings come at once.
+    """Return the server's environment, with its own home and without the user's keys."""
+    # Without AWS_*: SeaweedFS makes AWS_ACCESS_KEY_ID an administrator's key. With another HOME: it reads
+    # ~/.seaweedfs. GOMEMLIMIT: with less, Go's garbage collector runs all the time when many recordings are uploaded.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
     return {**kept, "HOME": str(home), "TMPDIR": str(home), "GOMEMLIMIT": "512MiB"}
 
 
 def configuration(identities: Sequence[Identity]) -> dict[str, Any]:
-    """Its users and their rights, in its own form."""
+    """Return the configuration file of the S3 server: users and their rights."""
     return {
         "identities": [
             {
@@ -115,13 +116,13 @@ def configuration(identities: Sequence[Identity]) -> dict[str, Any]:
     }
 
 
-def remove_dead_sockets() -> None:
-    """Remove what killed storages of this user left; a young socket may be one that is about to listen."""
+def remove_stale_sockets() -> None:
+    """Remove the sockets of this user's killed servers; a recent one may belong to a server that is about to listen."""
     for left in SOCKETS.glob("seaweedfs-*.sock"):
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
-            found = left.lstat()  # what is no socket refuses a connection, too, and is not ours
+            found = left.lstat()  # a file that is not a socket refuses connections too
             is_ours = stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid()
-            if is_ours and time.time() - found.st_mtime > _DEAD_AFTER_S:
+            if is_ours and time.time() - found.st_mtime > _STALE_AFTER_S:
                 probe.settimeout(_PROBE_S)
                 try:
                     probe.connect(str(left))
@@ -130,7 +131,7 @@ def remove_dead_sockets() -> None:
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for every part, all held until the last one is found, so that they differ."""
+    """Return a free port for each server; all are bound until the last one is found, so that they differ."""
     ports: dict[str, int] = {}
     with ExitStack() as held:
         for part in ("master", "volume", "filer", "s3"):
@@ -151,14 +152,14 @@ def _hold(held: ExitStack, port: int) -> int:
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What the child does before it becomes SeaweedFS: ask Linux to be killed with its parent thread."""
+    """Return a function for the child before exec: it asks Linux to kill the process when its parent thread ends."""
     if sys.platform != "linux":
         return None
     libc, parent = ctypes.CDLL(None, use_errno=True), os.getpid()
 
     def ask() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it was gone before the kernel was asked
+        if os.getppid() != parent:  # the parent ended before prctl was called
             os._exit(1)
 
     return ask

@@ -1,4 +1,4 @@
-"""Start a sandbox for the duration of one command."""
+"""Start a sandbox in a process of its own for the duration of one command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from onetake.io.signals import finishing
-from onetake.sandbox.access import Access
 from onetake.sandbox.seaweedfs import SandboxUnavailable
 
 if TYPE_CHECKING:
@@ -23,18 +22,37 @@ if TYPE_CHECKING:
 _STOP_WITHIN_S: Final = 10.0
 
 
+class Access(msgspec.Struct, frozen=True):
+    """How to reach a running sandbox; the fields have the names of the settings."""
+
+    base_url: str
+    api_key: str
+    provider: str
+    s3_endpoint: str
+    bucket: str
+    access_key_id: str
+    secret_access_key: str
+    folder: str
+
+    def settings(self) -> dict[str, str]:
+        """Return the values by setting."""
+        values: dict[str, str] = msgspec.structs.asdict(self)
+        del values["folder"]
+        return values
+
+
 @contextlib.contextmanager
 def sandbox(answer_delay_s: float = 0.0) -> Iterator[Access]:
-    """A sandbox in a process group of its own, so that Ctrl-C reaches us and not it.
+    """Run a sandbox in its own process group, so that Ctrl-C reaches only the command.
 
     Args:
-        answer_delay_s: Seconds that the endpoint takes to answer besides its work.
+        answer_delay_s: Additional seconds before the endpoint answers.
 
     Raises:
         SandboxUnavailable: The storage server is not installed or does not start.
     """
     home = Path(__file__).resolve().parents[2]
-    # -P and our own folder first: a `client.py` in the user's folder must not be taken for ours
+    # -P, and the package's folder first: a `client.py` in the user's folder must not be imported instead of ours
     environment = {**_environment(), "PYTHONPATH": os.pathsep.join((str(home), os.environ.get("PYTHONPATH", "")))}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "onetake.sandbox.supervisor", str(answer_delay_s)],
@@ -48,16 +66,16 @@ def sandbox(answer_delay_s: float = 0.0) -> Iterator[Access]:
         try:
             access = _access(process)
         except BaseException:
-            process.terminate()  # it does not look at its input before it is ready
+            process.terminate()  # it reads its standard input only after it is ready
             raise
         yield access
     finally:
-        with finishing(lambda: None):  # a second Ctrl-C does not wait for it; it ends by itself
+        with finishing(lambda: None):  # a second Ctrl-C stops waiting: the sandbox ends by itself
             _stop(process)
 
 
 def _environment() -> dict[str, str]:
-    """The environment without the settings of services: keys, AWS profiles and endpoints, proxies."""
+    """Return the environment without settings of services: keys, AWS profiles and endpoints, proxies."""
     services = re.compile(r"(AWS|BOTO|ONETAKE|WEED)_.*|.*_PROXY|.*_CA_BUNDLE|SSL_CERT_.*", re.IGNORECASE)
     return {name: value for name, value in os.environ.items() if not services.fullmatch(name)}
 

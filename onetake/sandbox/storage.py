@@ -1,8 +1,8 @@
-"""The sandbox's storage: a real S3 service (SeaweedFS) on loopback, for as long as it is needed.
+"""The sandbox's storage: a real S3 server (SeaweedFS) on loopback.
 
-`weed mini` runs every part of SeaweedFS in one process and is ready in about a second. It gets a folder and
-keys of its own, free ports on 127.0.0.1, and an environment without the user's settings and keys. Only its S3 port
-answers: the others need a client certificate that nobody else has (`onetake.sandbox.tls`).
+`weed mini` runs all servers of SeaweedFS in one process and is ready in about a second. It gets its own folder and
+keys, free ports on 127.0.0.1, and an environment without the user's settings and keys. Only its S3 port answers: the
+others require a client certificate that only this process has (`onetake.sandbox.tls`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from onetake.sandbox.seaweedfs import (
     configuration,
     die_with_parent,
     environment,
-    find_weed,
+    find_seaweedfs,
     free_ports,
     options,
-    remove_dead_sockets,
+    remove_stale_sockets,
 )
 from onetake.sandbox.tls import write_security
 
@@ -49,27 +49,27 @@ def _secure(folder: Path) -> None:
 class SandboxStorage:
     """One SeaweedFS process with one bucket.
 
-    It lives in the caller's process group, so an interrupt at the terminal reaches it too. On Linux the
-    kernel kills it when the *thread* that called `start` ends, also when that is because the process was
-    killed: call it from a thread that lives as long as the storage is needed.
+    It runs in the caller's process group, so Ctrl-C in the terminal reaches it too. On Linux the kernel kills it when
+    the *thread* that called `start` ends, even if the process was killed: call `start` from a thread that outlives the
+    storage.
 
     Attributes:
         endpoint: Its URL, known after `start`.
-        access_key_id: Random, may do everything.
-        secret_access_key: Goes with it.
-        bucket: The bucket that `start` made.
-        region: What to sign for.
+        access_key_id: Random key with all rights.
+        secret_access_key: Its secret.
+        bucket: The bucket that `start` creates.
+        region: Region to sign for.
     """
 
     bucket = "onetake-sandbox"
     region = "us-east-1"
 
     def __init__(self, folder: Path, *, identities: Sequence[Identity] = ()) -> None:
-        """Nothing is started yet.
+        """Start nothing yet.
 
         Args:
-            folder: For its data, configuration and log; made if missing.
-            identities: Further users.
+            folder: For data, configuration and log; created if missing.
+            identities: Additional users.
         """
         self.endpoint = ""
         self.access_key_id = secrets.token_hex(10).upper()
@@ -84,35 +84,35 @@ class SandboxStorage:
 
     @property
     def log(self) -> Path:
-        """Where the process writes what it has to say."""
-        return self._folder / "weed.log"
+        """The log file of the process."""
+        return self._folder / "seaweedfs.log"
 
     @property
     def pid(self) -> int | None:
-        """The running process, if it runs."""
+        """Process id, or None if it does not run."""
         return self._process.pid if self._process is not None else None
 
     def start(self) -> Self:
-        """Start it, and return once the bucket is there. Starting twice is harmless.
+        """Start the server, and return when the bucket exists. A second call does nothing.
 
         Raises:
-            SandboxUnavailable: SeaweedFS is not installed, or does not come up within 30 s.
+            SandboxUnavailable: SeaweedFS is not installed, or does not start within 30 s.
         """
         if self._process is not None:
             return self
-        weed = find_weed()
+        command = find_seaweedfs()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            reason = f"its folder {self._folder} cannot be made: {error.strerror}"
+            reason = f"its folder {self._folder} cannot be created: {error.strerror}"
             raise SandboxUnavailable(f"the sandbox's storage did not start; {reason}", "Use another.") from error
-        remove_dead_sockets()
+        remove_stale_sockets()
         deadline = time.monotonic() + _START_TIMEOUT_S
-        # It ends at once when a port was taken by somebody else in the meantime: others may be free.
+        # SeaweedFS exits if another process took one of its ports meanwhile: try again with other ports.
         for _ in range(_STARTS):
-            process = self._launch(weed)
+            process = self._launch(command)
             try:
-                if self._came_up(process, deadline):
+                if self._becomes_ready(process, deadline):
                     return self
             except BaseException:
                 self.stop()
@@ -121,9 +121,9 @@ class SandboxStorage:
         raise SandboxUnavailable(f"the sandbox's storage did not start{self._tail()}", f"See {self.log}.")
 
     def stop(self) -> None:
-        """Stop it at once. Stopping twice is harmless. The folder is left alone.
+        """Kill the server; a second call does nothing. The folder stays.
 
-        By force: asked to end, it takes more than a second to close what nobody opens again.
+        SIGKILL, because after SIGTERM it takes more than a second to flush data that is not needed any more.
         """
         process, self._process = self._process, None
         if process is None:
@@ -142,8 +142,10 @@ class SandboxStorage:
     ) -> None:
         self.stop()
 
-    def _launch(self, weed: str) -> subprocess.Popen[bytes]:
-        data = self._folder / f"data-{secrets.token_hex(4)}"  # it remembers its ports there: never start twice in one
+    def _launch(self, command: str) -> subprocess.Popen[bytes]:
+        data = (
+            self._folder / f"data-{secrets.token_hex(4)}"
+        )  # SeaweedFS stores its ports in its data: never start it twice in one folder
         data.mkdir(mode=0o700)
         _secure(data)
         config = self._folder / "identities.json"
@@ -154,7 +156,7 @@ class SandboxStorage:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    weed,
+                    command,
                     "mini",
                     *options(data, config),
                     *(f"-{name}={port}" for name, port in self._ports.items()),
@@ -164,14 +166,14 @@ class SandboxStorage:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                umask=0o077 if os.name == "posix" else -1,  # its UNIX sockets stand in /tmp
+                umask=0o077 if os.name == "posix" else -1,  # for its UNIX sockets in /tmp
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
             )
 
         return self._process
 
-    def _came_up(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
-        """Whether the bucket is there before the deadline; False at once when the process has ended."""
+    def _becomes_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
+        """Wait until the bucket exists; return False at the deadline, or when the process has ended."""
         while time.monotonic() < deadline and process.poll() is None:
             if self._is_ready():
                 return True
@@ -179,7 +181,7 @@ class SandboxStorage:
         return False
 
     def _is_ready(self) -> bool:
-        """Whether the server answers, and the bucket is there: it is created if necessary."""
+        """Whether the server answers and the bucket exists; it is created if necessary."""
         import requests
 
         try:
@@ -191,13 +193,13 @@ class SandboxStorage:
                 answer = session.put(url, headers=self._signature("PUT", url), timeout=5)
         except requests.exceptions.RequestException:
             return False
-        # 409: an earlier attempt whose answer was lost. 5xx: the filer behind it is not up yet.
+        # 409: the answer to an earlier attempt was lost. 5xx: the filer is not ready yet, although /healthz says ok.
         return answer.ok or (answer.status_code == 409 and "BucketAlreadyOwnedByYou" in answer.text)
 
     def _signature(self, method: str, url: str) -> dict[str, str]:
-        """The headers of a signed request without a body.
+        """Return the headers of a signed request without a body.
 
-        A client of boto3 would read the user's AWS settings (profiles, endpoints, certificates) and may fail on them.
+        Not with boto3, which reads the user's AWS settings (profiles, endpoints, certificates) and may fail on them.
         """
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
@@ -210,8 +212,8 @@ class SandboxStorage:
     def _tail(self) -> str:
         with suppress(OSError):
             lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-            told = [line.strip() for line in lines if line.strip()][-_LOG_TAIL_LINES:]
-            return "; its log ends:\n" + "\n".join(told) if told else ""
+            tail = [line.strip() for line in lines if line.strip()][-_LOG_TAIL_LINES:]
+            return "; its log ends:\n" + "\n".join(tail) if tail else ""
         return ""
 
     def _remove_sockets(self) -> None:

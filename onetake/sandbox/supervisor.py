@@ -1,8 +1,7 @@
-"""The process that owns the sandbox: it starts storage and endpoint, and takes them down whatever happens.
+"""The process of the sandbox: it starts storage and endpoint, and stops them in every case.
 
-It lives as long as its standard input stays open. When the parent ends, even by SIGKILL, the system closes that
-pipe. When this process itself is killed, the storage dies with it (Linux), and the folder that is left behind is
-removed by the next sandbox.
+It runs until its standard input is closed, which the system does when the parent ends, even by SIGKILL. When this
+process itself is killed, the storage ends with it (Linux), and the next sandbox removes its folder.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ import msgspec
 
 from onetake.io.scratch import scratch_folder
 from onetake.io.signals import install_handlers, interruptible
-from onetake.sandbox.access import Access
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.seaweedfs import SandboxUnavailable
+from onetake.sandbox.session import Access
 from onetake.sandbox.storage import SandboxStorage
 
 if TYPE_CHECKING:
@@ -30,11 +29,11 @@ _PREFIX: Final = "onetake-sandbox-"
 
 @contextlib.contextmanager
 def running(log: Callable[[str], None] | None = None, answer_delay_s: float = 0.0) -> Iterator[Access]:
-    """Storage and endpoint in a folder of their own, gone when the block ends.
+    """Run storage and endpoint in a folder of their own, which is removed when the block ends.
 
     Args:
-        log: Called with each line that the endpoint has to say.
-        answer_delay_s: Seconds that the endpoint takes to answer besides its work.
+        log: Called with each log line of the endpoint.
+        answer_delay_s: Additional seconds before the endpoint answers.
 
     Raises:
         SandboxUnavailable: The storage server is not installed or does not start.
@@ -59,7 +58,7 @@ def running(log: Callable[[str], None] | None = None, answer_delay_s: float = 0.
 def main() -> None:
     """Run a sandbox until standard input ends; its first line of output is its `Access`, or an error, as JSON.
 
-    Its argument is the seconds that the endpoint takes to answer.
+    Its argument is the additional delay of the endpoint, in seconds.
     """
     install_handlers()
     try:
@@ -67,7 +66,7 @@ def main() -> None:
     except SandboxUnavailable as error:
         _answer({"error": {"message": error.message, "hint": error.hint}})
     except (KeyboardInterrupt, BrokenPipeError):
-        os._exit(0)  # everything is down by now, and there is nobody to tell
+        os._exit(0)  # everything is stopped, and the parent does not read any more
 
 
 def _run_until_input_ends() -> None:

@@ -1,9 +1,9 @@
 """Certificates and keys for the storage's internal ports.
 
-SeaweedFS has a port of HTTP and one of gRPC for each of its parts (master, volume, filer, admin), and each of them
-serves every stored object to whoever connects. All of them are told to ask for a client certificate (mutual TLS) that
-only this process has, and to ask for signed tokens (JWT) besides, which also covers its UNIX sockets. So only the S3
-port answers, and only signed requests.
+SeaweedFS has an HTTP port and a gRPC port for each of its servers (master, volume, filer, admin), and by default each
+of them serves every stored object without authentication. Here all of them require a client certificate (mutual TLS)
+that only this process has, and signed tokens (JWT), which also protect the UNIX sockets. Only the S3 port answers, and
+only to signed requests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NO_ORIGIN: Final = "https://sandbox.invalid"
-"""The only web origin that may read answers: a name that RFC 2606 reserves, so no page has it."""
+"""The only web origin allowed by CORS: a name reserved by RFC 2606, which no page can have."""
 _VALID_DAYS: Final = 365
 _GRPC_PARTS: Final = (
     *("master", "volume", "filer", "s3", "admin", "worker", "client"),
@@ -49,7 +49,7 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def _self_signed() -> tuple[bytes, bytes]:
-    """A certificate that is its own authority, for both ends of a connection, and its private key, as PEM."""
+    """Return a self-signed certificate for both ends of a connection, and its private key, as PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -78,7 +78,7 @@ def _self_signed() -> tuple[bytes, bytes]:
 
 
 def _settings(certificate: str, key: str) -> str:
-    """The content of ``security.toml``. A path is quoted as JSON does it, which TOML reads the same way."""
+    """Return the content of ``security.toml``. Paths are JSON strings, which are valid TOML strings."""
     import json
 
     pair = [f"cert = {json.dumps(certificate)}", f"key = {json.dumps(key)}"]

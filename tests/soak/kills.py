@@ -154,7 +154,7 @@ def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S) -> It
     make_takes(folder / "takes", takes)
     calls = CountedCalls()
     with (
-        SandboxStorage(folder / "weed") as storage,
+        SandboxStorage(folder / "seaweedfs") as storage,
         StandInEndpoint(KEY, answer_delay_s=answer_delay_s, log=calls) as endpoint,
     ):
         yield Rig(Services(storage, endpoint), home, folder / "takes", calls)

@@ -1,7 +1,7 @@
-"""The stand-in for the clone and T2A endpoints: it listens on loopback, and nothing in it costs money.
+"""A stand-in for the clone and T2A endpoints: it listens on loopback and costs nothing.
 
-It downloads what it is told to clone, decodes it with code of its own, enforces the endpoint's contract,
-answers in the service's shapes, and keeps account of what the service would have charged.
+It downloads recordings, decodes them with code of its own, enforces the service's contract, answers in the service's
+formats, and counts what the service would have charged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the service would have charged, and the voices that live."""
+"""What the service would have charged, and the voices that exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIFETIME = timedelta(hours=168)
 
 
 class Voice(Struct):
-    """A voice, and the seconds of its recording that it speaks with (mono, 16-bit, 32 kHz)."""
+    """A voice, and the first seconds of its recording, which it speaks with (mono, 16-bit, 32 kHz)."""
 
     voice_id: str
     created_at: datetime
@@ -25,12 +25,12 @@ class Voice(Struct):
     kept: bool = False
 
     def is_alive(self, now: datetime) -> bool:
-        """Tell whether the voice exists at a moment."""
+        """Whether the voice exists at a time."""
         return self.kept or now < self.created_at + LIFETIME
 
 
 class Account:
-    """The books of one stand-in; every method may be called by several threads."""
+    """Charges and voices of one stand-in; methods may be called by several threads."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -43,7 +43,7 @@ class Account:
         self._stored_types: list[str] = []
 
     def count_request(self) -> None:
-        """Count a call to a priced endpoint, whatever comes of it."""
+        """Count a call to a priced endpoint, whatever its outcome."""
         with self._lock:
             self._requests += 1
 
@@ -52,34 +52,34 @@ class Account:
         with self._lock:
             self._refused += 1
 
-    def note_stored_type(self, content_type: str) -> None:
-        """Remember the ``Content-Type`` that came with a recording."""
+    def add_stored_type(self, content_type: str) -> None:
+        """Store the ``Content-Type`` of a downloaded recording."""
         with self._lock:
             self._stored_types.append(content_type)
 
-    def open_voice(self, sample: NDArray[np.int16], trial_text: str) -> Voice:
-        """Make a voice, and charge for it and for its trial listening."""
+    def add_voice(self, sample: NDArray[np.int16], preview_text: str) -> Voice:
+        """Make a voice, and charge for it and for its preview."""
         voice = Voice(f"voice_{uuid.uuid4()}", self._now(), sample)
         with self._lock:
             self._voices[voice.voice_id] = voice
             self._clones += 1
-            self._characters += billed_characters(trial_text)
+            self._characters += billed_characters(preview_text)
         return voice
 
-    def living(self, voice_id: str) -> Voice | None:
-        """Find a voice that exists now."""
+    def find(self, voice_id: str) -> Voice | None:
+        """Return a voice that exists now, or None."""
         with self._lock:
             voice = self._voices.get(voice_id)
             return voice if voice is not None and voice.is_alive(self._now()) else None
 
     def keep(self, voice: Voice, text: str) -> None:
-        """Keep a voice for good because it spoke, and charge for the text."""
+        """Keep a voice because it spoke, and charge for the text."""
         with self._lock:
             voice.kept = True
             self._characters += billed_characters(text)
 
     def statement(self) -> dict[str, Any]:
-        """Tell everything, fit for JSON; voices that expired are left out."""
+        """Return everything as JSON data, without expired voices."""
         now = self._now()
         with self._lock:
             return {

@@ -1,4 +1,4 @@
-"""The rules of the requests' bodies, each field with type and range; unknown fields are ignored, as there."""
+"""The service's contract: types and ranges of request fields, and refusals. Unknown fields are ignored, as there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import math
 from typing import Any, NoReturn
 
 from msgspec import Struct
-
-from onetake.sandbox.endpoint.refusals import Refusal, bad_field, gateway
 
 FAMILIES = (
     "02-hd",
@@ -21,14 +19,43 @@ FAMILIES = (
     "2.8-turbo",
 )
 MODELS = tuple(f"speech-{family}" for family in FAMILIES)
-LONGEST_TRIAL_TEXT = 2000
-LONGEST_SPOKEN_TEXT = 9999
+MAX_PREVIEW_CHARACTERS = 2000
+MAX_SPEECH_CHARACTERS = 9999
 _SENTENCE_ENDS = ".?!。\uff1f\uff01…"
 _AFTER_THE_END = "\"'”\u2019»」』】》\uff09)]}"
 
 
+class Refusal(Exception):
+    """A refusal: HTTP status and JSON body."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+        self.body = body
+
+    def summary(self) -> str:
+        """Return its code or reason, for the log."""
+        base = self.body.get("base_resp")
+        return str(base["status_code"]) if isinstance(base, dict) else str(self.body.get("reason"))
+
+
+def gateway_error(status: int, reason: str, message: str) -> Refusal:
+    """Return a refusal of the gateway: an HTTP status, and ``code``, ``reason``, ``message``, ``metadata``."""
+    return Refusal(status, {"code": status, "reason": reason, "message": message, "metadata": {}})
+
+
+def provider_error(code: int, message: str) -> Refusal:
+    """Return a refusal of the model's provider: HTTP 200, and ``base_resp`` with a number that is not 0."""
+    return Refusal(200, {"base_resp": {"status_code": code, "status_msg": message}})
+
+
+def bad_field(message: str) -> Refusal:
+    """Return the refusal of an invalid request body."""
+    return gateway_error(400, "INVALID_REQUEST_BODY", message)
+
+
 class CloneBody(Struct, frozen=True):
-    """What a clone request asks for."""
+    """The fields of a clone request that the stand-in uses."""
 
     audio_url: str
     prompt_audio_url: str | None
@@ -36,7 +63,7 @@ class CloneBody(Struct, frozen=True):
 
 
 class SpeechBody(Struct, frozen=True):
-    """What a T2A request asks for."""
+    """The fields of a T2A request that the stand-in uses."""
 
     voice_id: str
     text: str
@@ -48,7 +75,7 @@ class SpeechBody(Struct, frozen=True):
 
 
 def read_object(content: bytes, content_type: str) -> dict[str, Any]:
-    """Decode a request's body, which must be a JSON object and say so; raises `Refusal`."""
+    """Decode a request body, which must be a JSON object with that content type; raises `Refusal`."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise bad_field("Content-Type must be application/json")
     try:
@@ -65,10 +92,10 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def parse_clone(body: dict[str, Any]) -> CloneBody:
-    """Check a clone request; raises `Refusal`."""
+    """Validate a clone request; raises `Refusal`."""
     audio_url = _text(body, "audio_url", required=True)
     prompt_url = _prompt(body.get("clone_prompt"))
-    text = _text(body, "text", longest=LONGEST_TRIAL_TEXT)
+    text = _text(body, "text", longest=MAX_PREVIEW_CHARACTERS)
     model = _text(body, "model")
     if text and not model:
         raise bad_field("model is required when text is given")
@@ -94,8 +121,8 @@ def _prompt(prompt: object) -> str | None:
 
 
 def parse_speech(body: dict[str, Any]) -> SpeechBody:
-    """Check a T2A request; raises `Refusal`."""
-    text = _text(body, "text", required=True, longest=LONGEST_SPOKEN_TEXT)
+    """Validate a T2A request; raises `Refusal`."""
+    text = _text(body, "text", required=True, longest=MAX_SPEECH_CHARACTERS)
     voice, audio = (_object(body, name) for name in ("voice_setting", "audio_setting"))
     voice_id = _text(voice, "voice_id", required=True)
     for name in ("speed", "vol"):
@@ -117,7 +144,7 @@ def parse_speech(body: dict[str, Any]) -> SpeechBody:
 
 
 def speech_model(path: str) -> str:
-    """Read the model from a T2A path; raises `Refusal` for a path that is no endpoint."""
+    """Return the model of a T2A path; raises `Refusal` for a path that is not an endpoint."""
     family = path.removeprefix("/v3/minimax-speech-")
     if family == path or family not in FAMILIES:
         raise unknown_path()
@@ -125,8 +152,8 @@ def speech_model(path: str) -> str:
 
 
 def unknown_path() -> Refusal:
-    """Refuse a path that is no endpoint."""
-    return gateway(404, "API_NOT_FOUND", "the API does not exist")
+    """Return the refusal of an unknown path."""
+    return gateway_error(404, "API_NOT_FOUND", "the API does not exist")
 
 
 def _text(body: dict[str, Any], name: str, *, required: bool = False, longest: int = 4000) -> str:

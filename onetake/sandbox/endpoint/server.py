@@ -1,4 +1,4 @@
-"""The stand-in's HTTP side: a threading server on loopback."""
+"""The HTTP server of the stand-in: threads, on loopback."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from onetake.sandbox.endpoint.contract import unknown_path
-from onetake.sandbox.endpoint.refusals import Refusal, gateway
+from onetake.sandbox.endpoint.contract import Refusal, gateway_error, unknown_path
 from onetake.sandbox.endpoint.service import Service
 
 _LARGEST_BODY: Final = 1_000_000
@@ -33,9 +32,9 @@ class StandInEndpoint:
     Args:
         api_key: The only key that it accepts.
         port: Where to listen; 0 for a free port.
-        answer_delay_s: Seconds between doing what was asked and answering, to rehearse lost answers.
-        log: Called with each line; each says that this is a sandbox, and holds no key and no URL's query.
-        now: The clock by which voices expire.
+        answer_delay_s: Seconds between carrying out a call and answering it, to rehearse lost answers.
+        log: Called with each log line; each says that this is a sandbox, and contains neither keys nor query strings.
+        now: The clock that decides when voices expire.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class StandInEndpoint:
         self._server.server_close()
 
     def account(self) -> dict[str, Any]:
-        """Tell what ``GET /sandbox/account`` tells."""
+        """Return the document of ``GET /sandbox/account``."""
         return self._service.account.statement()
 
     def __enter__(self) -> StandInEndpoint:
@@ -115,7 +114,7 @@ class _Server(ThreadingHTTPServer):
         request: socket.socket | tuple[bytes, socket.socket],
         client_address: Any,
     ) -> None:
-        # Nothing may reach the terminal from here, as the library's own way would.
+        # the default implementation prints a traceback to stderr
         fault = sys.exc_info()[0]
         if fault is None or issubclass(fault, OSError):
             self.say("a connection ended early")
@@ -151,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         try:
             self._require_loopback_host()
-            # like a presigned URL, one of these carries its own permission: 128 random bits
+            # no key: as with a presigned URL, the 128 random bits of the path are the permission
             recording = service.recording(path.removeprefix(_AUDIO)) if path.startswith(_AUDIO) else None
             if recording is not None:
                 self._send(200, *recording)
@@ -164,14 +163,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(refusal.status, refusal.body)
 
     def _require_loopback_host(self) -> None:
-        """Refuse what a web page sends to a name of its own that resolves to this machine (DNS rebinding).
+        """Refuse requests of web pages whose own host name resolves to this machine (DNS rebinding).
 
         The port does not matter: a request may come through a forwarded one.
         """
         hosts = self.headers.get_all("Host") or [""]
         if len(hosts) != 1 or hosts[0].partition(":")[0].lower() not in _HOSTS:
             self.close_connection = True
-            raise gateway(403, "FORBIDDEN_HOST", "the sandbox answers requests to 127.0.0.1 and localhost only")
+            raise gateway_error(403, "FORBIDDEN_HOST", "the sandbox answers requests to 127.0.0.1 and localhost only")
 
     def _send_json(self, status: int, body: dict[str, Any]) -> None:
         self._send(status, json.dumps(body).encode(), "application/json")
@@ -180,10 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
         announced = self.headers.get("Content-Length", "")
         if not (announced.isascii() and announced.isdigit() and len(announced) < 10):
             self.close_connection = True
-            raise gateway(400, "INVALID_REQUEST_BODY", "Content-Length is needed")
+            raise gateway_error(400, "INVALID_REQUEST_BODY", "Content-Length is needed")
         if int(announced) > _LARGEST_BODY:
             self.close_connection = True
-            raise gateway(400, "INVALID_REQUEST_BODY", "the body is larger than 1 MB")
+            raise gateway_error(400, "INVALID_REQUEST_BODY", "the body is larger than 1 MB")
         return self.rfile.read(int(announced))
 
     def _send(self, status: int, content: bytes, content_type: str) -> None:
@@ -193,8 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-        except OSError:  # the caller went away
+        except OSError:  # the client disconnected
             self.close_connection = True
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing: the library's line holds the target with its query."""
+        """Log nothing: the default line contains the target with its query."""

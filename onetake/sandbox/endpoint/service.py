@@ -1,4 +1,4 @@
-"""What the stand-in does with a request that arrived: clone, speak, or refuse. Knows no sockets."""
+"""What the stand-in does with a request: clone, speak, or refuse. It is independent of HTTP."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from onetake.sandbox.endpoint import contract, speech
-from onetake.sandbox.endpoint import fetch_audio as listening
+from onetake.sandbox.endpoint import contract, fetch_audio, speech
 from onetake.sandbox.endpoint.account import Account
-from onetake.sandbox.endpoint.refusals import Refusal, gateway, maker
+from onetake.sandbox.endpoint.contract import Refusal, gateway_error, provider_error
 
 CLONE_PATH: Final = "/v3/minimax-voice-cloning"
 _MOST_RECORDINGS: Final = 200
@@ -39,44 +38,46 @@ class Service:
         return self._clone(body) if path == CLONE_PATH else self._speak(contract.speech_model(path), body)
 
     def recording(self, token: str) -> tuple[bytes, str] | None:
-        """Find a recording that was made, and its ``Content-Type``."""
+        """Return a recording that the stand-in made, and its ``Content-Type``."""
         with self._lock:
             return self._recordings.get(token)
 
     def require_key(self, authorization: str | None) -> None:
         """Check a request's ``Authorization`` header; raises `Refusal`."""
         if not authorization:
-            raise gateway(400, "MISSING_API_KEY", "the API key is missing")
+            raise gateway_error(400, "MISSING_API_KEY", "the API key is missing")
         expected = f"Bearer {self._key}".encode()
         # http.server reads header bytes as latin-1.
         if not hmac.compare_digest(authorization.encode("latin-1", "replace"), expected):
-            raise gateway(401, "FAILED_TO_AUTH", "failed to authenticate the API key")
+            raise gateway_error(401, "FAILED_TO_AUTH", "failed to authenticate the API key")
 
     def _clone(self, body: dict[str, Any]) -> dict[str, Any]:
-        order = contract.parse_clone(body)
-        content, stored_type = listening.download(order.audio_url, "audio_url")
-        self.account.note_stored_type(stored_type)
-        heard = listening.listen(content)
-        listening.check_source(heard)
-        if order.prompt_audio_url is not None:
-            clip, _ = listening.download(order.prompt_audio_url, "prompt_audio_url")
-            listening.check_prompt(listening.listen(clip))
-        demo = speech.speak(heard.sample, order.text) if order.text else None
-        voice = self.account.open_voice(heard.sample, order.text)
+        request = contract.parse_clone(body)
+        content, stored_type = fetch_audio.download(request.audio_url, "audio_url")
+        self.account.add_stored_type(stored_type)
+        source = fetch_audio.decode(content)
+        fetch_audio.check_source(source)
+        if request.prompt_audio_url is not None:
+            clip, _ = fetch_audio.download(request.prompt_audio_url, "prompt_audio_url")
+            fetch_audio.check_prompt(fetch_audio.decode(clip))
+        demo = speech.speak(source.sample, request.text) if request.text else None
+        voice = self.account.add_voice(source.sample, request.text)
         answer: dict[str, Any] = {"voice_id": voice.voice_id}
         if demo is not None:
             answer["demo_audio_url"] = self._publish(demo, "mp3")
         return answer
 
     def _speak(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
-        order = contract.parse_speech(body)
+        request = contract.parse_speech(body)
         newer = model.startswith("speech-2.8")
-        voice = self.account.living(order.voice_id)
+        voice = self.account.find(request.voice_id)
         if voice is None:
             raise _no_such_voice(newer=newer)
-        audio = speech.speak(voice.sample, order.text, order.format, order.sample_rate, order.channel, order.bitrate)
-        self.account.keep(voice, order.text)
-        content = self._publish(audio, order.format) if order.as_link else audio.hex()
+        audio = speech.speak(
+            voice.sample, request.text, request.format, request.sample_rate, request.channel, request.bitrate
+        )
+        self.account.keep(voice, request.text)
+        content = self._publish(audio, request.format) if request.as_link else audio.hex()
         if not newer:
             return {"audio": content, "status": 2}
         return {
@@ -85,8 +86,8 @@ class Service:
             "base_resp": {"status_code": 0, "status_msg": "success"},
             "extra_info": {
                 "audio_size": len(audio),
-                "audio_format": order.format,
-                "word_count": len(order.text),
+                "audio_format": request.format,
+                "word_count": len(request.text),
             },
         }
 
@@ -101,5 +102,5 @@ class Service:
 
 def _no_such_voice(*, newer: bool) -> Refusal:
     if newer:
-        return maker(2054, "voice id not exist")
-    return gateway(400, "INVALID_REQUEST_BODY", "voice id not exist (2054)")
+        return provider_error(2054, "voice id not exist")
+    return gateway_error(400, "INVALID_REQUEST_BODY", "voice id not exist (2054)")

@@ -1,4 +1,4 @@
-"""Making the demo and the speech: the first seconds of the recording, as long as the text would take."""
+"""Make previews and speech: the first seconds of the recording, for as long as the text would take."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from av.audio import AudioStream
 from numpy.typing import NDArray
 
+from onetake.sandbox.endpoint.contract import bad_field
 from onetake.sandbox.endpoint.fetch_audio import SAMPLE_RATE_HZ
-from onetake.sandbox.endpoint.refusals import bad_field
 
-_SECONDS_A_CHARACTER: Final = 0.06
+_SECONDS_PER_CHARACTER: Final = 0.06
 _SHORTEST_S: Final = 1.0
 _LONGEST_S: Final = 10.0
 # format: (FFmpeg's container, its encoder, Content-Type)
-_WAYS: Final = {
+_FORMATS: Final = {
     "mp3": ("mp3", "libmp3lame", "audio/mpeg"),
     "wav": ("wav", "pcm_s16le", "audio/wav"),
     "flac": ("flac", "flac", "audio/flac"),
@@ -26,8 +26,8 @@ _WAYS: Final = {
 
 
 def content_type(audio_format: str) -> str:
-    """Tell the ``Content-Type`` of a format."""
-    return _WAYS[audio_format][2]
+    """Return the ``Content-Type`` of a format."""
+    return _FORMATS[audio_format][2]
 
 
 def speak(
@@ -39,7 +39,7 @@ def speak(
     bitrate: int = 128000,
 ) -> bytes:
     """Encode as many seconds of the sample (mono, 32 kHz) as the text would take, 1 to 10."""
-    seconds = min(_LONGEST_S, max(_SHORTEST_S, _SECONDS_A_CHARACTER * len(text)))
+    seconds = min(_LONGEST_S, max(_SHORTEST_S, _SECONDS_PER_CHARACTER * len(text)))
     frame = av.AudioFrame.from_ndarray(
         np.ascontiguousarray(sample[None, : int(seconds * SAMPLE_RATE_HZ)]), format="s16", layout="mono"
     )
@@ -51,7 +51,7 @@ def speak(
 
 
 def _encode(frame: av.AudioFrame, audio_format: str, rate: int, layout: str, bitrate: int) -> bytes:
-    container_name, encoder, _ = _WAYS[audio_format]
+    container_name, encoder, _ = _FORMATS[audio_format]
     target = io.BytesIO()
     with av.open(target, "w", format=container_name) as container:
         stream = cast(AudioStream, container.add_stream(encoder, rate=rate, layout=layout))

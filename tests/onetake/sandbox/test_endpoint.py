@@ -18,9 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.endpoint.contract import parse_clone, parse_speech
-from onetake.sandbox.endpoint.fetch_audio import listen
-from onetake.sandbox.endpoint.refusals import Refusal
+from onetake.sandbox.endpoint.contract import Refusal, parse_clone, parse_speech
+from onetake.sandbox.endpoint.fetch_audio import decode
 from tests.support.file_server import FileServer, m4a, sound_file
 
 KEY = "sandbox-key-0123456789"
@@ -192,7 +191,7 @@ BEGINNINGS = [b"", b"RIFF", b"ID3\x04", b"\xff\xfb\x90\x64", b"\0\0\0\x20ftypM4A
 
 @given(st.binary(max_size=400), st.sampled_from(BEGINNINGS))
 def test_any_bytes_are_decoded_or_refused(content: bytes, beginning: bytes) -> None:
-    refusal = refusal_of(lambda: listen(beginning + content))
+    refusal = refusal_of(lambda: decode(beginning + content))
     assert refusal is None or refusal.body["reason"] == "INVALID_AUDIO_FILE"
 
 

@@ -1,4 +1,4 @@
-"""What `preflight` calls ready is held against the stand-in endpoint, which hears it with code of its own."""
+"""Recordings that `preflight` calls ready are sent to the stand-in endpoint, which decodes it with its own code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import preflight
-from onetake.sandbox.endpoint.fetch_audio import check_prompt, check_source, listen
+from onetake.sandbox.endpoint.fetch_audio import check_prompt, check_source, decode
 from preflight.report import Role
 from tests.support.make_audio import RATE, at_rate, coded, m4a, mp3, talk, wav
 
@@ -27,17 +27,17 @@ sound = functools.cache(talk)
 
 
 def require_agreement(form: str, frames: int, rate: int, role: Role) -> None:
-    """What is ready is not refused; what is fixable is not after it was fixed."""
+    """A ready recording is accepted, and a fixable one after its fix."""
     longest = at_rate(sound(frames // rate + 1), rate)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"take.{form}"
         path.write_bytes(FORMS[form](longest[:frames], rate))
         report = preflight.check(path, role=role, prompt_text="The train was late.")
         if report.verdict == "fixable" and role == "recording":
-            fixed = preflight.fix(path, folder + "/mended.m4a" if form == "aac" else f"{folder}/mended.{form}")
+            fixed = preflight.fix(path, folder + "/fixed.m4a" if form == "aac" else f"{folder}/fixed.{form}")
             path, report = Path(fixed.path or ""), fixed.after or report
         if report.verdict == "ready":
-            (check_source if role == "recording" else check_prompt)(listen(path.read_bytes()))
+            (check_source if role == "recording" else check_prompt)(decode(path.read_bytes()))
 
 
 @OFTEN

@@ -137,7 +137,7 @@ def is_refused(answer: bytes) -> bool:
 @pytest.fixture(scope="module")
 def holding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxStorage]:
     """A storage that holds the object ``take.wav``, all of whose parts are up."""
-    with SandboxStorage(tmp_path_factory.mktemp("weed")) as storage:
+    with SandboxStorage(tmp_path_factory.mktemp("seaweedfs")) as storage:
         s3(storage).put_object(Bucket=storage.bucket, Key="take.wav", Body=SECRET)
         deadline = time.monotonic() + 60
         while len(listening(storage.pid or 0)) < len(PARTS) and time.monotonic() < deadline:
@@ -213,7 +213,7 @@ def test_aws_and_proxy_settings_are_not_passed_on(tmp_path: Path, monkeypatch: p
     foreign |= dict.fromkeys(("ALL_PROXY", "all_proxy"), "socks5://127.0.0.1:9")
     for name, value in foreign.items():
         monkeypatch.setenv(name, value)
-    with SandboxStorage(tmp_path / "weed") as storage:
+    with SandboxStorage(tmp_path / "seaweedfs") as storage:
         pid = storage.pid
         told = Path(f"/proc/{pid}/environ").read_text()
     assert not any(name in told for name in foreign)
