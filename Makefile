@@ -35,7 +35,7 @@ bench: $(VENV)/installed-dev
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak.fuzz --cases 20000
-	$(BIN)/python -m tests.soak.mending
+	$(BIN)/python -m tests.soak.fix_matrix
 	$(BIN)/python -m tests.soak.kills --takes 300 --kills 100
 	for how in two stop storage; do $(BIN)/python -m tests.soak.kills --how $$how --takes 120 --kills 30 || exit 1; done
 	$(BIN)/python -m tests.soak.faults --takes 300 --share 0.3

@@ -1,10 +1,10 @@
-"""Clone through proxies that spoil a share of all requests; then hold the books against each other.
+"""Clone through proxies that fail a share of all requests; then compare ledger, charges and storage.
 
     python -m tests.soak.faults --takes 300 --share 0.3
 
-One proxy stands before the storage (the stand-in downloads through it, too), one before the endpoint. Each recording
-has to end as cloned once or as unknown. None ends as refused, because nothing is wrong with it; where the stand-in
-could not download one, the next run tries again.
+One proxy is in front of the storage (the stand-in downloads through it too), one in front of the endpoint. Each
+recording must end as cloned once or as unknown. None may end as refused, because all are fit; if the stand-in could not
+download one, the next run tries again. The run fails if too few requests met a fault, or if a kind of fault is missing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from collections import Counter
 from pathlib import Path
 
 from tests.soak.kills import Rig, rig
-from tests.soak.proxy import FaultyProxy
+from tests.soak.proxy import FAULTS, FaultyProxy
 
 _MOST_RUNS = 12
 
 
 def run_through(rig: Rig, share: float, seed: int) -> tuple[Counter[str], Counter[str]]:
-    """Run the command until nothing is left to try, and tell how each recording ended and which faults were met."""
+    """Run the command until every recording is cloned or unknown, and return endings and faults, counted."""
     endings: dict[str, str] = {}
     met: Counter[str] = Counter()
     with (
@@ -50,12 +50,12 @@ def run_through(rig: Rig, share: float, seed: int) -> tuple[Counter[str], Counte
             for outcome in outcomes:
                 endings[outcome["path"]] = outcome["ending"]
                 assert outcome["ending"] in {"cloned", "known"} or outcome["error"]["message"], outcome
-                # a service that cannot fetch the recording refuses it; the next run tries again
+                # a service that cannot download the recording refuses it; the next run tries again
                 is_expected = outcome["ending"] != "refused" or "download: " in outcome["error"]["message"]
                 assert is_expected, outcome
             if not any(outcome["ending"] in {"failed", "not-started", "refused"} for outcome in outcomes):
                 break
-        # what could not be deleted through the proxy is deleted by the same means, as often as it takes
+        # objects that could not be deleted through the proxy: the same proxy, repeated
         for _ in range(_MOST_RUNS):
             cleaned = subprocess.run(
                 [sys.executable, "-m", "onetake", "storage", "clean", "--json"],
@@ -71,7 +71,7 @@ def run_through(rig: Rig, share: float, seed: int) -> tuple[Counter[str], Counte
 
 
 def count(rig: Rig, endings: Counter[str], takes: int) -> dict[str, int]:
-    """Hold what the stand-in charged against what the ledger holds."""
+    """Compare what the stand-in charged with the ledger and the bucket."""
     charged = rig.services.endpoint.account()["clones_charged"]
     with contextlib.closing(sqlite3.connect(rig.home / "ledger.sqlite3")) as connection:
         voices = {row[0] for row in connection.execute("SELECT voice_id FROM voices")}
@@ -97,13 +97,15 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=300)
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), asked.takes) as made:
-        endings, met = run_through(made, asked.share, asked.seed)
-        counts = count(made, endings, asked.takes)
-    assert met.total() - met["none"] >= asked.share * met.total() / 2, "too few requests met a fault"
-    print(counts, f"{time.monotonic() - begun:.0f} s")  # noqa: T201 - a report
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), arguments.takes) as made:
+        endings, met = run_through(made, arguments.share, arguments.seed)
+        counts = count(made, endings, arguments.takes)
+    assert met.total() - met["none"] >= arguments.share * met.total() / 2, "too few requests met a fault"
+    if met.total() >= 100 * len(FAULTS):
+        assert not [fault for fault in FAULTS if not met[fault]], f"a kind of fault did not occur: {dict(met)}"
+    print(counts, f"{time.monotonic() - started:.0f} s")  # noqa: T201 - a report
     print("requests by fault:", dict(met))  # noqa: T201
 
 

@@ -1,11 +1,12 @@
-"""Kill the command at random moments and start it again, until every recording has its voice; then count.
+"""Kill the command and start it again, until every recording has a voice; then compare ledger, charges and storage.
 
     python -m tests.soak.kills --takes 200 --kills 100
 
-Storage and stand-in endpoint are real and stay up; the command's process group is killed (SIGKILL). Most kills come
-while the stand-in holds back the answer to a call that it has charged, the others before the first call. Printed are
-how many paid calls the kills hit, what the stand-in charged, what the ledger holds, and what is left in the bucket. It
-fails if too few calls were hit.
+Storage and stand-in endpoint stay up; the command's process group is killed (SIGKILL). Most kills come while the
+stand-in delays the answer to a call that it has charged, the others before the first call. The run prints how many paid
+calls the kills hit, what the stand-in charged, what the ledger contains, and what is left in the bucket. It fails if a
+recording was paid for twice without being listed as unknown, if a voice or an object was lost, or if the kills hit too
+few paid calls.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import soundfile
 
+from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from tests.support.servers import CountedCalls
@@ -39,12 +41,13 @@ Disturbance = Literal["kill", "stop", "storage", "two"]
 
 _ANSWER_DELAY_S = 0.2
 _SHARE_IN_CALLS = 0.8
-"""Of the kills that wait for a paid call; the others come before the first one."""
+"""Share of the kills during a paid call; the others come before the first call."""
 _LEAST_HIT_SHARE = 0.3
+"""Unanswered paid calls for each kill, at least: with fewer the run proves nothing."""
 
 
 def make_takes(folder: Path, count: int) -> None:
-    """Write recordings that sound alike and differ in every sample."""
+    """Write recordings of the same speech that differ in every sample."""
     sound, rate = soundfile.read(FIXTURES / "good.wav", dtype="float32")
     folder.mkdir()
     for number in range(count):
@@ -56,9 +59,9 @@ class Hits:
     """What the kills hit.
 
     Attributes:
-        kills: How many there were.
-        kills_in_calls: Of these, how many found a paid call without an answer.
-        calls: The paid calls without an answer that they found.
+        kills: Number of kills.
+        kills_in_calls: Number of kills during at least one unanswered paid call.
+        calls: Number of unanswered paid calls at the kills.
     """
 
     kills: int = 0
@@ -72,22 +75,18 @@ class Rig:
 
     Attributes:
         services: Storage and stand-in endpoint.
-        home: For the ledger.
-        takes: The folder of recordings.
+        home: Folder of the ledger.
+        takes: Folder of the recordings.
         calls: Counts the paid calls.
-        read: Voices that some run of the command printed.
-        statuses: How runs ended that were left alone.
     """
 
     services: Services
     home: Path
     takes: Path
     calls: CountedCalls
-    read: set[str] = field(default_factory=set)
-    statuses: list[int] = field(default_factory=list)
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
-        """Start the command in a process group of its own; what it prints goes to a file that survives it."""
+        """Start the command in its own process group; its output goes to a file that survives it."""
         out = (self.home / f"out-{time.monotonic_ns()}.jsonl").open("wb")
         with out:
             return subprocess.Popen(
@@ -100,17 +99,15 @@ class Rig:
             )
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Variables that lead the command to the services and the home."""
+        """Return environment variables with the services and the home."""
         return {**os.environ, **self.services.settings(), "ONETAKE_HOME": str(self.home), **more}
 
     def finish(self) -> int:
-        """Run the command to its end."""
-        status = self.start().wait(1800)
-        self.statuses.append(status)
-        return status
+        """Run the command to its end, and return its status."""
+        return self.start().wait(1800)
 
     def ask(self, *arguments: str) -> tuple[int, str]:
-        """Run another command on the same home."""
+        """Run another command with the same home."""
         done = subprocess.run(
             [sys.executable, "-m", "onetake", *arguments],
             env=self.environment(),
@@ -124,7 +121,7 @@ class Rig:
         return done.returncode, done.stdout
 
     def unanswered(self) -> set[str]:
-        """The attempts whose paid call has no answer in the ledger yet."""
+        """Return the attempts whose paid call has no answer in the ledger yet."""
         path = self.home / "ledger.sqlite3"
         if not path.exists():
             return set()
@@ -134,7 +131,7 @@ class Rig:
             return {row[0] for row in connection.execute("SELECT id FROM attempts WHERE state = 'called'")}
 
     def voices_read(self) -> set[str]:
-        """The voices that any run printed, whole lines only."""
+        """Return the voices that any run printed, from complete lines only."""
         found = set()
         for path in self.home.glob("out-*.jsonl"):
             for line in path.read_bytes().split(b"\n")[:-1]:
@@ -142,13 +139,21 @@ class Rig:
         return found - {None}
 
     def unknown(self) -> list[str]:
-        """The attempts that the ledger lists as unknown."""
+        """Return the attempts that the command lists as unknown."""
         return [attempt["id"] for attempt in json.loads(self.ask("voices", "--unknown", "--json")[1])["unknown"]]
+
+    def settle(self, attempts: Sequence[str]) -> None:
+        """Settle unknown attempts as failed: the first one with the command, the others faster, through the ledger."""
+        for attempt in attempts[:1]:
+            assert self.ask("voices", "settle", attempt, "--failed")[0] == 0
+        with Ledger(self.home) as ledger:
+            for attempt in attempts[1:]:
+                ledger.voices.settle(attempt, None)
 
 
 @contextlib.contextmanager
 def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S) -> Iterator[Rig]:
-    """Everything that stays up while the command is killed."""
+    """Start everything that stays up while the command is killed."""
     home = folder / "home"
     home.mkdir(parents=True)
     make_takes(folder / "takes", takes)
@@ -161,27 +166,27 @@ def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S) -> It
 
 
 def disturb(rig: Rig, how: Disturbance, times: int, seed: int) -> Hits:
-    """Start the command and kill it, again and again, at moments relative to what the stand-in has done.
+    """Start the command and kill it repeatedly, at times relative to the calls of the stand-in.
 
     Returns:
-        What the kills hit. It ends early when nothing is left to clone.
+        What the kills hit. It ends early when every recording has a voice.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     hits = Hits()
     first_call_s = 2.0
     for _ in range(times):
-        begun, calls = time.monotonic(), rig.calls.count
-        running = [rig.start("--calls-at-once", str(chance.randint(1, 2))) for _ in range(2 if how == "two" else 1)]
-        if chance.random() < _SHARE_IN_CALLS:
+        started, calls = time.monotonic(), rig.calls.count
+        running = [rig.start("--calls-at-once", str(rng.randint(1, 2))) for _ in range(2 if how == "two" else 1)]
+        if rng.random() < _SHARE_IN_CALLS:
             if not rig.calls.wait_for(calls + 1, running):
                 break
-            first_call_s = time.monotonic() - begun
-            rig.calls.wait_for(calls + chance.randint(1, 2), running)
-            time.sleep(chance.uniform(0, 0.7 * _ANSWER_DELAY_S))
+            first_call_s = time.monotonic() - started
+            rig.calls.wait_for(calls + rng.randint(1, 2), running)
+            time.sleep(rng.uniform(0, 0.7 * _ANSWER_DELAY_S))
         else:
-            time.sleep(chance.uniform(0, first_call_s))
+            time.sleep(rng.uniform(0, first_call_s))
         if how == "stop":
-            running.append(_stop_meanwhile(rig, running[0], chance))
+            running.append(_stop_meanwhile(rig, running[0], rng))
         if how == "storage":
             _restart(rig.services.storage)
             rig.calls.wait_for(rig.calls.count + 1, running)
@@ -196,20 +201,20 @@ def disturb(rig: Rig, how: Disturbance, times: int, seed: int) -> Hits:
     return hits
 
 
-def _stop_meanwhile(rig: Rig, first: subprocess.Popen[bytes], chance: random.Random) -> subprocess.Popen[bytes]:
-    """Stop a run, start another one beside it, and let the first one go on when the other one has made a call."""
+def _stop_meanwhile(rig: Rig, first: subprocess.Popen[bytes], rng: random.Random) -> subprocess.Popen[bytes]:
+    """Suspend a run, start another one, and resume the first one after the other one has made a call."""
     os.killpg(first.pid, signal.SIGSTOP)
-    # a call that was received before the stop may still be counted
+    # a call that was received before SIGSTOP may still be counted
     calls = rig.calls.count
     beside = rig.start("--calls-at-once", "2")
-    rig.calls.wait_for(calls + chance.randint(1, 2), [beside])
+    rig.calls.wait_for(calls + rng.randint(1, 2), [beside])
     os.killpg(first.pid, signal.SIGCONT)
-    time.sleep(chance.uniform(0, _ANSWER_DELAY_S))
+    time.sleep(rng.uniform(0, _ANSWER_DELAY_S))
     return beside
 
 
 def _restart(storage: SandboxStorage) -> None:
-    """Kill the storage and start it again where it was, as a supervisor would."""
+    """Kill the storage and start it again on the same ports and data, as a service manager would."""
     process = storage._process
     assert process is not None
     process.kill()
@@ -224,14 +229,13 @@ def _restart(storage: SandboxStorage) -> None:
 
 
 def settle_and_count(rig: Rig, takes: int) -> dict[str, int]:
-    """Run to the end, settle what is unknown as failed, run again, and hold the books against each other."""
+    """Run to the end, settle unknown attempts as failed, run again, and compare ledger, charges and storage."""
     status = rig.finish()
     unknown = rig.unknown()
     assert status == (5 if unknown else 0), status
     charged_before = rig.services.endpoint.account()["clones_charged"]
     assert takes - len(unknown) <= charged_before <= takes, (takes, charged_before, len(unknown))
-    for attempt in unknown:
-        assert rig.ask("voices", "settle", attempt, "--failed")[0] == 0
+    rig.settle(unknown)
     assert rig.finish() == 0
     account = rig.services.endpoint.account()
     given = {voice["voice_id"] for voice in account["voices"]}
@@ -245,8 +249,8 @@ def settle_and_count(rig: Rig, takes: int) -> dict[str, int]:
     assert rig.voices_read() <= listed <= given
     assert len(listed) == takes
     paid = Counter(take for take, _, _, is_called in attempts if is_called)
-    excused = Counter(take for take, attempt, _, _ in attempts if attempt in unknown)
-    assert all(paid[take] <= 1 + excused[take] for take in paid), "a recording was paid twice that was not unknown"
+    settled = Counter(take for take, attempt, _, _ in attempts if attempt in unknown)
+    assert all(paid[take] <= 1 + settled[take] for take in paid), "a recording was paid for twice that was not unknown"
     assert takes <= account["clones_charged"] <= takes + len(unknown)
     objects = rig.services.objects()
     assert objects == {}, objects
@@ -266,14 +270,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--how", choices=["kill", "stop", "storage", "two"], default="kill")
-    asked = parser.parse_args()
-    begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), asked.takes) as made:
-        hits = disturb(made, asked.how, asked.kills, asked.seed)
-        print(asked.how, hits, flush=True)  # noqa: T201 - a report
-        counts = settle_and_count(made, asked.takes)
-    print(asked.how, counts, f"{time.monotonic() - begun:.0f} s")  # noqa: T201
-    assert hits.calls >= _LEAST_HIT_SHARE * asked.kills, "too few kills hit a paid call: this run proves nothing"
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), arguments.takes) as made:
+        hits = disturb(made, arguments.how, arguments.kills, arguments.seed)
+        print(arguments.how, hits, flush=True)  # noqa: T201 - a report
+        counts = settle_and_count(made, arguments.takes)
+    print(arguments.how, counts, f"{time.monotonic() - started:.0f} s")  # noqa: T201
+    assert hits.kills == arguments.kills, f"{hits.kills} kills: every recording had a voice before the last one"
+    assert hits.calls >= _LEAST_HIT_SHARE * arguments.kills, "too few kills hit a paid call: this run proves nothing"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of one server that resets, stalls, truncates, delays, refuses, and loses answers."""
+"""An HTTP proxy in front of one server that resets, stalls, truncates, delays or refuses requests, or loses answers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ FAULTS = ("reset", "stall", "truncate", "delay", "429", "500", "503", "page", "l
 
 
 class FaultyProxy:
-    """Passes requests on to one server, but for a share of them; a context manager.
+    """Forward requests to one server, except a share of them; a context manager.
 
     Args:
         upstream: The server's base URL.
-        share: Of the requests that meet a fault, 0 to 1.
-        seed: Of the choice.
-        faults: Among which is chosen.
+        share: Share of the requests that meet a fault, 0 to 1.
+        seed: Seed of the random choice.
+        faults: The faults to choose from.
 
     Attributes:
-        met: How many requests met which fault, ``none`` among them.
+        met: Number of requests by fault, with ``none``.
     """
 
     def __init__(self, upstream: str, share: float, seed: int, faults: tuple[str, ...] = FAULTS) -> None:
@@ -43,7 +43,7 @@ class FaultyProxy:
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def choose(self) -> str:
-        """The fault of the next request."""
+        """Return the fault for the next request."""
         with self._lock:
             fault = self._chance.choice(self._faults) if self._chance.random() < self._share else "none"
             self.met[fault] += 1
@@ -67,7 +67,7 @@ class _Server(ThreadingHTTPServer):
     proxy: FaultyProxy
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever is reset on purpose is no news."""
+        """Print nothing: connections are reset on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -132,4 +132,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from tests.soak.mending import cases, mend
+from tests.soak.fix_matrix import cases, fix_case
 
 EVERY: Final = 29
 
@@ -16,7 +16,7 @@ def test_every_kind_of_recording_is_mended(tmp_path: Path) -> None:
     for number, case in enumerate(cases()):
         if number % EVERY == 0:
             try:
-                done[mend(case, tmp_path)] += 1
+                done[fix_case(case, tmp_path)] += 1
             except Exception as error:
                 raise AssertionError(f"{case.name}: {error!r}") from error
     assert done["convert"] > 5

@@ -18,7 +18,7 @@ from preflight.fixes.mp3_cut import cut_mp3, read_frame
 from preflight.fixes.remux import rewrap
 from preflight.input.source import Source
 from preflight.media.probe import probe
-from tests.soak.mending import best_correlation, decoded
+from tests.soak.fix_matrix import best_correlation, decoded
 from tests.support.make_audio import FIXTURES, at_rate, coded, m4a, mp3, packets, talk
 
 SECONDS = 24.0

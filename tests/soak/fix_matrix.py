@@ -1,7 +1,7 @@
-"""Mend hundreds of recordings, each form with each defect: `python -m tests.soak.mending`.
+"""Fix hundreds of recordings, each format with each defect: `python -m tests.soak.fix_matrix`.
 
-Every recording that a check calls fixable has to become ready, keep what was not touched, and decode to the same length
-everywhere.
+Every fixable recording must become ready, keep the audio that did not need a change, and decode to the same length with
+every decoder. The run fails if it did not exercise every kind of fix.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from preflight.input.source import Source
 from preflight.media.decoder import Decoder
 from preflight.media.probe import probe
 from tests.fuzz.recordings import broken, committed
-from tests.soak.forms import made, makers
+from tests.soak.formats import made, makers
 from tests.support import make_audio as making
 
 if TYPE_CHECKING:
@@ -37,13 +37,12 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 26.0
 _LEAST_CORRELATION: Final = 0.999
-_LEAST_CORRELATION_CODED: Final = 0.98
-"""Of what was coded anew, by a lossy coding."""
+_LEAST_CORRELATION_LOSSY: Final = 0.98
+"""After re-encoding with a lossy codec."""
 _LONGEST_FRAME: Final = 2048
 _ENDINGS: Final = {"caf": ".caf", "mp3": ".mp3", "wav": ".wav", "ipod": ".m4a"}
 
-
-WISHES: Final = (
+OPTIONS: Final = (
     FixOptions(),
     FixOptions(unsafe=True),
     FixOptions(start_s=1.0, end_s=12.0),
@@ -51,11 +50,13 @@ WISHES: Final = (
     FixOptions(loudness_lufs=-20.0, limit=True),
     FixOptions(edits=frozenset({"mono", "shorten-pauses", "high-pass", "trim-silence"})),
 )
+ACTIONS: Final = ("keep", "rename", "rewrap", "convert", "not fixable")
+"""What a full run must meet at least once: `keep` is the action for broken recordings that are ready."""
 _TOLERANT: Final = preflight.PROFILES["default"].changed(ignore=["no-speech"])
 
 
 class Case(NamedTuple):
-    """A recording to be mended, and what makes it: who takes a sample of the cases does not wait for the others."""
+    """A recording to fix, and the function that makes it, so that a sample of the cases is fast."""
 
     name: str
     make: Callable[[], bytes]
@@ -66,29 +67,29 @@ def _truncated(data: bytes) -> bytes:
     return data[: int(len(data) * 0.7)]
 
 
-def _rotten(data: bytes) -> bytes:
+def _bit_errors(data: bytes) -> bytes:
     return making.rotten(data, 0.85, 300)
 
 
-def _with_a_tail(data: bytes) -> bytes:
+def _with_trailing_bytes(data: bytes) -> bytes:
     return data + bytes(range(256)) * 20
 
 
 DEFECTS: Final[dict[str, Callable[[bytes], bytes]]] = {
-    "as it is": bytes,
-    "cut off": _truncated,
-    "rotten": _rotten,
-    "with something behind it": _with_a_tail,
+    "unchanged": bytes,
+    "truncated": _truncated,
+    "with bit errors": _bit_errors,
+    "with trailing bytes": _with_trailing_bytes,
 }
 
 
 def cases() -> Iterator[Case]:
-    """Each form with each defect, and those that are too long, in channels too many, or named wrongly."""
+    """Yield each format with each defect, and recordings that are too long, multichannel, or have a wrong extension."""
     for name, make in makers(SECONDS).items():
         ending = "." + name.rpartition(".")[2]
         for defect, spoiled in DEFECTS.items():
             yield Case(f"{name}, {defect}", partial(_spoilt, make, spoiled), _ENDINGS.get(ending[1:], ending))
-        yield Case(f"{name}, named wrongly", make, ".mp3" if ending != ".mp3" else ".wav")
+        yield Case(f"{name}, wrong extension", make, ".mp3" if ending != ".mp3" else ".wav")
     long = making.at_rate(making.talk(330), 8000)
     for seconds in (301, 330):
         sound = long[: seconds * 8000]
@@ -110,11 +111,11 @@ def _spoilt(make: Callable[[], bytes], spoiled: Callable[[bytes], bytes]) -> byt
     return spoiled(make())
 
 
-def mend(case: Case, folder: Path) -> str:
-    """Mend it, and return what was done; empty where there is nothing to mend, or nothing that could be.
+def fix_case(case: Case, folder: Path) -> str:
+    """Fix a recording, and return the action; empty if it is not fixable.
 
     Raises:
-        AssertionError: The result is not what it has to be.
+        AssertionError: The result is wrong.
     """
     path = folder / f"take{case.ending}"
     path.write_bytes(case.make())
@@ -130,27 +131,27 @@ def mend(case: Case, folder: Path) -> str:
     return fixed.action
 
 
-def require_kept(path: Path, mended: Path, fixed: preflight.Fixed) -> None:
-    """Make sure that `mended` is ready, of one length for every decoder, and in what it keeps like `path`."""
-    assert preflight.check(mended).verdict == "ready"
-    sound, rate = decoded(mended)
-    lengths = {"ours": len(sound), "PyAV": _length_by_pyav(mended)}
-    if mended.suffix != ".m4a":
-        lengths["libsndfile"] = soundfile.info(mended).frames
+def require_kept(path: Path, copy: Path, fixed: preflight.Fixed) -> None:
+    """Check that `copy` is ready, has one length for every decoder, and otherwise the audio of `path`."""
+    assert preflight.check(copy).verdict == "ready"
+    sound, rate = decoded(copy)
+    lengths = {"ours": len(sound), "PyAV": _length_by_pyav(copy)}
+    if copy.suffix != ".m4a":
+        lengths["libsndfile"] = soundfile.info(copy).frames
     assert max(lengths.values()) - min(lengths.values()) <= _LONGEST_FRAME, lengths
     if fixed.action in ("rename", "rewrap"):
-        kept = making.packets(mended)
+        kept = making.packets(copy)
         before = [packet for packet in making.packets(path) if packet]
-        assert _follow_each_other(kept, before), "the packets are not those of the recording"
+        assert _is_contiguous(kept, before), "the packets are not those of the recording"
     before_sound, before_rate = decoded(path)
     if rate == before_rate:
-        least = _LEAST_CORRELATION if mended.suffix == ".wav" or fixed.lossless else _LEAST_CORRELATION_CODED
+        least = _LEAST_CORRELATION if copy.suffix == ".wav" or fixed.lossless else _LEAST_CORRELATION_LOSSY
         correlation = best_correlation(before_sound, sound)
         assert correlation >= least, f"correlation {correlation:.5f}"
 
 
 def decoded(path: Path) -> tuple[NDArray[np.float32], int]:
-    """All of it, folded down to one channel."""
+    """Return the whole recording, downmixed to mono, and its sample rate."""
     with Source.open(path) as source:
         facts = probe(source)
         blocks = [block.mean(axis=1) for block in Decoder(source, facts).blocks()]
@@ -162,8 +163,8 @@ def _length_by_pyav(path: Path) -> int:
         return sum(frame.samples for frame in container.decode(audio=0))
 
 
-def _follow_each_other(kept: list[bytes], before: list[bytes]) -> bool:
-    """Whether `kept` is a stretch of `before`; raw AAC has a header before each packet, which a container has not."""
+def _is_contiguous(kept: list[bytes], before: list[bytes]) -> bool:
+    """Whether `kept` is a contiguous part of `before`; raw AAC has an ADTS header before each packet."""
     bare = [packet[7:] if packet[:2] in (b"\xff\xf1", b"\xff\xf9") else packet for packet in before]
     for packets in (before, bare):
         starts = [number for number, packet in enumerate(packets) if packet == kept[0]]
@@ -173,7 +174,7 @@ def _follow_each_other(kept: list[bytes], before: list[bytes]) -> bool:
 
 
 def best_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Of `after` with the stretch of `before` that is most like it; fades at its ends do not count."""
+    """Return the correlation of `after` with the part of `before` that matches best, without the fades at both ends."""
     edge = min(len(after) // 8, 4000)
     long, inner = (np.clip(sound, -1, 1).astype(np.float64) for sound in (before, after[edge:-edge]))
     size = 1 << (len(long) + len(inner)).bit_length()
@@ -185,11 +186,11 @@ def best_correlation(before: NDArray[np.float32], after: NDArray[np.float32]) ->
     return abs(float(np.dot(there, inner))) / max(1e-12, energy)
 
 
-def mend_broken(seed: int, files: Mapping[str, bytes], folder: Path) -> str:
-    """Mend a broken recording in one way or another, and look for prompt clips in it; return what came of it.
+def fix_broken(seed: int, files: Mapping[str, bytes], folder: Path) -> str:
+    """Fix a broken recording with some options, and search it for prompt clips; return the action or the error.
 
     Raises:
-        Exception: Anything but the errors that tell a user what to do.
+        Exception: Anything but a `preflight.PreflightError` with a message.
     """
     case = broken(seed, files)
     path, out = folder / f"broken{case.ending}", folder / "out"
@@ -198,7 +199,7 @@ def mend_broken(seed: int, files: Mapping[str, bytes], folder: Path) -> str:
     with contextlib.suppress(preflight.PreflightError):
         preflight.prompt_clips(path)
     try:
-        fixed = preflight.fix(path, out, options=WISHES[seed % len(WISHES)], force=True, profile=_TOLERANT)
+        fixed = preflight.fix(path, out, options=OPTIONS[seed % len(OPTIONS)], force=True, profile=_TOLERANT)
     except preflight.PreflightError as error:
         if not error.message or "\n" in error.message:
             raise AssertionError(repr(error.message)) from error
@@ -209,27 +210,32 @@ def mend_broken(seed: int, files: Mapping[str, bytes], folder: Path) -> str:
 
 
 def main() -> int:
-    """Mend all, print a summary, and return 1 if one was not mended as it has to be."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soak.mending", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default="", help="cases whose name holds this")
-    parser.add_argument("--broken", type=int, default=2000, help="broken recordings after that")
+    """Fix all cases, print a summary, and return 1 if a fix was wrong or a kind of fix did not occur."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak.fix_matrix", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument("--broken", type=int, default=2000, help="number of broken recordings")
     options = parser.parse_args()
     counts: Counter[str] = Counter()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        whole = ((case.name, partial(mend, case, place)) for case in cases() if options.only in case.name)
+        whole = ((case.name, partial(fix_case, case, place)) for case in cases() if options.only in case.name)
         files = {**committed(), **made(13)}
-        hurt = ((f"seed {seed}", partial(mend_broken, seed, files, place)) for seed in range(options.broken))
-        for name, work in (*whole, *hurt):
+        damaged = ((f"seed {seed}", partial(fix_broken, seed, files, place)) for seed in range(options.broken))
+        for name, work in (*whole, *damaged):
             try:
-                counts[work() or "nothing to mend"] += 1
-            except Exception:  # noqa: BLE001 - which ones there are is what is looked for
+                counts[work() or "not fixable"] += 1
+            except Exception:  # noqa: BLE001 - the purpose of this run is to find any
                 counts["FAILED"] += 1
                 sys.stdout.write(f"FAILED: {name}\n{traceback.format_exc()}\n")
     summary = ", ".join(f"{count} {what}" for what, count in counts.items())
     sys.stdout.write(f"{counts.total()} cases in {time.monotonic() - begin:.0f} s: {summary}\n")
-    return 1 if counts["FAILED"] else 0
+    missing = [] if options.only else [action for action in ACTIONS if not counts[action]]
+    if missing:
+        sys.stdout.write(f"FAILED: no case led to {', '.join(missing)}: this run proves nothing about them\n")
+    return 1 if counts["FAILED"] or missing else 0
 
 
 if __name__ == "__main__":

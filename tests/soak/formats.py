@@ -1,4 +1,4 @@
-"""Recordings in forms of which fixtures/ holds none, the same bytes every time: what breaks is to be made again."""
+"""Recordings in formats that fixtures/ does not contain, with the same bytes each time: failures are reproducible."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _SAME_EVERY_TIME: Final = {"fflags": "+bitexact"}
 
 
 def made(seconds: float = _SECONDS) -> Mapping[str, bytes]:
-    """Some seconds of speech in each form, by name."""
+    """Return some seconds of speech in each format, by name."""
     return {name: make() for name, make in makers(seconds).items()}
 
 
 def makers(seconds: float) -> Mapping[str, Callable[[], bytes]]:
-    """What makes each form, by name; it is made when it is asked for, and once."""
+    """Return functions that make each format, by name; each makes its recording once, on its first call."""
     talk = making.talk(seconds)
     forms: dict[str, Callable[[], bytes]] = {
         f"{subtype.lower()}.{form.lower()}": partial(making.wav, talk, subtype=subtype, form=form)
@@ -71,7 +71,7 @@ def _spread(sound: Sound, channels: int) -> Sound:
 
 
 def _renumbered(data: bytes) -> bytes:
-    """An Ogg stream whose serial number is no random one."""
+    """Replace the random serial number of an Ogg stream (RFC 3533, section 6)."""
     page, serial = b"OggS", data[14:18]
     pages = [part.replace(serial, b"take", 1) for part in data.split(page)[1:]]
     return with_checksums(b"".join(page + part for part in pages))
