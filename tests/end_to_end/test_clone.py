@@ -125,7 +125,7 @@ def test_upload_prints_a_working_link(say: Say, services: Services) -> None:
 def test_a_dry_run_sends_nothing(say: Say, services: Services, home: Path) -> None:
     before = services.endpoint.account()
     options = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT, *TRIAL, "d.mp3")
-    # nobody listens at the discard port: whoever called there would be told so
+    # nothing listens on the discard port (RFC 863): a request would fail
     nowhere = ("--s3-endpoint", "http://127.0.0.1:9", "--base-url", "http://127.0.0.1:9")
     said = document(say, str(FIXTURES / "voice-message.ogg"), *options, *nowhere, "--noise-reduction", "--dry-run")
     assert said["dry_run"]
@@ -153,4 +153,4 @@ def test_the_example_command_clones_in_a_sandbox(home: Path, monkeypatch: pytest
     assert [upload["content_type"] for upload in said["uploads"]] == ["audio/mpeg", "audio/wav"]
     assert all(upload["deleted"] for upload in said["uploads"])
     assert preflight.check("demo.mp3").file.container == "mp3"
-    assert paid_calls(home) == []  # a rehearsal is not written down among what was paid for
+    assert paid_calls(home) == []  # a sandbox does not write to the real ledger

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: nothing is paid for that could not be written down, and no voice is lost."""
+"""Full and read-only disks: no paid call that the ledger cannot store, and no lost voice."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def fill(folder: Path) -> Path:
-    """Leave not a byte on a disk."""
+    """Fill a disk."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
@@ -61,7 +61,7 @@ def fill(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def filling_endpoint(folder: Path) -> Iterator[ScriptedServer]:
-    """An endpoint that makes a voice of every call, and fills a disk at the second one."""
+    """An endpoint that makes a voice for each call, and fills a disk at the second one."""
 
     def answer(line: socket.socket, server: ScriptedServer) -> None:
         if server.connections == 2:

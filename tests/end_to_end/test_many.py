@@ -138,7 +138,7 @@ def test_a_manifest_has_options_for_each_row(say: Say, services: Services) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("m.csv", "take,nonsense\ngood.wav,1\n", "line 1: there is no column 'nonsense'"),
         ("m.csv", "take\nmissing.wav\n", "line 2: there is no recording missing.wav"),
@@ -147,7 +147,7 @@ def test_a_manifest_has_options_for_each_row(say: Say, services: Services) -> No
     ],
 )
 def test_a_manifest_is_validated_before_anything_is_sent(
-    say: Say, home: Path, services: Services, name: str, content: str | bytes | None, told: str
+    say: Say, home: Path, services: Services, name: str, content: str | bytes | None, message: str
 ) -> None:
     shutil.copy(FIXTURES / "good.wav", "good.wav")
     if content is not None:
@@ -155,7 +155,7 @@ def test_a_manifest_is_validated_before_anything_is_sent(
     before = services.endpoint.account()["requests"]
     ran = say("clone", name)
     assert ran.status == 2
-    assert told in ran.err
+    assert message in ran.err
     assert services.endpoint.account()["requests"] == before
     assert paid_calls(home) == []
 

@@ -1,4 +1,4 @@
-"""A rehearsal depends on nothing that is set up on the machine: neither proxies nor settings of AWS."""
+"""The sandbox does not depend on proxies or AWS settings of the machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROXIES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY")
 
 @pytest.fixture
 def proxy() -> Iterator[tuple[str, list[bytes]]]:
-    """A proxy that answers nothing, and the beginning of each request that it gets."""
+    """A proxy that never answers, and the first line of each request to it."""
     requests: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -1,4 +1,4 @@
-"""Voices: listed, kept in time, spoken with, renamed, settled; and the storage that was left behind."""
+"""Voices: list, keep, speak, rename, settle; and abandoned uploads."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_every_model_speaks_in_every_format(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("nobody", "Text.", "-o", "a.mp3"), "has no voice 'nobody'"),
         (("good", "Text.", "-o", "a.ogg"), "no ending"),
@@ -132,12 +132,12 @@ def test_every_model_speaks_in_every_format(
     ],
 )
 def test_an_invalid_speech_request_is_refused_before_the_call(
-    say: Say, home: Path, clock: Clock, arguments: tuple[str, ...], told: str
+    say: Say, home: Path, clock: Clock, arguments: tuple[str, ...], message: str
 ) -> None:
     assert say("clone", GOOD).status == 0
     ran = say("say", *arguments)
     assert ran.status == 2
-    assert told in ran.err
+    assert message in ran.err
     assert list(Path.cwd().iterdir()) == []
 
 
@@ -180,14 +180,14 @@ def test_voices_are_exported_renamed_and_forgotten(say: Say, home: Path, clock: 
 
 
 def leave_behind(ledger: Ledger) -> None:
-    """Upload as a run does that is killed before it deletes what it uploaded."""
+    """Upload like a run that is killed before it deletes its upload."""
     storage = load({}).storage()
     reserve = partial(ledger.uploads.add, storage.place)
     storage.upload(GOOD, content_type="audio/wav", suffix=".wav", announce=reserve)
 
 
 def long_ago(home: Path) -> None:
-    """Let the uploads be older than what may still be on its way, for which a cleaning waits some seconds."""
+    """Backdate the uploads: a cleanup waits some seconds for recent ones to appear."""
     with contextlib.closing(sqlite3.connect(home / "onetake" / "ledger.sqlite3")) as connection, connection:
         connection.execute("UPDATE uploads SET reserved_at = '2026-01-01T00:00:00+00:00'")
 
@@ -200,7 +200,7 @@ def test_clean_deletes_abandoned_uploads_only(say: Say, home: Path, services: Se
     with Ledger(home / "onetake") as ledger:
         leave_behind(ledger)
         ledger.uploads.add("https://elsewhere.example/bucket", "other.wav")
-        assert "nothing was left behind" in say("storage", "clean").out  # its run lives
+        assert "nothing was left behind" in say("storage", "clean").out  # its run is alive
     long_ago(home)
     left = set(services.objects()) - kept
     ran = say("storage", "clean", "--json")

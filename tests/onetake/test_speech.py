@@ -1,4 +1,4 @@
-"""Speech calls: none is paid for twice unasked, and no paid audio is lost."""
+"""Speech calls: none is paid for twice without `--again`, and no paid audio is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Serving = Callable[..., ScriptedServer]
 
 @pytest.fixture
 def serving(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
-    """A service that answers so, and a voice of it in the ledger that is called anna."""
+    """A scripted service, and its voice anna in the ledger."""
     opened: list[ScriptedServer] = []
 
     def serve(*behaviours: Behaviour) -> ScriptedServer:
@@ -43,8 +43,8 @@ def serving(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
         monkeypatch.setenv("ONETAKE_BASE_URL", server.base_url)
         now = datetime.now(UTC)
         with Ledger(home / "onetake") as ledger:
-            subject = CloneKey(sha256="a", request="r", bytes=1, path="/anna.wav")
-            claimed = ledger.attempts.claim(subject, base_url=server.base_url, options={})
+            clone_key_of = CloneKey(sha256="a", request="r", bytes=1, path="/anna.wav")
+            claimed = ledger.attempts.claim(clone_key_of, base_url=server.base_url, options={})
             assert isinstance(claimed, Claimed)
             ledger.attempts.called(claimed.attempt, now)
             ledger.attempts.gave_voice(claimed.attempt, "voice_anna", now, now + timedelta(hours=168))

@@ -1,4 +1,4 @@
-"""`--speech-model` on `prompt` and `clone`: what is heard, what is said of a wrong text, and what can be missing."""
+"""`--speech-model` of `prompt` and `clone`: transcripts, wrong texts, and missing models."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def take(tmp_path: Path) -> Path:
 
 
 def test_prompt_shows_the_transcript_if_there_is_a_model(say: Say, take: Path) -> None:
-    plain, heard = say("prompt", str(take)), say("prompt", str(take), *MODEL)
-    lines = heard.out.splitlines()
+    plain, transcribed = say("prompt", str(take)), say("prompt", str(take), *MODEL)
+    lines = transcribed.out.splitlines()
     assert lines[::2] == plain.out.splitlines()
     assert all(line.startswith("    ") for line in lines[1::2])
-    assert "quietly under the kitchen table" in heard.out
+    assert "quietly under the kitchen table" in transcribed.out
     clips = json.loads(say("prompt", str(take), *MODEL, "--json").out)["clips"]
     assert [clip.pop("heard") for clip in clips] == [line.strip() for line in lines[1::2]]
     assert clips == json.loads(say("prompt", str(take), "--json").out)["clips"]

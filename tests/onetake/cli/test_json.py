@@ -42,8 +42,8 @@ def voice(home: Path) -> str:
     with Ledger(home_path()) as ledger:
         ids = []
         for number, name in enumerate(("ann", "ben")):
-            subject = CloneKey(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{name}.wav")
-            claimed = ledger.attempts.claim(subject, base_url="http://127.0.0.1:9", options={}, name=name)
+            clone_key_of = CloneKey(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{name}.wav")
+            claimed = ledger.attempts.claim(clone_key_of, base_url="http://127.0.0.1:9", options={}, name=name)
             assert isinstance(claimed, Claimed)
             ledger.attempts.called(claimed.attempt, now)
             ids.append(claimed.attempt)

@@ -1,4 +1,4 @@
-"""The trial recording: refused early where it cannot be written, and never a reason to lose the voice."""
+"""Previews and downloads: an unwritable file is refused early, and a failed download never loses the voice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.scripted_service import Behaviour, ScriptedServer, answers, c
 from tests.support.services import FIXTURES, Services, ledger_dump, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
-TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd")
+PREVIEW = ("--text", "Hello.", "--model", "speech-2.8-hd")
 
 
 @pytest.fixture(autouse=True)
@@ -28,19 +28,19 @@ def _real(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_existing_preview_is_replaced_only_with_force(say: Say, home: Path) -> None:
     Path("demo.mp3").write_bytes(b"old")
     for more in ((), ("--dry-run",)):
-        refused = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", *more)
+        refused = say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3", *more)
         assert refused.status == 2
         assert "'demo.mp3' exists" in refused.err
     assert paid_calls(home) == []
     assert Path("demo.mp3").read_bytes() == b"old"
-    assert say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", "--force").status == 0
+    assert say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3", "--force").status == 0
     assert len(Path("demo.mp3").read_bytes()) > 1000
     assert [path.name for path in Path.cwd().iterdir()] == ["demo.mp3"]
 
 
 @pytest.mark.parametrize("name", [b"new\nline.mp3", b"latin-\xff.mp3", b"-x.mp3"])
 def test_a_preview_with_any_name_does_not_lose_the_voice(say: Say, name: bytes) -> None:
-    ran = say("clone", GOOD, *TRIAL, "--json", "--demo", f"./{os.fsdecode(name)}")
+    ran = say("clone", GOOD, *PREVIEW, "--json", "--demo", f"./{os.fsdecode(name)}")
     assert ran.status == 0
     assert json.loads(ran.out)["demo"] == name.decode("utf-8", "backslashreplace")
     assert (Path.cwd() / os.fsdecode(name)).stat().st_size > 1000
@@ -53,7 +53,7 @@ def test_an_unwritable_preview_is_refused_before_anything_is_sent(say: Say, serv
     Path("take.wav").write_bytes(Path(GOOD).read_bytes())
     Path("link.wav").symlink_to("take.wav")
     for place in ("folder", "missing/demo.mp3", "pipe", "/dev/null", "take.wav", "link.wav", "take.wav/demo.mp3"):
-        ran = say("clone", "take.wav", *TRIAL, "--demo", place)
+        ran = say("clone", "take.wav", *PREVIEW, "--demo", place)
         assert (ran.status, ran.out) == (2, ""), place
         assert place in ran.err
         assert len(ran.err.splitlines()) == 2
@@ -82,7 +82,7 @@ def test_a_preview_that_cannot_be_fetched_is_a_warning(
         answer = {"voice_id": "voice_paid", **({"demo_audio_url": url} if link else {})}
         with ScriptedServer(answers(200, answer)) as endpoint:
             monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
-            ran = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", "--json")
+            ran = say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3", "--json")
     said = json.loads(ran.out)
     assert (ran.status, said["voice_id"], said["demo"]) == (0, "voice_paid", None)
     assert len(said["warnings"]) == 1
@@ -100,7 +100,7 @@ def test_a_preview_can_be_downloaded_later(say: Say, home: Path, monkeypatch: py
         answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3?token=feedface"}
         with ScriptedServer(answers(200, answer)) as endpoint:
             monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
-            assert say("clone", GOOD, *TRIAL, "--demo", "demo.mp3").status == 0
+            assert say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3").status == 0
             monkeypatch.delenv("ONETAKE_API_KEY")
             fetched = say("voices", "demo", "good", "-o", "demo.mp3", "--json")
             assert endpoint.connections == 1
@@ -121,7 +121,7 @@ def test_an_expired_link_is_reported_with_an_alternative(say: Say, home: Path, m
             assert say("clone", GOOD).status == 0
         long_ago(home)
         ran = say("voices", "demo", "good", "-o", "demo.mp3", "--json")
-        assert demos.connections == 1  # an old link that is refused does not come back
+        assert demos.connections == 1  # an old link that is refused is not retried
     error = json.loads(ran.out)["error"]
     assert (ran.status, error["kind"]) == (4, "link-expired")
     assert "onetake say good" in error["hint"]
@@ -151,6 +151,6 @@ def test_an_invalid_link_is_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch)
     for link in ("ftp://x/demo.mp3", "nonsense", "http://[", "file:///etc/passwd"):
         with ScriptedServer(answers(200, {"voice_id": "voice_paid", "demo_audio_url": link})) as endpoint:
             monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
-            ran = say("clone", GOOD, *TRIAL, "--demo", "demo.mp3", "--json")
+            ran = say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3", "--json")
         assert (ran.status, json.loads(ran.out)["voice_id"]) == (0, "voice_paid"), link
         assert "bug" not in ran.err

@@ -1,4 +1,4 @@
-"""Whatever the endpoint answers: one clear line, the right status, and the uploads are gone afterwards."""
+"""Failures of the endpoint: one line, the right status, and the uploads are deleted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CloneFrom = Callable[..., tuple[int, dict[str, Any], list[dict[str, Any]], int]]
 
 @pytest.fixture
 def clone_from(say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch) -> CloneFrom:
-    """Clone against an endpoint that behaves so; tells status, document, paid calls and connections."""
+    """Clone with a scripted endpoint; return status, document, paid calls and number of connections."""
 
     def clone(*behaviours: Behaviour) -> tuple[int, dict[str, Any], list[dict[str, Any]], int]:
         with ScriptedServer(*behaviours) as server:
@@ -89,7 +89,7 @@ def test_an_unusable_answer_leaves_the_outcome_unknown(clone_from: CloneFrom, be
 
 
 def test_a_web_page_with_an_error_status_leaves_the_outcome_unknown(clone_from: CloneFrom) -> None:
-    """A proxy in front of the service says that it lost the answer, not that nothing happened."""
+    """An error page of a proxy means that the answer was lost, not that the call was not made."""
     ended, document, _, _ = clone_from(pages(502))
     assert ended == 5
     assert "\n" not in document["error"]["message"]

@@ -26,7 +26,7 @@ def text(
 
 @dataclass(frozen=True)
 class Case:
-    """An answer, and what comes of it.
+    """An answer and its result.
 
     Attributes:
         answer: To every call.
@@ -195,4 +195,4 @@ def test_a_copy_of_a_recording_is_not_sent_after_an_unknown_outcome(
         assert (ran.status, document["summary"]) == (5, {"unknown": 2})
         assert {take["error"]["kind"] for take in document["takes"]} == {"server-failed", "not-settled"}
         assert say("clone", "two.m4a", "--again").status == 5
-        assert server.connections == 2  # only since somebody said so
+        assert server.connections == 2  # because of --again

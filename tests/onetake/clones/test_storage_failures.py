@@ -1,4 +1,4 @@
-"""Whatever the storage does wrong: one clear line, the right status, and not one byte to the clone endpoint."""
+"""Failures of the storage: one line, the right status, and no call to the clone endpoint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAKE = str(FIXTURES / "good.m4a")
 
 @pytest.fixture
 def endpoint() -> Iterator[ScriptedServer]:
-    """A clone endpoint that would sell a voice to anybody who calls."""
+    """A clone endpoint that would charge for every call."""
     with ScriptedServer(answers(200, {"voice_id": "bought"})) as server:
         yield server
 

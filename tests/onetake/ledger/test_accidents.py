@@ -15,7 +15,7 @@ import pytest
 from onetake.errors import LedgerFailed
 from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import NOW, WEEK, begun, bought, claim
+from tests.onetake.ledger.test_ledger import NOW, WEEK, start_attempt, store_voice, claim
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.services import FIXTURES, Services
 
@@ -70,7 +70,7 @@ def overwrite(path: Path) -> None:
 
 def replace_by_another_ledger(path: Path) -> None:
     with Ledger(path.parent.parent / "another") as another:
-        bought(another, "theirs", "voice_theirs")
+        store_voice(another, "theirs", "voice_theirs")
     shutil.copy(another.path, path.parent / "new")
     (path.parent / "new").replace(path)
 
@@ -82,7 +82,7 @@ NOT_REPAIRED = [replace_by_text, overwrite]
 def run_with_history(tmp_path: Path, warnings: list[str]) -> Ledger:
     """A run whose ledger knows the voice of an earlier one."""
     with Ledger(tmp_path / "home") as earlier:
-        bought(earlier, "old", "voice_old")
+        store_voice(earlier, "old", "voice_old")
     shutil.copy(earlier.path, backup_of(earlier.path))
     return Ledger(tmp_path / "home", warn=warnings.append)
 
@@ -91,7 +91,7 @@ def run_with_history(tmp_path: Path, warnings: list[str]) -> Ledger:
 @pytest.mark.parametrize("accident", [*REPAIRED, *NOT_REPAIRED, replace_by_another_ledger])
 def test_no_call_is_made_after_an_accident_to_the_ledger(tmp_path: Path, accident: Callable[[Path], None]) -> None:
     with contextlib.closing(run_with_history(tmp_path, [])) as ledger:
-        claimed = begun(ledger, "new")
+        claimed = start_attempt(ledger, "new")
         ledger.require_in_place()
         accident(ledger.path)
         with pytest.raises(LedgerFailed, match=r"deleted|emptied|replaced|damaged"):
@@ -100,7 +100,7 @@ def test_no_call_is_made_after_an_accident_to_the_ledger(tmp_path: Path, acciden
             with pytest.raises(LedgerFailed, match="while it was in use"):
                 ledger.require_in_place()
             with pytest.raises(LedgerFailed):
-                begun(ledger, "newer")
+                start_attempt(ledger, "newer")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
@@ -110,9 +110,9 @@ def test_a_paid_voice_is_stored_in_the_file_that_the_next_run_opens(
 ) -> None:
     warnings: list[str] = []
     with run_with_history(tmp_path, warnings) as ledger:
-        other = begun(ledger, "other")
+        other = start_attempt(ledger, "other")
         ledger.attempts.called(other, NOW)
-        paid = begun(ledger, "new")
+        paid = start_attempt(ledger, "new")
         ledger.attempts.called(paid, NOW)
         accident(ledger.path)
         assert ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK) == "new"
@@ -122,7 +122,7 @@ def test_a_paid_voice_is_stored_in_the_file_that_the_next_run_opens(
             assert isinstance(claim(beside, "new"), Known)
             assert beside.attempts.unknown() == []
         ledger.attempts.ended(other, "unknown", "outcome-unknown", "lost")
-        ledger.attempts.called(begun(ledger, "third"), NOW)
+        ledger.attempts.called(start_attempt(ledger, "third"), NOW)
     with Ledger(ledger.path.parent) as following:
         assert {voice.voice_id for voice in following.voices.all()} == {"voice_old", "voice_new"}
         assert isinstance(claim(following, "old"), Known)
@@ -137,9 +137,9 @@ def test_rows_in_memory_are_written_again_if_the_open_file_is_damaged(tmp_path: 
     """The file is emptied after a checkpoint: SQLite can read nothing of it any more."""
     with run_with_history(tmp_path, []) as ledger:
         for number in range(40):  # more pages than the cache is then allowed to hold
-            bought(ledger, f"take{number}", f"voice_{number}")
+            store_voice(ledger, f"take{number}", f"voice_{number}")
         speech = ledger.speeches.begin(ledger.voices.find("voice_old"), "say", "text", "speech-2.8-hd")
-        paid = begun(ledger, "new")
+        paid = start_attempt(ledger, "new")
         ledger.attempts.called(paid, NOW)
         connection = ledger.attempts._database._connection
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -161,7 +161,7 @@ def test_a_file_that_replaced_the_ledger_is_left_alone_and_the_content_is_rescue
 ) -> None:
     warnings: list[str] = []
     ledger = run_with_history(tmp_path, warnings)
-    paid = begun(ledger, "new")
+    paid = start_attempt(ledger, "new")
     ledger.attempts.called(paid, NOW)
     accident(ledger.path)
     expected: Any = contextlib.nullcontext()
@@ -186,7 +186,7 @@ def test_an_accident_between_two_runs_is_reported_by_the_next_run(
     tmp_path: Path, accident: Callable[[Path], None]
 ) -> None:
     with Ledger(tmp_path / "home") as ledger:
-        bought(ledger)
+        store_voice(ledger)
     accident(ledger.path)
     before = {path: path.read_bytes() for path in ledger.path.parent.iterdir() if path.is_file()}
     for _ in range(2):
@@ -206,10 +206,10 @@ def test_normal_changes_of_the_folder_raise_no_alarm(tmp_path: Path) -> None:
     """On a first use, after a backup of the folder is restored, when the record is lost, and when all is removed."""
     folder = tmp_path / "home"
     with Ledger(folder) as ledger:
-        bought(ledger)
+        store_voice(ledger)
     shutil.copytree(folder, tmp_path / "backup")
     with Ledger(folder) as ledger:
-        bought(ledger, "later", "voice_2")
+        store_voice(ledger, "later", "voice_2")
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "backup", folder)
     (folder / "ledger.id").unlink()
@@ -240,7 +240,7 @@ def killed_with_log(folder: Path, number: int) -> tuple[Path, Path]:
     """Copies of a ledger and of the log that a killed run left beside it."""
     with Ledger(folder) as ledger:
         for voice in range(number):
-            bought(ledger, f"take{voice}", f"voice_{voice}")
+            store_voice(ledger, f"take{voice}", f"voice_{voice}")
         copies = folder / "copy", folder / "copy-wal"
         shutil.copy(ledger.path, copies[0])
         shutil.copy(f"{ledger.path}-wal", copies[1])
@@ -261,7 +261,7 @@ def test_the_log_of_another_file_is_not_applied(tmp_path: Path) -> None:
     _, log = killed_with_log(tmp_path / "former", 60)
     home = tmp_path / "home"
     with Ledger(home) as ledger:
-        bought(ledger)
+        store_voice(ledger)
     shutil.copy(log, home / f"{FILE_NAME}-wal")
     before = ledger.path.read_bytes()
     with pytest.raises(LedgerFailed, match="damaged") as raised:
@@ -278,9 +278,9 @@ def test_the_command_makes_no_paid_call_after_an_accident(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
 ) -> None:
     with Ledger(home / "onetake") as ledger:
-        bought(ledger)
+        store_voice(ledger)
     accident(ledger.path)
-    with ScriptedServer(answers(200, {"voice_id": "bought"})) as endpoint:
+    with ScriptedServer(answers(200, {"voice_id": "store_voice"})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
         for arguments in (("clone", GOOD), ("clone", GOOD, "--dry-run"), ("voices",), ("doctor",)):
@@ -346,7 +346,7 @@ def test_folders_with_unusual_names_work(tmp_path: Path, name: str) -> None:
     except (OSError, UnicodeError):
         pytest.skip("this file system has no such names")
     with Ledger(tmp_path / name) as ledger:
-        bought(ledger)
+        store_voice(ledger)
     with Ledger(tmp_path / name) as ledger:
         assert isinstance(claim(ledger), Known)
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]

@@ -1,4 +1,4 @@
-"""What the service answered stays in the ledger: its words, its trace id, its links, and speech calls."""
+"""The ledger stores answers of the service: message, trace id, links, and speech calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from onetake.errors import UsageError
 from onetake.ledger import FILE_NAME, Claimed, CloneKey, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
 from onetake.ledger.schema import MIGRATIONS
-from tests.onetake.ledger.test_ledger import NOW, WEEK, begun, bought, claim
+from tests.onetake.ledger.test_ledger import NOW, WEEK, start_attempt, store_voice, claim
 
 ANSWER = ServiceAnswer(
     http_status=200, code=1008, reason="R", service_message="slow down", trace_id="trace-1", answer='{"voice_id": 1}'
@@ -27,12 +27,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def voice(ledger: Ledger) -> VoiceRecord:
-    bought(ledger)
+    store_voice(ledger)
     return ledger.voices.find("take")
 
 
 def test_a_voice_is_stored_with_its_answer(ledger: Ledger) -> None:
-    attempt = begun(ledger)
+    attempt = start_attempt(ledger)
     ledger.attempts.called(attempt, NOW)
     link = "https://cdn.example/demo.mp3?token=abc"
     ledger.attempts.gave_voice(
@@ -46,7 +46,7 @@ def test_a_voice_is_stored_with_its_answer(ledger: Ledger) -> None:
 
 
 def test_a_failed_call_is_stored_with_the_message_of_the_service(ledger: Ledger) -> None:
-    attempt = begun(ledger)
+    attempt = start_attempt(ledger)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "server-failed", "it failed", ANSWER)
     (unknown,) = ledger.attempts.unknown()
@@ -56,7 +56,7 @@ def test_a_failed_call_is_stored_with_the_message_of_the_service(ledger: Ledger)
 
 def test_again_repeats_an_unknown_call_of_an_earlier_run_only(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        attempt = begun(ledger)
+        attempt = start_attempt(ledger)
         ledger.attempts.called(attempt, NOW)
         ledger.attempts.ended(attempt, "unknown", "server-failed")
         assert isinstance(claim(ledger, again=True), Unsettled)
@@ -67,7 +67,7 @@ def test_again_repeats_an_unknown_call_of_an_earlier_run_only(tmp_path: Path) ->
 
 
 def test_again_clones_a_known_voice_in_the_same_run(ledger: Ledger) -> None:
-    bought(ledger)
+    store_voice(ledger)
     assert isinstance(claim(ledger), Known)
     assert isinstance(claim(ledger, again=True), Claimed)
 
@@ -169,7 +169,7 @@ def steps_of_a_lookup(folder: Path, takes: int) -> int:
         rows = [(f"digest {number}", "r", 1000 + number, f"/takes/{number}.wav") for number in range(takes)]
         with ledger._database.transaction() as connection:
             connection.executemany("INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)", rows)
-        bought(ledger)
+        store_voice(ledger)
         known = CloneKey(sha256="take" * 8, request="r", bytes=100, path="/takes/take.wav")
         ledger._database._connection.set_progress_handler(count, 1)
         assert ledger.attempts.knows_size(100)

@@ -1,4 +1,4 @@
-"""A ledger that cannot be used: which part of it is damaged does not matter, and the hint fits what is in the way."""
+"""A ledger that cannot be used: damage in any part is reported, and the hint matches the obstacle."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def written_ledger(folder: Path) -> Path:
     """A ledger of some voices, closed, and all in one file."""
     with Ledger(folder) as ledger:
         for number in range(60):
-            subject = CloneKey(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{number}.wav")
-            claimed = ledger.attempts.claim(subject, base_url="https://service.example", options={}, again=False)
+            clone_key_of = CloneKey(sha256=f"{number:064}", request="r", bytes=number, path=f"/takes/{number}.wav")
+            claimed = ledger.attempts.claim(clone_key_of, base_url="https://service.example", options={}, again=False)
             assert isinstance(claimed, Claimed)
             now = datetime.now(UTC)
             ledger.attempts.called(claimed.attempt, now)

@@ -1,4 +1,4 @@
-"""Flipped bits: wherever they are, the ledger either still says what it said, or is reported as damaged."""
+"""Flipped bits: the ledger either has the same content, or is reported as damaged."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from onetake.errors import LedgerFailed, UsageError
 from onetake.ledger import FILE_NAME, Ledger, ServiceAnswer
 from onetake.render.voices import attempt_lines, voice_fields, voice_line, voices_csv
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import NOW, begun, bought, claim, subject
+from tests.onetake.ledger.test_ledger import NOW, start_attempt, store_voice, claim, clone_key_of
 
-NAMES = ("bought", "unknown", "refused")
+NAMES = ("store_voice", "unknown", "refused")
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +26,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of a closed ledger with a row of every kind."""
     folder = tmp_path_factory.mktemp("sound")
     with Ledger(folder) as ledger:
-        bought(ledger, "bought", "voice_1")
-        ledger.attempts.called(unknown := begun(ledger, "unknown"), NOW)
+        store_voice(ledger, "store_voice", "voice_1")
+        ledger.attempts.called(unknown := start_attempt(ledger, "unknown"), NOW)
         ledger.attempts.ended(unknown, "unknown", "outcome-unknown", "lost", ServiceAnswer(trace_id="trace"))
-        ledger.attempts.ended(begun(ledger, "refused"), "refused", "audio-refused", "too short")
+        ledger.attempts.ended(start_attempt(ledger, "refused"), "refused", "audio-refused", "too short")
         voice = ledger.voices.find("voice_1")
         speech = ledger.speeches.begin(voice, "say", "a text", "speech-2.8-hd")
         ledger.speeches.ended(speech, "unknown", "outcome-unknown")
@@ -38,13 +38,13 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def everything(folder: Path) -> list[object]:
-    """What each reading command shows, without what differs from run to run."""
+    """Return the output of all reading functions, without values that differ between runs."""
     with Ledger(folder) as ledger:
         voices, unknown = ledger.voices.all(), ledger.attempts.unknown()
         now = datetime.now(UTC)
         shown: list[object] = [voices, unknown, ledger.speeches.unknown()]
         shown += [ledger.uploads.abandoned(), [ledger.attempts.knows_size(size) for size in (100, 101)]]
-        shown += [type(ledger.attempts.find(subject(name))).__name__ for name in NAMES]
+        shown += [type(ledger.attempts.find(clone_key_of(name))).__name__ for name in NAMES]
         for voice in voices:
             voice_line(voice, now)
             shown += [
@@ -60,7 +60,7 @@ def everything(folder: Path) -> list[object]:
 
 
 def write_everything(folder: Path) -> None:
-    """What each writing command does."""
+    """Call all writing functions."""
     with Ledger(folder) as ledger:
         for attempt in ledger.attempts.unknown():
             with contextlib.suppress(UsageError):
@@ -89,7 +89,7 @@ def written(folder: Path, content: bytes) -> Path:
 def test_a_flipped_bit_is_reported_or_changes_nothing_else(
     sound: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    """Zeros are skipped half of the time: most of a page is empty, and what is in it is what matters."""
+    """Half of the flips skip zero bytes, because most of a page is empty."""
     full = [index for index, byte in enumerate(sound) if byte]
     at = data.draw(st.sampled_from(full) | st.integers(0, len(sound) - 1))
     bit = data.draw(st.integers(0, 7))
@@ -169,7 +169,12 @@ def test_no_command_reports_damage_as_a_bug(
     with contextlib.closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as connection:
         setting = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
         connection.execute(f"UPDATE {table} SET {column} = {setting}", (value,))
-    for arguments in (("voices",), ("voices", "--json"), ("voices", "export"), ("voices", "rename", "bought", "anna")):
+    for arguments in (
+        ("voices",),
+        ("voices", "--json"),
+        ("voices", "export"),
+        ("voices", "rename", "store_voice", "anna"),
+    ):
         ran = say(*arguments)
         assert ran.status == 2, arguments
         assert "is damaged" in ran.err
@@ -179,7 +184,7 @@ def test_no_command_reports_damage_as_a_bug(
 
 def test_an_index_that_contradicts_its_table_is_reported(tmp_path: Path, sound: bytes) -> None:
     """A recording whose digest is damaged in the index alone would not be found, and be paid for again."""
-    digest = subject("bought").sha256.encode()
+    digest = clone_key_of("store_voice").sha256.encode()
     places = [at for at in range(len(sound)) if sound.startswith(digest, at)]
     assert len(places) == 2  # the table and the index
     for at in places:

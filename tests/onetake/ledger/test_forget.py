@@ -29,9 +29,9 @@ ANSWER = ServiceAnswer(service_message="a-service-message", trace_id="trace-4711
 
 
 def claimed(ledger: Ledger, path: str = SECRETS[0], digest: str = SECRETS[1], request: str = "r") -> str:
-    subject = CloneKey(sha256=digest, request=request, bytes=100, path=path)
+    clone_key_of = CloneKey(sha256=digest, request=request, bytes=100, path=path)
     claim = ledger.attempts.claim(
-        subject,
+        clone_key_of,
         base_url="https://service.example",
         options={"text": "what-the-demo-says"},
         consent="Ann Agreed 2026-11-01",
@@ -42,7 +42,7 @@ def claimed(ledger: Ledger, path: str = SECRETS[0], digest: str = SECRETS[1], re
     return claim.attempt
 
 
-def bought(ledger: Ledger, voice_id: str = "voice_of_ann", **take: str) -> str:
+def store_voice(ledger: Ledger, voice_id: str = "voice_of_ann", **take: str) -> str:
     attempt = claimed(ledger, **take)
     ledger.attempts.called(attempt, NOW)
     expires = NOW + timedelta(days=7)
@@ -64,11 +64,11 @@ def left(folder: Path) -> list[str]:
 def test_a_forgotten_voice_leaves_nothing_in_any_file(tmp_path: Path, is_open: bool) -> None:
     with Ledger(tmp_path) as ledger:
         for number in range(30):  # more than a page, so that pages are split and freed
-            bought(ledger, f"other_{number}", path=f"/takes/{number}.wav", digest=f"{number:064}")
+            store_voice(ledger, f"other_{number}", path=f"/takes/{number}.wav", digest=f"{number:064}")
         refused = claimed(ledger, request="another request for the same recording")
         ledger.attempts.ended(refused, "refused", "audio-refused", "a-service-message", ANSWER)
         ledger.attempts.ended(claimed(ledger), "given-up", "not-sent")
-        bought(ledger)
+        store_voice(ledger)
         voice = ledger.voices.find("voice_of_ann")
         speech = ledger.speeches.begin(voice, "say", "what-ann-said-later", "speech-2.8-hd")
         ledger.speeches.answered(speech, "https://demo.example/link", ANSWER, ())
@@ -88,7 +88,7 @@ def test_a_forgotten_voice_leaves_nothing_in_any_file(tmp_path: Path, is_open: b
 
 def test_a_log_that_another_process_reads_is_overwritten_when_it_ends(tmp_path: Path) -> None:
     with Ledger(tmp_path, wait_s=0.2) as ledger, Ledger(tmp_path) as beside:
-        bought(ledger)
+        store_voice(ledger)
         reading = beside._database._connection
         reading.execute("BEGIN")
         reading.execute("SELECT * FROM voices").fetchall()
@@ -99,21 +99,21 @@ def test_a_log_that_another_process_reads_is_overwritten_when_it_ends(tmp_path: 
 
 def test_recordings_of_another_voice_stay(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        bought(ledger)
-        second = bought(ledger, "second_voice")
+        store_voice(ledger)
+        second = store_voice(ledger, "second_voice")
         ledger.voices.forget(ledger.voices.find("voice_of_ann"))
         kept = ledger.voices.find(second)
         assert (kept.take, kept.sha256, kept.consent) == (SECRETS[0], SECRETS[1], SECRETS[3])
-        subject = CloneKey(sha256=SECRETS[1], request="r", bytes=100, path=SECRETS[0])
-        assert isinstance(ledger.attempts.find(subject), Known)
+        clone_key_of = CloneKey(sha256=SECRETS[1], request="r", bytes=100, path=SECRETS[0])
+        assert isinstance(ledger.attempts.find(clone_key_of), Known)
         ledger.voices.forget(kept)
     assert left(tmp_path) == []
 
 
 def test_both_recordings_of_a_voice_are_forgotten(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        bought(ledger)
-        bought(ledger, path="/home/ann/another.wav", digest="e" * 64)
+        store_voice(ledger)
+        store_voice(ledger, path="/home/ann/another.wav", digest="e" * 64)
         ledger.voices.forget(ledger.voices.find("voice_of_ann"))
     assert left(tmp_path) == []
     assert b"another.wav" not in content(tmp_path)
@@ -122,7 +122,7 @@ def test_both_recordings_of_a_voice_are_forgotten(tmp_path: Path) -> None:
 @pytest.mark.parametrize("call", ["attempt", "attempt for the same file", "speech"])
 def test_unknown_calls_are_forgotten_only_on_request(tmp_path: Path, call: str) -> None:
     with Ledger(tmp_path) as ledger:
-        bought(ledger)
+        store_voice(ledger)
         voice = ledger.voices.find("voice_of_ann")
         if call == "speech":
             unknown = ledger.speeches.begin(voice, "keep", "what-ann-said-later", "speech-2.8-turbo")
@@ -161,7 +161,7 @@ def test_a_recording_without_a_voice_is_forgotten_by_its_path(say: Say, home: Pa
 def test_a_recording_with_a_voice_is_not_forgotten_by_its_path(say: Say, home: Path) -> None:
     take = home.parent / "work" / "private-take.wav"
     with Ledger(home / "onetake") as ledger:
-        bought(ledger, path=str(take))
+        store_voice(ledger, path=str(take))
     assert "has a voice" in say("voices", "forget", "private-take.wav").err
     assert say("voices", "forget", "anna-by-name").status == 0
     assert left(home / "onetake") == []

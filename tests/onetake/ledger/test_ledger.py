@@ -1,4 +1,4 @@
-"""The ledger: nothing is paid for that cannot be written down, and nothing that was is forgotten."""
+"""The ledger: no paid call without an entry, and no entry of a paid call is lost."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ NOW = datetime.now(UTC)
 WEEK = timedelta(hours=168)
 
 
-def subject(name: str = "take") -> CloneKey:
+def clone_key_of(name: str = "take") -> CloneKey:
     return CloneKey(sha256=name * 8, request="r", bytes=100, path=f"/takes/{name}.wav")
 
 
 def claim(ledger: Ledger, name: str = "take", *, again: bool = False) -> Claimed | Known | Unsettled | InProgress:
-    return ledger.attempts.claim(subject(name), base_url="https://service.example", options={}, again=again)
+    return ledger.attempts.claim(clone_key_of(name), base_url="https://service.example", options={}, again=again)
 
 
-def begun(ledger: Ledger, name: str = "take") -> str:
+def start_attempt(ledger: Ledger, name: str = "take") -> str:
     claimed = claim(ledger, name)
     assert isinstance(claimed, Claimed)
     return claimed.attempt
 
 
-def bought(ledger: Ledger, name: str = "take", voice_id: str = "voice_1", age: timedelta = timedelta()) -> str:
-    attempt = begun(ledger, name)
+def store_voice(ledger: Ledger, name: str = "take", voice_id: str = "voice_1", age: timedelta = timedelta()) -> str:
+    attempt = start_attempt(ledger, name)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.gave_voice(attempt, voice_id, NOW - age, NOW - age + WEEK)
     return attempt
@@ -62,13 +62,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def test_the_ledger_is_readable_by_its_owner_only(ledger: Ledger) -> None:
-    begun(ledger)
+    start_attempt(ledger)
     for path in [ledger.path.parent, *ledger.path.parent.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) -> None:
-    attempt = begun(ledger)
+    attempt = start_attempt(ledger)
     assert claim(ledger) == InProgress(attempt)
     assert claim(ledger, again=True) == InProgress(attempt)
     ledger.attempts.called(attempt, NOW)
@@ -81,23 +81,23 @@ def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) 
 
 
 def test_an_attempt_that_was_ended_cannot_be_called(ledger: Ledger) -> None:
-    attempt = begun(ledger)
+    attempt = start_attempt(ledger)
     ledger.attempts.mark_interrupted()
     with pytest.raises(LedgerFailed, match="was ended before it was sent"):
         ledger.attempts.called(attempt, NOW)
-    ledger.attempts.called(sent := begun(ledger), NOW)
+    ledger.attempts.called(sent := start_attempt(ledger), NOW)
     with pytest.raises(LedgerFailed):
         ledger.attempts.called(sent, NOW)
 
 
 @pytest.mark.parametrize("state", ["refused", "given-up"])
 def test_a_refused_attempt_may_be_repeated(ledger: Ledger, state: str) -> None:
-    ledger.attempts.ended(begun(ledger), state, "some-kind")
+    ledger.attempts.ended(start_attempt(ledger), state, "some-kind")
     assert isinstance(claim(ledger), Claimed)
 
 
 def test_an_unknown_attempt_is_not_repeated_until_it_is_settled(ledger: Ledger) -> None:
-    attempt = begun(ledger)
+    attempt = start_attempt(ledger)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "outcome-unknown", "lost")
     unsettled = claim(ledger)
@@ -112,7 +112,7 @@ def test_an_unknown_attempt_is_not_repeated_until_it_is_settled(ledger: Ledger) 
 
 
 def test_a_settled_voice_expires_a_week_after_the_call(ledger: Ledger) -> None:
-    attempt = begun(ledger)
+    attempt = start_attempt(ledger)
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "outcome-unknown")
     voice = ledger.voices.settle(attempt, "voice_9")
@@ -123,8 +123,8 @@ def test_a_settled_voice_expires_a_week_after_the_call(ledger: Ledger) -> None:
 
 
 def test_a_voice_belongs_to_one_call(ledger: Ledger) -> None:
-    bought(ledger, "first", "voice_1")
-    attempt = begun(ledger, "second")
+    store_voice(ledger, "first", "voice_1")
+    attempt = start_attempt(ledger, "second")
     ledger.attempts.called(attempt, NOW)
     ledger.attempts.ended(attempt, "unknown", "outcome-unknown")
     with pytest.raises(UsageError, match=r"voice_1 is first, made from /takes/first\.wav"):
@@ -134,14 +134,14 @@ def test_a_voice_belongs_to_one_call(ledger: Ledger) -> None:
             ledger.voices.settle(attempt, nonsense)
     assert [known.id for known in ledger.attempts.unknown()] == [attempt]
     assert isinstance(claim(ledger, "first"), Known)
-    bought(ledger, "third", "voice_3")
+    store_voice(ledger, "third", "voice_3")
     with pytest.raises(UsageError, match="another voice has the name"):
         ledger.voices.rename(ledger.voices.find("third"), "voice_1")
 
 
 def test_a_voice_that_is_returned_twice_belongs_to_both_recordings(ledger: Ledger) -> None:
-    bought(ledger, "first", "voice_1")
-    bought(ledger, "second", "voice_1")
+    store_voice(ledger, "first", "voice_1")
+    store_voice(ledger, "second", "voice_1")
     for name in ("first", "second"):
         known = claim(ledger, name)
         assert isinstance(known, Known)
@@ -173,9 +173,9 @@ def test_a_ledger_of_the_previous_version_is_migrated(tmp_path: Path) -> None:
 
 
 def test_an_expired_or_deleted_voice_is_cloned_again_a_kept_one_is_not(ledger: Ledger) -> None:
-    bought(ledger, "expired", "voice_1", age=timedelta(hours=169))
+    store_voice(ledger, "expired", "voice_1", age=timedelta(hours=169))
     assert isinstance(claim(ledger, "expired"), Claimed)
-    bought(ledger, "kept", "voice_2", age=timedelta(hours=169))
+    store_voice(ledger, "kept", "voice_2", age=timedelta(hours=169))
     ledger.voices.mark_kept(ledger.voices.find("voice_2"))
     assert isinstance(claim(ledger, "kept"), Known)
     ledger.voices.mark_gone(ledger.voices.find("kept"))
@@ -184,14 +184,14 @@ def test_an_expired_or_deleted_voice_is_cloned_again_a_kept_one_is_not(ledger: L
 
 def test_voices_are_listed_by_expiry(ledger: Ledger) -> None:
     for name, hours in (("late", 10), ("soon", 160), ("over", 200), ("kept", 165)):
-        bought(ledger, name, f"voice_{name}", age=timedelta(hours=hours))
+        store_voice(ledger, name, f"voice_{name}", age=timedelta(hours=hours))
     ledger.voices.mark_kept(ledger.voices.find("kept"))
     assert [voice.name for voice in ledger.voices.all()] == ["soon", "late", "kept", "over"]
 
 
 def test_names_are_unique_and_can_be_changed(ledger: Ledger) -> None:
-    bought(ledger, "a/take", "voice_1")
-    bought(ledger, "b/take", "voice_2")
+    store_voice(ledger, "a/take", "voice_1")
+    store_voice(ledger, "b/take", "voice_2")
     assert [voice.name for voice in ledger.voices.all()] == ["take", "take-2"]
     ledger.voices.rename(ledger.voices.find("take-2"), "anna")
     assert ledger.voices.find("anna").voice_id == "voice_2"
@@ -205,7 +205,7 @@ def test_names_are_unique_and_can_be_changed(ledger: Ledger) -> None:
 
 def test_uploads_of_an_ended_run_are_abandoned(tmp_path: Path) -> None:
     with Ledger(tmp_path) as first, Ledger(tmp_path) as beside:
-        sent, unsent = begun(first, "sent"), begun(first, "unsent")
+        sent, unsent = start_attempt(first, "sent"), start_attempt(first, "unsent")
         first.attempts.called(sent, NOW)
         first.uploads.add("place", "key")
         assert beside.uploads.abandoned() == []
@@ -220,7 +220,7 @@ def test_a_killed_process_leaves_an_intact_ledger_and_an_unknown_call(tmp_path: 
     script = (
         "import sys, time, pathlib\nfrom tests.onetake.ledger.test_ledger import *\n"
         f"ledger = Ledger(pathlib.Path({str(tmp_path)!r}))\n"
-        "ledger.attempts.called(begun(ledger), NOW)\nbegun(ledger, 'other')\nprint('ready', flush=True)\n"
+        "ledger.attempts.called(start_attempt(ledger), NOW)\nbegun(ledger, 'other')\nprint('ready', flush=True)\n"
         "ledger.attempts._database._connection.execute('BEGIN IMMEDIATE')\ntime.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
@@ -254,7 +254,7 @@ def test_threads_and_processes_claim_each_recording_once(tmp_path: Path) -> None
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """However it goes: what was called and not refused is never claimed again, unless somebody says so."""
+    """In any order of events: a call that was not refused is never claimed again without `again`."""
 
     names = st.sampled_from(["a", "b"])
 
@@ -320,7 +320,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def settle(self, name: str) -> None:
         if self.known[name] == "unknown":
             for attempt in self.ledger.attempts.unknown():
-                if attempt.sha256 == subject(name).sha256:
+                if attempt.sha256 == clone_key_of(name).sha256:
                     self.ledger.voices.settle(attempt.id, None)
             self.unknown_here.discard(name)
             under_way = self.states[name]
@@ -329,8 +329,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.known[name] == "free"
 
     def look(self, name: str) -> None:
-        """The attempt ended; besides it there may be an older voice, or an older doubt."""
-        found = self.ledger.attempts.find(subject(name))
+        """The attempt ended; there may also be an older voice, or an older unknown attempt."""
+        found = self.ledger.attempts.find(clone_key_of(name))
         self.states[name] = "free"
         self.known[name] = {Known: "voice", Unsettled: "unknown", type(None): "free"}[type(found)]
 
@@ -368,18 +368,18 @@ def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        bought(ledger)
+        store_voice(ledger)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         size = max(path.stat().st_size for path in tmp_path.iterdir())
         handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
         try:
             with pytest.raises(LedgerFailed, match="cannot be"):
-                [begun(ledger, f"more{number}") for number in range(2000)]
+                [start_attempt(ledger, f"more{number}") for number in range(2000)]
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
             signal.signal(signal.SIGXFSZ, handler)
-        begun(ledger, "after")
+        start_attempt(ledger, "after")
     with Ledger(tmp_path) as ledger:
         assert ledger.voices.find("take").voice_id == "voice_1"
 
@@ -392,7 +392,7 @@ def test_nothing_is_sent_without_a_ledger(
         (home / "onetake").write_text("in the way")
     else:
         (home / "onetake" / FILE_NAME).mkdir(parents=True)
-    with ScriptedServer(answers(200, {"voice_id": "bought"})) as endpoint:
+    with ScriptedServer(answers(200, {"voice_id": "store_voice"})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
         ran = say("clone", GOOD, "--json")
@@ -408,7 +408,7 @@ def test_nothing_is_sent_without_a_ledger(
 def test_a_voice_that_cannot_be_stored_is_printed(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk fills while the paid call is under way."""
+    """The disk fills during the paid call."""
     ledger_file = home / "onetake" / FILE_NAME
 
     def answers_when_the_disk_is_full(line: socket.socket, server: ScriptedServer) -> None:
@@ -438,22 +438,22 @@ def test_a_voice_that_cannot_be_stored_is_printed(
 
 
 def test_no_query_scans_a_table(tmp_path: Path) -> None:
-    """With thousands of recordings each claim would otherwise take longer than the one before."""
+    """With thousands of recordings each claim would take longer than the one before."""
     plans: list[str] = []
     with Ledger(tmp_path) as ledger:
         for number in range(3):
-            bought(ledger, f"take{number}", f"voice_{number}")
-        ledger.attempts.called(begun(ledger, "unknown"), NOW)
+            store_voice(ledger, f"take{number}", f"voice_{number}")
+        ledger.attempts.called(start_attempt(ledger, "unknown"), NOW)
         ledger.attempts.mark_interrupted()
         connection = ledger._database._connection
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
-        attempt = begun(ledger, "new")
+        attempt = start_attempt(ledger, "new")
         ledger.attempts.called(attempt, NOW)
         ledger.attempts.gave_voice(attempt, "voice_new", NOW, NOW + WEEK)
         ledger.attempts.knows_size(100)
-        ledger.attempts.find(subject("take1"))
-        ledger.attempts.find(subject("unknown"))
+        ledger.attempts.find(clone_key_of("take1"))
+        ledger.attempts.find(clone_key_of("unknown"))
         ledger.attempts.unknown()
         ledger.attempts.is_active(attempt)
         ledger.attempts.reconcile_crashed_runs()
@@ -478,6 +478,6 @@ def test_no_query_scans_a_table(tmp_path: Path) -> None:
 def test_voices_of_equally_named_files_get_numbers(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         for number in range(20):
-            bought(ledger, f"{number}/take", f"voice_{number}")
+            store_voice(ledger, f"{number}/take", f"voice_{number}")
         names = ["take", *(f"take-{number}" for number in range(2, 21))]
         assert sorted(voice.name for voice in ledger.voices.all()) == sorted(names)

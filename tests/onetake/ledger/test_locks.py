@@ -1,4 +1,4 @@
-"""Which runs live: by the system's locks, and where there are none, by process and time."""
+"""Which runs are alive: by file locks, and without them by process id and time."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from onetake.errors import LedgerFailed
 from onetake.io.locks import LockState, acquire, locks_work_in
 from onetake.ledger import Claimed, InProgress, Ledger
 from onetake.ledger.runs import Runs
-from tests.onetake.ledger.test_ledger import NOW, begun, claim
+from tests.onetake.ledger.test_ledger import NOW, start_attempt, claim
 
 WARNINGS: list[str] = []
 
 
 def without_locks(handle: int) -> LockState:
-    """What `acquire` reports on a file system without locks."""
+    """Behave like `acquire` on a file system without locks."""
     os.fstat(handle)
     return LockState.UNSUPPORTED
 
 
 def record_file(folder: Path, *, host: str, pid: int, at: float, age_s: float = 0.0) -> str:
-    """The lock file of a run, written as that run would."""
+    """Write the lock file of a run."""
     name = os.urandom(8).hex()
     path = folder / f"{name}.lock"
     path.write_text(json.dumps({"host": host, "pid": pid, "at": at}))
@@ -103,7 +103,7 @@ def test_a_fifo_with_the_name_of_a_lock_does_not_block(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         os.mkfifo(tmp_path / "runs" / f"{'b' * 16}.lock")
         os.utime(tmp_path / "runs" / f"{'b' * 16}.lock", (0, 0))
-        begun(ledger)
+        start_attempt(ledger)
     with Ledger(tmp_path) as ledger:
         assert isinstance(claim(ledger), Claimed)
 
@@ -130,9 +130,9 @@ def no_flock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 BEGIN = """
 import sys, pathlib
-from tests.onetake.ledger.test_ledger import Ledger, NOW, begun
+from tests.onetake.ledger.test_ledger import Ledger, NOW, start_attempt
 ledger = Ledger(pathlib.Path(sys.argv[1]))
-ledger.attempts.called(begun(ledger), NOW)
+ledger.attempts.called(start_attempt(ledger), NOW)
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -160,7 +160,7 @@ def test_a_killed_run_is_dead_even_without_flock(tmp_path: Path, no_flock: dict[
 
 
 def test_a_file_system_without_locks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite reports that one is busy, and so it is told by trying a lock."""
+    """SQLite reports it as busy; the error message tries a lock to find the reason."""
     fcntl = pytest.importorskip("fcntl")
 
     def refuse(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The stand-in endpoint enforces the contract to the letter, over real HTTP."""
+"""The stand-in endpoint enforces the contract, over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's storage comes up, keeps to itself, and is gone whatever happens."""
+"""The sandbox's storage starts, answers only with its keys, and always stops."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ REQUESTS = (
 
 
 def answer_to(request: str, connection: socket.socket) -> bytes:
-    """What comes back for a request without keys, sent as a web page elsewhere would have it sent."""
+    """Return the answer to a request without keys, as a web page of another origin would send it."""
     lines = [f"{request} HTTP/1.1", "Host: localhost", "Origin: https://elsewhere.example", "Content-Length: 1"]
     with contextlib.suppress(OSError):
         connection.sendall("\r\n".join([*lines, "Connection: close", "", "x"]).encode())
@@ -130,13 +130,13 @@ def answer_to(request: str, connection: socket.socket) -> bytes:
 
 
 def is_refused(answer: bytes) -> bool:
-    """Whether it is an HTTP status of refusal, or no HTTP at all (the alert of a TLS handshake, or nothing)."""
+    """Whether it is a refusal by HTTP status, a TLS alert, or nothing."""
     return not answer.startswith(b"HTTP/") or answer.split()[1] in {b"400", b"401", b"403", b"404", b"405", b"501"}
 
 
 @pytest.fixture(scope="module")
 def holding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxStorage]:
-    """A storage that holds the object ``take.wav``, all of whose parts are up."""
+    """A storage with the object ``take.wav``, all of whose servers are ready."""
     with SandboxStorage(tmp_path_factory.mktemp("seaweedfs")) as storage:
         s3(storage).put_object(Bucket=storage.bucket, Key="take.wav", Body=SECRET)
         deadline = time.monotonic() + 60
@@ -180,7 +180,7 @@ def test_no_port_answers_without_keys(holding: SandboxStorage) -> None:
 
 
 def over_tls(port: int) -> bytes:
-    """What comes back for a request over TLS without a client certificate."""
+    """Return the answer to a TLS request without a client certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", port), 10) as line, context.wrap_socket(line) as secured:
@@ -215,8 +215,8 @@ def test_aws_and_proxy_settings_are_not_passed_on(tmp_path: Path, monkeypatch: p
         monkeypatch.setenv(name, value)
     with SandboxStorage(tmp_path / "seaweedfs") as storage:
         pid = storage.pid
-        told = Path(f"/proc/{pid}/environ").read_text()
-    assert not any(name in told for name in foreign)
+        environ = Path(f"/proc/{pid}/environ").read_text()
+    assert not any(name in environ for name in foreign)
 
 
 @linux_only
