@@ -7,15 +7,12 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from onetake.config.settings import load
 from onetake.errors import SettingError
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from onetake.clones.request import CloneRequest
     from onetake.config.settings import Settings
     from preflight import SpeechModel
@@ -49,19 +46,19 @@ def chosen_model(settings: Settings) -> SpeechModel | None:
     return SpeechModel(named)  # raises an error that says what is expected
 
 
-def with_chosen_model(requests: list[CloneRequest], flags: Mapping[str, Any]) -> list[CloneRequest]:
+def with_chosen_model(requests: list[CloneRequest], settings: Settings) -> list[CloneRequest]:
     """Return the requests with the model of the settings; it is loaded only if one of them has a prompt clip.
 
     Args:
         requests: The requests.
-        flags: Settings that precede the environment's.
+        settings: Name the model.
 
     Raises:
         preflight.PreflightError, SettingError: As `chosen_model` does.
     """
     if not any(request.has_prompt for request in requests):
         return requests
-    model = chosen_model(load(flags))
+    model = chosen_model(settings)
     return [replace(request, speech_model=model) for request in requests] if model else requests
 
 

@@ -88,7 +88,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
             again=again,
         )
         validate_request(request)
-        (request,) = with_chosen_model([request], settings or {})
+        (request,) = with_chosen_model([request], loaded)
         observer = observer or WarningCollector()
         ledger = stack.enter_context(Ledger(home_path(), warn=observer.warn))
         return make_cloner(loaded, ledger, observer).clone(request, observer)
@@ -105,7 +105,7 @@ def make_cloner(settings: Settings, ledger: Ledger, observer: Observer) -> Clone
     from onetake.clones.attempt import CloneContext
     from onetake.clones.cloner import Cloner
 
-    rate_limiter = settings.pace()
+    rate_limiter = settings.rate_limiter()
     client = settings.client(
         on_retry=lambda wait_s, error: observer.warn(f"{error.message}; next try in {wait_s:.0f} s"),
         on_limit=rate_limiter.pause,

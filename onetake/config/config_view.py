@@ -93,7 +93,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     trials: tuple[Callable[[], object], ...] = (
         whole.client,
         lambda: target_of(whole.storage_settings()),
-        whole.pace,
+        whole.rate_limiter,
         whole.price,
     )
     for trial in trials:

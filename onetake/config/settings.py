@@ -110,7 +110,7 @@ class Settings:
         _silence_retries()
         return CloneClient(key, self.text("base_url") or "", on_retry=on_retry, on_limit=on_limit)
 
-    def pace(self) -> RateLimiter:
+    def rate_limiter(self) -> RateLimiter:
         """How many paid calls may be under way, and how soon one follows another.
 
         Raises:

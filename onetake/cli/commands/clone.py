@@ -85,7 +85,8 @@ def command(
     form = chosen_format(form, as_json=as_json)
     limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
     requests, is_many = _requests(files, flags)
-    requests = with_chosen_model(requests, flags)
+    if any(request.has_prompt for request in requests):
+        requests = with_chosen_model(requests, load(flags))
     if not is_many and form in {"jsonl", "csv", "junit"}:
         is_many = True
     if dry_run:

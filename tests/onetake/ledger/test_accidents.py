@@ -15,7 +15,7 @@ import pytest
 from onetake.errors import LedgerFailed
 from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import NOW, WEEK, start_attempt, store_voice, claim
+from tests.onetake.ledger.test_ledger import NOW, WEEK, claim, start_attempt, store_voice
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.services import FIXTURES, Services
 

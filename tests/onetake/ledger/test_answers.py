@@ -13,7 +13,7 @@ import pytest
 from onetake.errors import UsageError
 from onetake.ledger import FILE_NAME, Claimed, CloneKey, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
 from onetake.ledger.schema import MIGRATIONS
-from tests.onetake.ledger.test_ledger import NOW, WEEK, start_attempt, store_voice, claim
+from tests.onetake.ledger.test_ledger import NOW, WEEK, claim, start_attempt, store_voice
 
 ANSWER = ServiceAnswer(
     http_status=200, code=1008, reason="R", service_message="slow down", trace_id="trace-1", answer='{"voice_id": 1}'

@@ -20,7 +20,7 @@ from onetake.errors import LedgerFailed
 from onetake.io.locks import LockState, acquire, locks_work_in
 from onetake.ledger import Claimed, InProgress, Ledger
 from onetake.ledger.runs import Runs
-from tests.onetake.ledger.test_ledger import NOW, start_attempt, claim
+from tests.onetake.ledger.test_ledger import NOW, claim, start_attempt
 
 WARNINGS: list[str] = []
 
