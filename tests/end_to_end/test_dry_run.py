@@ -59,6 +59,21 @@ def test_json_is_one_document_for_a_batch(say: Say, services: Services, home: Pa
     assert (services.endpoint.account(), paid_calls(home), voices(say), sorted(Path().iterdir())) == before
 
 
+def test_a_dry_run_changes_no_file_of_the_ledger(say: Say, home: Path, takes: tuple[str, ...]) -> None:
+    def files() -> dict[str, tuple[int, bytes]]:
+        found = [path for path in home.rglob("*") if path.is_file()]
+        return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in found}
+
+    before = files()
+    assert say("clone", *takes, "--dry-run").status == 1
+    assert files() == before
+
+
+def test_a_dry_run_creates_no_ledger(say: Say, home: Path) -> None:
+    assert say("clone", str(FIXTURES / "good.wav"), "--dry-run").status == 0
+    assert not (home / "onetake").exists()
+
+
 def test_csv_jsonl_and_text_list_every_recording(say: Say, takes: tuple[str, ...]) -> None:
     lines = say("clone", *takes, "--dry-run", "--format", "jsonl").out.splitlines()
     assert {plan["path"]: plan["ending"] for plan in map(json.loads, lines)} == ENDINGS

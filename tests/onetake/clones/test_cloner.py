@@ -15,6 +15,7 @@ from onetake.clones.api import make_cloner
 from onetake.clones.attempt import CloneContext
 from onetake.clones.cloner import Cloner
 from onetake.clones.prepare import prepare_request
+from onetake.clones.request import CloneRequest
 from onetake.config.settings import load
 from onetake.errors import CloneInProgress, ConsentMissing, LedgerFailed, NotSettled, UsageError
 from onetake.ledger import Ledger
@@ -56,9 +57,9 @@ def test_the_second_clone_sends_nothing(cloner: Cloner, recorder: Recorder, serv
 
 
 def test_complete_is_called_only_if_something_is_sent(cloner: Cloner, recorder: Recorder, ledger: Ledger) -> None:
-    completed = []
+    completed: list[CloneRequest] = []
 
-    def complete(request):  # type: ignore[no-untyped-def]
+    def complete(request: CloneRequest) -> CloneRequest:
         completed.append(request)
         return replace(request, consent="Ann Example, 2026-11-01")
 
@@ -148,7 +149,7 @@ def test_a_closed_ledger_sends_nothing(cloner: Cloner, ledger: Ledger, recorder:
 
 def test_two_threads_clone_one_recording_once(cloner: Cloner, recorder: Recorder, services: Services) -> None:
     before = services.endpoint.account()["clones_charged"]
-    voices = []
+    voices: list[str] = []
     threads = [
         threading.Thread(target=lambda: voices.append(cloner.clone(request_for(), recorder).voice_id)) for _ in range(3)
     ]
