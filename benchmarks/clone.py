@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.timer import Work
-    from onetake.sandbox.access import Access
+    from onetake.sandbox.session import Access
 
 _FILES: Final = 200
 _SECONDS: Final = 15

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onetake.sandbox.endpoint.refusals import Refusal
 
 from client import CloneOptions, InvalidArgument
-from onetake.sandbox.endpoint.contract import parse_clone
+from onetake.sandbox.endpoint.contract import Refusal, parse_clone
 from preflight.rules.prompt_text import problem_of_text
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES

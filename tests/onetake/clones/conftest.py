@@ -55,7 +55,7 @@ def cloner(services: Services, ledger: Ledger, recorder: Recorder, monkeypatch: 
     return make_cloner(load({}), ledger, recorder)
 
 
-def request_for(name: str = "good.m4a", **changes: object) -> CloneRequest:
+def request_for(recording: str = "good.m4a", /, **changes: object) -> CloneRequest:
     """A request for one of the fixtures."""
-    values = {"take": str(FIXTURES / name), "options": CloneOptions(), **changes}
+    values = {"take": str(FIXTURES / recording), "options": CloneOptions(), **changes}
     return CloneRequest(**values)  # type: ignore[arg-type]

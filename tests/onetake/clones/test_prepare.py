@@ -14,6 +14,8 @@ from client import CloneOptions
 from onetake.clones.prepare import plan_request, prepare, prepare_in_executor, prepare_request
 from onetake.errors import TakeRefused
 from tests.onetake.clones.conftest import Recorder, request_for
+from tests.preflight.prompt.test_clips import noisy, recording, sentence
+from tests.support.make_audio import story
 from tests.support.services import FIXTURES, PROMPT_TEXT
 
 PROMPT = str(FIXTURES / "prompt.wav")
@@ -98,21 +100,33 @@ def test_a_recording_is_too_long_for_a_prompt_clip(tmp_path: Path, recorder: Rec
         assert "good.wav" in error.message  # noqa: PT017 - both outcomes are valid, neither sends a long clip
     else:
         assert prepared.prompt is not None
-        assert prepared.prompt.report.file.duration_s < 8
+        assert (prepared.prompt.report.file.duration_s or 0) < 8
 
 
-def test_a_prompt_clip_is_cut_from_the_recording(tmp_path: Path, recorder: Recorder) -> None:
-    request = request_for("good.wav", auto_prompt=1, options=CloneOptions(prompt_text=PROMPT_TEXT))
+@pytest.fixture(scope="module")
+def long_take(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording with two sentences between pauses, each short enough for a prompt clip."""
+    return str(recording(tmp_path_factory.mktemp("long") / "take.wav", sentence(), story(), noisy(sentence())))
+
+
+def test_a_prompt_clip_is_cut_from_the_recording(tmp_path: Path, recorder: Recorder, long_take: str) -> None:
+    request = request_for(take=long_take, auto_prompt=1, options=CloneOptions(prompt_text=PROMPT_TEXT))
     prepared = prepare_request(request, tmp_path, recorder)
     assert prepared.prompt is not None
     assert Path(str(prepared.prompt.path)).parent == tmp_path / "prompt"
     assert prepared.prompt.report.verdict == "ready"
-    assert ("prompt" in dict(recorder.steps)) is True
+    assert "prompt" in dict(recorder.steps)
 
 
-def test_a_rank_beyond_the_last_clip_is_refused(tmp_path: Path, recorder: Recorder) -> None:
-    request = request_for("good.wav", auto_prompt=50, options=CloneOptions(prompt_text=PROMPT_TEXT))
-    with pytest.raises(TakeRefused, match=r"good\.wav: .*50"):
+def test_a_rank_beyond_the_last_clip_is_refused(tmp_path: Path, recorder: Recorder, long_take: str) -> None:
+    request = request_for(take=long_take, auto_prompt=50, options=CloneOptions(prompt_text=PROMPT_TEXT))
+    with pytest.raises(TakeRefused, match=r"take\.wav: .*50"):
+        prepare_request(request, tmp_path, recorder)
+
+
+def test_a_recording_without_clips_is_refused(tmp_path: Path, recorder: Recorder) -> None:
+    request = request_for("good.wav", auto_prompt=1, options=CloneOptions(prompt_text=PROMPT_TEXT))
+    with pytest.raises(TakeRefused, match=r"good\.wav"):
         prepare_request(request, tmp_path, recorder)
 
 

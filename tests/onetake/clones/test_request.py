@@ -148,6 +148,6 @@ def test_every_repeated_name_conflicts_once(names: list[str | None]) -> None:
 
 def test_the_preview_of_one_of_many_has_its_stem(tmp_path: Path) -> None:
     assert demo_in(tmp_path, "/takes/ann.01.wav") == tmp_path / "ann.01.mp3"
-    assert demo_in(tmp_path, b"/takes/\xff.wav").name == os.fsdecode(b"\xff.mp3")
+    assert demo_in(tmp_path, Path(os.fsdecode(b"/takes/\xff.wav"))).name == os.fsdecode(b"\xff.mp3")
     with pytest.raises(UsageError, match="is not a folder"):
         demo_in(tmp_path / "missing", "take.wav")

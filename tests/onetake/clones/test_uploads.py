@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,12 @@ from tests.support.services import FIXTURES, Services
 from uploader import Storage, StorageError
 
 Track = Callable[[], UploadTracker]
+
+
+@pytest.fixture(autouse=True)
+def _empty(services: Services) -> Iterator[None]:
+    yield
+    services.empty()
 
 
 @pytest.fixture
@@ -75,7 +81,6 @@ def test_kept_objects_are_removed_from_the_ledger_only(
     tracker.keep()
     assert entries(home) == []
     assert set(services.objects()) == {upload.key}
-    services.empty()
 
 
 def test_a_file_that_changed_after_the_check_is_not_sent(

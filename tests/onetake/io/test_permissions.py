@@ -11,7 +11,7 @@ import pytest
 
 from onetake.ledger import FILE_NAME, Known, Ledger
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import begun, bought, claim
+from tests.onetake.ledger.test_ledger import claim, start_attempt, store_voice
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has access lists instead")
 
@@ -26,7 +26,7 @@ def test_new_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) ->
     before = os.umask(umask)
     try:
         with Ledger(tmp_path / "home") as ledger:
-            begun(ledger)
+            start_attempt(ledger)
             for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm", "ledger.id"):
                 assert mode(tmp_path / "home" / name) == 0o600, name
     finally:
@@ -36,7 +36,7 @@ def test_new_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) ->
 @pytest.mark.parametrize("file_mode", [0o644, 0o666, 0o640, 0o777])
 def test_a_ledger_that_others_may_read_is_made_private_again(tmp_path: Path, file_mode: int) -> None:
     with Ledger(tmp_path / "home") as ledger:
-        bought(ledger)
+        store_voice(ledger)
     ledger.path.chmod(file_mode)
     warnings: list[str] = []
     with Ledger(tmp_path / "home", warn=warnings.append) as ledger:
@@ -64,7 +64,7 @@ def test_a_folder_that_others_may_write_is_made_private(tmp_path: Path, folder_m
 
 def test_the_command_warns_of_it(say: Say, home: Path) -> None:
     with Ledger(home / "onetake") as ledger:
-        bought(ledger)
+        store_voice(ledger)
     ledger.path.chmod(0o666)
     ran = say("voices", "--json")
     assert ran.status == 0

@@ -130,7 +130,7 @@ def test_a_voice_belongs_to_one_call(ledger: Ledger) -> None:
     with pytest.raises(UsageError, match=r"voice_1 is first, made from /takes/first\.wav"):
         ledger.voices.settle(attempt, "voice_1")
     for nonsense in ("", "a\nb", "\x1b[31mred", "two words"):
-        with pytest.raises(UsageError, match="no voice_id"):
+        with pytest.raises(UsageError, match="not a valid voice_id"):
             ledger.voices.settle(attempt, nonsense)
     assert [known.id for known in ledger.attempts.unknown()] == [attempt]
     assert isinstance(claim(ledger, "first"), Known)
@@ -220,7 +220,7 @@ def test_a_killed_process_leaves_an_intact_ledger_and_an_unknown_call(tmp_path: 
     script = (
         "import sys, time, pathlib\nfrom tests.onetake.ledger.test_ledger import *\n"
         f"ledger = Ledger(pathlib.Path({str(tmp_path)!r}))\n"
-        "ledger.attempts.called(start_attempt(ledger), NOW)\nbegun(ledger, 'other')\nprint('ready', flush=True)\n"
+        "ledger.attempts.called(start_attempt(ledger), NOW)\nstart_attempt(ledger, 'other')\nprint('ready', flush=True)\n"
         "ledger.attempts._database._connection.execute('BEGIN IMMEDIATE')\ntime.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
