@@ -220,7 +220,8 @@ def test_a_killed_process_leaves_an_intact_ledger_and_an_unknown_call(tmp_path: 
     script = (
         "import sys, time, pathlib\nfrom tests.onetake.ledger.test_ledger import *\n"
         f"ledger = Ledger(pathlib.Path({str(tmp_path)!r}))\n"
-        "ledger.attempts.called(start_attempt(ledger), NOW)\nstart_attempt(ledger, 'other')\nprint('ready', flush=True)\n"
+        "ledger.attempts.called(start_attempt(ledger), NOW)\nstart_attempt(ledger, 'other')\n"
+        "print('ready', flush=True)\n"
         "ledger.attempts._database._connection.execute('BEGIN IMMEDIATE')\ntime.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
