@@ -69,8 +69,8 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywher
 @pytest.mark.parametrize(
     ("make", "hint"),
     [
-        (_as_file, "a file is in its folder's place"),
-        (_with_folder_in_it, "a folder is in its place"),
+        (_as_file, "a file has the name of its folder"),
+        (_with_folder_in_it, "a folder has its name"),
         pytest.param(_closed, "change its permissions", marks=AS_ROOT),
     ],
 )
