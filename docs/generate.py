@@ -68,10 +68,10 @@ def _settings() -> Iterator[str]:
     yield "| setting | flag | environment | meaning | default |"
     yield "|---|---|---|---|---|"
     for setting in SETTINGS:
-        flag = "" if setting.secret else f"`--{setting.name.replace('_', '-')}`"
+        flag = "" if setting.secret else f"`{setting.option}`"
         variables = ", ".join(f"`{variable}`" for variable in setting.variables)
         default = "" if setting.default is None else f"`{setting.default}`"
-        yield f"| `{setting.name}` | {flag} | {variables} | {setting.what} | {default} |"
+        yield f"| `{setting.name}` | {flag} | {variables} | {setting.description} | {default} |"
     yield ""
     yield "`ONETAKE_CONFIG` sets the path of the TOML file, `ONETAKE_HOME` the folder of the ledger."
     yield "Settings in the file have the names in the first column."

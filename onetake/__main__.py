@@ -1,4 +1,4 @@
-"""The command `onetake`."""
+"""The entry point of the command `onetake`: what has to happen before its modules are imported."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ _PACKAGES = ("preflight", "uploader", "client", "onetake")
 
 
 def _prefer_own_packages() -> None:
-    """Find our packages even where the user has a `client.py` of their own.
+    """Import our packages even if the working folder has a `client.py`.
 
-    With ``python -m onetake`` or PYTHONPATH the user's folder comes first on the path. The folder that holds our
-    packages is put in front of the first one that holds a stranger of the same name.
+    With ``python -m onetake`` or PYTHONPATH the user's folder comes first in `sys.path`. The folder of our packages is
+    inserted before the first one that has a module of the same name.
     """
-    # os.path, because pathlib alone costs 8 ms of the time to start
+    # os.path: importing pathlib takes 8 ms
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for index, entry in enumerate(sys.path):
         folder = os.path.abspath(entry or ".")
         if folder == home:
             return
-        strangers = (os.path.join(folder, name) for name in _PACKAGES)
-        if any(os.path.isdir(stranger) or os.path.isfile(f"{stranger}.py") for stranger in strangers):
+        shadows = (os.path.join(folder, name) for name in _PACKAGES)
+        if any(os.path.isdir(shadow) or os.path.isfile(f"{shadow}.py") for shadow in shadows):
             sys.path.insert(index, home)
             return
 
 
 def _print_version() -> bool:
-    """Answer without the command-line library, which takes three times as long to start as all this."""
+    """Print the version without importing click, which takes three times as long as the rest."""
     try:
-        print(f"onetake {__version__}", flush=True)  # noqa: T201 - nothing else is loaded yet
+        print(f"onetake {__version__}", flush=True)  # noqa: T201 - console.streams is not imported yet
     except OSError:
-        return False  # the ordinary way says what is wrong with standard output
+        return False  # the normal path reports what is wrong with standard output
     except KeyboardInterrupt:
         os._exit(130)
     return True
 
 
 def _install_handlers() -> None:
-    """Install the signal handlers; a signal that comes while they are imported waits for them."""
-    import _signal  # type: ignore[import-not-found]  # the built-in part; `signal` takes time to load
+    """Install the signal handlers. Signals are blocked while their module is imported, and delivered afterwards."""
+    import _signal  # type: ignore[import-not-found]  # the built-in part: `signal` imports enum
 
     numbers = {_signal.SIGINT, _signal.SIGTERM, getattr(_signal, "SIGHUP", _signal.SIGTERM)}
     can_block = hasattr(_signal, "pthread_sigmask")  # not on Windows
@@ -53,9 +53,9 @@ def _install_handlers() -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
 
-def _prepare_to_measure() -> None:
-    """Let what a check needs start beside what the command line needs: together they take a third of a short check."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # more would wait for each other, and start later
+def _prepare_worker() -> None:
+    """Start the worker process of `check` while the command line is imported: both take a third of a short check."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for arrays this small more threads only add start-up time
     if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h", "--schema"} & set(sys.argv):
         from preflight.worker.client import is_possible
         from preflight.worker.pool import prepare
@@ -67,11 +67,11 @@ def _prepare_to_measure() -> None:
 def main() -> None:
     """Run the command and exit with its status."""
     if sys.argv[1:] == ["--version"] and _print_version():
-        os._exit(0)  # nothing is left to do, and Ctrl-C would print a traceback meanwhile
+        os._exit(0)  # not sys.exit: Ctrl-C during the interpreter's shutdown would print a traceback
     _install_handlers()
     _prefer_own_packages()
-    _prepare_to_measure()
-    from onetake.cli import run
+    _prepare_worker()
+    from onetake.cli.main import run
 
     sys.exit(run(sys.argv[1:]))
 

@@ -1,4 +1,4 @@
-"""Try each part that a clone needs, one after the other."""
+"""Check the components that a clone needs: decoders, settings file, ledger, API key, storage and clock."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from onetake.config.settings import Settings
 
 _SKEW_LIMIT_S = 60.0
-"""Signatures break at 15 minutes; from a minute on, short-lived URLs may already be dead on arrival."""
+"""S3 rejects signatures from 15 minutes on (RequestTimeTooSkewed); presigned URLs lose as much of their lifetime."""
 
 
-class Part(msgspec.Struct, frozen=True):
-    """What came of one trial.
+class Component(msgspec.Struct, frozen=True):
+    """The result of one check.
 
     Attributes:
-        name: Of the part.
-        status: What a command would exit with because of it.
-        message: What was found.
-        hint: What to do; empty when it works.
-        warnings: What works, but should be changed or was repaired.
+        name: The name of the component.
+        status: 0 if it works, else the exit status that it causes.
+        message: The result.
+        hint: What to do; empty if it works.
+        warnings: What should be changed, and what was repaired.
     """
 
     name: str
@@ -35,37 +35,37 @@ class Part(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def examine_parts(settings: Settings, home: Path) -> Iterator[Part]:
-    """Try decoders, settings file, ledger, key and storage; nothing is sent to the clone service.
+def check_components(settings: Settings, home: Path) -> Iterator[Component]:
+    """Check decoders, settings file, ledger, API key and storage. Nothing is sent to the clone service.
 
     Args:
-        settings: What to try.
-        home: Where the ledger is kept.
+        settings: The settings to check.
+        home: The folder of the ledger.
     """
     warnings: list[str] = []
-    trials: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("decoders", _try_decoders),
-        ("settings", lambda: _try_settings(settings, warnings.append)),
-        ("ledger", lambda: _try_ledger(home, warnings.append)),
-        ("key", lambda: _try_key(settings)),
-        ("storage", lambda: _try_storage(settings)),
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("decoders", _check_decoders),
+        ("settings", lambda: _check_settings(settings, warnings.append)),
+        ("ledger", lambda: _check_ledger(home, warnings.append)),
+        ("key", lambda: _check_key(settings)),
+        ("storage", lambda: _check_storage(settings)),
     )
-    for name, trial in trials:
+    for name, check in checks:
         warnings.clear()
         try:
-            message, status, hint = trial(), Status.DONE, ""
-        except Exception as error:  # noqa: BLE001 - a failing part is the answer, not a failure
+            message, status, hint = check(), Status.DONE, ""
+        except Exception as error:  # noqa: BLE001 - the failure of a component is a result
             failure = failure_of(error)
             message, status, hint = failure.message, failure.status, failure.hint
-        yield Part(name, status, message, hint, tuple(warnings))
+        yield Component(name, status, message, hint, tuple(warnings))
 
 
-def _try_decoders() -> str:
-    """Write a second of tone in each format, and read it back."""
+def _check_decoders() -> str:
+    """Encode one second of a sine tone in each format, and decode it."""
     import numpy as np
 
+    import preflight
     from onetake.io.scratch import scratch_folder
-    from preflight import check
     from preflight.fixes.codec_targets import Target
     from preflight.fixes.encode import encode
     from preflight.fixes.options import Container
@@ -78,36 +78,36 @@ def _try_decoders() -> str:
             path = folder / f"tone.{container}"
             with path.open("w+b") as file:
                 encode(iter([tone]), rate, file, container, Target(rate, 1, bit_rate_bps=64_000))
-            report = check(path)
+            report = preflight.check(path)
             if report.file.container != container or not 0.9 < (report.file.duration_s or 0) < 1.2:
-                raise ValueError(f"{container} is not read back as it was written")
-    return "wav, m4a and mp3 are written and read back"
+                raise ValueError(f"{container} does not decode to what was encoded")
+    return "wav, m4a and mp3 are encoded and decoded"
 
 
-def _try_settings(settings: Settings, warn: Callable[[str], None]) -> str:
+def _check_settings(settings: Settings, warn: Callable[[str], None]) -> str:
     from onetake.config.config_view import exposures_of
     from onetake.config.settings import config_path
 
     for message, hint in exposures_of(settings):
         warn(f"{message}: {hint}")
     path = config_path()
-    return f"read from {path}" if path.exists() else f"there is no settings file (it would be {path})"
+    return f"read from {path}" if path.exists() else f"no settings file (it would be {path})"
 
 
-def _try_ledger(home: Path, warn: Callable[[str], None]) -> str:
+def _check_ledger(home: Path, warn: Callable[[str], None]) -> str:
     from onetake.ledger import Ledger
 
-    with Ledger(home, warn=warn) as ledger:  # which reads all of it
+    with Ledger(home, warn=warn) as ledger:  # opening it verifies all of it
         ledger.require_writable()
-        return f"{ledger.path} is whole and can be written"
+        return f"{ledger.path} is intact and writable"
 
 
-def _try_key(settings: Settings) -> str:
+def _check_key(settings: Settings) -> str:
     settings.client()
-    return f"an API key is set (from {settings['api_key'].origin}); whether it is right shows with the first clone"
+    return f"an API key is set (from {settings['api_key'].origin}); the first clone shows whether it is valid"
 
 
-def _try_storage(settings: Settings) -> str:
+def _check_storage(settings: Settings) -> str:
     from uploader import ClockSkewed
 
     storage = settings.storage()
@@ -116,5 +116,5 @@ def _try_storage(settings: Settings) -> str:
     if trip.clock_skew_s is not None and abs(trip.clock_skew_s) > _SKEW_LIMIT_S:
         raise ClockSkewed(f"this computer's clock is {abs(trip.clock_skew_s):.0f} s off")
     where = storage.describe()
-    done = f"stored, fetched by its link and deleted in {trip.seconds:.1f} s ({where['provider']}, {where['bucket']})"
-    return "; ".join((done, *trip.warnings))
+    result = f"stored, fetched by its link and deleted in {trip.seconds:.1f} s ({where['provider']}, {where['bucket']})"
+    return "; ".join((result, *trip.warnings))

@@ -1,29 +1,19 @@
-"""What the application itself raises, and the one place that turns any exception into a status and a message.
+"""Exceptions of the application, and the one place that maps any exception to an exit status and a message.
 
-    OnetakeError
-    ├── UsageError        arguments that do not fit together
-    │   └── InvalidManifest  a manifest with mistakes
-    ├── SettingError      a setting is missing, unknown or contradicts another
-    ├── TakeRefused       a recording cannot be sent, and why
-    ├── ConsentMissing    nobody said that the speaker agreed
-    ├── LedgerFailed      the ledger cannot be used
-    ├── NotSettled        whether the recording was cloned before is not known
-    ├── CloneInProgress the recording is being cloned at this moment
-    ├── InputFailed       standard input cannot be read or stored
-    └── OutputLost        standard output cannot be written
-        └── NobodyReads   it was closed by whoever read it, which is no failure
+Each exception of the application has a stable `kind`, an exit `status`, a `message` and a `hint`.
 
 Exit statuses: 0 done; 1 a recording is not fit; 2 bad usage or settings; 3 storage failed; 4 the service refused or
-failed; 5 the outcome of a paid call is unknown; 6 a bug of ours; 129, 130 and 143 ended by SIGHUP, Ctrl-C
-(SIGINT) and SIGTERM.
+failed; 5 the outcome of a paid call is unknown; 6 a bug in onetake; 129, 130 and 143 terminated by SIGHUP, Ctrl-C
+(SIGINT) and SIGTERM. The libraries know no exit statuses: `_BY_KIND` and `_BY_MODULE` assign them.
 """
 
 from __future__ import annotations
 
 import errno
-import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+
+import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,27 +36,29 @@ class Status(IntEnum):
     TERMINATED = 143
 
 
-_WEIGHTIEST: Final = (
+_MOST_SEVERE_FIRST: Final = (
     *(Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE),
     *(Status.TERMINATED, Status.HUNG_UP, Status.INTERRUPTED, Status.NOT_FIT, Status.DONE),
 )
 _STOPPED_BY: Final = {
-    Status.HUNG_UP: "ended by SIGHUP (the terminal was closed)",
+    Status.HUNG_UP: "terminated by SIGHUP (the terminal was closed)",
     Status.INTERRUPTED: "interrupted",
-    Status.TERMINATED: "ended by SIGTERM",
+    Status.TERMINATED: "terminated by SIGTERM",
 }
 
 
-def weightiest(statuses: Iterable[Status]) -> Status:
-    """The one that says most of several: that something may be paid for, and nobody knows, says more than all else."""
-    return min(statuses, key=_WEIGHTIEST.index, default=Status.DONE)
+def most_severe(statuses: Iterable[Status]) -> Status:
+    """The exit status of a batch: an unknown outcome, which may have been paid for, is the most severe."""
+    return min(statuses, key=_MOST_SEVERE_FIRST.index, default=Status.DONE)
 
 
 class OnetakeError(Exception):
-    """Base of what the application raises.
+    """Base class of the application's exceptions.
 
     Attributes:
-        message: What happened, to which file or setting.
+        kind: A stable kebab-case name, part of the JSON output.
+        status: The exit status.
+        message: What happened, with the file or setting concerned.
         hint: What to do next.
     """
 
@@ -83,16 +75,16 @@ class OnetakeError(Exception):
 
 
 class UsageError(OnetakeError):
-    """Arguments that do not fit together."""
+    """Invalid or contradictory arguments."""
 
     kind = "usage"
 
 
 class InvalidManifest(UsageError):
-    """A manifest with mistakes.
+    """A manifest with errors.
 
     Attributes:
-        details: Each mistake with its line; empty when the message says it all.
+        details: One line per error, with its line number; empty if the message is complete.
     """
 
     kind = "invalid-manifest"
@@ -106,7 +98,7 @@ class InvalidManifest(UsageError):
 
 
 class SettingError(OnetakeError):
-    """A setting is missing, unknown or contradicts another."""
+    """A setting is missing, unknown, invalid or contradicts another."""
 
     kind = "bad-setting"
 
@@ -115,7 +107,7 @@ class TakeRefused(OnetakeError):
     """A recording cannot be sent.
 
     Attributes:
-        report: What the check found.
+        report: The report of the check.
     """
 
     kind = "take-refused"
@@ -130,35 +122,36 @@ class TakeRefused(OnetakeError):
 
 
 class ConsentMissing(OnetakeError):
-    """A voice of a real service needs a statement that its speaker agreed."""
+    """Cloning with a real service requires a statement of the speaker's consent."""
 
     kind = "consent-missing"
 
 
 class LedgerFailed(OnetakeError):
-    """The ledger cannot be read or written; what is to be paid for must not be sent then."""
+    """The ledger cannot be read or written. Paid calls must not be made without it."""
 
     kind = "ledger-failed"
 
 
 class NotSettled(OnetakeError):
-    """An earlier paid call for the same recording ended in a way that nobody knows."""
+    """An earlier paid call for the same recording has an unknown outcome."""
 
     kind = "not-settled"
     status = Status.UNKNOWN
 
 
 class CloneInProgress(OnetakeError):
-    """The same recording is being cloned at this moment.
+    """Another run is cloning the same recording.
 
     Attributes:
-        attempt: The one that is under way.
+        path: The recording.
+        attempt: The id of the attempt in progress.
     """
 
     kind = "under-way-elsewhere"
 
     def __init__(self, path: str, attempt: str) -> None:
-        super().__init__(f"{path} is being cloned by another run", "wait for that one, then run this again")
+        super().__init__(f"{path} is being cloned by another run", "wait until it has finished, then run this again")
         self.path = path
         self.attempt = attempt
 
@@ -167,7 +160,7 @@ class CloneInProgress(OnetakeError):
 
 
 class InputFailed(OnetakeError):
-    """Standard input cannot be read or stored, or holds too much."""
+    """Standard input cannot be read or stored, or is too large."""
 
     kind = "input-failed"
 
@@ -178,23 +171,23 @@ class OutputLost(OnetakeError):
     kind = "output-lost"
 
 
-class NobodyReads(OutputLost):
-    """Standard output was closed by whoever read it."""
+class OutputClosed(OutputLost):
+    """The reader of standard output has closed the pipe."""
 
 
 class Failure(NamedTuple):
-    """An exception as a user meets it.
+    """An exception as it is shown to the user.
 
     Attributes:
         kind: A stable kebab-case name.
         message: What happened.
         hint: What to do next.
         status: The exit status.
-        details: Further lines, such as each mistake in a file.
-        service_message: The service's own words; empty where it said nothing.
-        trace_id: What the service's support asks for.
-        http_status: Of the service's answer.
-        code: The service's own number.
+        details: Further lines, such as each error in a manifest.
+        service_message: The message of the service; empty if it sent none.
+        trace_id: The trace id of the service, for its support.
+        http_status: The HTTP status of the answer.
+        code: The error code of the service.
     """
 
     kind: str
@@ -226,11 +219,11 @@ _BY_KIND = {
     "not-examined": Status.BUG,
     "sandbox-unavailable": Status.USAGE,
 }
-_SCARCE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+_OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 def stop_status() -> Status:
-    """The status to exit with after somebody asked to stop: 128 plus the number of the signal, as shells count."""
+    """The exit status after a request to stop: 128 plus the number of the signal, as in POSIX shells."""
     from onetake.io.signals import received
 
     number = received()
@@ -238,19 +231,21 @@ def stop_status() -> Status:
 
 
 def stopped_before_turn() -> Failure:
-    """What to say of a recording or voice that was not begun because somebody asked to stop."""
-    return Failure("interrupted", "stopped before its turn", "", stop_status())
+    """The failure of a recording or voice that was not started because of a request to stop."""
+    return Failure("interrupted", "not started: the run was stopped", "", stop_status())
 
 
 def failure_of(error: BaseException) -> Failure:
-    """What to tell the user about `error`, and the status to exit with."""
-    if isinstance(error, KeyboardInterrupt):
+    """Map an exception to its message and exit status. This is the only place that does so."""
+    if _is_interrupt(error):
         stopped = stop_status()
         return Failure("interrupted", _STOPPED_BY[stopped], "", stopped)
+    if (usage := _command_line_failure(error)) is not None:
+        return usage
     kind = getattr(error, "kind", None)
-    status = getattr(error, "status", None) or _status_by_origin(error, kind)
+    status = getattr(error, "status", None) or _library_status(error, kind)
     if isinstance(kind, str) and status is not None:
-        message, hint = str(getattr(error, "message", error)), str(getattr(error, "hint", ""))
+        message, hint = str(getattr(error, "message", error)), str(getattr(error, "hint", "") or "")
         return Failure(
             kind=kind,
             message=message,
@@ -262,46 +257,45 @@ def failure_of(error: BaseException) -> Failure:
             http_status=getattr(error, "http_status", None),
             code=getattr(error, "code", None),
         )
-    return _trouble_here(error) or _bug(error)
+    if (local := _local_failure(error)) is not None:
+        return local
+    from onetake.bug_report import write_bug_report
+
+    return Failure("bug", f"this is a bug in onetake ({type(error).__name__})", write_bug_report(error), Status.BUG)
 
 
-def _status_by_origin(error: BaseException, kind: object) -> Status | None:
+def _is_interrupt(error: BaseException) -> bool:
+    # click turns Ctrl-C into Abort. Before that, it ends the line on standard error: if that fails (a closed
+    # terminal), the OSError is what arrives here.
+    is_masked = isinstance(error, OSError) and isinstance(error.__context__, KeyboardInterrupt)
+    return is_masked or isinstance(error, KeyboardInterrupt | click.Abort)
+
+
+def _command_line_failure(error: BaseException) -> Failure | None:
+    if not isinstance(error, click.ClickException):
+        return None
+    has_help = isinstance(error, click.UsageError) and error.ctx is not None
+    hint = f"see {error.ctx.command_path} --help" if has_help else ""
+    return Failure("usage", error.format_message().replace("\n\t", " ").rstrip("."), hint, Status.USAGE)
+
+
+def _library_status(error: BaseException, kind: object) -> Status | None:
     if kind in _BY_KIND:
         return _BY_KIND[str(kind)]
-    if getattr(error, "state", None) == "unknown":  # of a paid call: see `client.settlement`
+    if getattr(error, "state", None) == "unknown":  # the outcome of a paid call, see `client.settlement`
         return Status.UNKNOWN
     origins = (_BY_MODULE.get(base.__module__) for base in type(error).__mro__)
     return next((status for status in origins if status is not None), None)
 
 
-def _trouble_here(error: BaseException) -> Failure | None:
-    """What this computer lacks is no bug."""
+def _local_failure(error: BaseException) -> Failure | None:
+    """A broken installation or a lack of resources is not a bug."""
     if isinstance(error, ImportError):
         what = f"{error.name or 'one of its packages'} cannot be imported"
-        return Failure("incomplete", f"onetake is not installed completely: {what}", "install it again", Status.USAGE)
-    if isinstance(error, OSError) and error.errno in _SCARCE:
+        return Failure("incomplete", f"the installation is incomplete: {what}", "reinstall onetake", Status.USAGE)
+    if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
         reason = (error.strerror or "").lower()
-        return Failure("no-room", f"this computer cannot go on: {reason}", "make room, or set TMPDIR", Status.USAGE)
+        return Failure(
+            "no-room", f"out of resources: {reason}", "free disk space or memory, or set TMPDIR", Status.USAGE
+        )
     return None
-
-
-def _bug(error: BaseException) -> Failure:
-    """Write a report that shows where it happened, without the values: they may hold secrets."""
-    import tempfile
-    import traceback
-    from pathlib import Path
-
-    from onetake import __version__
-
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [f"onetake {__version__}, Python {sys.version.split()[0]}, {sys.platform}", type(error).__name__]
-    lines += [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}: {frame.line}" for frame in frames]
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="onetake-bug-", suffix=".log", delete=False, encoding="utf-8"
-        ) as log:
-            log.write("\n".join(lines) + "\n")
-        hint = f"please report it with {log.name}"
-    except OSError:
-        hint = "please report it: " + " / ".join(lines[-2:])
-    return Failure("bug", f"this is a bug in onetake ({type(error).__name__})", hint, Status.BUG)

@@ -1,4 +1,4 @@
-"""Which hosts are this machine: the one such test of the application."""
+"""The loopback test of the application: no other module decides whether a host is this machine."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine: a loopback address, or `localhost` and names below it. No name is resolved."""
+    """Whether a host is a loopback address, `localhost` or a name below it (RFC 6761, 6.3). No name is resolved.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("[::1]".strip("[]")), is_loopback("127.evil.example")
+    (True, True, False)
+    """
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         name = host.rstrip(".").lower()
         return name == "localhost" or name.endswith(".localhost")
+    # ::ffff:127.0.0.1 connects to 127.0.0.1 (RFC 4291, 2.5.5.2), but is not loopback itself
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback

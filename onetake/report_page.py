@@ -1,4 +1,4 @@
-"""Check recordings, and put what was found on one page."""
+"""The HTML page of `onetake check --format html`: collects reports, then writes the page atomically."""
 
 from __future__ import annotations
 
@@ -10,61 +10,52 @@ from onetake.errors import UsageError
 from onetake.render.html.entry import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
     from preflight import Profile, Report
+    from preflight.analysis.pictures import Pictures
+    from preflight.input.types import Stored
 
-_ENDINGS: Final = {".html", ".htm"}
+_SUFFIXES: Final = {".html", ".htm"}
 
 
-class CheckedPage:
-    """Gathers recordings as they are checked, then writes the page.
+class ReportPage:
+    """A page with the reports of a run.
 
     Args:
-        out: The file to be written.
-        profile: By which the recordings are judged.
+        out: The output file.
+        profile: The profile of the run.
+        inputs: All inputs: the page plays them, and must not replace one.
+
+    Attributes:
+        path: The output file.
 
     Raises:
-        UsageError: `out` cannot be the name of a page.
+        UsageError: `out` is missing or not a valid output file, or an input is standard input.
     """
 
-    def __init__(self, out: str | None, profile: Profile) -> None:
+    def __init__(self, out: str | None, profile: Profile, inputs: Sequence[str | Stored]) -> None:
         if out is None:
-            raise UsageError("where to write the page is not said", "add -o report.html")
+            raise UsageError("--format html needs an output file", "add -o report.html")
         self.path = Path(out)
-        if self.path.suffix.lower() not in _ENDINGS:
-            raise UsageError(f"a page is no {self.path.suffix or 'file without an ending'}", "name it like report.html")
+        if self.path.suffix.lower() not in _SUFFIXES:
+            raise UsageError(f"{out} does not end in .html or .htm", "choose a name like report.html")
         if not self.path.absolute().parent.is_dir() or self.path.is_dir():
-            raise UsageError(f"{out} cannot be a file", "name a file in a folder that exists")
+            raise UsageError(f"{out} is a folder, or in a folder that does not exist", "choose another output file")
+        for take in inputs:
+            self._require_valid_input(take)
         self._profile = profile
         self._entries: list[Entry] = []
 
-    def check(self, takes: Sequence[str], *, quick: bool, jobs: int | None) -> Generator[Report, None, None]:
-        """Check recordings, several at a time, and yield their reports in order."""
-        from preflight.batch import illustrate_many
-
-        for take in takes:
-            self._require_other(take)
-        checks = illustrate_many(takes, quick=quick, profile=self._profile, workers=jobs)
-        with contextlib.closing(checks) as found:
-            for take, one in zip(takes, found, strict=True):
-                self._entries.append(Entry(take, one.report, one.pictures))
-                yield one.report
-
-    def check_prompt(self, clip: str, text: str | None, *, quick: bool) -> Report:
-        """Check a prompt clip."""
-        from preflight.checks import examine
-
-        self._require_other(clip)
-        one = examine(clip, role="prompt", prompt_text=text, quick=quick, pictures=True, profile=self._profile)
-        self._entries.append(Entry(clip, one.report, one.pictures))
-        return one.report
+    def add(self, take: str | Stored, report: Report, pictures: Pictures | None) -> None:
+        """Add a recording or a prompt clip."""
+        self._entries.append(Entry(str(take), report, pictures))
 
     def write(self) -> None:
-        """Write the page; what stood under its name is replaced once all of it is on the disk.
+        """Write the page. An existing page is replaced when the new one is complete and on disk.
 
         Raises:
-            CannotWrite: The disk is full, or the folder may not be written to; what stood there still does.
+            CannotWrite: The disk is full, or the folder is not writable; an existing page is unchanged.
         """
         from onetake.io.atomic_write import atomic_write
         from onetake.render.html.page import page
@@ -75,11 +66,13 @@ class CheckedPage:
                 for part in page(self._entries, self._profile, self.path.absolute().parent):
                     file.write(part.encode("utf-8", "backslashreplace"))
         except OSError as error:
-            reason = (error.strerror or "it failed").lower()
+            reason = (error.strerror or "unknown error").lower()
             name = display_name(self.path)
             raise CannotWrite(f"{name} cannot be written: {reason}", "write it elsewhere") from error
 
-    def _require_other(self, take: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
+    def _require_valid_input(self, take: str | Stored) -> None:
+        if not isinstance(take, str):
+            raise UsageError("a page cannot play standard input, which has no file", "name the file instead")
+        with contextlib.suppress(OSError, ValueError):  # an input that does not exist gets a finding
             if self.path.exists() and self.path.samefile(take):
-                raise UsageError(f"{take} is to be checked: a page cannot replace it", "name another file with -o")
+                raise UsageError(f"{take} is an input: the page must not replace it", "choose another output file")

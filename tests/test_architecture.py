@@ -176,10 +176,10 @@ def test_each_library_loads_alone(package: str) -> None:
 
 
 def test_every_command_has_its_own_module_and_prints_through_console_streams() -> None:
-    from onetake.cli import _COMMANDS
+    from onetake.cli.main import COMMANDS
 
     modules = {path.stem for path in (ROOT / "onetake/cli/commands").glob("*.py")}
-    assert modules == {"__init__", *_COMMANDS}
+    assert modules == {"__init__", *COMMANDS}
     for path in files("onetake"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "click.echo", "sys.exit"}:

@@ -1,1 +1,1 @@
-"""Configuration: settings, their origins, and bucket policies."""
+"""Settings: names, sources, values, how they are shown, and the bucket policy made from them."""

@@ -1,7 +1,7 @@
-"""What a bucket should allow, in the words of AWS, which the other providers translate.
+"""The IAM policy and the lifecycle rules that a bucket needs, in the format of AWS.
 
-Sources: the actions are those that `uploader` asks for (put, get for the presigned URL, head, delete, and where there
-are versions their list and deletion); the forms are IAM's policy grammar and S3's lifecycle configuration.
+The actions are those that `uploader` uses: put, get (for presigned URLs), head, delete, and in buckets with versioning
+listing and deleting versions. Formats: IAM policy grammar, S3 PutBucketLifecycleConfiguration.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 
 
 def key_policy(bucket: str, prefix: str, kms_key: str | None = None) -> dict[str, Any]:
-    """The fewest rights that are needed.
+    """The minimal IAM policy for onetake's access key.
 
     Args:
-        bucket: Its name.
-        prefix: What the objects' names begin with.
+        bucket: The name of the bucket.
+        prefix: The prefix of object keys.
         kms_key: The key of SSE-KMS: an ARN, an id or an alias; None without SSE-KMS.
     """
     arn = f"arn:aws:s3:::{bucket}"
@@ -37,7 +37,8 @@ def key_policy(bucket: str, prefix: str, kms_key: str | None = None) -> dict[str
         ],
     }
     if kms_key is not None:
-        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html: to write, and to read a link
+        # GenerateDataKey to upload, Decrypt for multipart uploads and presigned URLs:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
         rights = {"Sid": "Encryption", "Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"]}
         policy["Statement"].append({**rights, "Resource": _key_resource(kms_key)})
     return policy
@@ -46,15 +47,15 @@ def key_policy(bucket: str, prefix: str, kms_key: str | None = None) -> dict[str
 def _key_resource(kms_key: str) -> str:
     if kms_key.startswith("arn:"):
         return kms_key
-    # A statement names keys by their ARN only; an alias stands for whatever key it points to.
+    # A policy names keys by ARN only; an alias can point to any key, hence the wildcard.
     return f"arn:aws:kms:*:*:key/{'*' if kms_key.startswith('alias/') or kms_key == '*' else kms_key}"
 
 
 def lifecycle(prefix: str) -> dict[str, Any]:
-    """Rules that delete what was left behind after a day, unfinished uploads and old versions too.
+    """Lifecycle rules that delete recordings, old versions and incomplete multipart uploads after one day.
 
     Args:
-        prefix: What the objects' names begin with.
+        prefix: The prefix of object keys.
     """
     return {
         "Rules": [

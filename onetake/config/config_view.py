@@ -1,4 +1,4 @@
-"""Settings as they are shown: without secrets, and with what is wrong about them."""
+"""Settings for display: secrets are masked, invalid values and open permissions are reported."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ if TYPE_CHECKING:
     from onetake.config.settings_table import Setting
 
 _MASK: Final = "********"
-_INSTEAD: Final = {"bucket": "a-bucket-still-to-be-named", "api_key": "a-key-still-to-be-set"}
-"""What stands for a setting that is not set, so that the others can be looked at."""
+_PLACEHOLDERS: Final = {"bucket": "placeholder-bucket", "api_key": "placeholder-key"}
+"""Values for required settings that are not set, so that the others can be validated."""
 _NAMES: Final = {"endpoint": "s3_endpoint", "profile": "aws_profile"}
-"""What the libraries call a setting, where that is not its name."""
-
-
+"""Names of settings in the libraries, where they differ."""
 _URLS: Final = ("base_url", "s3_endpoint", "public_endpoint")
 _SCHEME: Final = re.compile(r"[A-Za-z0-9+.-]*")
-_BEHIND_THE_PATH: Final = re.compile(r"[?#]")
+_QUERY_OR_FRAGMENT: Final = re.compile(r"[?#]")
 
 
 class Problem(NamedTuple):
-    """A value that cannot be.
+    """An invalid value, or permissions that are too open.
 
     Attributes:
-        message: What is wrong, and with which setting.
+        message: What is wrong, with the setting or file concerned.
         hint: What to do.
     """
 
@@ -41,27 +39,33 @@ class Problem(NamedTuple):
 
 
 def shown_value(setting: Setting, value: Value) -> str | int | None:
-    """What may be seen of a setting's value."""
+    """A setting's value without secrets."""
     if value.value is None or isinstance(value.value, int):
         return value.value
     if setting.secret:
         return _MASK
-    return without_secrets(value.value) if setting.name in _URLS else value.value
+    return redact_url(value.value) if setting.name in _URLS else value.value
 
 
-def without_secrets(url: str) -> str:
-    """`url` without user, password, query and fragment, which what is no proper URL may hold as well."""
+def redact_url(url: str) -> str:
+    """Replace user, password, query and fragment of a URL by ``***``; text that is not a valid URL is redacted as well.
+
+    The only secret redactor of the application: `uploader` and `client` redact their own messages.
+
+    >>> redact_url("https://key:secret@storage.example/path?X-Amz-Signature=1")
+    'https://***@storage.example/path?***'
+    """
     scheme, colon, rest = url.partition("://") if "://" in url else ("", "", url)
-    place, *behind = _BEHIND_THE_PATH.split(rest, maxsplit=1)
-    if "@" in "".join(behind):  # where the query begins is not sure: passwords are written in URLs as they are
-        place, behind = "***", []
-    _, at, seen = place.rpartition("@")
-    shown_scheme = scheme if _SCHEME.fullmatch(scheme) else "***"
-    return f"{shown_scheme}{colon}{'***@' if at else ''}{seen}{'?***' if behind else ''}"
+    location, *query = _QUERY_OR_FRAGMENT.split(rest, maxsplit=1)
+    if "@" in "".join(query):  # the ? or # may be part of a password that was not percent-encoded
+        location, query = "***", []
+    _, at, visible = location.rpartition("@")
+    visible_scheme = scheme if _SCHEME.fullmatch(scheme) else "***"
+    return f"{visible_scheme}{colon}{'***@' if at else ''}{visible}{'?***' if query else ''}"
 
 
 def exposures_of(settings: Settings) -> Iterator[Problem]:
-    """What other users of this computer may do with the settings file; nothing is known of that on Windows."""
+    """Permissions of the settings file that are too open; none on Windows, where they are not checked."""
     from onetake.io.permissions import mode_of, readable_by_others, writable_by_others
 
     path = config_path()
@@ -69,8 +73,8 @@ def exposures_of(settings: Settings) -> Iterator[Problem]:
     private = f"chmod 600 {shlex.quote(str(path))}"
     if writable_by_others(path):
         yield Problem(
-            f"{str(path)!r} can be changed by other users (mode {mode_of(path)}): recordings and keys could be sent "
-            "elsewhere",
+            f"{str(path)!r} can be changed by other users (mode {mode_of(path)}): recordings and keys could be "
+            "sent elsewhere",
             private,
         )
     elif keys and readable_by_others(path):
@@ -84,21 +88,21 @@ def exposures_of(settings: Settings) -> Iterator[Problem]:
 
 
 def problems_of(settings: Settings) -> Iterator[Problem]:
-    """What is wrong with the values; that one is not set at all is no problem here."""
+    """Invalid values. A setting that is not set is not a problem here."""
     from client import InvalidArgument
     from uploader import SettingsError
     from uploader.settings import target_of
 
-    whole = settings.filled(_INSTEAD)
-    trials: tuple[Callable[[], object], ...] = (
-        whole.client,
-        lambda: target_of(whole.storage_settings()),
-        whole.rate_limiter,
-        whole.price,
+    complete = settings.with_defaults(_PLACEHOLDERS)
+    validators: tuple[Callable[[], object], ...] = (
+        complete.client,
+        lambda: target_of(complete.storage_settings()),
+        complete.rate_limiter,
+        complete.price,
     )
-    for trial in trials:
+    for validate in validators:
         try:
-            trial()
+            validate()
         except SettingError as error:
             yield Problem(error.message, error.hint)
         except InvalidArgument as error:

@@ -1,6 +1,6 @@
-"""Settings: what they are called, where they come from, and what they are now.
+"""The values of all settings, each with its origin, and the clients that are configured by them.
 
-Highest first: flags, environment, the TOML file, defaults. Each value remembers its origin.
+Precedence, highest first: command-line options, environment variables, the TOML file, defaults. click resolves it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+import click
+import msgspec
+from click.core import ParameterSource
 
 from onetake.config.settings_table import SETTINGS, Setting
 from onetake.errors import SettingError
@@ -27,21 +31,19 @@ if TYPE_CHECKING:
 
 
 _REHEARSE: Final = "rehearse: onetake clone --sandbox, or onetake sandbox"
-
-
 _CALLS_PER_MINUTE: Final = 60
-"""The maker's limit for clones; the gateways publish none."""
-_MOST_AT_ONCE: Final = 64
+"""MiniMax's rate limit for clones; gateways to it publish none."""
+_MAX_CALLS_AT_ONCE: Final = 64
 _STORAGE_DETAILS: Final = (
     *("public_endpoint", "region", "addressing", "link_check", "sse", "sse_kms_key_id"),
     *("aws_profile", "session_token"),
 )
-"""Settings that belong to one storage and say nothing about another, such as the sandbox's."""
+"""Settings of one storage; they must not be applied to another, such as the storage of the sandbox."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A setting's value and where it came from: a flag, a variable's name, the file, or ``default``."""
+    """A setting's value and its origin: an option, an environment variable, a path, or ``default``."""
 
     value: str | int | None
     origin: str
@@ -51,7 +53,7 @@ class Settings:
     """Every setting with its value and origin.
 
     Args:
-        values: By the settings' names.
+        values: A value for each setting, by name.
     """
 
     def __init__(self, values: Mapping[str, Value]) -> None:
@@ -61,27 +63,27 @@ class Settings:
         return self._values[name]
 
     def text(self, name: str) -> str | None:
-        """The value of `name` as text; None when it is not set."""
+        """The value of a setting as text; None if it is not set or empty."""
         value = self._values[name].value
         return None if value is None or value == "" else str(value)
 
     def with_values(self, values: Mapping[str, str], origin: str) -> Settings:
-        """A copy in which `values` come from `origin`, and every other storage key is gone."""
+        """A copy with `values` from `origin`, and without the other settings of a storage."""
         cleared = dict.fromkeys(_STORAGE_DETAILS, Value(None, "default"))
         return Settings({**self._values, **cleared, **{name: Value(text, origin) for name, text in values.items()}})
 
-    def filled(self, values: Mapping[str, str]) -> Settings:
-        """A copy in which what is not set has the value in `values`."""
+    def with_defaults(self, values: Mapping[str, str]) -> Settings:
+        """A copy in which settings that are not set have the values in `values`."""
         missing = {name: Value(text, "default") for name, text in values.items() if self.text(name) is None}
         return Settings({**self._values, **missing})
 
     def remember(self, name: str, value: str) -> None:
-        """Take an answer that was given at the terminal."""
+        """Set a value that the user has entered at a prompt."""
         self._values[name] = Value(value, "terminal")
 
     @property
     def is_local(self) -> bool:
-        """Whether the clone service runs on this machine, as the sandbox does."""
+        """Whether the clone service runs on this machine, like the sandbox."""
         try:
             return is_loopback(urlsplit(self.text("base_url") or "").hostname or "")
         except ValueError:  # not a URL
@@ -92,46 +94,49 @@ class Settings:
         on_retry: Callable[[float, ServiceError], None] | None = None,
         on_limit: Callable[[float, ServiceError], None] | None = None,
     ) -> CloneClient:
-        """A client of the clone service.
+        """Create a client of the clone service.
 
         Args:
-            on_retry: Called before a harmless retry, with seconds to wait and the error.
-            on_limit: Called at each answer that is a rate limit, with the seconds for which no call may begin.
+            on_retry: Called before a retry of a call that was not charged, with the pause in seconds and the error.
+            on_limit: Called when the service answers with a rate limit, with the seconds during which no call may
+                start, and the error.
 
         Raises:
-            SettingError: There is no API key.
-            client.InvalidArgument: The key or the base URL cannot be one.
+            SettingError: The API key is not set.
+            client.InvalidArgument: The API key or the base URL is invalid.
         """
         from client import CloneClient
 
         key = self.text("api_key")
         if key is None:
             raise SettingError("api_key is not set", f"set ONETAKE_API_KEY, or {_REHEARSE}")
-        _silence_retries()
+        _disable_retry_hooks()
         return CloneClient(key, self.text("base_url") or "", on_retry=on_retry, on_limit=on_limit)
 
     def rate_limiter(self) -> RateLimiter:
-        """How many paid calls may be under way, and how soon one follows another.
+        """Create the limiter of concurrent paid calls and of paid calls per minute.
 
         Raises:
-            SettingError: A number cannot be one of calls.
+            SettingError: A number is out of range.
         """
         from onetake.clones.rate_limit import RateLimiter
 
         at_once, per_minute = self._values["calls_at_once"], self._values["calls_per_minute"]
-        usual = 0 if self.is_local else _CALLS_PER_MINUTE
-        often = usual if per_minute.value is None else int(per_minute.value)
-        if not 1 <= int(at_once.value or 0) <= _MOST_AT_ONCE:
-            raise SettingError(f"calls_at_once from {at_once.origin} is not 1 to {_MOST_AT_ONCE}", "choose another")
-        if often < 0:
-            raise SettingError(f"calls_per_minute from {per_minute.origin} is below 0", "choose another")
-        return RateLimiter(int(at_once.value or 0), often or None)
+        default = 0 if self.is_local else _CALLS_PER_MINUTE
+        rate = default if per_minute.value is None else int(per_minute.value)
+        if not 1 <= int(at_once.value or 0) <= _MAX_CALLS_AT_ONCE:
+            message = f"calls_at_once from {at_once.origin} is {at_once.value}, out of range"
+            raise SettingError(message, f"choose 1 to {_MAX_CALLS_AT_ONCE}")
+        if rate < 0:
+            message = f"calls_per_minute from {per_minute.origin} is {rate}, below 0"
+            raise SettingError(message, "choose a positive number, or 0 for no limit")
+        return RateLimiter(int(at_once.value or 0), rate or None)
 
     def price(self) -> Decimal | None:
-        """What a clone costs, in whatever money; None when nobody said so.
+        """The price of a clone, in any currency; None if it is not set.
 
         Raises:
-            SettingError: It is no amount.
+            SettingError: It is not a positive number.
         """
         text = self.text("price")
         if text is None:
@@ -141,30 +146,27 @@ class Settings:
         except InvalidOperation:
             price = Decimal(-1)
         if not (price.is_finite() and price > 0):
-            raise SettingError(f"price from {self._values['price'].origin} is no amount", "write it like 9.90")
+            raise SettingError(f"price from {self['price'].origin} is not a positive number", "write it like 9.90")
         return price
 
     def storage(self) -> Storage:
-        """The storage that recordings go to.
+        """Create the storage for recordings.
 
         Raises:
             SettingError: Settings contradict each other.
-            uploader.SettingsError: One is missing or impossible.
+            uploader.SettingsError: A setting is missing or invalid.
         """
         from uploader import Storage
 
-        _silence_retries()
+        _disable_retry_hooks()
         return Storage(self.storage_settings())
 
     def storage_settings(self) -> StorageSettings:
-        """What `uploader` is told; raises `SettingError` when settings contradict each other."""
+        """The settings for `uploader`; raises `SettingError` if settings contradict each other."""
         from uploader import StorageSettings
 
         if self.text("bucket") is None:
-            raise SettingError(
-                "bucket is not set",
-                f"set ONETAKE_BUCKET or --bucket, or {_REHEARSE}",
-            )
+            raise SettingError("bucket is not set", f"set ONETAKE_BUCKET or --bucket, or {_REHEARSE}")
         keys = self._keys()
         return StorageSettings(
             bucket=self.text("bucket") or "",
@@ -173,7 +175,7 @@ class Settings:
             public_endpoint=self.text("public_endpoint"),
             region=self.text("region"),
             prefix=self.text("prefix") or "",
-            addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage says which are allowed
+            addressing=self.text("addressing"),  # type: ignore[arg-type]  # Storage validates it
             url_expires_s=int(self.text("url_expires_s") or 0),
             profile=self.text("aws_profile"),
             public_only=not self.is_local,
@@ -187,14 +189,14 @@ class Settings:
         )
 
     def _keys(self) -> tuple[str | None, str | None, str | None]:
-        """Access key, secret and token, all three from one place."""
+        """Access key, secret and session token, all from the same source."""
         key, secret = self._values["access_key_id"], self._values["secret_access_key"]
         if self.text("aws_profile") and key.origin.startswith("AWS_"):
-            return None, None, None  # naming a profile says not to use the environment's keys
+            return None, None, None  # a profile replaces the keys of the environment
         if key.value and secret.value and _family(key.origin) != _family(secret.origin):
             raise SettingError(
                 f"access_key_id comes from {key.origin}, but secret_access_key from {secret.origin}",
-                "set both in one place",
+                "set both in the same place",
             )
         token = self._values["session_token"]
         same = _family(token.origin) == _family(key.origin)
@@ -202,7 +204,7 @@ class Settings:
 
 
 def _keys_expire_at() -> datetime | None:
-    """When the temporary keys of the environment expire, where whoever put them there says so too."""
+    """When the temporary keys of the environment expire, if AWS_CREDENTIAL_EXPIRATION is set beside them."""
     try:
         expiry = datetime.fromisoformat(os.environ.get("AWS_CREDENTIAL_EXPIRATION", ""))
     except ValueError:
@@ -210,8 +212,8 @@ def _keys_expire_at() -> datetime | None:
     return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
 
-def _silence_retries() -> None:
-    """Stamina's own hooks announce each retry: with structlog installed on standard output, where results go."""
+def _disable_retry_hooks() -> None:
+    """Disable stamina's default hooks: with structlog installed, they log retries to standard output."""
     from stamina.instrumentation import set_on_retry_hooks
 
     set_on_retry_hooks(())
@@ -222,7 +224,7 @@ def _family(origin: str) -> str:
 
 
 def config_path() -> Path:
-    """Where the TOML file is looked for: ONETAKE_CONFIG, else the platform's config folder."""
+    """The path of the TOML file: ONETAKE_CONFIG, else config.toml in the platform's configuration folder."""
     if named := os.environ.get("ONETAKE_CONFIG"):
         return Path(named)
     from platformdirs import user_config_path
@@ -231,7 +233,7 @@ def config_path() -> Path:
 
 
 def home_path() -> Path:
-    """Where onetake keeps what it must remember: ONETAKE_HOME, else the platform's state folder."""
+    """The folder of the ledger: ONETAKE_HOME, else the platform's state folder."""
     if named := os.environ.get("ONETAKE_HOME"):
         return Path(named)
     from platformdirs import user_state_path
@@ -239,36 +241,40 @@ def home_path() -> Path:
     return user_state_path("onetake")
 
 
-def load(flags: Mapping[str, Any]) -> Settings:
-    """Every setting, from `flags` (None where not given), environment, file and defaults.
+def load(options: Mapping[str, Any]) -> Settings:
+    """Resolve all settings.
+
+    Args:
+        options: Values that override environment, file and defaults, by the names of settings; None is not set.
 
     Raises:
-        SettingError: The file cannot be read, holds an unknown name, or a value has the wrong type.
+        SettingError: The file cannot be read or has an unknown key, or a value has the wrong type.
     """
-    file = _read_file()
-    return Settings({setting.name: _find(setting, flags, file) for setting in SETTINGS})
+    given = [
+        f"{setting.option}={options[setting.name]}" for setting in SETTINGS if options.get(setting.name) is not None
+    ]
+    command = click.Command("onetake", params=[setting.parameter() for setting in SETTINGS])
+    # not the context of the running command, which has no parameters for secrets, and does not exist in a library call
+    context = command.make_context("onetake", given, default_map=_read_file())
+    return Settings({setting.name: _value(setting, context) for setting in SETTINGS})
 
 
-def _find(setting: Setting, flags: Mapping[str, Any], file: Mapping[str, Any]) -> Value:
-    if flags.get(setting.name) is not None:
-        return _typed(setting, flags[setting.name], f"--{setting.name.replace('_', '-')}")
-    for variable in setting.variables:
-        if os.environ.get(variable):
-            return _typed(setting, os.environ[variable], variable)
-    if setting.name in file:
-        return _typed(setting, file[setting.name], str(config_path()))
-    return Value(setting.default, "default")
-
-
-def _typed(setting: Setting, value: object, origin: str) -> Value:
-    if setting.whole:
-        try:
-            return Value(int(str(value)), origin)
-        except ValueError:
-            raise SettingError(f"{setting.name} from {origin} is not a whole number", "write digits only") from None
-    if not isinstance(value, str):
-        raise SettingError(f"{setting.name} from {origin} is not text", "put it in quotes")
-    return Value(value, origin)
+def _value(setting: Setting, context: click.Context) -> Value:
+    match context.get_parameter_source(setting.name):
+        case ParameterSource.COMMANDLINE:
+            origin = setting.option
+        case ParameterSource.ENVIRONMENT:
+            origin = next(variable for variable in setting.variables if os.environ.get(variable))
+        case ParameterSource.DEFAULT_MAP:
+            origin = str(config_path())
+        case _:
+            return Value(setting.default, "default")
+    try:
+        # not strict: environment variables and options are text
+        return Value(msgspec.convert(context.params[setting.name], setting.kind, strict=False), origin)
+    except msgspec.ValidationError:
+        needed, hint = ("a whole number", "write digits only") if setting.kind is int else ("text", "put it in quotes")
+        raise SettingError(f"{setting.name} from {origin} is not {needed}", hint) from None
 
 
 def _read_file() -> dict[str, Any]:
@@ -285,10 +291,10 @@ def _read_file() -> dict[str, Any]:
             raise SettingError(f"ONETAKE_CONFIG names {str(path)!r}, which does not exist", "create it") from None
         return {}
     except (ValueError, RecursionError):
-        # the parser's text can quote a line, and a line can hold a key
+        # the parser's message can quote a line, and the line can contain a key
         raise SettingError(f"{str(path)!r} is not valid TOML", 'write lines such as bucket = "takes"') from None
     unknown = sorted(set(content) - {setting.name for setting in SETTINGS})
     if unknown:
         known = ", ".join(setting.name for setting in SETTINGS)
-        raise SettingError(f"{str(path)!r} sets {unknown[0]!r}, which is no setting", f"the settings are {known}")
+        raise SettingError(f"{str(path)!r} sets {unknown[0]!r}, which is not a setting", f"the settings are {known}")
     return content

@@ -1,1 +1,1 @@
-"""How the command speaks: results on standard output, steps, progress and warnings on standard error."""
+"""Console output: results on standard output; steps, progress and warnings on standard error."""

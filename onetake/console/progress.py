@@ -1,4 +1,4 @@
-"""How far the work has come, how fast it goes, and how long it will take."""
+"""Progress of one piece of work: amount, rate and estimated time left, and the run time of each result."""
 
 from __future__ import annotations
 
@@ -8,113 +8,142 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from onetake.console.status_line import somebody_looks, status_line
+from onetake.console.status_line import can_show_progress, status_line
 from preflight.display.text import clock, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    Tell = Callable[[float, float | None], None]
+    Update = Callable[[float, float | None], None]
 
 T = TypeVar("T")
 
-_SURE_S: Final = 1.0
-"""Sooner, nothing can be said of the rate."""
-_FORESEEABLE_S: Final = 360_000.0
-_BAR: Final = 16
+_MIN_RATE_TIME_S: Final = 1.0
+"""No rate is shown before this: it would be too uncertain."""
+_MAX_TIME_LEFT_S: Final = 360_000.0
+_BAR_COLUMNS: Final = 16
 _DONE, _LEFT = "#", "-"
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What is counted.
+    """What progress is counted in.
 
     Attributes:
-        amount: Says so many of so many.
-        rate: Says how many a second.
+        amount: Formats (done, total).
+        rate: Formats an amount per second.
     """
 
     amount: Callable[[float, float], str]
     rate: Callable[[float], str]
 
 
-def _takes_a_time(rate: float) -> str:
+def _takes_rate(rate: float) -> str:
     return f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
 
 
-TAKES: Final = Unit(lambda done, total: f"{done:.0f} of {total:.0f}", _takes_a_time)
+TAKES: Final = Unit(lambda done, total: f"{done:.0f} of {total:.0f}", _takes_rate)
 BYTES: Final = Unit(
     lambda done, total: f"{done / 1e6:.1f} of {megabytes(round(total))}", lambda rate: f"{rate / 1e6:.1f} MB/s"
 )
-SOUND: Final = Unit(lambda done, total: f"{clock(done)} of {clock(total)}", lambda rate: f"{rate:.0f}x real time")
-"""Seconds of a recording, and of it heard in one second."""
+AUDIO: Final = Unit(lambda done, total: f"{clock(done)} of {clock(total)}", lambda rate: f"{rate:.0f}x real time")
+"""Seconds of audio; the rate is seconds of audio per second."""
 
 
 @dataclass
 class Progress:
-    """Of one piece of work.
+    """Progress of one piece of work.
 
     Attributes:
-        doing: What is done, as a verb.
-        unit: In which it is counted.
-        done: So many.
-        total: Of so many; None where that is not known, as while an answer is awaited.
+        label: What is being done, such as "checking".
+        unit: What `done` and `total` count.
+        done: Amount done.
+        total: Total amount; None while it is unknown, for example while waiting for an answer.
     """
 
-    doing: str
+    label: str
     unit: Unit
     done: float = 0.0
     total: float | None = None
-    _begun: float = field(default_factory=time.monotonic)
+    _started: float = field(default_factory=time.monotonic)
 
     def update(self, done: float, total: float | None) -> None:
-        """So many are done of so many; fewer than before where the work goes through a recording once more."""
+        """Set the amounts. A smaller `done` than before starts a new pass: the rate is measured from now on."""
         if done < self.done:
-            self._begun = time.monotonic()
+            self._started = time.monotonic()
         self.done, self.total = done, total
 
-    def told(self, room: int) -> str:
-        """All of it in one line; where `room` columns are too few, the bar is left out, then the rate."""
-        elapsed = time.monotonic() - self._begun
+    def render(self, columns: int) -> str:
+        """Label, bar, amount, rate and time left in one line; if it is too long, first the bar goes, then the rate."""
+        elapsed_s = time.monotonic() - self._started
         if not self.total:
-            return f"{self.doing}  {minutes(elapsed)}"
+            return f"{self.label}  {format_seconds(elapsed_s)}"
         share = min(1.0, self.done / self.total)
-        bar = f"[{_DONE * round(share * _BAR):{_LEFT}<{_BAR}}]"
-        parts = [self.doing, bar, self.unit.amount(self.done, self.total)]
-        rate = self.done / elapsed if elapsed > _SURE_S else 0.0
-        if rate and (left_s := max(0.0, self.total - self.done) / rate) < _FORESEEABLE_S:
-            parts += [self.unit.rate(rate), f"{minutes(math.ceil(left_s))} left"]
+        bar = f"[{_DONE * round(share * _BAR_COLUMNS):{_LEFT}<{_BAR_COLUMNS}}]"
+        parts = [self.label, bar, self.unit.amount(self.done, self.total)]
+        rate = self.done / elapsed_s if elapsed_s > _MIN_RATE_TIME_S else 0.0
+        if rate and (left_s := max(0.0, self.total - self.done) / rate) < _MAX_TIME_LEFT_S:
+            parts += [self.unit.rate(rate), f"{format_seconds(math.ceil(left_s))} left"]
         for droppable in (1, -2):
-            if len("  ".join(parts)) > room and len(parts) > 3:
+            if len("  ".join(parts)) > columns and len(parts) > 3:
                 parts.pop(droppable)
         return "  ".join(parts)
 
 
-def minutes(seconds: float) -> str:
-    """A time that only has to be right to the second, as ``m:ss`` or ``h:mm:ss``; cut, like `clock`."""
+def format_seconds(seconds: float) -> str:
+    """A duration in whole seconds as ``m:ss`` or ``h:mm:ss``; truncated, like `clock`.
+
+    >>> format_seconds(59.9), format_seconds(3600)
+    ('0:59', '1:00:00')
+    """
     return clock(seconds).partition(".")[0]
 
 
 @contextlib.contextmanager
-def watched(doing: str, unit: Unit) -> Iterator[Tell | None]:
-    """What takes notice of how far a piece of work has come, and shows it; None where nobody looks."""
-    if not somebody_looks():
+def show_progress(label: str, unit: Unit) -> Iterator[Update | None]:
+    """Show progress on the status line during the block.
+
+    Yields:
+        A function to call with (done, total); None if no progress is shown, so that callees need not compute it.
+    """
+    if not can_show_progress():
         yield None
         return
-    progress = Progress(doing, unit)
-    status_line.show(progress.told)
+    progress = Progress(label, unit)
+    status_line.show(progress.render)
     try:
         yield progress.update
     finally:
         status_line.end()
 
 
-def counted(items: Iterable[T], total: int, *, doing: str) -> Iterator[T]:
-    """Yield `items`, and show how many of `total` there were."""
-    with watched(doing, TAKES) as tell:
-        if tell is not None:
-            tell(0, total)
+def with_progress(items: Iterable[T], total: int, *, label: str) -> Iterator[T]:
+    """Yield `items`, and show how many of `total` have been yielded."""
+    with show_progress(label, TAKES) as update:
+        if update is not None:
+            update(0, total)
         for number, item in enumerate(items, 1):
             yield item
-            if tell is not None:
-                tell(number, total)
+            if update is not None:
+                update(number, total)
+
+
+class Stopwatch:
+    """Measures the run time of each result of a batch, in seconds.
+
+    Recordings are processed several at a time, so each result gets the time since the previous result. The sum is
+    the run time of the batch.
+
+    Attributes:
+        seconds: One value per result, in order.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._last = time.monotonic()
+
+    def split(self) -> None:
+        """Record the next result."""
+        now = time.monotonic()
+        self.seconds.append(now - self._last)
+        self._last = now

@@ -1,95 +1,106 @@
-"""One line at the bottom of standard error that tells how far the work has come, where somebody looks."""
+"""One line at the bottom of standard error that shows progress, on terminals only.
+
+Not `rich.progress`: importing it takes RICH_MS ms and 55 modules, of a start-up of START_MS ms, and its `Live` display
+replaces sys.stdout and sys.stderr, while here results must reach standard output byte for byte (JSON, broken pipes).
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Final
 
-from onetake.console.terminal_size import columns_of_window, is_terminal
+from onetake.console.terminal import can_rewrite_lines, terminal_columns
 from onetake.console.verbosity import is_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Told = Callable[[int], str]
+    Render = Callable[[int], str]
 
-_FIRST_S: Final = 0.5
-"""What is done sooner is not told of."""
-_AGAIN_S: Final = 0.2
-_ERASE: Final = "\r\x1b[K"
+_DELAY_S: Final = 0.5
+"""Work that ends sooner shows no progress."""
+_INTERVAL_S: Final = 0.2
+_ERASE_LINE: Final = "\x1b[K"
+"""EL, erase in line (ECMA-48, 8.3.41): from the cursor to the end of the line."""
 
 
-def somebody_looks() -> bool:
-    """Whether standard error is a terminal that can rewrite a line, and progress is wanted."""
-    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" and not is_quiet()
+def can_show_progress() -> bool:
+    """Whether standard error is a terminal that can rewrite a line, and ``-q`` is not given."""
+    return can_rewrite_lines(sys.stderr) and not is_quiet()
 
 
 class StatusLine:
-    """Rewrites its line a few times a second, and only when it has changed, so that nothing flickers.
+    """A line that a thread redraws a few times a second, and only when it has changed, so that it does not flicker.
 
-    What else is printed to the terminal has to be printed within `hidden`. Threads may share it.
+    Anything else that is printed to the terminal must be printed within `hidden`. Thread-safe.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal's handler prints, too
+        # reentrant: a signal handler prints in the main thread, which may hold the lock
+        self._lock = threading.RLock()
         self._ended = threading.Event()
-        self._told: Told | None = None
+        self._render: Render | None = None
         self._drawn = ""
 
-    def show(self, told: Told) -> None:
-        """Tell, until `end`, what `told` says for so many columns."""
+    def show(self, render: Render) -> None:
+        """Show a status until `end` is called.
+
+        Args:
+            render: Called with the number of columns; returns one line of text.
+        """
         with self._lock:
-            if self._told is None:
+            if self._render is None:
                 self._ended = threading.Event()
                 threading.Thread(
                     target=self._keep_drawing, args=(self._ended,), name="status-line", daemon=True
                 ).start()
-            self._told = told
+            self._render = render
 
     def end(self) -> None:
-        """Tell nothing any more."""
+        """Erase the line and stop drawing."""
         with self._lock:
-            self._told = None
+            self._render = None
             self._ended.set()
             self._erase()
 
     @contextlib.contextmanager
     def hidden(self) -> Iterator[None]:
-        """Keep the line away while something else is printed; it comes back at once."""
+        """Erase the line while something else is printed, and draw it again afterwards."""
         with self._lock:
             was_drawn = bool(self._drawn)
             self._erase()
             try:
                 yield
             finally:
-                if was_drawn and self._told is not None:
-                    self._draw(self._told)
+                if was_drawn and self._render is not None:
+                    self._draw(self._render)
 
     def _keep_drawing(self, ended: threading.Event) -> None:
-        wait_s = _FIRST_S
+        wait_s = _DELAY_S
         while not ended.wait(wait_s):
-            wait_s = _AGAIN_S
+            wait_s = _INTERVAL_S
             with self._lock:
-                if self._told is not None and not ended.is_set():
-                    self._draw(self._told)
+                if self._render is not None and not ended.is_set():
+                    self._draw(self._render)
 
-    def _draw(self, told: Told) -> None:
-        room = columns_of_window(sys.stderr) - 1  # a full line would wrap in some terminals
-        text = told(room)[:room]
+    def _draw(self, render: Render) -> None:
+        # one column less: some terminals wrap a line that fills the last one. The width is read at each redraw,
+        # which replaces a handler of SIGWINCH.
+        columns = terminal_columns(sys.stderr) - 1
+        text = render(columns)[:columns]
         if text != self._drawn:
-            self._write(f"\r{text}\x1b[K")
+            self._write(f"\r{text}{_ERASE_LINE}")
             self._drawn = text
 
     def _erase(self) -> None:
         if self._drawn:
-            self._write(_ERASE)
+            self._write(f"\r{_ERASE_LINE}")
             self._drawn = ""
 
     def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # a terminal that is gone: the work goes on
+        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: the work continues
             sys.stderr.write(text)
             sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""Each step of a long piece of work, and how far the one under way has come."""
+"""Print the steps of a long operation on standard error: completed steps, progress of the current one, warnings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from onetake.console.progress import BYTES, SOUND, Progress, Unit
-from onetake.console.status_line import somebody_looks, status_line
-from onetake.console.streams import print_aside
+from onetake.console.progress import AUDIO, BYTES, Progress, Unit
+from onetake.console.status_line import can_show_progress, status_line
+from onetake.console.streams import print_stderr
 from onetake.console.verbosity import is_quiet, is_verbose
 from onetake.render.text import safe
 
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from onetake.clones.observer import Stage
 
 
-_DOING: Final[dict[Stage, tuple[str, Unit]]] = {
-    "check": ("checking", SOUND),
-    "fix": ("mending", SOUND),
+_LABELS: Final[dict[Stage, tuple[str, Unit]]] = {
+    "check": ("checking", AUDIO),
+    "fix": ("fixing", AUDIO),
     "upload": ("uploading", BYTES),
-    "clone": ("waiting for the service to clone", SOUND),
-    "demo": ("fetching the trial", BYTES),
+    "clone": ("waiting for the service to clone", AUDIO),
+    "demo": ("downloading the preview", BYTES),
 }
-"""What each stage is called while it lasts, and in what it is counted."""
+"""The label of each stage, and the unit of its progress."""
 
 
 def print_step(elapsed_s: float, name: str, detail: str) -> None:
-    """What was done by then, in one line."""
-    print_aside(f"{elapsed_s:5.1f} s  {name:<9} {safe(detail)}")
+    """Print a completed step as one line on standard error."""
+    print_stderr(f"{elapsed_s:5.1f} s  {name:<9} {safe(detail)}")
 
 
 def print_warning(message: str) -> None:
-    """Print what went wrong without ending the work."""
-    print_aside(f"{click.style('warning:', fg='yellow')} {safe(message)}")
+    """Print a warning on standard error."""
+    print_stderr(f"{click.style('warning:', fg='yellow')} {safe(message)}")
 
 
 class Steps:
-    """Shows each step of the work on standard error as it is done, and how far the one under way has come.
+    """An observer of a clone, an upload or a speech call that prints what happens on standard error.
 
     Args:
-        quiet: Show warnings only, unless everything is asked for.
+        quiet: Print warnings only, unless ``-v`` is given.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -51,7 +51,7 @@ class Steps:
         self._progress: Progress | None = None
 
     def step(self, name: str, detail: str) -> None:
-        """A step is done."""
+        """Print a completed step."""
         if name == self._stage:
             self._stage = None
             status_line.end()
@@ -59,13 +59,13 @@ class Steps:
             print_step(time.monotonic() - self._started, name, detail)
 
     def progress(self, stage: Stage, done: float, total: float | None) -> None:
-        """A step is under way."""
-        if stage != self._stage and somebody_looks():
-            self._stage, self._progress = stage, Progress(*_DOING[stage])
-            status_line.show(self._progress.told)
+        """Show progress of the current stage, in the unit of that stage."""
+        if stage != self._stage and can_show_progress():
+            self._stage, self._progress = stage, Progress(*_LABELS[stage])
+            status_line.show(self._progress.render)
         if self._progress is not None:
             self._progress.update(done, total)
 
     def warn(self, message: str) -> None:
-        """Something went wrong that does not end the work."""
+        """Print a warning; the operation continues."""
         print_warning(message)

@@ -1,78 +1,107 @@
-"""Standard output and error, also when they are closed, full, or read by nobody."""
+"""Print to standard output and standard error, including when they are closed, full or a broken pipe.
+
+Everything the command prints goes through here: `print_line` (raw, for machines and for copying), `print_text` (for
+people: wrapped to the terminal), `print_json`, and `print_stderr`. Only the status line, which rewrites itself, writes
+to standard error directly.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from onetake.console.status_line import status_line
-from onetake.console.terminal_size import columns_of_window, is_terminal
-from onetake.errors import NobodyReads, OutputLost
-from onetake.render.text import wants_colour
-from onetake.render.wrapping import wrapped
+from onetake.console.terminal import is_terminal, terminal_columns, wants_color
+from onetake.errors import OutputClosed, OutputLost
+from onetake.render.wrapping import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 def print_line(text: str | bytes) -> None:
-    """Print a line as it is, for machines or to be copied; it holds nothing but what `render` made safe."""
-    with told_apart(), status_line.hidden():
-        click.echo(text, color=wants_colour(sys.stdout))
+    """Print a line on standard output as it is; control characters must already be escaped by `render`.
+
+    Raises:
+        OutputClosed: The reader has closed the pipe.
+        OutputLost: Standard output cannot be written.
+    """
+    with map_output_errors(), status_line.hidden():
+        click.echo(text, color=wants_color(sys.stdout))
 
 
 def print_text(text: str) -> None:
-    """Print a line for people, which in a window is broken between words."""
-    print_line("\n".join(_fitting(text, sys.stdout)))
+    """Print a line for people on standard output, wrapped between words if it is a terminal; raises as `print_line`."""
+    print_line("\n".join(_wrapped(text, sys.stdout)))
 
 
-def print_aside(text: str) -> None:
-    """Print lines for people on standard error; where nobody can read them, the work goes on."""
+def print_json(document: object, *, in_one_line: bool = False) -> None:
+    """Print a document as UTF-8 JSON on standard output, whatever the terminal's encoding is.
+
+    Args:
+        document: Anything that msgspec encodes.
+        in_one_line: Without indentation, as JSON Lines need it.
+    """
+    import msgspec  # not needed by `--help` and `completion`
+
+    try:
+        content = msgspec.json.encode(document)
+    except UnicodeEncodeError:  # a file name from the command line that is not valid UTF-8
+        content = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
+    print_line(content if in_one_line else msgspec.json.format(content, indent=1))
+
+
+def print_stderr(text: str) -> None:
+    """Print lines for people on standard error, wrapped if it is a terminal; a broken standard error is ignored."""
     try:
         with status_line.hidden():
-            click.echo("\n".join(_fitting(text, sys.stderr)), err=True, color=wants_colour(sys.stderr))
+            click.echo("\n".join(_wrapped(text, sys.stderr)), err=True, color=wants_color(sys.stderr))
     except OSError:
-        divert(sys.stderr)
-
-
-def _fitting(text: str, stream: TextIO) -> Iterator[str]:
-    for line in text.split("\n"):
-        yield from wrapped(line, columns_of_window(stream)) if is_terminal(stream) else (line,)
+        redirect_to_null(sys.stderr)
 
 
 def flush() -> None:
-    """Make sure that everything printed so far has been taken."""
-    with told_apart():
+    """Flush standard output; raises as `print_line`."""
+    with map_output_errors():
         sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def told_apart() -> Iterator[None]:
-    """Whether nobody reads, or what is read cannot be written."""
+def map_output_errors() -> Iterator[None]:
+    """Turn an OSError of standard output into `OutputClosed` (broken pipe) or `OutputLost` (any other)."""
     try:
         yield
     except BrokenPipeError as error:
-        raise NobodyReads("nobody reads standard output") from error
+        raise OutputClosed("standard output was closed by its reader") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OutputLost(f"standard output cannot be written: {reason}", "write it elsewhere") from error
 
 
-def divert(stream: TextIO) -> None:
-    """Lead a stream that cannot be written any more to nowhere, with all that is still in its buffers.
+def redirect_to_null(stream: TextIO) -> None:
+    """Redirect a broken stream to the null device, including what is left in its buffers.
 
-    The interpreter flushes them when it ends, and would complain, or exit with a status of its own.
+    Otherwise the interpreter flushes the buffers at exit, fails again, prints "Exception ignored" and exits with 120.
     """
-    with contextlib.suppress(OSError, ValueError):  # it has no descriptor: then nothing is flushed to one either
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor is not flushed to one either
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
-def can_ask() -> bool:
-    """Whether somebody sits at a terminal and can answer."""
-    return sys.stdin is not None and sys.stdin.isatty() and is_terminal(sys.stderr)
+def _wrapped(text: str, stream: TextIO) -> Iterator[str]:
+    for line in text.split("\n"):
+        yield from wrap(line, terminal_columns(stream)) if is_terminal(stream) else (line,)
+
+
+def _encodable(value: Any) -> Any:
+    """`value` with the bytes of its strings that are not UTF-8 (surrogate escapes, PEP 383) written in hexadecimal."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(content) for name, content in value.items()}
+    return [_encodable(content) for content in value] if isinstance(value, list | tuple) else value

@@ -1,32 +1,61 @@
-"""How much is told besides the results: `-q` and `-v`."""
+"""How much is printed besides the results: ``-q`` and ``-v``."""
 
 from __future__ import annotations
 
+import logging
+import time
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Verbosity(Enum):
-    """From results and warnings alone to every request."""
+    """From results and warnings only to every request."""
 
     QUIET = "quiet"
-    USUAL = "usual"
+    NORMAL = "normal"
     VERBOSE = "verbose"
 
 
-_chosen = Verbosity.USUAL  # not click's context, which other threads do not see: they tell something, too
+_verbosity = Verbosity.NORMAL  # not in click's context, which is local to a thread: other threads print, too
 
 
-def choose(verbosity: Verbosity) -> None:
-    """Set it for this run of the command."""
-    global _chosen  # noqa: PLW0603 - a process has one standard error
-    _chosen = verbosity
+def set_verbosity(verbosity: Verbosity) -> None:
+    """Set the verbosity of this run."""
+    global _verbosity  # noqa: PLW0603 - a process has one standard error
+    _verbosity = verbosity
 
 
 def is_quiet() -> bool:
-    """Whether only results, warnings and errors are wanted."""
-    return _chosen is Verbosity.QUIET
+    """Whether to print only results, warnings and errors."""
+    return _verbosity is Verbosity.QUIET
 
 
 def is_verbose() -> bool:
-    """Whether everything is wanted."""
-    return _chosen is Verbosity.VERBOSE
+    """Whether to print everything, requests and measurements included."""
+    return _verbosity is Verbosity.VERBOSE
+
+
+class _RequestHandler(logging.Handler):
+    def __init__(self, print_request: Callable[[float, str, str], None]) -> None:
+        super().__init__()
+        self._print_request = print_request
+        self._started = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if is_verbose():
+            self._print_request(time.monotonic() - self._started, record.name, record.getMessage())
+
+
+def log_requests(print_request: Callable[[float, str, str], None]) -> None:
+    """Print what `uploader` and `client` log: each request and its answer, without the queries of URLs.
+
+    Args:
+        print_request: Called with elapsed seconds, the logger's name and the message.
+    """
+    for name in ("uploader", "client"):
+        logger = logging.getLogger(name)
+        logger.handlers = [_RequestHandler(print_request)]
+        logger.setLevel(logging.DEBUG)

@@ -1,1 +1,1 @@
-"""Input and output of the application: files that are written atomically."""
+"""Files, locks and signals: atomic writes, input paths, standard input, scratch folders, permissions, signals."""

@@ -55,7 +55,7 @@ def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 
 def require_replaceable(path: Path) -> None:
-    """Refuse a name under which something other than a regular file exists; raises `UsageError`."""
+    """Raise `UsageError` if `path` exists and is not a regular file."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,7 @@
-"""Locks on open files, which the system releases when their process ends, however it ends.
+"""Advisory locks on open files. The system releases them when the process ends, even if it is killed.
 
 POSIX systems have `flock`, Windows has `msvcrt.locking`. Some file systems (NFS without a lock daemon, some FUSE and
-cluster file systems) have no locks at all: that is told apart from a lock that somebody else holds.
+cluster file systems) do not support locks: this is distinguished from a lock that another process holds.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HELD: Final = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-"""EACCES and EDEADLK are what Windows reports; every other error means that the file cannot be locked."""
+"""Windows reports EACCES and EDEADLK. Any other error, such as ENOLCK, means that locks are not supported."""
 
 
 class LockState(Enum):
-    """What came of trying to lock a file."""
+    """The result of an attempt to lock a file."""
 
     ACQUIRED = "acquired"
     HELD_ELSEWHERE = "held elsewhere"
@@ -32,7 +32,7 @@ if sys.platform == "win32":
     import msvcrt
 
     _LOCKED_BYTE: Final = 1 << 30
-    """Windows locks are mandatory: a byte far beyond the content leaves that readable."""
+    """Locks of Windows are mandatory; a byte far beyond the end leaves the content readable."""
 
     def _lock(handle: int) -> None:
         before = os.lseek(handle, 0, os.SEEK_CUR)
@@ -50,7 +50,7 @@ else:
 
 
 def acquire(handle: int) -> LockState:
-    """Try to lock an open file for this process alone, without waiting."""
+    """Try to lock an open file exclusively, without waiting."""
     try:
         _lock(handle)
     except OSError as error:
@@ -59,12 +59,12 @@ def acquire(handle: int) -> LockState:
 
 
 def try_lock(handle: int) -> bool:
-    """Whether an open file is now locked for this process alone; False where files cannot be locked."""
+    """Try to lock an open file exclusively; False also if locks are not supported."""
     return acquire(handle) is LockState.ACQUIRED
 
 
 def locks_work_in(folder: Path) -> bool:
-    """Whether files in a folder can be locked, both as this module and as SQLite do it."""
+    """Whether a folder's file system supports locks: `flock` as in this module, and `fcntl` locks as in SQLite."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             if sys.platform != "win32":

@@ -1,6 +1,6 @@
-"""Files and folders that only their owner may read: made so again where a restored backup or a umask left them open.
+"""Files and folders that only their owner can access: a restored backup or a umask can leave them open to others.
 
-Windows keeps access lists instead, which a user's own folders inherit: nothing is checked there.
+Windows has access control lists instead, which files inherit from the user's folders: nothing is checked there.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def readable_by_others(path: Path) -> bool:
-    """Whether other users may read a file; False where that is not known."""
+    """Whether other users can read a file; False if that is unknown."""
     return _mode(path) & (stat.S_IRGRP | stat.S_IROTH) != 0
 
 
 def writable_by_others(path: Path) -> bool:
-    """Whether other users may change a file, or exchange what is in a folder; False where that is not known."""
+    """Whether other users can change a file, or replace files in a folder; False if that is unknown."""
     mode = _mode(path)
+    # the sticky bit, as on /tmp, keeps other users from renaming and deleting files that are not theirs
     return mode & _OTHERS_WRITE != 0 and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
 
 
 def make_private(path: Path, warn: Callable[[str], None]) -> None:
-    """Take from other users what they may do with a file, or with a folder that they may write; say so.
+    """Remove the permissions of other users on a file, or on a folder that they can write to, and warn.
 
-    A folder that others may only list is left alone: it may hold other things than ours.
+    A folder that others can only list is not changed: it can contain files of other programs.
     """
     mode = _mode(path)
     is_open = writable_by_others(path) if stat.S_ISDIR(mode) else mode & _OTHERS != 0
@@ -41,10 +42,10 @@ def make_private(path: Path, warn: Callable[[str], None]) -> None:
     try:
         path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
     except OSError as error:
-        warn(f"{str(path)!r} is open to other users (mode {stat.S_IMODE(mode):04o}), and that cannot be changed: "
+        warn(f"{str(path)!r} is open to other users (mode {stat.S_IMODE(mode):04o}) and cannot be made private: "
              f"{(error.strerror or str(error)).lower()}")  # fmt: skip
         return
-    warn(f"{str(path)!r} was open to other users (mode {stat.S_IMODE(mode):04o}); only you can use it now")
+    warn(f"{str(path)!r} was open to other users (mode {stat.S_IMODE(mode):04o}); it is now private")
 
 
 def mode_of(path: Path) -> str:

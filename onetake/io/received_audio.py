@@ -1,4 +1,4 @@
-"""Save audio that the service sent, and lose none of it: what is paid for is kept somewhere, whatever it is."""
+"""Save audio from the service without losing any: paid audio is stored somewhere, even if it is not recognized."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _COPIED_AT_ONCE: Final = 1 << 20
 _UNVERIFIED: Final = {".pcm"}
-"""Samples without a header: any bytes are some sound."""
+"""Raw samples without a header: they cannot be verified."""
 
 
 class UnrecognizedAudio(OnetakeError):
-    """What the service sent is not a recording.
+    """The audio from the service cannot be decoded.
 
     Attributes:
-        saved: Where it was saved.
+        saved: The path where it was saved.
     """
 
     kind = "unrecognized-audio"
@@ -47,10 +47,10 @@ class UnrecognizedAudio(OnetakeError):
 
 
 class SavedElsewhere(OnetakeError):
-    """Audio could not be written where it was wanted.
+    """Audio could not be written to the requested file.
 
     Attributes:
-        saved: Where it was saved instead.
+        saved: The path where it was saved instead.
     """
 
     kind = "saved-elsewhere"
@@ -63,29 +63,29 @@ class SavedElsewhere(OnetakeError):
         return (type(self), (self.message, self.hint, self.saved))
 
 
-def require_place(out: Path, *, replace: bool) -> None:
-    """Refuse a file that cannot be written, before anything is paid or fetched; raises `UsageError`.
+def require_writable(out: Path, *, replace: bool) -> None:
+    """Raise `UsageError` if an output file cannot be written. Call it before anything is paid or downloaded.
 
     Args:
-        out: The file.
-        replace: Whether it may replace a file.
+        out: The output file.
+        replace: Whether an existing file may be replaced.
     """
     shown = repr(display_name(out))
     if out.exists() and not (replace and out.is_file()):
         raise UsageError(f"{shown} exists", "choose another name, or replace it with --force")
     if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
-        raise UsageError(f"{shown} cannot be written", "name a file in a folder that you may write to")
+        raise UsageError(f"{shown} cannot be written", "name a file in a folder with write permission")
 
 
 def save_audio(out: Path, write: Callable[[BinaryIO], object]) -> int:
-    """Write audio into a file, which gets its name when it is complete and decodes; returns its size in bytes.
+    """Write audio to a file atomically, after verifying that it decodes; return its size in bytes.
 
     Args:
-        out: The file.
-        write: Writes the audio into the open file.
+        out: The output file.
+        write: Called with the open file; writes the audio.
 
     Raises:
-        UnrecognizedAudio: It does not decode; it is saved beside `out` under another name.
+        UnrecognizedAudio: The audio cannot be decoded; it is saved beside `out` under another name.
         OSError: The file cannot be written.
     """
     with atomic_write(out) as (file, temporary):
@@ -95,36 +95,36 @@ def save_audio(out: Path, write: Callable[[BinaryIO], object]) -> int:
         if out.suffix.lower() not in _UNVERIFIED and not _is_recording(temporary):
             with temporary.open("rb") as content:
                 saved = save_unrecognized(out, iter(lambda: content.read(_COPIED_AT_ONCE), b""))
-            what = f"{size} bytes came that are not a recording; they are saved as {display_name(saved)!r}"
-            raise UnrecognizedAudio(what, "look into that file", display_name(saved))
+            what = f"the service sent {size} bytes that are not audio; they are saved as {display_name(saved)!r}"
+            raise UnrecognizedAudio(what, "inspect that file", display_name(saved))
     return size
 
 
 def save_unrecognized(out: Path, content: bytes | Iterable[bytes]) -> Path:
-    """Save what came instead of a recording beside `out`, under a name that cannot be mistaken for it.
+    """Save an answer that is not audio beside `out`, under a distinct name.
 
     Args:
-        out: The file that was wanted.
-        content: Bytes, or an iterable of them.
+        out: The requested output file.
+        content: Bytes, or an iterable of bytes.
 
     Returns:
-        ``OUT.answer``, or ``OUT.2.answer`` and so on where that exists.
+        ``OUT.answer``, or ``OUT.2.answer`` and so on if that exists.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     for number in count(1):
-        place = out.with_name(f"{out.name}.answer" if number == 1 else f"{out.name}.{number}.answer")
+        path = out.with_name(f"{out.name}.answer" if number == 1 else f"{out.name}.{number}.answer")
         with contextlib.suppress(FileExistsError):
-            return _write_new(place, content)
+            return _write_new(path, content)
     raise AssertionError("unreachable: names do not run out")
 
 
 def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
-    """Save what cannot be saved at or beside `out` into the ledger's folder, else into the temporary folder.
+    """Save content in the folder of the ledger, else in the temporary folder.
 
     Returns:
-        Where it is; None where nothing can be written anywhere.
+        The path; None if neither folder is writable.
     """
     from onetake.config.settings import home_path
 
@@ -136,12 +136,12 @@ def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
 
 
 def save_speech(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Path) -> int:
-    """Save a speech as `save_audio` does, from its answer or from its link; what it says names a way to the audio.
+    """Save the audio of a speech call, from its answer or from its link. Each error says where the audio is.
 
     Raises:
-        UnrecognizedAudio: What came is not a recording; it is saved as ``OUT.answer``.
-        SavedElsewhere: `out` cannot be written; the audio is saved in another place, or its link is in the ledger.
-        client.DownloadFailed: The link gave no audio; it is in the ledger.
+        UnrecognizedAudio: The audio cannot be decoded; it is saved as ``OUT.answer``.
+        SavedElsewhere: `out` cannot be written; the audio is saved elsewhere, or its link is in the ledger.
+        client.DownloadFailed: The download failed; the link is in the ledger.
     """
     from client import DownloadFailed
 
@@ -168,27 +168,27 @@ def _saved_elsewhere(voice: VoiceRecord, audio: bytes | None, out: Path, reason:
         return SavedElsewhere(f"{what}; the speech is paid for, and its link is in the ledger", _fetch_later(voice))
     saved = save_elsewhere(out, audio)
     if saved is None:
-        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere else", "make room")
+        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere", "free disk space")
     return SavedElsewhere(
-        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it where you want it", str(saved)
+        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it to the place you want", str(saved)
     )
 
 
 def save_answer(error: ServiceError, out: Path) -> None:
-    """Save an answer that may hold paid audio, and name the file in the error."""
+    """Save an answer that may contain paid audio, and add the path to the error's message."""
     content = bytes(error.answer_body)
     try:
         saved: Path | None = save_unrecognized(out, content)
     except OSError:
         saved = save_elsewhere(out.with_name(f"{out.name}.answer"), content)
     error.message += (
-        "; what came could not be saved" if saved is None else f"; what came is saved as {display_name(saved)!r}"
+        "; the answer could not be saved" if saved is None else f"; the answer is saved as {display_name(saved)!r}"
     )
 
 
-def _write_new(place: Path, content: bytes | Iterable[bytes]) -> Path:
+def _write_new(path: Path, content: bytes | Iterable[bytes]) -> Path:
     pieces = (content,) if isinstance(content, bytes) else content
-    with os.fdopen(os.open(place, _NEW, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, _NEW, 0o600), "wb") as file:
         try:
             for piece in pieces:
                 file.write(piece)
@@ -196,9 +196,9 @@ def _write_new(place: Path, content: bytes | Iterable[bytes]) -> Path:
             os.fsync(file.fileno())
         except BaseException:
             file.close()
-            place.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
-    return place
+    return path
 
 
 def _is_recording(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Scratch folders: each holds a lock while its process lives, so that the next run removes those of killed runs."""
+"""Temporary folders that survive no crash: each contains a lock, and the next run removes folders without an owner."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
 PREFIX: Final = "onetake-scratch-"
 _LOCK: Final = "lock"
 _LOCKED_AFTER_S: Final = 600.0
-"""A folder without a lock is younger than this, or its process was killed before it made one."""
+"""A folder without a lock file is abandoned after this time: its process was killed before it created one."""
 _LOCK_FLAGS: Final = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""Something else in the lock's place, such as a FIFO or a link, must neither block nor lead anywhere."""
+"""If the lock file has been replaced: opening a FIFO must not block, and a link must not be followed."""
 
 
 @contextlib.contextmanager
 def scratch_folder(prefix: str = PREFIX) -> Iterator[Path]:
-    """A new folder that only this user can enter; it is removed when the block ends.
+    """Create a folder that only this user can access, and remove it when the block ends.
 
-    What earlier runs left behind is removed first.
+    Abandoned folders of earlier runs are removed first.
 
     Args:
-        prefix: What the names of such folders begin with.
+        prefix: The prefix of the folder's name.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     remove_abandoned(prefix)
     with contextlib.ExitStack() as stack:
         while True:
             folder = Path(tempfile.mkdtemp(prefix=prefix))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            # another run may take it for abandoned between its creation and its lock: then try again
+            # another run may remove the folder between its creation and its lock: then try again
             with contextlib.suppress(FileNotFoundError):
                 lock = stack.enter_context((folder / _LOCK).open("x"))
                 if acquire(lock.fileno()) is not LockState.HELD_ELSEWHERE and (folder / _LOCK).exists():
@@ -50,8 +50,8 @@ def scratch_folder(prefix: str = PREFIX) -> Iterator[Path]:
 
 
 def remove_abandoned(prefix: str = PREFIX) -> None:
-    """Remove this user's scratch folders whose process has ended; those of running ones and of others stay."""
-    with contextlib.suppress(OSError):  # a temporary folder that cannot be listed holds nothing of ours to remove
+    """Remove this user's folders whose process has ended; folders of running processes and of other users stay."""
+    with contextlib.suppress(OSError):  # the temporary folder cannot be listed
         for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
             with contextlib.suppress(OSError):
                 if _is_abandoned(folder):

@@ -1,13 +1,13 @@
-"""Signals that end the command: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
+"""Signals that terminate the command: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
 
-A handler runs between two arbitrary bytecodes of the main thread, and not everywhere may it raise:
+A handler runs between two arbitrary bytecodes of the main thread, and must not raise everywhere:
 
     start ─ imports ─┬─ interruptible(work) ──────────────────┬─ report, exit
                      │   raise KeyboardInterrupt,             │
        deliver again │   but not within an import or __del__  │ deliver again, exit after a few seconds
 
 An exception within an import can be replaced (numpy reports an ImportError) or printed by C code; within ``__del__``
-Python prints it and goes on; outside of `interruptible` nobody would catch it. There the signal is delivered again a
+Python prints it and continues; outside `interruptible` nothing would catch it. There the signal is delivered again a
 moment later. Signals that are ignored when the command starts (nohup, a shell's background) stay ignored.
 """
 
@@ -32,23 +32,23 @@ _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(s
 _MAIN_THREAD: Final = threading.main_thread().ident or 0
 _AGAIN_S: Final = 0.01
 _LONGEST_DELAY_S: Final = 5.0
-"""A signal is not delivered again for longer than this: whatever cannot be interrupted hangs."""
+"""Redelivery ends after this time: the code that cannot be interrupted hangs."""
 
 
 class _Received:
-    """The first signal that asked the command to stop, and since when one waits to be delivered."""
+    """The first signal received, and the time since which one is being redelivered."""
 
     number: int | None = None
     waiting_since: float | None = None
 
 
 def received() -> int | None:
-    """The number of the first signal that asked this process to stop, if one did."""
+    """The number of the first signal received, if any."""
     return _Received.number
 
 
 def forget_received() -> None:
-    """Start again as if no signal had come."""
+    """Reset the state, as if no signal had been received."""
     _Received.number = _Received.waiting_since = None
 
 
@@ -64,7 +64,7 @@ def interruptible(work: Callable[[], T]) -> T:
     """Return what `work` returns; the handlers raise only while it runs.
 
     Raises:
-        KeyboardInterrupt: A signal came.
+        KeyboardInterrupt: A signal was received.
     """
     return work()
 
@@ -107,7 +107,7 @@ def _is_fragile(frame: FrameType) -> bool:
 
 
 def _is_printing(frame: FrameType) -> bool:
-    # a stream of Python's does not let a handler print while it is printing itself
+    # a buffered stream is not reentrant: a handler that prints while the stream prints raises RuntimeError
     return str(frame.f_globals.get("__name__")).startswith("onetake.console")
 
 
@@ -137,37 +137,42 @@ def _deliver_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(unraisable)
 
 
-class Patience:
-    """Whether somebody asked to stop while the work could not be interrupted."""
+class StopRequest:
+    """Whether the user requested to stop, while a paid call must finish.
+
+    Attributes:
+        asked_to_stop: Set by the first signal.
+    """
 
     def __init__(self) -> None:
         self.asked_to_stop = False
 
 
 @contextmanager
-def finishing(on_first: Callable[[], None]) -> Iterator[Patience]:
-    """Let a paid call finish: the first request to stop is noted, the second one raises KeyboardInterrupt.
+def finishing(on_first: Callable[[], None]) -> Iterator[StopRequest]:
+    """Let a paid call finish: the first signal is recorded, the second raises KeyboardInterrupt.
 
-    Signals that are ignored stay ignored. Outside of the main thread, where Python handles no signals, nothing changes.
+    Signals that are ignored stay ignored. Outside the main thread, where Python runs no signal handlers, nothing
+    changes.
 
     Args:
-        on_first: Called at the first request.
+        on_first: Called at the first signal.
     """
-    patience = Patience()
+    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield patience
+        yield request
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        is_awkward = _is_within(frame, _is_fragile) or (not patience.asked_to_stop and _is_within(frame, _is_printing))
+        is_awkward = _is_within(frame, _is_fragile) or (not request.asked_to_stop and _is_within(frame, _is_printing))
         if is_awkward and not _is_late():
             _deliver_again(number)
             return
         _Received.waiting_since = None
         _note(number)
-        if patience.asked_to_stop:
+        if request.asked_to_stop:
             raise KeyboardInterrupt
-        patience.asked_to_stop = True
+        request.asked_to_stop = True
         on_first()
 
     before = {}
@@ -177,7 +182,7 @@ def finishing(on_first: Callable[[], None]) -> Iterator[Patience]:
             if handler not in (signal.SIG_IGN, None):  # None: installed by C code, which could not be restored
                 before[number] = handler
                 signal.signal(number, note)
-        yield patience
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

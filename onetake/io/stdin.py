@@ -1,4 +1,4 @@
-"""A recording that comes through a pipe: checks go back and forth in it, so it is stored for as long as they take."""
+"""Store a recording from standard input: decoders need to seek, a pipe cannot."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def stored(stream: IO[bytes], most_bytes: int = MOST_BYTES) -> Iterator[Stored]:
-    """All that `stream` holds in a file, called ``<stdin>``; it is gone afterwards, and where possible had no name.
+def store_stdin(stream: IO[bytes], max_bytes: int = MOST_BYTES) -> Iterator[Stored]:
+    """Store a stream in a temporary file, shown as ``<stdin>``, for the block. On POSIX the file has no name.
 
     Args:
-        stream: Read to its end.
-        most_bytes: How much it may hold.
+        stream: The stream; it is read to its end.
+        max_bytes: The size limit.
 
     Raises:
-        InputFailed: It holds more, cannot be read, or cannot be stored.
+        InputFailed: The stream is larger, cannot be read, or cannot be stored.
     """
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(stored_stream(stream, most_bytes))
+            path = stack.enter_context(stored_stream(stream, max_bytes))
         except CannotOpen as error:
             raise InputFailed(f"standard input: {error.message}", error.hint) from error
         yield Stored("<stdin>", path)

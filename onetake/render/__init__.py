@@ -1,1 +1,1 @@
-"""Renderers: what a person reads, and what a machine reads."""
+"""Renderers: reports, outcomes and voices as text, JSON, CSV, JUnit XML, GitHub annotations and HTML."""

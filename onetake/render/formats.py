@@ -1,4 +1,4 @@
-"""The forms of `onetake check` that are lines: a renderer is a file beside this one and its name in the table here."""
+"""The output formats of `onetake check` that consist of lines. Each is a module in this folder that defines `FORM`."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ LINE_FORMS: Final = (
     "junit",
     "github",
 )
-"""Each is what `--format` calls it and the name of its file, which says `FORM`."""
+"""The values of `--format`; each is also the name of its module."""
 
 
-def _nothing(*_: object) -> Lines:
+def _no_lines(*_: object) -> Lines:
     return ()
 
 
 @dataclass(frozen=True)
 class Form:
-    """What is printed on standard output, and when.
+    """What a format prints on standard output, and when.
 
     Attributes:
-        each: Of a take, as soon as it and those before it are checked; None where all of it is said at the end.
-        end: Of all takes; a finding of one of the severities makes a take unfit. The last argument is the run time of
-            each take in seconds.
-        failure: Of what kept the command from checking; standard error says it in any case.
+        each: Called with each report, in order, as soon as it is ready; None if everything is printed at the end.
+        end: Called at the end with all reports, the severities that make a take unfit, and the run time of each take
+            in seconds.
+        failure: Called if the command fails before it has checked anything; standard error gets the message anyway.
     """
 
     each: Callable[[Report], Lines] | None = None
-    end: Callable[[Sequence[Report], Collection[str], Sequence[float]], Lines] = _nothing
-    failure: Callable[[Failure], Lines] = _nothing
+    end: Callable[[Sequence[Report], Collection[str], Sequence[float]], Lines] = _no_lines
+    failure: Callable[[Failure], Lines] = _no_lines
 
 
 def form_called(name: str) -> Form:
-    """One of `LINE_FORMS`; its file is read only now, since few runs need more than one."""
-    found: Form = importlib.import_module(f"onetake.render.{name}").FORM
-    return found
+    """One of `LINE_FORMS`. Its module is imported on demand: most runs need only one."""
+    form: Form = importlib.import_module(f"onetake.render.{name}").FORM
+    return form

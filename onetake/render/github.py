@@ -1,4 +1,7 @@
-"""Annotations: what GitHub shows beside a run, by commands that it reads from the log of a step."""
+"""GitHub annotations, as workflow commands in the log of a step.
+
+Syntax: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
 
 from __future__ import annotations
 
@@ -19,25 +22,27 @@ _COMMANDS: Final = {"error": "error", "warning": "warning", "info": "notice"}
 _SHOWN_SPANS: Final = 3
 _IN_MESSAGES: Final = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTIES: Final = {**_IN_MESSAGES, ":": "%3A", ",": "%2C"}
-"""What a command says instead of characters that would end it, or one of its properties."""
+"""Escapes of characters that would end a command or one of its properties."""
 
 
 def annotation_lines(report: Report) -> Iterator[str]:
-    """A command for each finding; none for a take of which there is nothing to say."""
+    """One command per finding."""
     for finding in report.findings:
         message = f"{report.path}: {finding.message}{_times(finding)}"
         yield _command(_COMMANDS[finding.severity], message, file=report.path, title=finding.rule)
 
 
 def summary_line(reports: Sequence[Report]) -> str:
-    """How many takes have which verdict."""
+    """The number of takes with each verdict."""
     counts = Counter(report.verdict for report in reports)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ("ready", "fixable", "rejected") if counts[verdict])
-    return _command("notice", told or "nothing was checked", title="onetake check")
+    listed = ", ".join(
+        f"{counts[verdict]} {verdict}" for verdict in ("ready", "fixable", "rejected") if counts[verdict]
+    )
+    return _command("notice", listed or "nothing was checked", title="onetake check")
 
 
 def failure_line(failure: Failure) -> str:
-    """Why nothing could be checked."""
+    """Why the command failed."""
     hint = f" ({failure.hint})" if failure.hint else ""
     return _command("error", f"{failure.message}{hint}", title=f"onetake: {failure.kind}")
 
@@ -51,8 +56,8 @@ def _times(finding: Finding) -> str:
 
 
 def _command(name: str, message: str, **properties: str) -> str:
-    told = ",".join(f"{key}={_escaped(value, _IN_PROPERTIES)}" for key, value in properties.items() if value)
-    return f"::{name} {told}::{_escaped(message, _IN_MESSAGES)}"
+    listed = ",".join(f"{key}={_escaped(value, _IN_PROPERTIES)}" for key, value in properties.items() if value)
+    return f"::{name} {listed}::{_escaped(message, _IN_MESSAGES)}"
 
 
 def _escaped(text: str, replacements: dict[str, str]) -> str:

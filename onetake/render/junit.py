@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _CHECK: Final = "onetake check"
 _CLONE: Final = "onetake clone"
 _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even as a reference (section 2.2, production 2)."""
+"""Characters that XML 1.0 forbids, even as character references (section 2.2, production 2)."""
 
 
 def junit_document(reports: Sequence[Report], failing: Collection[str], seconds: Sequence[float]) -> bytes:
@@ -35,8 +35,8 @@ def junit_document(reports: Sequence[Report], failing: Collection[str], seconds:
 
     Args:
         reports: In order.
-        failing: The severities of which a finding makes a recording a failure.
-        seconds: Run time of each.
+        failing: The severities that make a recording a failure.
+        seconds: The run time of each.
     """
     suite = _Suite(_CHECK)
     for report, run_time in zip(reports, seconds, strict=True):
@@ -81,7 +81,7 @@ def junit_failure(failure: Failure, suite_name: str = _CHECK) -> bytes:
 
 
 class _Suite:
-    """A document with one suite, whose counts are those of its cases."""
+    """A document with one suite; its counts are computed from its cases."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -119,7 +119,7 @@ class _Suite:
 
 
 def _place(path: str, suite_name: str) -> tuple[str, str]:
-    """Split a path into folder, which readers take for a class, and name; some readers refuse empty ones."""
+    """Split a path into folder (the "class" of the case) and name; some readers reject empty ones."""
     place = PurePath(path)
     folder = str(place.parent)
     return (suite_name if folder in {".", ""} else folder), place.name or path or "."

@@ -1,4 +1,4 @@
-"""What came of many recordings, for people and for machines."""
+"""Outcomes of `onetake clone` for each recording, as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
     from onetake.clones.batch import Outcome
     from onetake.errors import Failure
 
-_OF_SERVICE: Final = ("service_message", "trace_id", "http_status", "code")
+_SERVICE_FIELDS: Final = ("service_message", "trace_id", "http_status", "code")
 COLUMNS: Final = (
     *("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint"),
-    *_OF_SERVICE,
+    *_SERVICE_FIELDS,
 )
-_COLOURS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
+_COLORS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
 
 
 def outcome_line(outcome: Outcome) -> str:
-    """One line for people: how it ended, which recording, and the voice with its name, or the reason."""
-    told = f"{styled(f'{outcome.ending:<11}', _COLOURS.get(outcome.ending))} {safe(outcome.path)}"
+    """One line for people: the outcome, the recording, and the voice or the reason."""
+    line = f"{styled(f'{outcome.ending:<11}', _COLORS.get(outcome.ending))} {safe(outcome.path)}"
     if outcome.cloned is not None:
         cloned = outcome.cloned
         stays = "kept" if cloned.expires_at is None else f"until {until(cloned.expires_at)}"
         named = f"  {safe(cloned.name)}" if cloned.name else ""
-        return f"{told}{named}  {safe(cloned.voice_id)}  {stays}"
+        return f"{line}{named}  {safe(cloned.voice_id)}  {stays}"
     if outcome.failure is not None:
         hint = f" ({safe(outcome.failure.hint)})" if outcome.failure.hint else ""
         trace_id = f" [trace id {safe(outcome.failure.trace_id)}]" if outcome.failure.trace_id else ""
-        return f"{told}  {safe(outcome.failure.message)}{hint}{trace_id}"
-    return told
+        return f"{line}  {safe(outcome.failure.message)}{hint}{trace_id}"
+    return line
 
 
 def until(moment: datetime) -> str:
-    """A moment in local time, to the minute."""
+    """A point in time in local time, to the minute, with the time zone."""
     return f"{local_time(moment):%Y-%m-%d %H:%M %Z}"
 
 
 def error_fields(failure: Failure) -> dict[str, Any]:
     """A failure as a JSON object."""
     details = {"details": failure.details} if failure.details else {}
-    said = {name: getattr(failure, name) for name in _OF_SERVICE if getattr(failure, name) not in {None, ""}}
-    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint, **details, **said}
+    service = {name: getattr(failure, name) for name in _SERVICE_FIELDS if getattr(failure, name) not in {None, ""}}
+    return {"kind": failure.kind, "message": failure.message, "hint": failure.hint, **details, **service}
 
 
 def outcome_fields(outcome: Outcome) -> dict[str, Any]:
@@ -63,19 +63,19 @@ def outcome_fields(outcome: Outcome) -> dict[str, Any]:
 
 
 def csv_line(fields: dict[str, Any]) -> str:
-    """The fields of an outcome or a plan as a line of CSV (RFC 4180), whose columns are those of `CSV_HEADER`."""
+    """An outcome or a plan as a row of CSV (RFC 4180) with the columns of `CSV_HEADER`."""
     error = fields["error"] or {}
     values = {**fields, "error": error.get("kind"), "message": error.get("message"), "hint": error.get("hint")}
-    values |= {name: error[name] for name in _OF_SERVICE if name in error}
+    values |= {name: error[name] for name in _SERVICE_FIELDS if name in error}
     return csv_row(values.get(name) for name in COLUMNS)
 
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets run a cell that begins so; the last four are full-width (OWASP, "CSV Injection")."""
+"""Spreadsheets evaluate cells that start with these; the last four are full-width forms (OWASP, "CSV Injection")."""
 
 
 def csv_row(values: Iterable[object]) -> str:
-    """Values as one line without its end: None as an empty cell, and text that a spreadsheet would run behind a '."""
+    """A row of CSV without a line break; None is an empty cell, and text that looks like a formula is prefixed by '."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(map(_csv_cell, values))
     return buffer.getvalue()
@@ -91,5 +91,5 @@ CSV_HEADER: Final = csv_row(COLUMNS)
 
 
 def summary(outcomes: Iterable[Outcome | Plan]) -> dict[str, int]:
-    """How many ended in which way."""
+    """The number of outcomes of each kind."""
     return dict(Counter(outcome.ending for outcome in outcomes))

@@ -1,4 +1,4 @@
-"""The JSON Schema of what `check --format json` prints, made from the types of the reports."""
+"""The JSON Schema of `onetake check --format json`, generated from the report types."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _DOCUMENTS: Final = "Report is one take, and with --format jsonl each line; Fail
 
 
 class Reports(msgspec.Struct, kw_only=True):
-    """What `check` found out about some takes.
+    """The reports of one run of `onetake check`.
 
     Attributes:
-        schema_version: Raised when a member changes its meaning or goes; members may be added without.
-        takes: In the order in which they were named.
+        schema_version: Incremented when a member is removed or changes its meaning, not when one is added.
+        takes: The reports, in the order of the command line.
     """
 
     schema_version: Literal[1]
@@ -33,7 +33,7 @@ class Problem(msgspec.Struct, kw_only=True):
     Attributes:
         kind: A stable name, e.g. usage.
         message: What happened.
-        hint: What to do next; may be empty.
+        hint: What to do next; can be empty.
     """
 
     kind: str
@@ -42,22 +42,22 @@ class Problem(msgspec.Struct, kw_only=True):
 
 
 class Failure(msgspec.Struct, kw_only=True):
-    """The command failed before it could answer.
+    """The document of a command that failed.
 
     Attributes:
-        error: Why.
+        error: The reason.
     """
 
     error: Problem
 
 
 def published() -> bytes:
-    """The schema, as it is shipped."""
+    """The schema that is part of the package."""
     return files("onetake.render").joinpath("check.schema.json").read_bytes()
 
 
 def generated() -> bytes:
-    """The schema, made anew; `make schema` puts it into its file."""
+    """Generate the schema; `make schema` writes it to its file."""
     types = (Reports, Failure)
     references, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
     for definition in definitions.values():
@@ -68,7 +68,7 @@ def generated() -> bytes:
 
 
 def _describe(definition: dict[str, Any]) -> None:
-    """Give each member the line that the docstring of its class has for it."""
+    """Add the descriptions of members from the ``Attributes:`` section of the class's docstring."""
     summary, _, attributes = inspect.cleandoc(definition["description"]).partition("Attributes:\n")
     definition["description"] = _plain(summary)
     for name, text in re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE):

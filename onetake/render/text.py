@@ -1,20 +1,20 @@
-"""Plain text for a terminal: safe, short, in colour only where somebody looks."""
+"""Plain text for people: escaped control characters, and colors only where the stream wants them."""
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
+from onetake.console.terminal import wants_color
 from onetake.render.formats import Form
 from preflight.display.text import describe_file, describe_sound
 
 if TYPE_CHECKING:
     from preflight import Report
 
-_COLOURS = {
+_COLORS: Final = {
     "ready": "green",
     "fixable": "yellow",
     "rejected": "red",
@@ -25,51 +25,53 @@ _COLOURS = {
 
 
 def safe(text: str) -> str:
-    """`text` without characters that move the cursor, colour the terminal or turn the writing direction."""
+    r"""Escape the control and bidirectional characters of `text`, so that it cannot move a terminal's cursor.
+
+    The only terminal sanitizer of the application: every text that comes from a file, its name or a service passes
+    through it before it is printed.
+
+    >>> safe("a\x1b[31m\u202e.wav")
+    'a\\x1b[31m\\u202e.wav'
+    """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def wants_colour(stream: TextIO) -> bool:
-    """Whether `stream` is a terminal whose user did not decline colour (no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def colored(word: str, stream: TextIO | None = None) -> str:
+    """A verdict or severity in its color, if `stream` (by default standard output) wants colors."""
+    return click.style(word, fg=_COLORS[word], bold=True) if wants_color(stream or sys.stdout) else word
 
 
-def coloured(word: str, stream: TextIO | None = None) -> str:
-    """A verdict or severity in its colour, where `stream` (standard output by default) wants colour."""
-    return click.style(word, fg=_COLOURS[word], bold=True) if wants_colour(stream or sys.stdout) else word
-
-
-def styled(text: str, colour: str | None) -> str:
-    """`text` in a colour, where standard output wants colour."""
-    return click.style(text, fg=colour) if colour and wants_colour(sys.stdout) else text
+def styled(text: str, color: str | None) -> str:
+    """`text` in a color, if standard output wants colors."""
+    return click.style(text, fg=color) if color and wants_color(sys.stdout) else text
 
 
 def measurement_lines(report: Report) -> list[str]:
-    """Everything that was measured, a line each."""
+    """All measurements, one per line."""
     return [f"    {name:<28} {value:g}" for name, value in report.measurements.items()]
 
 
-def is_wrong(report: Report, bad: set[str]) -> bool:
-    """Whether there is a finding of one of the severities `bad`."""
-    return any(finding.severity in bad for finding in report.findings)
+def has_severity(report: Report, severities: set[str]) -> bool:
+    """Whether a report has a finding of one of `severities`."""
+    return any(finding.severity in severities for finding in report.findings)
 
 
-def report_lines(report: Report, *, measured: bool = False) -> list[str]:
-    """A report as lines: verdict and facts first, then the findings.
+def report_lines(report: Report, *, with_measurements: bool = False) -> list[str]:
+    """A report as lines: path, verdict and facts, then a line of measurements, then the findings.
 
     Args:
-        report: Of a take.
-        measured: Whether to tell everything that was measured.
+        report: The report of one take.
+        with_measurements: Whether to list all measurements.
     """
-    by_headers = " (by its headers only)" if report.method == "headers" else ""
-    lines = [f"{safe(report.path)}: {coloured(report.verdict)}{by_headers}: {describe_file(report.file)}"]
+    by_headers = " (headers only)" if report.method == "headers" else ""
+    lines = [f"{safe(report.path)}: {colored(report.verdict)}{by_headers}: {describe_file(report.file)}"]
     sound = describe_sound(report)
     if sound:
         lines.append(f"  {sound}")
-    if measured:
+    if with_measurements:
         lines += measurement_lines(report)
     for finding in report.findings:
-        lines.append(f"  {coloured(finding.severity)} {finding.rule}: {safe(finding.message)}")
+        lines.append(f"  {colored(finding.severity)} {finding.rule}: {safe(finding.message)}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Points in time as people read them."""
+"""Points in time in local time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def local_time(moment: datetime) -> datetime:
-    """A point in time in the local time zone; in UTC where that zone is not possible, such as TZ=XXX+99:99."""
+    """Convert to the local time zone, or to UTC if that zone is invalid, such as TZ=XXX+99:99."""
     try:
         return moment.astimezone()
     except (ValueError, OverflowError, OSError):  # an offset of a day or more, or a year that the system cannot convert

@@ -1,4 +1,4 @@
-"""Voices and unknown outcomes, for people and for machines."""
+"""Voices of the ledger and paid calls with an unknown outcome, as text, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SOON_S: Final = 48 * 3600
 
 
 def voice_line(voice: VoiceRecord, now: datetime) -> str:
-    """One line: name, id, how long it lives, and who agreed."""
+    """One line: name, voice_id, expiry and consent; below it, its warnings."""
     consent = f"  consent: {safe(voice.consent)}" if voice.consent else ""
-    warned = "".join(f"\n  {styled('warning:', 'yellow')} {safe(warning)}" for warning in voice.warnings)
-    return f"{safe(voice.name):<20} {safe(voice.voice_id)}  {_life(voice, now)}{consent}{warned}"
+    warnings = "".join(f"\n  {styled('warning:', 'yellow')} {safe(warning)}" for warning in voice.warnings)
+    return f"{safe(voice.name):<20} {safe(voice.voice_id)}  {_life(voice, now)}{consent}{warnings}"
 
 
 def voice_fields(voice: VoiceRecord, now: datetime) -> dict[str, Any]:
-    """A voice as a JSON object, with the seconds it has left; None for one that stays."""
+    """A voice as a JSON object; `seconds_left` is None if the voice is kept."""
     left = (voice.expires_at - now).total_seconds() if voice.kept_at is None else None
     fields: dict[str, Any] = msgspec.to_builtins(voice)
     return {**fields, "lives": voice.is_alive(now), "seconds_left": None if left is None else round(max(0.0, left))}
@@ -40,7 +40,7 @@ COLUMNS: Final = (
 
 
 def voices_csv(voices: list[dict[str, Any]]) -> Iterator[str]:
-    """`voice_fields` of every voice as lines of CSV (RFC 4180), the header first."""
+    """The `voice_fields` of all voices as rows of CSV (RFC 4180), after a header."""
     yield csv_row(COLUMNS)
     for voice in voices:
         fields = {**voice, **{name: "; ".join(voice[name]) for name in ("changes", "warnings")}}
@@ -48,23 +48,23 @@ def voices_csv(voices: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def attempt_lines(attempt: Attempt) -> Iterator[str]:
-    """What is known of a call whose outcome is not, and how to settle it."""
+    """A clone call with an unknown outcome, and how to settle it."""
     moment = attempt.called_at or attempt.claimed_at
     yield f"{attempt.id}  {until(moment)}  {safe(attempt.take)}  ({safe(attempt.kind or 'unknown')})"
-    yield from _said(attempt)
+    yield from _service_lines(attempt)
     yield f"  settle it: onetake voices settle {attempt.id} --voice VOICE_ID (or --failed)"
 
 
 def speech_lines(speech: SpeechRecord) -> Iterator[str]:
-    """What is known of a speech call whose outcome is not, and how to settle it."""
+    """A speech call with an unknown outcome, and how to settle it."""
     what = f"{speech.purpose} {safe(speech.name)}: {safe(shorten(speech.text, 60))}"
     yield f"{speech.id}  {until(speech.called_at)}  {what}  ({safe(speech.kind or 'unknown')})"
-    yield from _said(speech)
+    yield from _service_lines(speech)
     yield f"  settle it: onetake voices settle {speech.id} --kept (or --failed)"
 
 
-def _said(call: Attempt | SpeechRecord) -> Iterator[str]:
-    """What went wrong, in the words of whoever said it."""
+def _service_lines(call: Attempt | SpeechRecord) -> Iterator[str]:
+    """The error message, the message of the service, and its trace id."""
     if call.message:
         yield f"  {safe(call.message)}"
     if call.service_message and call.service_message not in (call.message or ""):
@@ -87,14 +87,14 @@ def attempt_fields(attempt: Attempt) -> dict[str, Any]:
 
 def _life(voice: VoiceRecord, now: datetime) -> str:
     if voice.gone_at is not None:
-        return styled("gone: the service does not know it any more", "red")
+        return styled("gone: the service no longer has it", "red")
     if voice.kept_at is not None:
         return styled("kept", "green")
     left = voice.expires_at - now
     if left.total_seconds() <= 0:
         return styled(f"expired {until(voice.expires_at)}", "red")
-    told = f"{_span(left)} left, until {until(voice.expires_at)}"
-    return styled(told, "yellow") if left.total_seconds() < _SOON_S else told
+    text = f"{_span(left)} left, until {until(voice.expires_at)}"
+    return styled(text, "yellow") if left.total_seconds() < _SOON_S else text
 
 
 def _span(left: timedelta) -> str:

@@ -1,4 +1,8 @@
-"""Text in lines that fit a window, whatever characters it is made of."""
+"""Wrap text to the width of a terminal, counting columns rather than characters.
+
+Not `textwrap`, which counts characters: East Asian text would be twice as wide as the terminal. Not `rich.cells`: see
+`onetake.console.status_line` for its start-up time.
+"""
 
 from __future__ import annotations
 
@@ -11,65 +15,75 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NARROWEST: Final = 20
-"""In a window with fewer columns lines are longer than it is."""
+MIN_COLUMNS: Final = 20
+"""Lines are not made shorter than this, even if the terminal is narrower."""
 INDENT: Final = "  "
 _WORD = re.compile(r"(\s*)(\S+)")
 
 
 def columns_of(text: str) -> int:
-    """Columns that a text takes in a terminal: wide characters two, those that combine none (UAX #11)."""
+    """Columns that a text occupies in a terminal.
+
+    Wide and fullwidth characters (UAX #11, classes W and F) occupy two, combining characters none.
+
+    >>> columns_of("take"), columns_of("録音"), columns_of("e\u0301")
+    (4, 4, 1)
+    """
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in click.unstyle(text)
     )
 
 
-def wrapped(text: str, width: int) -> Iterator[str]:
-    """`text` in lines that fit the window, broken between words, and within one only where it is too long itself.
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Wrap one line between words; a word is split only if it is wider than a line.
 
     Args:
-        text: One line, perhaps in colour; it may begin with an indent, which further lines double.
-        width: Columns of the window.
+        text: One line, possibly with colors; continuation lines are indented two columns more than its indentation.
+        width: Columns of the terminal.
     """
-    room = max(NARROWEST, width - 1)  # a full line would wrap in some terminals
-    if columns_of(text) <= room:
+    columns = max(MIN_COLUMNS, width - 1)  # some terminals wrap a line that fills the last column
+    if columns_of(text) <= columns:
         yield text
         return
-    further = text[: len(text) - len(text.lstrip())] + INDENT
+    indent = text[: len(text) - len(text.lstrip())] + INDENT
     line = ""
     for gap, word in _WORD.findall(text):
-        for number, piece in enumerate(_pieces(word, room - len(further))):
+        for number, piece in enumerate(_pieces(word, columns - len(indent))):
             between = "" if number else gap
-            if line.strip() and columns_of(line + between + piece) > room:
+            if line.strip() and columns_of(line + between + piece) > columns:
                 yield line
-                line = further + piece
+                line = indent + piece
             else:
                 line += between + piece
     yield line
 
 
-def _pieces(word: str, room: int) -> Iterator[str]:
-    """A word in pieces of at most so many columns."""
-    if columns_of(word) <= room:
+def _pieces(word: str, columns: int) -> Iterator[str]:
+    """Split a word into pieces of at most `columns` columns."""
+    if columns_of(word) <= columns:
         yield word
         return
     piece = ""
     for char in word:
-        if columns_of(piece + char) > room:
+        if columns_of(piece + char) > columns:
             yield piece
             piece = ""
         piece += char
     yield piece
 
 
-def fitted(text: str, room: int) -> str:
-    """The end of a name, which tells more than its beginning, in exactly so many columns."""
-    while columns_of(text) > room:
+def fit(text: str, columns: int) -> str:
+    """Pad a name to exactly `columns` columns, or shorten it at its start: the end of a path says more.
+
+    >>> fit("takes/anna.wav", 9)
+    '…anna.wav'
+    """
+    while columns_of(text) > columns:
         text = "…" + text[2:]
-    return text + " " * (room - columns_of(text))
+    return text + " " * (columns - columns_of(text))
 
 
-def cut(text: str, room: int) -> str:
-    """The beginning of a text in at most so many columns; nothing where there is no room to speak of."""
-    return text if len(text) <= room else text[: max(0, room - 1)] + "…" if room > 1 else ""
+def truncate(text: str, columns: int) -> str:
+    """Shorten a text of narrow characters at its end to at most `columns` columns; empty below two columns."""
+    return text if len(text) <= columns else text[: max(0, columns - 1)] + "…" if columns > 1 else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from onetake.cli import run
+from onetake.cli.main import run
 from tests.support.services import Ran, home, services
 
 __all__ = ["home", "services"]

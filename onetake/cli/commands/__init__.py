@@ -1,1 +1,1 @@
-"""Commands: one per file."""
+"""Commands, one per file."""

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from onetake.cli import exit_with
-from onetake.cli.command import Command, FurtherOption
+from onetake.cli.command import AdvancedOption, Command, exit_with
 from onetake.cli.options.consent import with_consent, with_known_consent
-from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.options.profile_options import profile_from, profile_options
 from onetake.cli.options.shared import (
     ANY_PATH,
-    PACE,
+    RATE_LIMITS,
     SERVICE,
     SPEECH_MODEL,
     STORAGE,
@@ -27,9 +26,8 @@ from onetake.cli.options.shared import (
 from onetake.cli.output.clone_batch import Limits, clone_many
 from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
-from onetake.console.json_output import print_json
 from onetake.console.steps import Steps
-from onetake.console.streams import print_text
+from onetake.console.streams import print_json, print_text
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.render.outcomes import until
 from onetake.render.text import safe
@@ -46,41 +44,43 @@ FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
 
 @click.command("clone", cls=Command, epilog="Example: onetake clone take.m4a --consent 'Ann Example, 2026-11-01'")
 @click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE|FOLDER|MANIFEST...")
-@click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="A clip under 8 s, for a closer voice.")
+@click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="Prompt clip under 8 s, for more similarity.")
 @click.option(
     "--auto-prompt",
-    cls=FurtherOption,
+    cls=AdvancedOption,
     type=click.IntRange(1, 50),
     metavar="N",
-    help="Clip N of `onetake prompt`.",
+    help="Use clip N of `onetake prompt`.",
 )
-@click.option("--prompt-text", metavar="TEXT", help="What is said in it, with punctuation.")
-@click.option("--text", metavar="TEXT", help="Have the voice read this (charged).")
-@click.option("--model", metavar="MODEL", help="The model that reads it, e.g. speech-2.8-hd.")
-@click.option("--allow-unknown-model", cls=FurtherOption, is_flag=True, help="Send a model name that is not listed.")
-@click.option("--demo", type=ANY_PATH, metavar="OUT", help="Where that goes; a folder for many.")
-@click.option("--accuracy", cls=FurtherOption, type=float, metavar="0..1", help="Threshold of the text verification.")
-@click.option("--noise-reduction", cls=FurtherOption, is_flag=True, help="Have the service reduce noise.")
-@click.option("--volume-normalization", cls=FurtherOption, is_flag=True, help="Have the service normalise loudness.")
-@click.option("--force", cls=FurtherOption, is_flag=True, help="Replace the demo when it exists.")
-@click.option("--name", metavar="NAME", help="Of the voice; by default the file's.")
-@click.option("--again", is_flag=True, help="Clone again what was cloned before.")
-@click.option("--max-clones", cls=FurtherOption, type=click.IntRange(1), metavar="N", help="Pay for no more than N.")
-@click.option("--max-cost", cls=FurtherOption, metavar="AMOUNT", help="Pay for no more than this; needs --price.")
-@click.option("--yes", is_flag=True, help="Do not ask before many are cloned.")
-@click.option("--keep-upload", cls=FurtherOption, is_flag=True, help="Leave the recording in the storage.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and send nothing.")
-@judging_options()
+@click.option("--prompt-text", metavar="TEXT", help="Transcript of the prompt, with punctuation.")
+@click.option("--text", metavar="TEXT", help="Preview text, read by the voice (charged).")
+@click.option("--model", metavar="MODEL", help="Model of the preview, e.g. speech-2.8-hd.")
+@click.option(
+    "--allow-unknown-model", cls=AdvancedOption, is_flag=True, help="Allow model names that onetake does not know."
+)
+@click.option("--demo", type=ANY_PATH, metavar="OUT", help="Save the preview to OUT (a folder for several).")
+@click.option("--accuracy", cls=AdvancedOption, type=float, metavar="0..1", help="Threshold of the text verification.")
+@click.option("--noise-reduction", cls=AdvancedOption, is_flag=True, help="Let the service reduce noise.")
+@click.option("--volume-normalization", cls=AdvancedOption, is_flag=True, help="Let the service normalize loudness.")
+@click.option("--force", cls=AdvancedOption, is_flag=True, help="Replace an existing preview.")
+@click.option("--name", metavar="NAME", help="Name of the voice; default: the file name.")
+@click.option("--again", is_flag=True, help="Clone again, even if cloned before.")
+@click.option("--max-clones", cls=AdvancedOption, type=click.IntRange(1), metavar="N", help="Pay for at most N clones.")
+@click.option("--max-cost", cls=AdvancedOption, metavar="AMOUNT", help="Pay at most AMOUNT; needs --price.")
+@click.option("--yes", is_flag=True, help="Do not ask before cloning several.")
+@click.option("--keep-upload", cls=AdvancedOption, is_flag=True, help="Keep the recording in the storage.")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
+@profile_options()
 @setting_options("consent")
 @sandbox_option
 @click.option("--format", "form", type=click.Choice(FORMS), metavar="FORM", help=f"{', '.join(FORMS)}.")
-@setting_options("price", SPEECH_MODEL, *STORAGE, *STORAGE_DETAILS, *SERVICE, *PACE, further=True)
-@click.option("--json", "as_json", cls=FurtherOption, is_flag=True, help="The same as --format json.")
+@setting_options("price", SPEECH_MODEL, *STORAGE, *STORAGE_DETAILS, *SERVICE, *RATE_LIMITS, advanced=True)
+@click.option("--json", "as_json", cls=AdvancedOption, is_flag=True, help="The same as --format json.")
 def command(
     files: tuple[str, ...], form: str | None, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: Any
 ) -> Any:
-    """Clone the voice of a recording, or of each in a folder or a manifest (CSV, JSON Lines). It is checked and mended
-    first; what was cloned before is not paid for again.
+    """Clone the voice of a recording, or of each one in a folder or a manifest (CSV, JSON Lines). It is checked and
+    fixed first; a recording that was cloned before is not charged again.
     """  # noqa: D205 - as one paragraph the help fits a screen
     form = chosen_format(form, as_json=as_json)
     limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
@@ -125,7 +125,7 @@ def _requests(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Clone
     """Return the requests of the command line, and whether they are a batch."""
     from onetake.clones.manifest import is_manifest, read_manifest
     from onetake.clones.request import require_distinct, validate_request
-    from onetake.io.inputs import takes_in
+    from onetake.io.inputs import recordings_of
     from preflight.input.source import display_name
 
     usual = _default_request(flags)
@@ -138,7 +138,7 @@ def _requests(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Clone
         raise UsageError("--name is for one recording", "give a manifest with the column name")
     requests: list[CloneRequest] = []
     for file in files:
-        requests += read_manifest(file, usual) if is_manifest(file) else _plain(takes_in([file]), usual)
+        requests += read_manifest(file, usual) if is_manifest(file) else _plain(recordings_of([file]), usual)
     require_distinct(requests, [display_name(request.take) for request in requests])
     return requests, True
 

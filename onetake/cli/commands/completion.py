@@ -15,13 +15,13 @@ _SHELLS: Final = ("bash", "zsh", "fish")
 @click.command("completion", cls=Command, epilog="Example: onetake completion bash >> ~/.bashrc")
 @click.argument("shell", type=click.Choice(_SHELLS))
 def command(shell: str) -> None:
-    """Print what teaches a shell to complete commands, options and file names.
+    """Print a script that completes commands, options and file names in a shell.
 
-    Put it where the shell reads it: ~/.bashrc, ~/.zshrc, or ~/.config/fish/completions/onetake.fish.
+    Append it to ~/.bashrc or ~/.zshrc, or save it as ~/.config/fish/completions/onetake.fish.
     """
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)
-    assert kind is not None  # noqa: S101 - click has all three
+    assert kind is not None  # noqa: S101 - click supports all three
     root = click.get_current_context().find_root().command
     print_line(kind(root, {}, "onetake", "_ONETAKE_COMPLETE").source().strip())

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli import exit_with
-from onetake.cli.command import Command
+from onetake.cli.command import Command, exit_with
 from onetake.cli.options.shared import (
     SERVICE,
     STORAGE,
@@ -17,41 +16,41 @@ from onetake.cli.options.shared import (
     services,
     setting_options,
 )
-from onetake.console.json_output import print_json
-from onetake.console.streams import print_text
+from onetake.console.streams import print_json, print_text
 from onetake.errors import Status
 from onetake.render.text import safe
 
 if TYPE_CHECKING:
-    from onetake.doctor import Part
+    from onetake.doctor import Component
 
 
 @click.command("doctor", cls=Command, epilog="Example: onetake doctor --sandbox")
 @setting_options(*STORAGE)
-@setting_options(*STORAGE_DETAILS, *SERVICE, further=True)
+@setting_options(*STORAGE_DETAILS, *SERVICE, advanced=True)
 @sandbox_option
 @json_option
-def command(*, sandbox: bool, as_json: bool, **flags: Any) -> Any:
-    """Try each part (decoders, storage, key, clock) and say what to do about those that fail.
+def command(*, sandbox: bool, as_json: bool, **options: Any) -> Any:
+    """Test each component (decoders, settings, ledger, key, storage, clock) and suggest fixes for those that fail.
 
     Nothing is sent to the clone service.
     """
-    from onetake.doctor import examine_parts
+    from onetake.doctor import check_components
 
-    parts: list[Part] = []
-    with services(flags, sandbox=sandbox) as (settings, home):
-        for part in examine_parts(settings, home):
-            parts.append(part)
+    components: list[Component] = []
+    with services(options, sandbox=sandbox) as (settings, home):
+        for component in check_components(settings, home):
+            components.append(component)
             if not as_json:
-                _show(part)
+                _print(component)
     if as_json:
-        print_json({"schema_version": 1, "parts": parts})
-    return exit_with(max((part.status for part in parts), default=Status.DONE))
+        print_json({"schema_version": 1, "parts": components})
+    return exit_with(max((component.status for component in components), default=Status.DONE))
 
 
-def _show(part: Part) -> None:
-    print_text(f"{'ok' if part.status == Status.DONE else 'PROBLEM':<8} {part.name:<10} {safe(part.message)}")
-    if part.hint:
-        print_text(f"{'':<20}{safe(part.hint)}")
-    for warning in part.warnings:
-        print_text(f"{'WARNING':<8} {part.name:<10} {safe(warning)}")
+def _print(component: Component) -> None:
+    state = "ok" if component.status == Status.DONE else "PROBLEM"
+    print_text(f"{state:<8} {component.name:<10} {safe(component.message)}")
+    if component.hint:
+        print_text(f"{'':<20}{safe(component.hint)}")
+    for warning in component.warnings:
+        print_text(f"{'WARNING':<8} {component.name:<10} {safe(warning)}")

@@ -8,12 +8,11 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.options.fix_options import wishes_from, wishing_options
-from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.options.profile_options import profile_from, profile_options
 from onetake.cli.options.shared import ANY_PATH, json_option
 from onetake.cli.output.fix_output import named_problems, print_written
-from onetake.console.json_output import print_json
-from onetake.console.progress import SOUND, watched
-from onetake.console.streams import print_text
+from onetake.console.progress import AUDIO, show_progress
+from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.render.text import safe
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
 @wishing_options
-@judging_options()
+@profile_options()
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
     """Write a version of a recording that is fit to be sent. One that is ready is copied byte for byte, and sound is
@@ -39,7 +38,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
         raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
     profile = profile_from(flags)
     options = wishes_from(flags)
-    with named_problems(file), watched("mending", SOUND) as tell:
+    with named_problems(file), show_progress("mending", AUDIO) as tell:
         if dry_run:
             fixed = preflight.plan(file, out, options=options, profile=profile, on_progress=tell)
         else:

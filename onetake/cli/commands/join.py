@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from onetake.cli.command import Command
-from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.options.profile_options import profile_from, profile_options
 from onetake.cli.options.shared import ANY_PATH, json_option
 from onetake.cli.output.fix_output import named_output
-from onetake.console.json_output import print_json
-from onetake.console.progress import SOUND, watched
-from onetake.console.streams import print_text
+from onetake.console.progress import AUDIO, show_progress
+from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.render.text import safe
 from preflight.display.text import clock, describe_file
@@ -22,20 +21,20 @@ from preflight.display.text import clock, describe_file
 @click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE...")
 @click.option("-o", "--out", type=ANY_PATH, required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
-@judging_options()
+@profile_options()
 @json_option
 def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **flags: Any) -> Any:
     """Join short takes of one voice to a recording that is long enough.
 
-    All are brought to one loudness, and between two there is a breath.
+    Loudness is equalized, and takes are separated by a short pause.
     """
     import preflight
 
     if len(files) < 2:
-        raise UsageError("there is nothing to join", "name two takes or more")
+        raise UsageError("join needs at least two takes", "name two or more files")
     profile = profile_from(flags)
-    with named_output(out), watched("joining", SOUND) as tell:
-        joined = preflight.join(files, out, force=force, profile=profile, on_progress=tell)
+    with named_output(out), show_progress("joining", AUDIO) as update:
+        joined = preflight.join(files, out, force=force, profile=profile, on_progress=update)
     if as_json:
         print_json({"schema_version": 1, "joined": joined})
         return

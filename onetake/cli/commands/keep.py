@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from onetake.cli import exit_with
-from onetake.cli.command import Command
-from onetake.cli.commands.voices import SPAN, opened_ledger
+from onetake.cli.command import Command, exit_with
+from onetake.cli.commands.voices import DURATION, opened_ledger
 from onetake.cli.options.shared import SERVICE, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.json_output import print_json
 from onetake.console.steps import Steps
-from onetake.console.streams import can_ask, print_aside, print_text
-from onetake.errors import Failure, Status, UsageError, failure_of, stop_status, stopped_before_turn, weightiest
+from onetake.console.streams import print_json, print_stderr, print_text
+from onetake.console.terminal import can_prompt
+from onetake.errors import Failure, Status, UsageError, failure_of, most_severe, stop_status, stopped_before_turn
 from onetake.io.signals import finishing
 from onetake.render.outcomes import error_fields
 from onetake.render.text import safe
@@ -24,15 +23,15 @@ from onetake.render.text import safe
 if TYPE_CHECKING:
     from onetake.ledger import Ledger, VoiceRecord
 
-_STOPPING: Final = "the call that is under way comes to its end, no other is made (Ctrl-C again gives it up)"
+_STOPPING: Final = "waiting for the call in progress, no further calls are made (Ctrl-C again stops waiting)"
 
 
 @click.command("keep", cls=Command, epilog="Example: onetake keep --expiring 48h --yes")
 @click.argument("voices", nargs=-1, metavar="VOICE...")
-@click.option("--expiring", type=SPAN, metavar="TIME", help="Those that expire within 48h, 2d, …")
-@click.option("--all", "every", is_flag=True, help="Every voice that is not kept yet.")
-@click.option("--again", is_flag=True, help="Call although an earlier call may be charged.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--expiring", type=DURATION, metavar="TIME", help="Voices that expire within 48h, 2d, …")
+@click.option("--all", "every", is_flag=True, help="All voices that are not kept yet.")
+@click.option("--again", is_flag=True, help="Call even if an earlier call may be charged.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @setting_options(*SERVICE)
 @json_option
 def command(
@@ -43,15 +42,15 @@ def command(
     again: bool,
     yes: bool,
     as_json: bool,
-    **flags: Any,
+    **options: Any,
 ) -> Any:
-    """Keep voices for good, by the cheapest speech call: three characters each.
+    """Keep voices permanently, by a speech call of three characters each.
 
-    Some services charge a voice's one-off fee at its first speech call: it may fall due now.
+    Some services charge a one-time fee for a voice at its first speech call.
     """
     if sum((bool(voices), expiring is not None, every)) != 1:
-        raise UsageError("which voices to keep is not said", "name them, or give --expiring TIME or --all")
-    settings = load(flags)
+        raise UsageError("exactly one of VOICE, --expiring and --all is needed", "name voices, or give an option")
+    settings = load(options)
     client = settings.client()
     steps = Steps(quiet=as_json)
     with opened_ledger() as ledger:
@@ -59,24 +58,24 @@ def command(
         count = sum(voice.kept_at is None for voice in chosen)
         if count and not (yes or settings.is_local):
             what = "1 voice is" if count == 1 else f"{count} voices are"
-            print_aside(f"{what} kept by a call; a service may charge a voice's fee at this, its first call")
-            if can_ask():
-                click.confirm("Go on?", abort=True, err=True)
-        ended: dict[str, Failure | None] = {}
+            print_stderr(f"{what} kept by a speech call; the service may charge a fee for the first one")
+            if can_prompt():
+                click.confirm("Continue?", abort=True, err=True)
+        failures: dict[str, Failure | None] = {}
         kept = partial(_kept, client, ledger, steps, again=again, as_json=as_json)
-        with finishing(lambda: steps.warn(_STOPPING)) as patience:
+        with finishing(lambda: steps.warn(_STOPPING)) as stop:
             for voice in chosen:
-                ended[voice.name] = stopped_before_turn() if patience.asked_to_stop else kept(voice)
+                failures[voice.name] = stopped_before_turn() if stop.asked_to_stop else kept(voice)
     if as_json:
-        print_json({"schema_version": 1, "voices": [_fields(voice, ended[voice.name]) for voice in chosen]})
+        print_json({"schema_version": 1, "voices": [_fields(voice, failures[voice.name]) for voice in chosen]})
     elif not chosen:
-        print_text("there is no voice to keep")
-    statuses = [failure.status for failure in ended.values() if failure]
-    return exit_with(weightiest([*statuses, stop_status()] if patience.asked_to_stop else statuses))
+        print_text("no voices to keep")
+    statuses = [failure.status for failure in failures.values() if failure]
+    return exit_with(most_severe([*statuses, stop_status()] if stop.asked_to_stop else statuses))
 
 
 def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, base_url: str) -> list[VoiceRecord]:
-    """Those that are named; else those of this service that live, are not kept, and expire soon enough."""
+    """The named voices, else all voices of this service that exist, are not kept, and expire within `expiring`."""
     if names:
         return list({voice.voice_id: voice for voice in map(ledger.voices.find, names)}.values())
     now = datetime.now(UTC)
@@ -93,12 +92,12 @@ def _chosen(ledger: Ledger, names: tuple[str, ...], expiring: timedelta | None, 
 def _kept(
     client: Any, ledger: Ledger, steps: Steps, voice: VoiceRecord, *, again: bool, as_json: bool
 ) -> Failure | None:
-    """None, or why it was not kept: one that is gone must not keep the others from being kept."""
+    """Keep one voice; return None, or the failure, so that the other voices are still kept."""
     from onetake.speech import keep
 
     if voice.kept_at is not None:
         if not as_json:
-            print_text(f"kept already  {safe(voice.name)}  {safe(voice.voice_id)}  (nothing was sent)")
+            print_text(f"already kept  {safe(voice.name)}  {safe(voice.voice_id)}  (nothing was sent)")
         return None
     try:
         keep(client, ledger, voice, steps, again=again)
@@ -106,10 +105,10 @@ def _kept(
         failure = failure_of(error)
         if failure.status == Status.BUG:
             raise
-        doubt = "may not be kept" if failure.status == Status.UNKNOWN else "was not kept"
+        state = "may not be kept" if failure.status == Status.UNKNOWN else "was not kept"
         trace_id = f" [trace id {failure.trace_id}]" if failure.trace_id else ""
         hint = f" ({failure.hint})" if failure.hint else ""
-        steps.warn(f"{voice.name} {doubt}: {failure.message}{hint}{trace_id}")
+        steps.warn(f"{voice.name} {state}: {failure.message}{hint}{trace_id}")
         return failure
     if not as_json:
         print_text(f"kept  {safe(voice.name)}  {safe(voice.voice_id)}")

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli import exit_with
-from onetake.cli.command import Command
-from onetake.cli.options.profile_options import judging_options, profile_from
+from onetake.cli.command import Command, exit_with
+from onetake.cli.options.profile_options import profile_from, profile_options
 from onetake.cli.options.shared import ANY_PATH, SPEECH_MODEL, json_option, setting_options
 from onetake.cli.output.fix_output import named_problems, print_written
 from onetake.config.settings import load
-from onetake.console.json_output import print_json
-from onetake.console.progress import SOUND, watched
+from onetake.console.progress import AUDIO, show_progress
 from onetake.console.steps import Steps
-from onetake.console.streams import print_aside, print_text
+from onetake.console.streams import print_json, print_stderr, print_text
 from onetake.console.verbosity import is_quiet
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
 @click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
-@judging_options()
+@profile_options()
 @setting_options(SPEECH_MODEL)
 @json_option
 def command(
@@ -60,7 +58,7 @@ def command(
     profile = profile_from(flags)
     model = chosen_model(load(flags))
     if pick is None or out is None:
-        with named_problems(file), watched("listening", SOUND) as tell:
+        with named_problems(file), show_progress("listening", AUDIO) as tell:
             clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=tell)
             spans = [(clip.start_s, clip.end_s) for clip in clips]
             heard = preflight.hear(file, spans, model) if model else None
@@ -70,7 +68,7 @@ def command(
         from client import CloneOptions
 
         CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
-    with named_problems(file), watched("cutting", SOUND) as tell:
+    with named_problems(file), show_progress("cutting", AUDIO) as tell:
         clip, fixed = preflight.cut_prompt(
             file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=tell
         )
@@ -80,7 +78,7 @@ def command(
     else:
         print_written(fixed)
     if text is None and not is_quiet():
-        print_aside("listen to it, and write down exactly what is said: a clone needs it as --prompt-text")
+        print_stderr("listen to it, and write down exactly what is said: a clone needs it as --prompt-text")
     return exit_with(Status.DONE if is_fit else Status.NOT_FIT)
 
 
@@ -121,4 +119,4 @@ def _show(file: str, clips: tuple[PromptClip, ...], heard: tuple[str, ...] | Non
         )
         if heard is not None:
             print_text(f"    {safe(heard[number - 1]) or '(nothing was understood)'}")
-    print_aside('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')
+    print_stderr('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')

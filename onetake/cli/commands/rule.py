@@ -8,22 +8,21 @@ import click
 
 from onetake.cli.command import Command
 from onetake.cli.options.shared import json_option
-from onetake.console.json_output import print_json
-from onetake.console.streams import print_text
+from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 
 if TYPE_CHECKING:
     from preflight import Rule
 
 
-def _rules(_ctx: click.Context, _argument: click.Parameter, begun: str) -> list[str]:
+def _complete_rule(_ctx: click.Context, _argument: click.Parameter, incomplete: str) -> list[str]:
     from preflight import RULES
 
-    return [name for name in RULES if name.startswith(begun)]
+    return [name for name in RULES if name.startswith(incomplete)]
 
 
 @click.command("rule", cls=Command, epilog="Example: onetake rule too-short")
-@click.argument("name", required=False, shell_complete=_rules)
+@click.argument("name", required=False, shell_complete=_complete_rule)
 @json_option
 def command(name: str | None, *, as_json: bool) -> None:
     """Explain a rule: what it finds, why, its source, and how to fix it. Without NAME, list all rules."""

@@ -8,26 +8,28 @@ import threading
 import click
 
 from onetake.cli.command import Command
-from onetake.console.streams import print_aside, print_line
+from onetake.console.streams import print_line, print_stderr
 
 
 @click.command(
     "sandbox",
     cls=Command,
-    epilog="Example: onetake sandbox   (and in another terminal, with what it prints: onetake clone …)",
+    epilog="Example: onetake sandbox   (then paste its output into another terminal)",
 )
-@click.option("--answer-delay", type=click.FloatRange(0, 600), default=0.0, metavar="SECONDS", help="Answer late.")
+@click.option(
+    "--answer-delay", type=click.FloatRange(0, 600), default=0.0, metavar="SECONDS", help="Delay of each answer."
+)
 def command(answer_delay: float) -> None:
-    """Run embedded storage and a stand-in clone service on this machine until Ctrl-C."""
+    """Run a local storage and a stand-in clone service on this machine until Ctrl-C."""
     from onetake.sandbox.supervisor import running
 
-    with running(print_aside, answer_delay) as access:
+    with running(print_stderr, answer_delay) as access:
         try:
             print_line("# The sandbox is running on this machine; nothing leaves it, and nothing is charged.")
             print_line("# Paste these lines into another terminal:")
             for name, value in {**access.settings(), "home": access.folder}.items():
                 print_line(f"export ONETAKE_{name.upper()}={shlex.quote(value)}")
-            print_aside("# Ctrl-C ends it.")
+            print_stderr("# Stop it with Ctrl-C.")
             threading.Event().wait()
         except KeyboardInterrupt:
-            print_aside("[sandbox] ending")
+            print_stderr("[sandbox] stopped")

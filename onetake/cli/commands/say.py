@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli import exit_with
-from onetake.cli.command import Command, FurtherOption
+from onetake.cli.command import AdvancedOption, Command, exit_with
 from onetake.cli.commands.voices import opened_ledger
 from onetake.cli.options.shared import SERVICE, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.json_output import print_json
-from onetake.console.progress import BYTES, watched
+from onetake.console.progress import BYTES, show_progress
 from onetake.console.steps import Steps
-from onetake.console.streams import print_text
+from onetake.console.streams import print_json, print_text
 from onetake.errors import Status, UsageError, stop_status
 from onetake.render.text import safe
 
@@ -35,31 +33,31 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
     type=click.Path(path_type=Path, readable=False),
     required=True,
     metavar="OUT",
-    help="To .mp3, .wav, .flac, .pcm.",
+    help="Output file: .mp3, .wav, .flac or .pcm.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT when it exists.")
-@click.option("--again", is_flag=True, help="Call although an earlier call may be charged.")
-@click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="speech-2.8-turbo by default.")
-@click.option("--link", cls=FurtherOption, is_flag=True, help="Have the service send a link, not the audio.")
-@click.option("--speed", type=float, help="Relative to normal.")
-@click.option("--volume", type=float, help="Relative to normal.")
-@click.option("--pitch", cls=FurtherOption, type=int, help="Steps up or down.")
-@click.option("--emotion", cls=FurtherOption, metavar="WORD", help="The service's word for a mood.")
-@click.option("--language", metavar="WORD", help="The service's word for a language.")
-@click.option("--sample-rate", cls=FurtherOption, type=int, metavar="HZ", help="Of the file.")
-@click.option("--bitrate", cls=FurtherOption, type=int, metavar="BPS", help="Of an MP3.")
-@setting_options(*SERVICE, further=True)
+@click.option("--again", is_flag=True, help="Call even if an earlier call may be charged.")
+@click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="Default: speech-2.8-turbo.")
+@click.option("--link", cls=AdvancedOption, is_flag=True, help="Request a link instead of the audio.")
+@click.option("--speed", type=float, metavar="FACTOR", help="1 is normal.")
+@click.option("--volume", type=float, metavar="FACTOR", help="1 is normal.")
+@click.option("--pitch", cls=AdvancedOption, type=int, metavar="N", help="Pitch shift; 0 is normal.")
+@click.option("--emotion", cls=AdvancedOption, metavar="NAME", help="An emotion that the service supports.")
+@click.option("--language", metavar="NAME", help="A language that the service supports.")
+@click.option("--sample-rate", cls=AdvancedOption, type=int, metavar="HZ", help="Sample rate of the file.")
+@click.option("--bitrate", cls=AdvancedOption, type=int, metavar="BPS", help="Bit rate of an MP3.")
+@setting_options(*SERVICE, advanced=True)
 @json_option
-def command(voice: str, text: str, out: Path, *, force: bool, again: bool, as_json: bool, **flags: Any) -> Any:
-    """Read a text with a voice of the ledger; that also keeps the voice for good. Charged by the character."""
+def command(voice: str, text: str, out: Path, *, force: bool, again: bool, as_json: bool, **options: Any) -> Any:
+    """Read a text with a voice of the ledger, which also keeps the voice permanently. Charged per character."""
     from onetake.speech import say
 
-    _require_place(out, force=force)
+    _require_writable(out, force=force)
     with opened_ledger() as ledger:
         found = ledger.voices.find(voice)
-        request = _request(found, text, out, flags)
-        client, steps = load(flags).client(), Steps(quiet=as_json)
-        with watched("waiting for the service to speak", BYTES):
+        request = _request(found, text, out, options)
+        client, steps = load(options).client(), Steps(quiet=as_json)
+        with show_progress("waiting for the service to speak", BYTES):
             spoken = say(client, ledger, found, request, out, steps, again=again)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(spoken, name) for name in spoken.__struct_fields__}})
@@ -68,31 +66,31 @@ def command(voice: str, text: str, out: Path, *, force: bool, again: bool, as_js
     return exit_with(stop_status() if spoken.interrupted else Status.DONE)
 
 
-def _require_place(out: Path, *, force: bool) -> None:
-    """Refuse, before anything is paid, a file that cannot be written."""
-    from onetake.io.received_audio import require_place
+def _require_writable(out: Path, *, force: bool) -> None:
+    """Raise `UsageError` before anything is paid if the output file cannot be written."""
+    from onetake.io.received_audio import require_writable
     from preflight.input.source import display_name
 
     if out.suffix.lower() not in _FORMATS:
         shown = repr(display_name(out))
-        raise UsageError(f"{shown} has no ending that says how to write it", f"use one of {', '.join(_FORMATS)}")
-    require_place(out, replace=force)
+        raise UsageError(f"{shown} has no supported file extension", f"use {', '.join(_FORMATS)}")
+    require_writable(out, replace=force)
 
 
-def _request(voice: VoiceRecord, text: str, out: Path, flags: dict[str, Any]) -> SpeechRequest:
+def _request(voice: VoiceRecord, text: str, out: Path, options: dict[str, Any]) -> SpeechRequest:
     from client import SpeechRequest
 
     return SpeechRequest(
         voice_id=voice.voice_id,
         text=text,
-        model=flags["model"],
-        speed=flags["speed"],
-        vol=flags["volume"],
-        pitch=flags["pitch"],
-        emotion=flags["emotion"],
+        model=options["model"],
+        speed=options["speed"],
+        vol=options["volume"],
+        pitch=options["pitch"],
+        emotion=options["emotion"],
         format=_FORMATS[out.suffix.lower()],
-        sample_rate=flags["sample_rate"],
-        bitrate=flags["bitrate"],
-        language_boost=flags["language"],
-        output_format="url" if flags["link"] else "hex",
+        sample_rate=options["sample_rate"],
+        bitrate=options["bitrate"],
+        language_boost=options["language"],
+        output_format="url" if options["link"] else "hex",
     )

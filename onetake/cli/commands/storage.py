@@ -1,4 +1,4 @@
-"""`onetake storage`: what was left there, and what the bucket should allow."""
+"""`onetake storage`: clean up leftover uploads, and print the policy of the bucket."""
 
 from __future__ import annotations
 
@@ -6,61 +6,59 @@ from typing import Any
 
 import click
 
-from onetake.cli import exit_with
-from onetake.cli.command import Group
+from onetake.cli.command import Group, exit_with
 from onetake.cli.commands.voices import opened_ledger
 from onetake.cli.options.shared import STORAGE, STORAGE_DETAILS, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.json_output import print_json
 from onetake.console.steps import Steps
-from onetake.console.streams import print_line, print_text
+from onetake.console.streams import print_json, print_line, print_text
 from onetake.errors import Status
 from onetake.render.text import safe
 
 
 @click.group("storage", cls=Group, epilog="Example: onetake storage clean")
 def command() -> None:
-    """Delete what was left in the storage, and show what the bucket should allow."""
+    """Delete leftover uploads, and print the policy that the bucket needs."""
 
 
 @command.command("clean", epilog="Example: onetake storage clean --bucket takes")
 @setting_options(*STORAGE)
-@setting_options(*STORAGE_DETAILS, further=True)
+@setting_options(*STORAGE_DETAILS, advanced=True)
 @json_option
-def clean(*, as_json: bool, **flags: Any) -> Any:
-    """Delete the uploads that the ledger says were left behind, and nothing else."""
+def clean(*, as_json: bool, **options: Any) -> Any:
+    """Delete uploads that earlier runs left behind, according to the ledger, and nothing else."""
     from onetake.clones.uploads import delete_abandoned
 
     steps = Steps(quiet=as_json)
     with opened_ledger() as ledger:
-        cleaned = delete_abandoned(load(flags).storage(), ledger, steps)
+        cleaned = delete_abandoned(load(options).storage(), ledger, steps)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(cleaned, name) for name in cleaned.__struct_fields__}})
     else:
         for key in cleaned.deleted:
             print_text(f"deleted  {safe(key)}")
         for upload in cleaned.elsewhere:
-            print_text(f"left     {safe(upload.key)} in {safe(upload.storage)}, which is another storage")
+            print_text(f"left     {safe(upload.key)} in {safe(upload.storage)}, a different storage")
         if not (cleaned.deleted or cleaned.failed or cleaned.elsewhere):
-            print_text("nothing was left behind")
+            print_text("no leftover uploads")
     return exit_with(Status.STORAGE if cleaned.failed else Status.DONE)
 
 
 @command.command("policy", epilog="Example: onetake storage policy --bucket takes")
 @setting_options("bucket", "prefix", "sse", "sse_kms_key_id")
 @json_option
-def policy(*, as_json: bool, **flags: Any) -> None:
-    """Print the fewest rights that onetake's key needs, and a rule that empties the bucket by itself."""
+def policy(*, as_json: bool, **options: Any) -> None:
+    """Print a minimal IAM policy for onetake's key, and lifecycle rules that delete old uploads."""
     from onetake.config.bucket_policy import key_policy, lifecycle
 
-    settings = load(flags)
+    settings = load(options)
     bucket, prefix = settings.text("bucket") or "BUCKET", settings.text("prefix") or ""
     kms_key = settings.text("sse_kms_key_id") or "*" if settings.text("sse") == "aws:kms" else None
     policy, rules = key_policy(bucket, prefix, kms_key), lifecycle(prefix)
     if as_json:
         print_json({"schema_version": 1, "policy": policy, "lifecycle": rules})
         return
-    print_line("# rights of the key (an IAM policy):")
+    print_line("# IAM policy of the key:")
     print_json(policy)
-    print_line("# lifecycle of the bucket: what was left behind is deleted after a day in any case:")
+    print_line("# lifecycle rules of the bucket (delete leftover uploads after one day):")
     print_json(rules)

@@ -19,9 +19,8 @@ from onetake.cli.options.shared import (
 )
 from onetake.clones.prepare import prepare
 from onetake.clones.uploads import UploadTracker, verified_link
-from onetake.console.json_output import print_json
 from onetake.console.steps import Steps
-from onetake.console.streams import print_line
+from onetake.console.streams import print_json, print_line
 from onetake.io.scratch import scratch_folder
 from onetake.ledger import Ledger
 
@@ -35,40 +34,40 @@ if TYPE_CHECKING:
 @click.command("upload", cls=Command, epilog="Example: onetake upload take.m4a --bucket takes --region eu-west-1")
 @click.argument("file", type=ANY_PATH, metavar="FILE")
 @setting_options(*STORAGE)
-@setting_options(*STORAGE_DETAILS, further=True)
+@setting_options(*STORAGE_DETAILS, advanced=True)
 @sandbox_option
 @json_option
-def command(file: str, *, sandbox: bool, as_json: bool, **flags: Any) -> Any:
-    """Put a recording into storage and print a presigned URL that anybody can fetch until it expires.
+def command(file: str, *, sandbox: bool, as_json: bool, **options: Any) -> Any:
+    """Upload a recording and print a presigned URL, which anyone can download until it expires.
 
-    The recording is checked first, and fixed if necessary. The object stays until you delete it.
+    The recording is checked first, and fixed if necessary. It stays in the bucket until you delete it.
     """
     steps = Steps(quiet=as_json)
-    with services(flags, sandbox=sandbox) as (settings, home), scratch_folder() as folder:
+    with services(options, sandbox=sandbox) as (settings, home), scratch_folder() as folder:
         storage = settings.storage()
         storage.require_public()
         take = prepare(file, folder, steps)
         with Ledger(home, warn=steps.warn) as ledger:
-            upload, url, expires_at = _stored(storage, ledger, take, steps)
+            upload, url, expires_at = _store(storage, ledger, take, steps)
         steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, and its link verified")
-    # after the sandbox has ended, so that nothing can fail any more once the one document is printed
+    # after the sandbox has stopped: nothing can fail after the document has been printed
     if as_json:
         facts = {"key": upload.key, "content_type": upload.content_type, "bytes": upload.bytes}
         print_json({"schema_version": 1, "url": url, "expires_at": expires_at, **facts, "changes": take.changes})
     else:
         print_line(url)
     if sandbox:
-        steps.warn("the sandbox is gone, and the URL with it; `onetake sandbox` runs one that stays")
+        steps.warn("the sandbox has stopped, and the URL with it; `onetake sandbox` runs one until you stop it")
 
 
-def _stored(storage: Storage, ledger: Ledger, take: PreparedFile, steps: Steps) -> tuple[Upload, str, datetime]:
-    """Store it to stay; what fails, or is killed, on the way leaves nothing that is not deleted later."""
-    deposits = UploadTracker(storage, ledger, steps.warn)
+def _store(storage: Storage, ledger: Ledger, take: PreparedFile, steps: Steps) -> tuple[Upload, str, datetime]:
+    """Upload, verify the link and keep the object; after a failure or a kill the object is deleted, now or later."""
+    uploads = UploadTracker(storage, ledger, steps.warn)
     try:
-        upload = deposits.store(take, partial(steps.progress, "upload"))
+        upload = uploads.store(take, partial(steps.progress, "upload"))
         url, expires_at = verified_link(storage, upload, steps.warn)
     except BaseException:
-        deposits.delete()
+        uploads.delete()
         raise
-    deposits.keep()
+    uploads.keep()
     return upload, url, expires_at

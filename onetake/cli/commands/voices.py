@@ -1,4 +1,4 @@
-"""`onetake voices`: what was paid for, and until when it lives."""
+"""`onetake voices`: the voices of the ledger, when they expire, and paid calls with an unknown outcome."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from onetake.cli import exit_with
-from onetake.cli.command import Group
+from onetake.cli.command import Group, exit_with
 from onetake.cli.options.shared import chosen_format, json_option
 from onetake.config.settings import home_path
-from onetake.console.json_output import print_json
 from onetake.console.steps import print_warning
-from onetake.console.streams import print_line, print_text
+from onetake.console.streams import print_json, print_line, print_text
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.render.voices import (
@@ -41,8 +39,8 @@ if TYPE_CHECKING:
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 
-class _Span(click.ParamType[timedelta]):
-    """A length of time such as 48h, 90m or 2d."""
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
+    """A duration such as 48h, 90m or 2d."""
 
     name = "time"
 
@@ -50,16 +48,16 @@ class _Span(click.ParamType[timedelta]):
         if isinstance(value, timedelta):
             return value
         if (found := re.fullmatch(r"(\d{1,6})([mhd])", str(value))) is None:
-            self.fail(f"{value!r} is no length of time: write it like 48h, 90m or 2d", param, ctx)
+            self.fail(f"{value!r} is not a valid duration: write it like 48h, 90m or 2d", param, ctx)
         return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-SPAN = _Span()
+DURATION = _Duration()
 
 
 @contextmanager
 def opened_ledger() -> Iterator[Ledger]:
-    """The user's ledger, for the block."""
+    """Open the user's ledger for the block."""
     from onetake.ledger import Ledger
 
     with Ledger(home_path(), warn=print_warning) as ledger:
@@ -67,14 +65,14 @@ def opened_ledger() -> Iterator[Ledger]:
 
 
 @click.group("voices", cls=Group, invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
-@click.option("--warn", type=SPAN, metavar="TIME", help="Status 1 when a voice expires within 48h, 2d, …")
-@click.option("--unknown", is_flag=True, help="Show paid calls whose outcome is unknown.")
+@click.option("--warn", type=DURATION, metavar="TIME", help="Exit with 1 if a voice expires within 48h, 2d, …")
+@click.option("--unknown", is_flag=True, help="Show paid calls with an unknown outcome.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, warn: timedelta | None, *, unknown: bool, as_json: bool) -> Any:
-    """List the voices that were cloned, those that expire soonest first.
+    """List cloned voices; those that expire first come first.
 
-    A voice expires 168 hours after it was made, unless it is kept: see `onetake keep`.
+    A voice expires 168 hours after it was cloned, unless it is kept: see `onetake keep`.
     """
     if ctx.invoked_subcommand is not None:
         return None
@@ -94,12 +92,12 @@ def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
         for voice in voices:
             print_text(voice_line(voice, now))
         if not voices:
-            print_text("no voice was cloned yet")
+            print_text("no voices yet")
         if unknown or speeches:
             count = len(unknown) + len(speeches)
-            print_text(f"{count} paid calls whose outcome is unknown: onetake voices --unknown")
-    may_go = [voice for voice in voices if voice.is_alive(now) and voice.kept_at is None]
-    is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in may_go)
+            print_text(f"paid calls with an unknown outcome: {count}; see onetake voices --unknown")
+    expiring = [voice for voice in voices if voice.is_alive(now) and voice.kept_at is None]
+    is_urgent = warn is not None and any(voice.expires_at - now <= warn for voice in expiring)
     return exit_with(Status.NOT_FIT if is_urgent else Status.DONE)
 
 
@@ -118,9 +116,9 @@ def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
 
 @command.command("settle", epilog="Example: onetake voices settle 5f0c… --failed")
 @click.argument("attempt", metavar="ID")
-@click.option("--voice", metavar="VOICE_ID", help="The voice that the call gave.")
-@click.option("--kept", is_flag=True, help="A speech call that succeeded: its voice is kept.")
-@click.option("--failed", is_flag=True, help="It failed: the call may be made again.")
+@click.option("--voice", metavar="VOICE_ID", help="The voice_id that the call returned.")
+@click.option("--kept", is_flag=True, help="A speech call that succeeded; the voice is kept.")
+@click.option("--failed", is_flag=True, help="The call failed and may be repeated.")
 @json_option
 def settle(attempt: str, voice: str | None, *, kept: bool, failed: bool, as_json: bool) -> None:
     """Record the outcome of a paid call whose answer was lost (look it up in your account)."""
@@ -129,7 +127,7 @@ def settle(attempt: str, voice: str | None, *, kept: bool, failed: bool, as_json
     with opened_ledger() as ledger:
         is_speech = attempt in {speech.id for speech in ledger.speeches.unknown()}
         if is_speech and voice is not None:
-            raise UsageError(f"{attempt!r} is a speech call, which gives no voice", "give --kept or --failed")
+            raise UsageError(f"{attempt!r} is a speech call, which returns no voice", "give --kept or --failed")
         if kept and not is_speech:
             what = f"{attempt!r} is not a speech call whose outcome is unknown"
             raise UsageError(what, "give --voice VOICE_ID or --failed")
@@ -154,12 +152,12 @@ def _show_settled_speech(speech: SpeechRecord, *, as_json: bool) -> None:
         print_text(f"recorded: {safe(speech.name)} is kept" if is_kept else "recorded: the speech call failed")
 
 
-def _fetching(function: Any) -> Any:
-    """The options of the commands that fetch audio."""
+def _download_options(function: Any) -> Any:
+    """Add the options of the commands that download audio."""
     for option in (
         json_option,
         click.option("--force", is_flag=True, help="Replace OUT when it exists."),
-        click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="The file."),
+        click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="Output file."),
         click.argument("voice"),
     ):
         function = option(function)
@@ -167,26 +165,26 @@ def _fetching(function: Any) -> Any:
 
 
 @command.command("demo", epilog="Example: onetake voices demo anna -o demo.mp3")
-@_fetching
+@_download_options
 def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
-    """Fetch the trial recording of a voice from its stored link; that is free while the link works."""
+    """Download the preview of a voice from its stored link, which is free while the link is valid."""
     from onetake.clones.downloads import fetch_demo
-    from onetake.io.received_audio import require_place
+    from onetake.io.received_audio import require_writable
 
-    require_place(out, replace=force)
+    require_writable(out, replace=force)
     with opened_ledger() as ledger:
         fetched = fetch_demo(ledger.voices.find(voice), out)
     _show_fetched(fetched, as_json=as_json)
 
 
 @command.command("speech", epilog="Example: onetake voices speech anna -o speech.mp3")
-@_fetching
+@_download_options
 def speech(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
-    """Fetch the latest speech of a voice from its stored link; that is free while the link works."""
+    """Download the latest speech of a voice from its stored link, which is free while the link is valid."""
     from onetake.clones.downloads import fetch_speech
-    from onetake.io.received_audio import require_place
+    from onetake.io.received_audio import require_writable
 
-    require_place(out, replace=force)
+    require_writable(out, replace=force)
     with opened_ledger() as ledger:
         fetched = fetch_speech(ledger, ledger.voices.find(voice), out)
     _show_fetched(fetched, as_json=as_json)
@@ -231,13 +229,13 @@ def rename(voice: str, name: str, *, as_json: bool) -> None:
 
 @command.command("forget", epilog="Example: onetake voices forget anna")
 @click.argument("voice", metavar="VOICE|FILE")
-@click.option("--unknown", is_flag=True, help="Forget also calls for it whose outcome is unknown.")
+@click.option("--unknown", is_flag=True, help="Also forget its calls with an unknown outcome.")
 @json_option
 def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
-    """Delete a voice from the ledger, and what is known of its recordings: paths, digests, texts, options, consent and
-    the service's answers. Only what another voice was made of stays. FILE is a recording that no voice was made of.
+    """Delete a voice and the data of its recordings (paths, digests, texts, options, consent, answers of the service)
+    from the ledger, except data that another voice needs. FILE is a recording without a voice.
 
-    The service is not told. The recordings count as never cloned: cloning them again is paid for again.
+    The service is not contacted. The recordings count as new: cloning them again is charged again.
     """  # noqa: D205 - as one paragraph the help fits a screen
     with opened_ledger() as ledger:
         if not ledger.voices.is_known(voice) and Path(voice).suffix:
@@ -249,7 +247,7 @@ def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
             forgotten = {"voice_id": found.voice_id, "name": found.name}
             is_overwritten = ledger.voices.forget(found, with_unknown=unknown)
     if not is_overwritten:
-        print_warning("another onetake is using the ledger: the deleted content stays in its log until that one ends")
+        print_warning("another onetake is using the ledger: the deleted data stays in its log until that process ends")
     if as_json:
         print_json({"schema_version": 1, "forgotten": forgotten})
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onetake.console.streams import can_ask
+from onetake.console.terminal import can_prompt
 
 if TYPE_CHECKING:
     from onetake.clones.request import CloneRequest
@@ -32,7 +32,7 @@ def with_known_consent(request: CloneRequest, settings: Settings) -> CloneReques
 def with_consent(request: CloneRequest, settings: Settings) -> CloneRequest:
     """The request with its own consent, else with that of the settings; asked for once, and not for a sandbox."""
     request = with_known_consent(request, settings)
-    if request.consent is None and not settings.is_local and can_ask():
+    if request.consent is None and not settings.is_local and can_prompt():
         consent = click.prompt(
             "Who agreed that this voice is cloned, and when (such as Ann Example, 2026-11-01)",
             err=True,

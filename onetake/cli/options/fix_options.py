@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from onetake.cli.command import FurtherOption
+from onetake.cli.command import AdvancedOption
 from onetake.cli.options.profile_options import names_in
 from preflight.fixes.options import KINDS, Container, Keep
 
@@ -46,7 +46,7 @@ def wishing_options(function: Any) -> Any:
         click.option("--from", "start_s", type=moment, metavar="TIME", help="Keep what comes from here, e.g. 1:15."),
         click.option("--until", "end_s", type=moment, metavar="TIME", help="Keep what comes until here."),
         click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="Bring it there, e.g. -20."),
-        click.option("--limit", cls=FurtherOption, is_flag=True, help="Limit peaks at -3 dBTP for that."),
+        click.option("--limit", cls=AdvancedOption, is_flag=True, help="Limit peaks at -3 dBTP for that."),
         click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(KINDS)} (repeatable)."),
         click.option("--unsafe", is_flag=True, help="Every edit that answers a finding."),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import FurtherOption
+from onetake.cli.command import AdvancedOption
 from onetake.config.settings import Settings, home_path, load
 from onetake.config.settings_table import SETTINGS
 from onetake.errors import UsageError
@@ -19,35 +19,34 @@ if TYPE_CHECKING:
 Decorated = Any
 
 ANY_PATH = click.Path(readable=False)
-"""A path of which the command itself says what is wrong: click would stop at one of many that may not be read."""
+"""A path that click does not check: one unreadable file among many is a finding, not a usage error."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-sandbox_option = click.option("--sandbox", is_flag=True, help="Rehearse with storage and service on this machine.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+sandbox_option = click.option("--sandbox", is_flag=True, help="Use a local storage and a stand-in service.")
 
 
 def chosen_format(form: str | None, *, as_json: bool) -> str:
-    """The output format that `--format` and `--json` choose together; raises `UsageError` if they contradict."""
+    """The output format from ``--format`` and ``--json``; raises `UsageError` if they contradict each other."""
     if as_json and form not in {None, "json"}:
         raise UsageError(f"--json and --format {form} contradict each other", "give one of them")
     return form or ("json" if as_json else "text")
 
 
-def setting_options(*names: str, further: bool = False) -> Callable[[Decorated], Decorated]:
-    """A flag for each of the settings `names`; secrets have none, since others can see a command line.
+def setting_options(*names: str, advanced: bool = False) -> Callable[[Decorated], Decorated]:
+    """Add options for settings. Secrets have no option, because other users can see the command line of a process.
 
     Args:
-        names: Of the settings.
-        further: Whether `--help` leaves them to `--help-all`.
+        names: Names of settings.
+        advanced: Whether only ``--help-all`` shows them.
     """
 
     def decorate(function: Decorated) -> Decorated:
         for setting in reversed(SETTINGS):
             if setting.name in names and not setting.secret:
-                flag = f"--{setting.name.replace('_', '-')}"
                 metavar = "MODEL" if setting.name == SPEECH_MODEL else None
-                what = f"{setting.what[0].upper()}{setting.what[1:]}."
-                kind = FurtherOption if further else click.Option
-                function = click.option(flag, setting.name, cls=kind, metavar=metavar, help=what)(function)
+                text = f"{setting.description[0].upper()}{setting.description[1:]}."
+                kind = AdvancedOption if advanced else click.Option
+                function = click.option(setting.option, setting.name, cls=kind, metavar=metavar, help=text)(function)
         return function
 
     return decorate
@@ -59,25 +58,25 @@ STORAGE_DETAILS = (
     *("sse", "sse_kms_key_id", "aws_profile"),
 )
 SERVICE = ("base_url",)
-PACE = ("calls_at_once", "calls_per_minute")
+RATE_LIMITS = ("calls_at_once", "calls_per_minute")
 SPEECH_MODEL = "speech_model"
 
 
 @contextlib.contextmanager
-def services(flags: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settings, Path]]:
-    """Settings, and the folder to remember things in: of the real services, or of a sandbox that is started.
+def services(options: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settings, Path]]:
+    """The settings and the folder of the ledger, for the real services or for a sandbox that runs during the block.
 
     Args:
-        flags: Settings from the command line.
-        sandbox: Whether to start a sandbox.
+        options: Settings from the command line.
+        sandbox: Whether to run a sandbox.
     """
-    settings = load(flags)
+    settings = load(options)
     if not sandbox:
         yield settings, home_path()
         return
     from pathlib import Path
 
-    from onetake.sandbox.session import sandbox as start
+    from onetake.sandbox.session import sandbox as run_sandbox
 
-    with start() as access:
+    with run_sandbox() as access:
         yield settings.with_values(access.settings(), "sandbox"), Path(access.folder)

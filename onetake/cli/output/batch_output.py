@@ -9,11 +9,10 @@ import click
 
 from onetake.clones.batch import Outcome
 from onetake.clones.dedupe import as_path, not_settled
-from onetake.console.json_output import print_json
-from onetake.console.stopwatch import Stopwatch
-from onetake.console.streams import print_aside, print_line, print_text
+from onetake.console.progress import Stopwatch
+from onetake.console.streams import print_json, print_line, print_stderr, print_text
 from onetake.console.verbosity import is_quiet
-from onetake.errors import Failure, OutputLost, Status, failure_of, stopped_before_turn, weightiest
+from onetake.errors import Failure, OutputLost, Status, failure_of, most_severe, stopped_before_turn
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, outcome_fields, outcome_line, summary
 from onetake.render.text import safe
 from preflight.input.source import display_name
@@ -49,7 +48,7 @@ class Shown:
         found = {outcome.failure.status for outcome in self._outcomes if outcome.failure}
         if any(outcome.cloned and outcome.cloned.name is None for outcome in self._outcomes):
             found.add(Status.UNKNOWN)
-        return weightiest(found)
+        return most_severe(found)
 
     @property
     def has_paid(self) -> bool:
@@ -76,7 +75,7 @@ class Shown:
         self._outcomes.append(outcome)
         self._stopwatch.split()
         for warning in outcome.warnings:
-            print_aside(f"{click.style('warning:', fg='yellow')} {safe(_about(outcome, warning))}")
+            print_stderr(f"{click.style('warning:', fg='yellow')} {safe(_about(outcome, warning))}")
         try:
             self._print(outcome)
         except OutputLost as error:  # what is paid for still comes to its end
@@ -116,7 +115,7 @@ class Shown:
         told = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         cost = f"; about {price * counts.get('cloned', 0):,} to pay" if price is not None else ""
         if not is_quiet():
-            print_aside(f"{told}{cost}")
+            print_stderr(f"{told}{cost}")
 
 
 def _about(outcome: Outcome, warning: str) -> str:

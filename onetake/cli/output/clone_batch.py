@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from onetake.cli import tell_failure
 from onetake.cli.options.consent import with_consent, with_known_consent
 from onetake.cli.output.batch_output import Shown
-from onetake.console.progress import counted
-from onetake.console.streams import can_ask, print_aside
-from onetake.errors import LedgerFailed, Status, UsageError, failure_of, stop_status, weightiest
+from onetake.cli.output.failure import print_failure
+from onetake.console.progress import with_progress
+from onetake.console.streams import print_stderr
+from onetake.console.terminal import can_prompt
+from onetake.errors import LedgerFailed, Status, UsageError, failure_of, most_severe, stop_status
 from onetake.io.signals import finishing
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def clone_many(
             cloner.require_ready(request)
         _ask(batch, len(requests), price, agreed=limits.agreed or settings.is_local)
         with finishing(on_first) as patience, contextlib.closing(batch.run()) as outcomes:
-            for outcome in counted(outcomes, len(batch.pending), doing="cloning"):
+            for outcome in with_progress(outcomes, len(batch.pending), label="cloning"):
                 show.outcome(outcome)
                 if show.lost_output:
                     batch.stop()
@@ -100,8 +101,8 @@ def clone_many(
         failure = failure_of(error)
         show.rest(requests, lost)
         show.end(price, failure)
-        tell_failure(failure)
-        return weightiest([show.status, failure.status])
+        print_failure(failure)
+        return most_severe([show.status, failure.status])
     show.end(price)
     return stop_status() if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
 
@@ -123,6 +124,6 @@ def _ask(batch: BatchClone, total: int, price: Decimal | None, *, agreed: bool) 
     if not batch.to_clone:
         return
     cost = f", at most {price * batch.to_clone:,}" if price is not None else ""
-    print_aside(f"{total} {'recording' if total == 1 else 'recordings'}, up to {batch.to_clone} to be cloned{cost}")
-    if not agreed and can_ask():
-        click.confirm("Go on?", abort=True, err=True)
+    print_stderr(f"{total} {'recording' if total == 1 else 'recordings'}, up to {batch.to_clone} to be cloned{cost}")
+    if not agreed and can_prompt():
+        click.confirm("Continue?", abort=True, err=True)

@@ -6,12 +6,11 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from onetake.cli import tell_failure
-from onetake.console.json_output import print_json
+from onetake.cli.output.failure import print_failure
+from onetake.console.progress import Stopwatch
 from onetake.console.steps import Steps, print_warning
-from onetake.console.stopwatch import Stopwatch
-from onetake.console.streams import print_aside, print_line, print_text
-from onetake.errors import Failure, SettingError, Status, failure_of, weightiest
+from onetake.console.streams import print_json, print_line, print_stderr, print_text
+from onetake.errors import Failure, SettingError, Status, failure_of, most_severe
 from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
 from onetake.render.text import safe
@@ -89,8 +88,8 @@ def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: boo
 
         print_line(junit_outcomes(plans, stopwatch.seconds))
     if is_many and form == "text":
-        print_aside(", ".join(f"{count} {ending}" for ending, count in summary(plans).items()))
-    return weightiest(plan.failure.status for plan in plans if plan.failure)
+        print_stderr(", ".join(f"{count} {ending}" for ending, count in summary(plans).items()))
+    return most_severe(plan.failure.status for plan in plans if plan.failure)
 
 
 def _planned(
@@ -130,7 +129,7 @@ def _show(plan: Plan, where: Any, form: str) -> None:
         print_json({"schema_version": 1, "dry_run": True, **plan.fields()}, in_one_line=True)
     elif form == "text":
         if plan.failure is not None:
-            tell_failure(plan.failure)
+            print_failure(plan.failure)
         elif plan.cloned is not None:
             voice = f"{safe(plan.cloned.name or '')} ({safe(plan.cloned.voice_id)})"
             print_text(f"{safe(plan.path)}: would send nothing: its voice is known, {voice}")

@@ -1,5 +1,5 @@
-"""One page about the recordings that were checked: a file that needs nothing else, opens from disk, and loads nothing.
+"""The HTML report page: one self-contained file that opens from disk and loads nothing from the network.
 
-Everything that a recording brings along, its name first of all, is text here and nothing else (`markup`). The page has
-a Content-Security-Policy that lets its own style and script pass by their hashes, and nothing from anywhere else.
+Everything that comes from a recording, its name included, is inserted as escaped text (jinja2 autoescape). A
+Content-Security-Policy allows only the page's own style and script, by their hashes.
 """

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from preflight.report import Finding, Span
 
 WIDTH: Final = 1000
-"""Units from the beginning to the end of a recording."""
+"""Width of a recording in SVG units."""
 _CHANNEL: Final = 200
-"""Units of height of one channel."""
+"""Height of one channel in SVG units."""
 _LOUDEST_LUFS: Final = 0
 _QUIETEST_LUFS: Final = -60
 _TENTHS: Final = 10
@@ -64,7 +64,7 @@ def loudness(
     seconds: float,
     name: str,
 ) -> Markup:
-    """Momentary and short-term loudness, over the levels that are asked for, from -60 to 0 LUFS."""
+    """Momentary and short-term loudness, over the target level range, from -60 to 0 LUFS."""
     low, high = (_depth(level) for level in target_db)
     parts = [f'<rect class="target" width="{WIDTH}" y="{high}" height="{max(0, low - high)}"/>']
     parts += [f'<path class="grid" d="M0 {_depth(lufs)}H{WIDTH}"/>' for lufs in range(-50, 0, 10)]
@@ -78,7 +78,7 @@ def loudness(
 
 
 def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0) -> Markup:
-    """An SVG element. `content` is ours and holds numbers only; `label` may hold a file name, and is escaped."""
+    """An SVG element. `content` is generated and holds only numbers; `label` can hold a file name and is escaped."""
     shape = Markup(
         '<svg class="{}" viewBox="0 {} {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
     )
@@ -86,14 +86,14 @@ def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0
 
 
 def number(value: float, digits: int = 1) -> str:
-    """`value` with up to so many digits, without trailing zeros: ``3``, ``3.5``, ``-0.1``."""
+    """`value` with at most `digits` decimals, without trailing zeros: ``3``, ``3.5``, ``-0.1``."""
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
 def _outline(lows: bytes, highs: bytes) -> str:
-    """Along the highest samples, and back along the lowest, a unit to each column."""
+    """The outline of a channel: along the highest samples and back along the lowest, one unit per column."""
     upper, lower = ([_height(sample) for sample in _samples(side)] for side in (highs, lows))
     if not upper:
         return ""
@@ -128,7 +128,7 @@ def _marks(findings: Sequence[Finding], seconds: float, height: int) -> Iterator
 
 
 def _apart(spans: Sequence[Span], gap_s: float) -> list[Span]:
-    """Merge spans that are too close to be told apart in the picture."""
+    """Merge spans that are too close to be distinguished in the picture."""
     kept: list[Span] = []
     for start, end in sorted(spans):
         if kept and start <= kept[-1][1] + gap_s:

@@ -1,4 +1,4 @@
-"""What the page shows of one recording."""
+"""One recording on the report page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Entry:
     """One recording.
 
     Attributes:
-        path: As it was given, so that it can be opened.
-        report: What the check said.
-        pictures: What can be drawn of it.
+        path: The path as given, so that it can be opened.
+        report: Its report.
+        pictures: Its waveform, spectrogram and loudness; None if it was not decoded.
     """
 
     path: str
@@ -30,12 +30,12 @@ class Entry:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of sound; 0 where none is known."""
+        """Duration in seconds; 0 if it is unknown."""
         return self.report.file.duration_s or 0.0
 
 
 def short_names(entries: Sequence[Entry]) -> list[str]:
-    """The entries' names without the folder that all of them are in."""
+    """The paths of the entries relative to the folder that contains all of them."""
     names = [entry.report.path for entry in entries]
     try:
         shared = os.path.commonpath({Path(name).parent for name in names}) if names else ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from preflight import Profile
 
 _FEW: Final = 3
-"""Up to so many recordings are shown unfolded."""
+"""Up to this many recordings are shown unfolded."""
 
 
 def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[str]:
@@ -34,7 +34,7 @@ def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[s
     Args:
         entries: The recordings, in order.
         profile: The profile that judged them.
-        folder: Where the page will be: links to recordings are relative to it.
+        folder: The folder of the page: links to recordings are relative to it.
     """
     names = short_names(entries)
     style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("style.css", "script.js"))
@@ -62,7 +62,7 @@ def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[s
 
 
 def target_db(profile: Profile) -> tuple[float, float]:
-    """The level range that a profile asks for, in dBFS RMS."""
+    """The level range that a profile requires, in dBFS RMS."""
     from preflight import RULES
 
     quiet, loud = (profile.apply(RULES[name]) for name in ("too-quiet", "too-loud"))

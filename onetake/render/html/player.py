@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES: Final = 300_000
 _MOST_EMBEDDED_BYTES: Final = 3_000_000
-"""Of all recordings together: a larger page would take long to open."""
+"""Limit for all recordings together: a larger page would open slowly."""
 _TYPES: Final = {
     "aac": "audio/aac",
     "flac": "audio/flac",
@@ -30,30 +30,30 @@ _TYPES: Final = {
 
 
 class AudioSources:
-    """Decides where each player gets its audio, and limits how much the page embeds.
+    """Chooses a URL for each player, and limits how much audio the page embeds.
 
     Args:
-        folder: Where the page will be.
+        folder: The folder of the page.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._room = _MOST_EMBEDDED_BYTES
+        self._bytes_left = _MOST_EMBEDDED_BYTES
 
     def source(self, entry: Entry) -> str | None:
-        """The URL of a recording's audio; None if it has none that can be played."""
+        """The URL of a recording's audio; None if it is not playable."""
         if not entry.report.file.container or not entry.duration_s:
             return None
         return self._embedded(entry) or _link(entry.path, self._folder)
 
     def _embedded(self, entry: Entry) -> str | None:
         facts = entry.report.file
-        if facts.container not in _TYPES or facts.bytes > min(_SMALL_BYTES, self._room):
+        if facts.container not in _TYPES or facts.bytes > min(_SMALL_BYTES, self._bytes_left):
             return None
         content = _content(entry)
         if content is None:
             return None
-        self._room -= len(content)
+        self._bytes_left -= len(content)
         return f"data:{_TYPES[facts.container]};base64,{base64.b64encode(content).decode()}"
 
 

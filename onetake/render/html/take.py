@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from preflight import Finding
 
 _MOST_PLACES: Final = 12
-"""Buttons of one finding; all its places are marked in the waveform."""
+"""Limit of buttons per finding; all its spans are marked in the waveform."""
 _TICKS: Final = 4
 
 
@@ -27,10 +27,10 @@ def take_context(
 
     Args:
         entry: The recording.
-        name: As the page shows it.
+        name: The name that the page shows.
         place: Its number on the page, from 1.
         sources: Where the page's audio comes from.
-        target_db: The level range that the profile asks for, in dBFS RMS.
+        target_db: The level range that the profile requires, in dBFS RMS.
         is_open: Whether the section is unfolded.
     """
     report = entry.report

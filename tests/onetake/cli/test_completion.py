@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from onetake.cli import _COMMANDS
 from tests.onetake.cli.test_start import IMPORTED
 from tests.onetake.conftest import Say
 from tests.support.processes import HANGS_AFTER_S
@@ -58,14 +57,14 @@ def completed(words: str, **env: str) -> list[str]:
     ("words", "offered"),
     [
         ("onetake ch", ["plain,check"]),
-        ("onetake ", [f"plain,{name}" for name in _COMMANDS]),
+        ("onetake ", [f"plain,{name}" for name in COMMANDS]),
         ("onetake check --format ju", ["plain,junit"]),
         ("onetake check --fail-on ", ["plain,error", "plain,warning"]),
         ("onetake check take", ["file,take"]),
         ("onetake rule too-l", ["plain,too-long", "plain,too-large", "plain,too-loud"]),
         ("onetake voices sett", ["plain,settle"]),
         ("onetake completion ", ["plain,bash", "plain,zsh", "plain,fish"]),
-        ("onetake nonesuch ", [f"plain,{name}" for name in _COMMANDS]),
+        ("onetake nonesuch ", [f"plain,{name}" for name in COMMANDS]),
         ("onetake check --nonesuch x", ["file,x"]),
     ],
 )
@@ -78,7 +77,7 @@ def test_nothing_is_imported_that_costs_time() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED], env={**os.environ, **asked}, capture_output=True, text=True, check=False
     )
-    assert "plain\ncheck\n" + _COMMANDS["check"] in done.stdout
+    assert "plain\ncheck\n" + COMMANDS["check"] in done.stdout
     names = done.stderr.split()
     assert "click" in names
     assert not {"numpy", "boto3", "requests", "av", "soundfile", "msgspec", "rich"} & set(names)

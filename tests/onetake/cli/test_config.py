@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.config.config_view import without_secrets
+from onetake.config.config_view import redact_url
 from tests.onetake.conftest import Say
 
 SECRET = "S3CR3T-of-mine"
@@ -49,10 +49,10 @@ HIDDEN = st.tuples(st.text(), st.text()).map(SECRET.join)
 @given(user=HIDDEN, query=HIDDEN, scheme=st.sampled_from(["http://", "https://", "", "s3+x://"]))
 def test_neither_user_nor_query_is_ever_shown(user: str, query: str, scheme: str) -> None:
     place = "storage.example/path"
-    assert without_secrets(scheme + place) == scheme + place
+    assert redact_url(scheme + place) == scheme + place
     for mark in "?#":
-        assert SECRET not in without_secrets(f"{scheme}{user}@{place}{mark}{query}")
-        assert SECRET not in without_secrets(f"{scheme}{place}{mark}{query}")
+        assert SECRET not in redact_url(f"{scheme}{user}@{place}{mark}{query}")
+        assert SECRET not in redact_url(f"{scheme}{place}{mark}{query}")
 
 
 @pytest.mark.parametrize(

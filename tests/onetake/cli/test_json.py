@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from onetake.cli import _COMMANDS, root
+from onetake.cli.main import COMMANDS, root
 from onetake.config.settings import home_path
 from onetake.ledger import Claimed, CloneKey, Ledger
 from tests.onetake.conftest import Say
@@ -23,7 +23,7 @@ WITHOUT = {
 }
 
 
-@pytest.mark.parametrize("name", _COMMANDS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_that_prints_data_has_it(name: str) -> None:
     context = click.Context(root)
     command = root.get_command(context, name)

@@ -12,8 +12,8 @@ import click
 import pytest
 
 import onetake as package
-from onetake.cli import root
-from onetake.cli.command import FurtherOption
+from onetake.cli.command import AdvancedOption
+from onetake.cli.main import root
 from preflight import RULES
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES, Services, onetake
@@ -21,7 +21,7 @@ from tests.support.services import FIXTURES, Services, onetake
 GOOD = str(FIXTURES / "good.wav")
 IMPORTED = """
 import sys
-from onetake.cli import run
+from onetake.cli.main import run
 status = run(sys.argv[1:])
 print(status, *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
 """
@@ -105,7 +105,7 @@ def test_all_options_are_told_of_when_asked_for(say: Say) -> None:
             command = command.get_command(click.Context(command), name)
         assert command is not None
         usual = say(*names, "--help").out
-        options = [param.opts[0] for param in command.params if isinstance(param, FurtherOption)]
+        options = [param.opts[0] for param in command.params if isinstance(param, AdvancedOption)]
         assert not any(f" {option} " in usual for option in options)
         if options:
             every = say(*names, "--help-all").out

@@ -17,7 +17,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.console.progress import BYTES, SOUND, TAKES, Progress, Unit, minutes
+from onetake.console.progress import AUDIO, BYTES, TAKES, Progress, Unit, minutes
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.support.services import FIXTURES, KEY, Services, onetake
 from tests.support.terminal import COLOUR, Window
@@ -199,7 +199,7 @@ def test_nothing_moves_where_nobody_looks(long_take: str, how: str) -> None:
 
 
 @given(
-    st.sampled_from([TAKES, BYTES, SOUND]),
+    st.sampled_from([TAKES, BYTES, AUDIO]),
     st.floats(0, 1e12),
     st.one_of(st.none(), st.floats(0, 1e12)),
     st.integers(0, 300),

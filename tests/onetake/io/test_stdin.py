@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onetake.errors import InputFailed
-from onetake.io.inputs import names_listed
-from onetake.io.stdin import stored
+from onetake.io.inputs import read_names
+from onetake.io.stdin import store_stdin
 from preflight.input.small_text import is_wide
 from tests.support.processes import HANGS_AFTER_S
 from tests.support.services import FIXTURES, Ran
@@ -109,7 +109,7 @@ def test_one_without_end_is_not_read_to_it(home: Path) -> None:
     with (
         endless() as stream,
         pytest.raises(InputFailed, match=r"more than 3.0 MB") as caught,
-        stored(stream, 3_000_000),
+        store_stdin(stream, 3_000_000),
     ):
         pass
     assert caught.value.hint
@@ -193,7 +193,7 @@ def test_a_folder_can_stand_in_a_list(home: Path) -> None:
 def test_a_list_that_names_nothing_is_bad_usage(home: Path, listed: str, content: bytes) -> None:
     if "\0" in listed:
         with pytest.raises(Exception, match="cannot be read"):
-            names_listed(listed)
+            read_names(listed)
         return
     ran = fed(content, "--files-from", listed)
     assert ran.status == 2
@@ -206,7 +206,7 @@ def test_a_byte_order_mark_and_blank_lines_are_no_names(home: Path, after: bytes
     ran = fed(content, "--files-from", "-", "--format", "json")
     assert [take["path"] for take in takes(ran)] == [str(SHORT), " b.wav"]
     Path("list.txt").write_bytes(b" \0a.wav\0")
-    assert names_listed("list.txt") == [" ", "a.wav"]
+    assert read_names("list.txt") == [" ", "a.wav"]
 
 
 @pytest.mark.parametrize("coding", ["utf-16", "utf-32"])
@@ -227,4 +227,4 @@ def test_any_names_come_back_from_a_list(names: list[bytes]) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(name + b"\0" for name in names))
         file.flush()
-        assert [os.fsencode(name) for name in names_listed(file.name)] == names
+        assert [os.fsencode(name) for name in read_names(file.name)] == names

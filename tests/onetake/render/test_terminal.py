@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.render.wrapping import columns_of, wrapped
+from onetake.render.wrapping import columns_of, wrap
 from tests.support.services import FIXTURES, onetake
 from tests.support.terminal import COLOUR, Window
 
@@ -96,6 +96,6 @@ def test_what_is_said_to_people_is_broken_between_words(home: Path) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])), st.integers(1, 200))
 def test_whatever_is_said_fits_the_window(text: str, width: int) -> None:
-    lines = list(wrapped(text, width))
+    lines = list(wrap(text, width))
     assert all(columns_of(line) <= max(20, width - 1) for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())

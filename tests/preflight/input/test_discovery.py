@@ -244,6 +244,6 @@ def test_a_bar_comes_before_the_table_of_a_terminal(folder: Folder, home: dict[s
 
 IMPATIENT: Final = (
     "-c",
-    "from onetake.console import status_line\nstatus_line._FIRST_S = 0.0\nfrom onetake.__main__ import main\nmain()",
+    "from onetake.console import status_line\nstatus_line._DELAY_S = 0.0\nfrom onetake.__main__ import main\nmain()",
 )
 """The command, for which everything takes long."""

@@ -60,7 +60,7 @@ HANGING = """
 import os, sys
 from preflight.worker import process
 process._START = {start!r}
-from onetake.cli import run
+from onetake.cli.main import run
 sys.exit(run(["check", *sys.argv[1:]]))
 """
 

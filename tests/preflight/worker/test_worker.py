@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import preflight
-from onetake.cli import run
+from onetake.cli.main import run
 from preflight.input.source import Source
 from preflight.worker import process as room
 from preflight.worker.pool import end_all

@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from onetake.cli import run
+from onetake.cli.main import run
 from tests.support.report_pages import hostile_takes
 from tests.support.services import FIXTURES
 

@@ -1,0 +1,66 @@
+"""Print a failed command: a message on standard error, and a document if a machine reads standard output."""
+
+from __future__ import annotations
+
+from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from onetake.console.streams import print_json, print_line, print_stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onetake.errors import Failure
+
+_MAX_DETAILS: Final = 20
+"""Detail lines on standard error; a JSON document has all of them."""
+
+
+def print_failure(failure: Failure) -> None:
+    """Print the message, details and hint on standard error."""
+    from onetake.render.text import safe
+
+    details = failure.details[:_MAX_DETAILS]
+    more = len(failure.details) - len(details)
+    adds_service_message = failure.service_message and failure.service_message not in failure.message
+    lines = [
+        *map(safe, details),
+        *([f"the service says: {safe(failure.service_message)}"] if adds_service_message else []),
+        *([f"trace id, for the service's support: {safe(failure.trace_id)}"] if failure.trace_id else []),
+        *([f"and {more} more"] if more else []),
+        *([safe(failure.hint)] if failure.hint else []),
+    ]
+    head = f"{click.style('onetake:', fg='red', bold=True)} {safe(failure.message)}"
+    print_stderr("\n  ".join([head, *lines]))
+
+
+def requested_format(arguments: Sequence[str]) -> str | None:
+    """The machine-readable format that a command line requests; None for text.
+
+    It is found without parsing, because the failure may be that the command line cannot be parsed.
+    """
+    from onetake.render.formats import LINE_FORMS
+
+    words = [*takewhile(lambda word: word != "--", arguments), ""]
+    for word, following in pairwise(words):
+        if word == "--json":
+            return "json"
+        option, _, form = word.partition("=")
+        if option == "--format" and (form or following) in {"json", "jsonl", *LINE_FORMS}:
+            return form or following
+    return None
+
+
+def print_failure_document(failure: Failure, form: str) -> None:
+    """Print a failure on standard output in a format of `requested_format`."""
+    from onetake.render.formats import LINE_FORMS, form_called
+
+    if form in LINE_FORMS:
+        for line in form_called(form).failure(failure):
+            print_line(line)
+    else:
+        from onetake.render.outcomes import error_fields
+
+        print_json({"error": error_fields(failure)}, in_one_line=form == "jsonl")
