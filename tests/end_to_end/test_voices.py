@@ -59,7 +59,7 @@ def test_a_kept_voice_outlives_others(say: Say, home: Path, clock: Clock) -> Non
     assert say("clone", OTHER, "--name", "ben").status == 0
     assert say("voices", "--warn", "7d").status == 1
     assert say("voices", "--warn", "160h").status == 0
-    assert say("keep", "--expiring", "48h").out == "there is no voice to keep\n"
+    assert say("keep", "--expiring", "48h").out == "no voices to keep\n"
     ran = say("keep", "anna", "--json")
     assert json.loads(ran.out)["voices"] == [
         {"voice_id": voices(say)["anna"]["voice_id"], "name": "anna", "kept": True, "error": None}
@@ -82,7 +82,7 @@ def test_keep_expiring_keeps_all_voices_that_expire_soon(say: Say, home: Path, c
     assert say("clone", GOOD, OTHER).status == 0
     ran = say("keep", "--expiring", "170h")
     assert (ran.status, len(ran.out.splitlines())) == (0, 2)
-    assert say("keep", "--all").out == "there is no voice to keep\n"
+    assert say("keep", "--all").out == "no voices to keep\n"
     assert all(voice["kept_at"] for voice in voices(say).values())
 
 
@@ -166,7 +166,7 @@ def test_a_lost_answer_is_listed_and_settled(
 
 
 def test_voices_are_exported_renamed_and_forgotten(say: Say, home: Path, clock: Clock) -> None:
-    assert say("voices").out == "no voice was cloned yet\n"
+    assert say("voices").out == "no voices yet\n"
     assert say("clone", GOOD, "--consent", 'Ann "A." Example, today').status == 0
     (row,) = csv.DictReader(io.StringIO(say("voices", "export").out))
     assert (row["name"], row["consent"], row["take"]) == ("good", 'Ann "A." Example, today', GOOD)
@@ -200,7 +200,7 @@ def test_clean_deletes_abandoned_uploads_only(say: Say, home: Path, services: Se
     with Ledger(home / "onetake") as ledger:
         leave_behind(ledger)
         ledger.uploads.add("https://elsewhere.example/bucket", "other.wav")
-        assert "nothing was left behind" in say("storage", "clean").out  # its run is alive
+        assert "no leftover uploads" in say("storage", "clean").out  # its run is alive
     long_ago(home)
     left = set(services.objects()) - kept
     ran = say("storage", "clean", "--json")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from onetake.cli.main import COMMANDS
 from tests.onetake.cli.test_start import IMPORTED
 from tests.onetake.conftest import Say
 from tests.support.processes import HANGS_AFTER_S

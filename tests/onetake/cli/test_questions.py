@@ -82,7 +82,7 @@ def test_many_are_asked_about_and_no_is_no(home: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("ONETAKE_S3_ENDPOINT", "https://storage.invalid")
     terminal = Terminal("clone", "many", "--price", "9.9")
     terminal.until("3 recordings, up to 3 to be cloned, at most 29.7")
-    terminal.until("Go on? [y/N]: ")
+    terminal.until("Continue? [y/N]: ")
     terminal.answer("n\n")
     assert terminal.end() == 130
     assert paid_calls(home) == []

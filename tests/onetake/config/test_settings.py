@@ -1,4 +1,4 @@
-"""Settings: who wins, what is said about a wrong one, and that no secret is shown."""
+"""Settings: precedence, invalid values, and no secret in the output."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from onetake.config.settings import load
+from onetake.config.settings import Value, load
+from onetake.config.settings_table import SETTINGS, Setting
+from onetake.errors import SettingError
 from tests.onetake.conftest import Say
 
 
@@ -27,7 +31,7 @@ def config(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_flags_beat_the_environment_which_beats_the_file_which_beats_defaults(
+def test_options_override_the_environment_which_overrides_the_file_and_the_defaults(
     say: Say, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert say("config").status == 2
@@ -41,7 +45,7 @@ def test_flags_beat_the_environment_which_beats_the_file_which_beats_defaults(
     assert shown(say, "--prefix", "flag/")["prefix"] == {"value": "flag/", "origin": "--prefix"}
 
 
-def test_the_platform_s_own_file_is_found(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_in_the_platform_s_folder_is_read(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "xdg"))
     monkeypatch.setenv("ONETAKE_CONFIG", "")  # set to nothing is not set
     assert shown(say)["bucket"]["value"] is None
@@ -63,7 +67,7 @@ def test_the_platform_s_own_file_is_found(say: Say, home: Path, monkeypatch: pyt
         (b'bucket = "\xff"', "my.toml"),
     ],
 )
-def test_a_wrong_file_is_one_clear_line(say: Say, config: Path, content: bytes, named: str) -> None:
+def test_an_invalid_file_is_reported_in_one_line(say: Say, config: Path, content: bytes, named: str) -> None:
     config.write_bytes(content)
     ran = say("config", "--json")
     error = json.loads(ran.out)["error"]
@@ -81,7 +85,7 @@ def test_a_file_that_cannot_be_read(say: Say, config: Path) -> None:
     assert "cannot be read" in ran.err
 
 
-def test_secrets_are_masked_and_have_no_flag(say: Say, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_are_masked_and_have_no_option(say: Say, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text('api_key = "sk-from-the-file"\n')
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFROMENVIRONMENT")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-from-environment")
@@ -95,7 +99,7 @@ def test_secrets_are_masked_and_have_no_flag(say: Say, config: Path, monkeypatch
     assert say("config", "--api-key", "x").status == 2
 
 
-def test_keys_from_two_places_contradict_each_other(say: Say, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_from_two_sources_are_refused(say: Say, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text('bucket = "takes"\nsecret_access_key = "from-the-file"\nregion = "eu-west-1"\n')
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFROMENVIRONMENT")
     ran = say("upload", "missing.wav", "--json")
@@ -132,7 +136,7 @@ def test_a_profile_is_not_mixed_with_the_environment_s_keys(
 
 
 @pytest.mark.parametrize("url", ["http://service.example", "https://user:pw@service.example", "ftp://x", "nonsense"])
-def test_a_base_url_that_would_give_the_key_away(
+def test_a_base_url_that_would_reveal_the_key_is_refused(
     say: Say, home: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     for name, value in {"API_KEY": "sk-key", "BUCKET": "takes", "REGION": "eu-west-1", "BASE_URL": url}.items():
@@ -142,30 +146,56 @@ def test_a_base_url_that_would_give_the_key_away(
     assert json.loads(ran.out)["error"]["kind"] == "invalid-argument"
 
 
-@pytest.mark.parametrize(
-    ("url", "local"),
-    [
-        ("http://127.0.0.1:8080", True),
-        ("http://127.9.9.9", True),
-        ("http://localhost:1/v1", True),
-        ("http://voice.localhost", True),
-        ("http://[::1]:8080", True),
-        ("http://[::ffff:127.0.0.1]", True),
-        ("https://127.evil.example", False),
-        ("https://127.0.0.1.evil.example", False),
-        ("https://localhost.evil.example", False),
-        ("https://evil-localhost", False),
-        ("https://api.highwayapi.ai", False),
-        ("https://[::2]", False),
-        ("https://[nonsense", False),
-        ("", False),
-    ],
-)
-def test_what_is_this_machine(url: str, local: bool) -> None:
-    assert load({"base_url": url}).is_local is local
+SOURCES = ("option", "first variable", "last variable", "file")
 
 
-def test_the_end_of_temporary_keys_comes_with_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@given(setting=st.sampled_from(SETTINGS), given=st.sets(st.sampled_from(SOURCES)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_setting_takes_the_value_of_its_highest_source(config: Path, setting: Setting, given: set[str]) -> None:
+    values = {source: number if setting.kind is int else f"value {number}" for number, source in enumerate(SOURCES, 7)}
+    first, last = setting.variables[0], setting.variables[-1]
+    origins = {"option": setting.option, "first variable": first, "last variable": last, "file": str(config)}
+    config.write_bytes(b"")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in setting.variables:
+            patch.delenv(variable, raising=False)
+        for source in reversed([source for source in SOURCES if source in given]):
+            if source == "file":
+                config.write_text(f"{setting.name} = {values['file']!r}\n")
+            elif source != "option":
+                patch.setenv(origins[source], str(values[source]))
+        options = {setting.name: values["option"]} if "option" in given else {}
+        resolved = load(options)[setting.name]
+    winner = next((source for source in SOURCES if source in given), None)
+    assert resolved == (Value(setting.default, "default") if winner is None else Value(values[winner], origins[winner]))
+
+
+def test_an_empty_variable_is_not_set(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONETAKE_S3_ENDPOINT", "")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://storage.example")
+    assert load({})["s3_endpoint"] == Value("https://storage.example", "AWS_ENDPOINT_URL")
+
+
+def test_an_empty_option_overrides_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONETAKE_PREFIX", "environment/")
+    assert load({"prefix": ""})["prefix"] == Value("", "--prefix")
+    assert load({"prefix": "--help"})["prefix"] == Value("--help", "--prefix")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0+-.0123456789"), min_size=1))
+def test_a_variable_that_is_not_a_whole_number_is_named(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONETAKE_CALLS_AT_ONCE", text)
+        with pytest.raises(SettingError, match="^calls_at_once from ONETAKE_CALLS_AT_ONCE is not a whole number$"):
+            load({})
+
+
+@given(st.integers())
+def test_whole_numbers_are_read_from_text(number: int) -> None:
+    assert load({"calls_at_once": str(number)})["calls_at_once"] == Value(number, "--calls-at-once")
+
+
+def test_the_expiry_of_temporary_keys_is_read_from_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AWS_ACCESS_KEY_ID": "K",
         "AWS_SECRET_ACCESS_KEY": "S",

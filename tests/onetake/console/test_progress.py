@@ -17,7 +17,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.console.progress import AUDIO, BYTES, TAKES, Progress, Unit, minutes
+from onetake.console.progress import AUDIO, BYTES, TAKES, Progress, Unit, format_seconds
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.support.services import FIXTURES, KEY, Services, onetake
 from tests.support.terminal import COLOUR, Window
@@ -206,20 +206,20 @@ def test_nothing_moves_where_nobody_looks(long_take: str, how: str) -> None:
     st.floats(0, 1e7),
 )
 def test_a_status_can_be_told_of_every_state(
-    unit: Unit, done: float, total: float | None, room: int, ago: float
+    unit: Unit, done: float, total: float | None, columns: int, ago: float
 ) -> None:
     progress = Progress("checking", unit)
-    progress._begun -= ago
+    progress._started -= ago
     progress.update(done, total)
-    text = progress.told(room)
+    text = progress.render(columns)
     assert text.startswith("checking  ")
     assert text.isprintable()
     assert text.isascii()
-    if room >= 120:
+    if columns >= 120:
         assert len(text) <= 120
 
 
 def test_a_time_is_told_to_the_second() -> None:
-    assert [minutes(seconds) for seconds in (0, 0.6, 59.9, 60, 3600, 360_000)] == [
+    assert [format_seconds(seconds) for seconds in (0, 0.6, 59.9, 60, 3600, 360_000)] == [
         *("0:00", "0:00", "0:59", "1:00", "1:00:00", "100:00:00"),
     ]

@@ -87,7 +87,7 @@ def test_a_killed_supervisor_takes_the_storage_along_and_the_next_one_cleans_up(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_sandbox_in_the_foreground_ends_politely(number: signal.Signals) -> None:
     running = Running("sandbox")
-    running.wait_for_line("# Ctrl-C ends it.")
+    running.wait_for_line("# Stop it with Ctrl-C.")
     assert running.out.splitlines()[2].startswith("export ONETAKE_BASE_URL=http://127.0.0.1:")
     running.send(number)
     status, _, _ = running.end()

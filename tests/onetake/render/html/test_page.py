@@ -87,10 +87,10 @@ def test_headers_alone_give_no_pictures(say: Say, home: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--format", "html"), "where to write the page is not said"),
-        (("--format", "html", "-o", "report"), "a page is no file without an ending"),
-        (("--format", "html", "-o", "out.wav"), "a page is no .wav"),
-        (("--format", "html", "-o", "nowhere/report.html"), "cannot be a file"),
+        (("--format", "html"), "--format html needs an output file"),
+        (("--format", "html", "-o", "report"), "report does not end in .html or .htm"),
+        (("--format", "html", "-o", "out.wav"), "out.wav does not end in .html or .htm"),
+        (("--format", "html", "-o", "nowhere/report.html"), "in a folder that does not exist"),
         (("--format", "text", "-o", "report.html"), "standard output"),
         (("-o", "report.html"), "standard output"),
     ],
@@ -107,7 +107,7 @@ def test_a_take_is_not_replaced_by_its_page(say: Say, home: Path) -> None:
     shutil.copy(GOOD, "take.html")
     ran = say("check", "take.html", "--format", "html", "-o", "take.html")
     assert ran.status == 2
-    assert "is to be checked" in ran.err
+    assert "is an input" in ran.err
     assert Path("take.html").read_bytes() == Path(GOOD).read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""`onetake config`: what it hides, and what it says of values that cannot be."""
+"""`onetake config` hides secrets and reports invalid values."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SECRET = "S3CR3T-of-mine"
     ],
 )
 @pytest.mark.parametrize("setting", ["s3_endpoint", "base_url"])
-def test_what_a_url_holds_besides_its_place_is_not_shown(
+def test_user_and_query_of_a_url_are_not_shown(
     say: Say, monkeypatch: pytest.MonkeyPatch, setting: str, url: str
 ) -> None:
     monkeypatch.setenv(f"ONETAKE_{setting.upper()}", url)
     for form in ((), ("--json",)):
         ran = say("config", *form)
-        assert ran.status == 2  # no such URL can be used
+        assert ran.status == 2  # such URLs are invalid
         assert SECRET not in ran.out + ran.err
         assert "***" in ran.out
     monkeypatch.delenv(f"ONETAKE_{setting.upper()}")
@@ -47,7 +47,7 @@ HIDDEN = st.tuples(st.text(), st.text()).map(SECRET.join)
 
 
 @given(user=HIDDEN, query=HIDDEN, scheme=st.sampled_from(["http://", "https://", "", "s3+x://"]))
-def test_neither_user_nor_query_is_ever_shown(user: str, query: str, scheme: str) -> None:
+def test_user_query_and_fragment_are_redacted_in_any_text(user: str, query: str, scheme: str) -> None:
     place = "storage.example/path"
     assert redact_url(scheme + place) == scheme + place
     for mark in "?#":
@@ -72,7 +72,7 @@ def test_neither_user_nor_query_is_ever_shown(user: str, query: str, scheme: str
         (("--base-url", "ftp://x"), "base_url"),
     ],
 )
-def test_a_value_that_cannot_be_is_told_and_shown_all_the_same(say: Say, flags: tuple[str, ...], words: str) -> None:
+def test_an_invalid_value_is_reported_and_shown(say: Say, flags: tuple[str, ...], words: str) -> None:
     ran = say("config", *flags)
     assert ran.status == 2
     assert words in ran.err
@@ -82,7 +82,7 @@ def test_a_value_that_cannot_be_is_told_and_shown_all_the_same(say: Say, flags: 
 
 
 @pytest.mark.parametrize("flags", [(), ("--provider", "r2"), ("--bucket", "takes"), ("--aws-profile", "work")])
-def test_what_is_not_set_is_no_problem(say: Say, flags: tuple[str, ...]) -> None:
+def test_a_setting_that_is_not_set_is_not_a_problem(say: Say, flags: tuple[str, ...]) -> None:
     ran = say("config", "--json", *flags)
     assert (ran.status, ran.err) == (0, "")
     assert json.loads(ran.out)["problems"] == []
@@ -98,7 +98,7 @@ def test_what_is_not_set_is_no_problem(say: Say, flags: tuple[str, ...]) -> None
         (lambda path: path.write_text("url_expires_s = " + "1" * 5_000), "not valid TOML"),
     ],
 )
-def test_a_file_that_would_take_for_ever(
+def test_a_settings_file_that_cannot_be_read_is_reported(
     say: Say, home: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], words: str
 ) -> None:
     make(home / "my.toml")

@@ -1,0 +1,80 @@
+"""When colors are written, and how wide a terminal is."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import termios
+from collections.abc import Iterator
+from typing import TextIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onetake.console.terminal import can_rewrite_lines, terminal_columns, wants_color
+from tests.support.services import FIXTURES, onetake
+
+GOOD = str(FIXTURES / "good.wav")
+
+
+@pytest.fixture
+def tty(monkeypatch: pytest.MonkeyPatch) -> Iterator[TextIO]:
+    """A stream that is connected to a terminal of 61 columns."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    controller, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (40, 61))
+    with os.fdopen(terminal, "w") as stream:
+        yield stream
+    os.close(controller)
+
+
+@pytest.mark.parametrize(
+    ("variables", "on_terminal", "in_pipe"),
+    [
+        ({}, True, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"NO_COLOR": ""}, True, False),  # no-color.org: "when present and not an empty string"
+        ({"FORCE_COLOR": "1"}, True, True),
+        ({"FORCE_COLOR": ""}, True, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+        ({"TERM": "dumb"}, False, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, True),
+    ],
+)
+def test_colors(
+    tty: TextIO, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], on_terminal: bool, in_pipe: bool
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert (wants_color(tty), wants_color(io.StringIO())) == (on_terminal, in_pipe)
+
+
+def test_forced_colors_reach_a_pipe(home: object) -> None:
+    assert "\x1b[" in onetake("check", GOOD, env={"FORCE_COLOR": "1"}).out
+    assert "\x1b[" not in onetake("check", GOOD, "--no-color", env={"FORCE_COLOR": "1"}).out
+    assert "\x1b[" in onetake("nonesuch", env={"FORCE_COLOR": "1"}).err
+
+
+def test_a_line_is_rewritten_only_on_a_terminal_that_can(tty: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_rewrite_lines(tty)
+    assert not can_rewrite_lines(io.StringIO())
+    monkeypatch.setenv("TERM", "dumb")
+    assert not can_rewrite_lines(tty)
+
+
+def test_the_width_is_that_of_the_terminal_unless_columns_is_set(tty: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert terminal_columns(tty) == 61
+    assert terminal_columns(io.StringIO()) == 80
+    monkeypatch.setenv("COLUMNS", "132")
+    assert terminal_columns(tty) == 132
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_any_value_of_columns_gives_a_positive_width(value: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", value)
+        assert terminal_columns(io.StringIO()) > 0

@@ -1,0 +1,43 @@
+"""Text for terminals contains no control characters."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onetake.render.text import has_severity, report_lines, safe
+from preflight import Finding
+from tests.support.reports import make_report
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_a_sanitized_text_is_printable(text: str) -> None:
+    assert safe(text).isprintable()
+    assert safe(safe(text)) == safe(text)
+
+
+@given(st.text().filter(str.isprintable))
+def test_printable_text_is_not_changed(text: str) -> None:
+    assert safe(text) == text
+
+
+@pytest.mark.parametrize("sequence", ["\x1b[2J", "\x1b]0;title\x07", "\r", "\x9b31m", "\u202e", "\u2066", "\u2028"])
+def test_escape_sequences_and_direction_overrides_are_escaped(sequence: str) -> None:
+    assert sequence[0] not in safe(f"a{sequence}b")
+
+
+def test_a_report_is_verdict_then_findings_then_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    finding = Finding(rule="clipped", severity="warning", message="clips\x1b[2J at 1 s")
+    lines = report_lines(make_report("a\n.wav", finding, snr_db=30.0))
+    assert lines[0].startswith("a\\n.wav: ready: wav (pcm_s16le)")
+    assert lines[-1] == "  warning clipped: clips\\x1b[2J at 1 s"
+    assert not any("snr_db" in line for line in lines)
+    assert any("snr_db" in line for line in report_lines(make_report("a.wav", snr_db=30.0), with_measurements=True))
+
+
+def test_severities_are_searched_in_the_findings() -> None:
+    report = make_report("a.wav", Finding(rule="clipped", severity="warning", message=""))
+    assert has_severity(report, {"warning", "error"})
+    assert not has_severity(report, {"error"})
