@@ -68,8 +68,8 @@ class Window:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, self.columns, 0, 0))
             # not what os.execv would hand on: readline puts COLUMNS where os.environ does not see it
             usual = {name: value for name, value in os.environ.items() if name not in _OF_OTHER_WINDOWS}
-            told = {**usual, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **variables}
-            os.execve(sys.executable, [sys.executable, "-m", "onetake", *arguments], told)
+            environment = {**usual, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **variables}
+            os.execve(sys.executable, [sys.executable, "-m", "onetake", *arguments], environment)
         screen = pyte.Screen(self.columns, 40)
         stream, shown = pyte.ByteStream(screen), b""
         while piece := self._read():

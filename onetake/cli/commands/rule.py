@@ -39,7 +39,7 @@ def command(name: str | None, *, as_json: bool) -> None:
         raise UsageError(f"there is no rule {name!r}", f"the rules are {', '.join(RULES)}")
     rule = RULES[name]
     print_text(f"{rule.name} ({rule.severity})")
-    for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Mend", rule.mend)):
+    for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Fix", rule.mend)):
         print_text(f"{title + ':':<8}{text}")
     for threshold in rule.thresholds:
         print_text(f"  {threshold.name} = {threshold.value:g}  ({threshold.source.rstrip('.')})")

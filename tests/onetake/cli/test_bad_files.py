@@ -38,7 +38,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_a_hopeless_file_is_refused_in_one_line(say: Say, name: str) -> None:
+def test_an_unusable_file_is_refused_in_one_line(say: Say, name: str) -> None:
     path = str(FIXTURES / name)
     ran = say("check", path)
     assert ran.status == 1
@@ -46,14 +46,14 @@ def test_a_hopeless_file_is_refused_in_one_line(say: Say, name: str) -> None:
     for command in (("fix", path, "-o", "out.wav"), ("clone", path, "--dry-run", "--sandbox")):
         ran = say(*command)
         assert (ran.status, ran.out) == (1, "")
-        told = [line for line in ran.err.splitlines() if line.startswith("onetake:")]
-        assert len(told) == 1
-        assert path in told[0]
+        messages = [line for line in ran.err.splitlines() if line.startswith("onetake:")]
+        assert len(messages) == 1
+        assert path in messages[0]
         assert not Path("out.wav").exists()
 
 
 @pytest.mark.parametrize("name", FIXABLE)
-def test_a_mendable_file_says_why_and_becomes_ready(say: Say, name: str) -> None:
+def test_a_fixable_file_is_reported_and_becomes_ready(say: Say, name: str) -> None:
     path = str(FIXTURES / name)
     report = json.loads(say("check", path, "--format", "json").out)["takes"][0]
     assert report["verdict"] == "fixable"
@@ -67,7 +67,7 @@ def test_a_mendable_file_says_why_and_becomes_ready(say: Say, name: str) -> None
     assert say("check", json.loads(fixed.out)["path"]).status == 0
 
 
-def test_what_is_no_regular_file(say: Say) -> None:
+def test_a_path_that_is_not_a_regular_file_is_refused(say: Say) -> None:
     os.mkfifo("pipe.wav")
     Path("loop.wav").symlink_to("loop.wav")
     Path("folder.wav").mkdir()
@@ -83,7 +83,7 @@ def test_what_is_no_regular_file(say: Say) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_is_shown_safely(say: Say, name: bytes) -> None:
+def test_any_file_name_is_printed_without_control_characters(say: Say, name: bytes) -> None:
     word = os.fsdecode(name)
     shutil.copy(FIXTURES / "good.wav", f"./{word}")
     for words in (("check", "--", word), ("check", f"./{word}")):
@@ -99,7 +99,7 @@ def test_any_name_is_shown_safely(say: Say, name: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_name_can_be_written(say: Say, name: bytes) -> None:
+def test_any_file_name_can_be_written(say: Say, name: bytes) -> None:
     take, out = str(FIXTURES / "voice-message.ogg"), f"./{os.fsdecode(name)}"
     ran = say("fix", take, "--json", "-o", out)
     assert ran.status == 0, ran.err
@@ -113,7 +113,7 @@ def test_any_name_can_be_written(say: Say, name: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", [b"new\nline.wav", b"latin-\xe9\xff.wav", b"-x.wav"])
-def test_names_travel_through_a_real_command_line(name: bytes, home: Path) -> None:
+def test_file_names_pass_through_a_real_command_line(name: bytes, home: Path) -> None:
     shutil.copy(FIXTURES / "good.wav", f"./{os.fsdecode(name)}")
     # in an encoding that cannot hold everything, JSON stays UTF-8
     ran = onetake(b"check", b"--format", b"json", b"--", name, env={"PYTHONIOENCODING": "latin-1"})
@@ -124,7 +124,7 @@ def test_names_travel_through_a_real_command_line(name: bytes, home: Path) -> No
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_one_that_may_not_be_read_does_not_stop_the_others(say: Say, home: Path) -> None:
+def test_an_unreadable_file_does_not_stop_the_others(say: Say, home: Path) -> None:
     for name in ("a.wav", "b.wav", "c.wav"):
         shutil.copy(FIXTURES / "good.wav", name)
     Path("b.wav").chmod(0)
@@ -140,7 +140,7 @@ def test_one_that_may_not_be_read_does_not_stop_the_others(say: Say, home: Path)
     assert "b.wav: rejected" in ran.out
 
 
-def test_a_folder_without_recordings_says_so(say: Say, home: Path) -> None:
+def test_a_folder_without_recordings_is_reported(say: Say, home: Path) -> None:
     Path("takes/deep").mkdir(parents=True)
     Path("takes/deep/notes.txt").write_text("Take two was better.")
     ran = say("check", "takes")

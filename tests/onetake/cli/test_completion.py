@@ -69,11 +69,11 @@ def completed(words: str, **env: str) -> list[str]:
         ("onetake check --nonesuch x", ["file,x"]),
     ],
 )
-def test_what_is_offered(words: str, offered: list[str]) -> None:
+def test_completions(words: str, offered: list[str]) -> None:
     assert sorted(completed(words)) == sorted(offered)
 
 
-def test_nothing_is_imported_that_costs_time() -> None:
+def test_completion_imports_no_slow_modules() -> None:
     asked = {"_ONETAKE_COMPLETE": "zsh_complete", "COMP_WORDS": "onetake ", "COMP_CWORD": "1"}
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED], env={**os.environ, **asked}, capture_output=True, text=True, check=False
@@ -85,7 +85,7 @@ def test_nothing_is_imported_that_costs_time() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_one_of_that_shell(say: Say, shell: str) -> None:
+def test_each_shell_accepts_its_script(say: Say, shell: str) -> None:
     needs(shell)
     ran = say("completion", shell)
     assert (ran.status, ran.err) == (0, "")
@@ -94,7 +94,7 @@ def test_the_script_is_one_of_that_shell(say: Say, shell: str) -> None:
 
 @pytest.mark.parametrize("shell", SET_UP)
 @pytest.mark.parametrize(("typed", "expected"), [("onetake chec", "check"), ("onetake check --quic", "--quick")])
-def test_the_tab_key(shell: str, typed: str, expected: str) -> None:
+def test_the_tab_key_completes_in_a_terminal(shell: str, typed: str, expected: str) -> None:
     needs(shell)
     command, set_up = SET_UP[shell]
     child, terminal = pty.fork()
@@ -119,7 +119,7 @@ def read_until(terminal: int, expected: str) -> None:
             shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", os.read(terminal, 4096).decode(errors="replace"))
 
 
-def test_fish() -> None:
+def test_fish_accepts_the_script() -> None:
     needs("fish")
     script = 'onetake completion fish | source; complete -C "onetake chec"; complete -C "onetake check --quic"'
     done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=False)
@@ -127,7 +127,7 @@ def test_fish() -> None:
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["check", "--quick"]
 
 
-def test_an_unknown_shell_is_bad_usage(say: Say) -> None:
+def test_an_unknown_shell_is_a_usage_error(say: Say) -> None:
     for words in ((), ("tcsh",)):
         ran = say("completion", *words)
         assert ran.status == 2

@@ -24,12 +24,12 @@ from tests.support.services import READER, Services
 
 def parts(say: Say, *arguments: str) -> tuple[int, dict[str, int]]:
     ran = say("doctor", "--json", *arguments)
-    told = json.loads(ran.out)["parts"]
-    assert all(part["message"] and bool(part["hint"]) == (part["status"] != 0) for part in told)
-    return ran.status, {part["name"]: part["status"] for part in told}
+    components = json.loads(ran.out)["parts"]
+    assert all(part["message"] and bool(part["hint"]) == (part["status"] != 0) for part in components)
+    return ran.status, {part["name"]: part["status"] for part in components}
 
 
-def test_all_is_well(say: Say, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_components_work(say: Say, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedServer(answers(200, {})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
@@ -57,7 +57,7 @@ def test_all_is_well(say: Say, services: Services, monkeypatch: pytest.MonkeyPat
         ({"ONETAKE_HOME": "/dev/null/home"}, 2, "ledger"),
     ],
 )
-def test_what_fails_is_named(
+def test_a_failing_component_is_named(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], status: int, failing: str
 ) -> None:
     for name, value in services.settings(**changes).items():
@@ -77,19 +77,21 @@ class LateStorage(ScriptedStorage):
         return dataclasses.replace(super()._behave(request), clock_offset_s=-600)
 
 
-def test_a_clock_that_is_a_little_off(say: Say, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_off_by_minutes_is_reported(
+    say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By ten minutes signatures still hold, but a URL that lives shorter is dead on arrival."""
     with LateStorage() as storage:
         for name, value in services.settings(ONETAKE_S3_ENDPOINT=storage.endpoint, ONETAKE_BUCKET="takes").items():
             monkeypatch.setenv(name, value)
         ran = say("doctor", "--json")
-    told = {part["name"]: part for part in json.loads(ran.out)["parts"]}["storage"]
-    assert told["status"] == 3
-    assert "clock" in told["message"]
-    assert "clock" in told["hint"]
+    components = {part["name"]: part for part in json.loads(ran.out)["parts"]}["storage"]
+    assert components["status"] == 3
+    assert "clock" in components["message"]
+    assert "clock" in components["hint"]
 
 
-def test_the_sandbox_is_well(say: Say, home: Path) -> None:
+def test_all_components_of_the_sandbox_work(say: Say, home: Path) -> None:
     assert parts(say, "--sandbox") == (0, {"decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})
 
 
@@ -104,7 +106,7 @@ with ledger._database.transaction() as connection:
 """
 
 
-def test_a_killed_doctor_leaves_nothing(tmp_path: Path) -> None:
+def test_a_killed_doctor_leaves_nothing_behind(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.require_writable()
     command = [sys.executable, "-c", DOCTOR, str(tmp_path)]
@@ -118,7 +120,7 @@ def test_a_killed_doctor_leaves_nothing(tmp_path: Path) -> None:
         assert ledger.uploads.abandoned() == []
 
 
-def test_what_a_killed_doctor_of_an_earlier_version_left_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_doctor_of_an_earlier_version_are_removed(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as connection:
         for migration in MIGRATIONS[:2]:
             migration(connection)
@@ -129,7 +131,7 @@ def test_what_a_killed_doctor_of_an_earlier_version_left_is_removed(tmp_path: Pa
         ledger.require_writable()
 
 
-def test_doctors_side_by_side_do_not_disturb_each_other(tmp_path: Path) -> None:
+def test_concurrent_doctors_do_not_disturb_each_other(tmp_path: Path) -> None:
     errors: list[BaseException] = []
 
     def examine() -> None:

@@ -11,7 +11,7 @@ from tests.support.services import FIXTURES
 TAKES = tuple(str(FIXTURES / name) for name in ("prompt.wav", "good.m4a", "voice-message.ogg"))
 
 
-def test_it_says_what_stands_where(say: Say, tmp_path: Path) -> None:
+def test_the_position_of_each_take_is_printed(say: Say, tmp_path: Path) -> None:
     out = str(tmp_path / "out.wav")
     ran = say("join", *TAKES, "-o", out)
     assert (ran.status, ran.err) == (0, "")
@@ -22,7 +22,7 @@ def test_it_says_what_stands_where(say: Say, tmp_path: Path) -> None:
     assert json.loads(again.out)["joined"]["after"]["verdict"] == "ready"
 
 
-def test_what_cannot_be_joined_is_told(say: Say, tmp_path: Path) -> None:
+def test_takes_that_cannot_be_joined_are_reported(say: Say, tmp_path: Path) -> None:
     alone = say("join", TAKES[0], "-o", str(tmp_path / "out.wav"))
     assert (alone.status, "two takes or more" in alone.err) == (2, True)
     assert say("join", *TAKES).status == 2

@@ -24,7 +24,7 @@ WITHOUT = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_that_prints_data_has_it(name: str) -> None:
+def test_every_command_that_prints_data_has_json(name: str) -> None:
     context = click.Context(root)
     command = root.get_command(context, name)
     assert command is not None
@@ -60,7 +60,7 @@ def document(say: Say, *arguments: str, status: int = 0) -> dict[str, Any]:
     return found
 
 
-def test_commands_about_recordings(say: Say, home: Path) -> None:
+def test_json_of_commands_for_recordings(say: Say, home: Path) -> None:
     assert document(say, "check", GOOD, "--json") == document(say, "check", GOOD, "--format", "json")
     assert document(say, "fix", GOOD, "-o", "out.wav", "--json")["path"] == "out.wav"
     assert document(say, "fix", GOOD, "--dry-run", "--json")["path"] is None
@@ -71,7 +71,7 @@ def test_commands_about_recordings(say: Say, home: Path) -> None:
     assert json.loads(say("rule", "nonesuch", "--json").out)["error"]["kind"] == "usage"
 
 
-def test_commands_about_voices(say: Say, voice: str) -> None:
+def test_json_of_commands_for_voices(say: Say, voice: str) -> None:
     assert document(say, "voices", "--json")["unknown"] == 1
     assert document(say, "voices", "--unknown", "--json", status=5)["unknown"]
     settled = document(say, "voices", "settle", voice, "--voice", "voice_2", "--json")

@@ -62,7 +62,7 @@ def _far(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, value)
 
 
-def test_consent_is_asked_for_once(home: Path) -> None:
+def test_consent_is_asked_for_once_in_a_batch(home: Path) -> None:
     make_takes(Path("many"), 2)
     terminal = Terminal("clone", "many")
     terminal.until("Who agreed that this voice is cloned, and when")
@@ -76,7 +76,7 @@ def test_consent_is_asked_for_once(home: Path) -> None:
     assert paid_calls(home) == []
 
 
-def test_many_are_asked_about_and_no_is_no(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_confirmed_and_no_stops_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_takes(Path("many"), 3)
     monkeypatch.setenv("ONETAKE_CONSENT", "Ann Example, today")
     monkeypatch.setenv("ONETAKE_S3_ENDPOINT", "https://storage.invalid")

@@ -64,11 +64,11 @@ def imported_by(*arguments: str) -> set[str]:
         (("fix", GOOD, "-o", "out.wav"), {"boto3", "botocore", "requests"}),
     ],
 )
-def test_nothing_is_imported_that_is_not_needed(home: Path, arguments: tuple[str, ...], spared: set[str]) -> None:
+def test_no_unneeded_module_is_imported(home: Path, arguments: tuple[str, ...], spared: set[str]) -> None:
     assert imported_by(*arguments) & spared == set()
 
 
-def test_the_version(home: Path) -> None:
+def test_the_version_is_printed(home: Path) -> None:
     script = Path(sys.executable).parent / "onetake"
     for before in ((str(script),), (sys.executable, "-m", "onetake")):
         assert onetake("--version", before=before).out == f"onetake {package.__version__}\n"
@@ -96,7 +96,7 @@ def test_help_fits_a_terminal_and_has_an_example(say: Say, command: tuple[str, .
     assert command[0] in say("--help").out
 
 
-def test_all_options_are_told_of_when_asked_for(say: Say) -> None:
+def test_help_all_shows_every_option(say: Say) -> None:
     hidden = 0
     for names in commands():
         command: click.Command | None = root
@@ -115,7 +115,7 @@ def test_all_options_are_told_of_when_asked_for(say: Say) -> None:
     assert hidden > 30
 
 
-def test_every_rule_explains_itself(say: Say) -> None:
+def test_every_rule_is_explained(say: Say) -> None:
     listed = say("rule").out.splitlines()
     assert [line.split()[0] for line in listed] == list(RULES)
     for name in RULES:
@@ -123,7 +123,7 @@ def test_every_rule_explains_itself(say: Say) -> None:
         assert ran.status == 0
         title, *rest = ran.out.splitlines()
         assert title.startswith(f"{name} (")
-        assert [line.split(":")[0] for line in rest if line[:1].isupper()] == ["What", "Why", "Source", "Mend"]
+        assert [line.split(":")[0] for line in rest if line[:1].isupper()] == ["What", "Why", "Source", "Fix"]
     unknown = say("rule", "nonesuch")
     assert unknown.status == 2
     assert "too-short" in unknown.err
@@ -143,20 +143,22 @@ def crowded(home: Path) -> Path:
 
 @pytest.mark.parametrize("path", [None, ".", "", "nowhere:."])
 @pytest.mark.parametrize("as_module", [True, False])
-def test_it_works_beside_modules_of_the_same_names(crowded: Path, path: str | None, *, as_module: bool) -> None:
+def test_modules_of_the_same_names_in_the_working_folder_are_not_imported(
+    crowded: Path, path: str | None, *, as_module: bool
+) -> None:
     before = (sys.executable, "-m", "onetake") if as_module else (str(Path(sys.executable).parent / "onetake"),)
     env = {} if path is None else {"PYTHONPATH": path}
     ran = onetake("clone", "take.wav", "--dry-run", "--sandbox", "--json", before=before, env=env)
     assert ran.status == 0, ran.err
 
 
-def test_the_sandbox_too_works_beside_them(crowded: Path) -> None:
+def test_the_sandbox_does_not_import_them_either(crowded: Path) -> None:
     ran = onetake("clone", "take.wav", "--sandbox", "--json", env={"PYTHONPATH": "."})
     assert ran.status == 0, ran.err
     assert json.loads(ran.out)["voice_id"]
 
 
-def test_without_seaweedfs_it_says_what_to_install(home: Path, tmp_path: Path) -> None:
+def test_without_seaweedfs_the_extra_to_install_is_named(home: Path, tmp_path: Path) -> None:
     """An interpreter whose folder has no `weed`, and a PATH without one."""
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", bare], check=True)
@@ -173,7 +175,7 @@ def test_without_seaweedfs_it_says_what_to_install(home: Path, tmp_path: Path) -
     assert "onetake[sandbox]" in error["hint"]
 
 
-def test_little_and_much_can_be_told(say: Say) -> None:
+def test_quiet_and_verbose(say: Say) -> None:
     short = str(FIXTURES / "too-short.wav")
     assert say("check", GOOD, "-q").out == ""
     assert say("-q", "check", GOOD, short).out == say("check", short).out
@@ -182,9 +184,9 @@ def test_little_and_much_can_be_told(say: Say) -> None:
     assert "warning" in say(*doubtful).out
     assert say(*doubtful, "-q").out == ""
     assert say(*doubtful, "-q", "--fail-on", "warning").out == say(*doubtful).out
-    told = say("check", GOOD, "-v").out
+    output = say("check", GOOD, "-v").out
     measured = say("check", GOOD, "--format", "json").out
-    assert {line.split()[0] for line in told.splitlines() if line.startswith("    ")} == set(
+    assert {line.split()[0] for line in output.splitlines() if line.startswith("    ")} == set(
         json.loads(measured)["takes"][0]["measurements"]
     )
     both = say("check", GOOD, "-q", "-v")
@@ -192,9 +194,7 @@ def test_little_and_much_can_be_told(say: Say) -> None:
     assert "contradict" in both.err
 
 
-def test_requests_are_told_of_without_what_is_secret(
-    say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verbose_prints_requests_without_secrets(say: Say, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)
     talkative, usual, silent = (say("clone", GOOD, "--again", *more) for more in (("-v",), (), ("-q",)))

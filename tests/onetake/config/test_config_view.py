@@ -111,7 +111,9 @@ def test_a_settings_file_that_cannot_be_read_is_reported(
     assert say("check", "take.wav", "--profile", str(home / "my.toml")).status == 2
 
 
-def test_a_file_may_begin_with_a_byte_order_mark(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settings_file_can_start_with_a_byte_order_mark(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "my.toml").write_text('bucket = "takes"\n', encoding="utf-8-sig")
     monkeypatch.setenv("ONETAKE_CONFIG", str(home / "my.toml"))
     assert json.loads(say("config", "--json").out)["settings"]["bucket"]["value"] == "takes"

@@ -78,7 +78,7 @@ def test_an_invalid_file_is_reported_in_one_line(say: Say, config: Path, content
     assert "verysecret" not in ran.out + ran.err
 
 
-def test_a_file_that_cannot_be_read(say: Say, config: Path) -> None:
+def test_a_settings_file_that_is_a_folder_is_reported(say: Say, config: Path) -> None:
     config.mkdir()
     ran = say("config")
     assert ran.status == 2
@@ -186,7 +186,7 @@ def test_an_empty_option_overrides_the_environment(home: Path, monkeypatch: pyte
 def test_a_variable_that_is_not_a_whole_number_is_named(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONETAKE_CALLS_AT_ONCE", text)
-        with pytest.raises(SettingError, match="^calls_at_once from ONETAKE_CALLS_AT_ONCE is not a whole number$"):
+        with pytest.raises(SettingError, match=r"^calls_at_once from ONETAKE_CALLS_AT_ONCE is not a whole number$"):
             load({})
 
 

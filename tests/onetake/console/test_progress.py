@@ -101,7 +101,7 @@ def narrow_line(upstream: str, bytes_a_second: int) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])
-def test_checking_a_long_take_tells_rate_and_time_left_and_vanishes(long_take: str, columns: int) -> None:
+def test_a_long_check_shows_rate_and_time_left_and_erases_its_line(long_take: str, columns: int) -> None:
     window = Window(columns).show("check", long_take)
     assert window.status == 1
     statuses = drawn(window)
@@ -115,24 +115,22 @@ def test_checking_a_long_take_tells_rate_and_time_left_and_vanishes(long_take: s
     assert window.bare_lines[0] == f"rejected: {long_take}"
 
 
-def test_many_takes_are_counted_while_they_are_cloned(home: Path, slow: None) -> None:
+def test_a_batch_shows_how_many_takes_are_cloned(home: Path, slow: None) -> None:
     for number in range(6):
         sound, rate = soundfile.read(FIXTURES / "good.wav")
         soundfile.write(f"take {number}.wav", sound * (1 - number / 50), rate)
     window = Window(80).show("clone", ".", "--yes", "--calls-at-once", "2")
     assert window.status == 0
     statuses = drawn(window)
-    told = re.compile(r"cloning {2}\[#+-*\] {2}[1-5] of 6 {2}.* a (second|minute) {2}0:0\d left$")
-    assert any(map(told.match, statuses))
+    pattern = re.compile(r"cloning {2}\[#+-*\] {2}[1-5] of 6 {2}.* a (second|minute) {2}0:0\d left$")
+    assert any(map(pattern.match, statuses))
     assert not has_flickered(window)
     assert len([line for line in window.bare_lines if line.startswith("cloned ")]) == 6
     assert not any(line.startswith("cloning") for line in window.frames[-1])
     assert window.bare_lines[-1] == "6 cloned"
 
 
-def test_an_upload_tells_how_fast_it_goes_and_the_call_how_long_it_takes(
-    home: Path, slow: None, services: Services
-) -> None:
+def test_an_upload_shows_its_rate_and_the_call_its_duration(home: Path, slow: None, services: Services) -> None:
     speech, rate = soundfile.read(FIXTURES / "good.wav", dtype="int16")
     # the kernel's buffers take the first of it at once
     soundfile.write("take.wav", np.tile(np.repeat(speech, 3), (2, 4)).T, 3 * rate)
@@ -140,15 +138,15 @@ def test_an_upload_tells_how_fast_it_goes_and_the_call_how_long_it_takes(
         window = Window(90).show("clone", "take.wav", ONETAKE_S3_ENDPOINT=address)
     assert window.status == 0
     statuses = drawn(window)
-    told = re.compile(r"uploading {2}\[#+-+\] {2}\d\.\d of 8\.\d MB {2}\d\.\d MB/s {2}0:0\d left$")
-    assert any(map(told.match, statuses))
+    pattern = re.compile(r"uploading {2}\[#+-+\] {2}\d\.\d of 8\.\d MB {2}\d\.\d MB/s {2}0:0\d left$")
+    assert any(map(pattern.match, statuses))
     assert "waiting for the service to clone  0:00" in statuses
     assert not has_flickered(window)
     steps = [line.split()[2] for line in window.bare_lines if re.match(r" +\d+\.\d s ", line)]
     assert steps == ["check", "upload", "verify", "clone", "clean"]
 
 
-def test_a_window_that_becomes_narrow_meanwhile_keeps_whole_lines(home: Path, slow: None) -> None:
+def test_lines_fit_after_the_terminal_was_resized(home: Path, slow: None) -> None:
     for number in range(4):
         sound, rate = soundfile.read(FIXTURES / "good.wav")
         soundfile.write(f"a take with a long name {number}.wav", sound * (1 - number / 50), rate)
@@ -168,7 +166,7 @@ def test_a_window_that_becomes_narrow_meanwhile_keeps_whole_lines(home: Path, sl
     assert window.bare_lines[-1] == "4 cloned"
 
 
-def test_ctrl_c_takes_the_line_away(long_take: str) -> None:
+def test_ctrl_c_erases_the_status_line(long_take: str) -> None:
     pressed: list[bool] = []
 
     def react(window: Window) -> None:
@@ -182,7 +180,7 @@ def test_ctrl_c_takes_the_line_away(long_take: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["quiet", "dumb", "piped"])
-def test_nothing_moves_where_nobody_looks(long_take: str, how: str) -> None:
+def test_no_progress_when_quiet_dumb_or_piped(long_take: str, how: str) -> None:
     if how == "piped":
         ran = onetake("check", long_take)
         assert ran.err == ""
@@ -205,7 +203,7 @@ def test_nothing_moves_where_nobody_looks(long_take: str, how: str) -> None:
     st.integers(0, 300),
     st.floats(0, 1e7),
 )
-def test_a_status_can_be_told_of_every_state(
+def test_every_state_is_rendered_in_one_line(
     unit: Unit, done: float, total: float | None, columns: int, ago: float
 ) -> None:
     progress = Progress("checking", unit)
@@ -219,7 +217,7 @@ def test_a_status_can_be_told_of_every_state(
         assert len(text) <= 120
 
 
-def test_a_time_is_told_to_the_second() -> None:
+def test_durations_are_in_whole_seconds() -> None:
     assert [format_seconds(seconds) for seconds in (0, 0.6, 59.9, 60, 3600, 360_000)] == [
         *("0:00", "0:00", "0:59", "1:00", "1:00:00", "100:00:00"),
     ]

@@ -71,7 +71,7 @@ def test_standard_output_is_exactly_one_document(say: Say, arguments: tuple[str,
         assert len([line for line in ran.err.splitlines() if line.startswith("onetake: ")]) == 1
 
 
-def test_each_line_is_a_document(say: Say) -> None:
+def test_each_json_line_is_a_document(say: Say) -> None:
     ran = say("check", GOOD, SHORT, "--format", "jsonl")
     assert [json.loads(line)["verdict"] for line in ran.out.splitlines()] == ["ready", "rejected"]
     ran = say("check", "--format", "jsonl")
@@ -79,7 +79,7 @@ def test_each_line_is_a_document(say: Say) -> None:
     assert len(ran.out.splitlines()) == 1
 
 
-def test_lines_come_as_takes_finish(home: Path) -> None:
+def test_lines_are_printed_as_takes_finish(home: Path) -> None:
     """The first take of a folder is told while those after it are still being checked."""
     Path("takes").mkdir()
     for number in range(30):
@@ -93,11 +93,11 @@ def test_lines_come_as_takes_finish(home: Path) -> None:
     assert [json.loads(line)["path"] for line in lines] == [f"takes/{number:02}.wav" for number in range(30)]
 
 
-def test_a_file_named_like_an_option_asks_for_no_json(say: Say) -> None:
+def test_a_file_named_like_an_option_does_not_request_json(say: Say) -> None:
     assert say("fix", "--", "--json").out == ""
 
 
-def test_bare_and_help_explain(say: Say) -> None:
+def test_without_arguments_the_help_is_printed(say: Say) -> None:
     for arguments in ((), ("--help",), ("-h",)):
         ran = say(*arguments)
         assert ran.status == 0
@@ -118,13 +118,13 @@ def piped(command: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("arguments", [*SPEAKING, "--help", "check --help"])
-def test_nobody_reads(home: Path, arguments: str) -> None:
+def test_a_broken_pipe_is_not_a_failure(home: Path, arguments: str) -> None:
     assert piped(f"onetake {arguments} | head -0") == (0, "")
 
 
 @full_disk
 @pytest.mark.parametrize("arguments", [*SPEAKING, "--version", *FAILING])
-def test_standard_output_is_full(home: Path, arguments: str) -> None:
+def test_a_full_standard_output_is_reported(home: Path, arguments: str) -> None:
     status, err = piped(f"onetake {arguments} > /dev/full")
     assert status == 2
     assert "bug" not in err
@@ -133,7 +133,7 @@ def test_standard_output_is_full(home: Path, arguments: str) -> None:
 
 @full_disk
 @pytest.mark.parametrize("where", [">&-", "2>&-", "2>/dev/full"])
-def test_a_stream_is_closed(home: Path, where: str) -> None:
+def test_closed_streams_do_not_change_the_status(home: Path, where: str) -> None:
     assert piped(f"onetake check {GOOD} {where}")[0] == 0
     assert piped(f"onetake check {SHORT} {where}")[0] == 1
     assert piped(f"onetake nonesuch {where}")[0] == 2
@@ -141,7 +141,7 @@ def test_a_stream_is_closed(home: Path, where: str) -> None:
 
 @full_disk
 @pytest.mark.parametrize("where", ["> /dev/full", "| head -0", "2>/dev/full", ">&-"])
-def test_a_voice_survives_every_stream(
+def test_a_broken_stream_does_not_lose_a_voice(
     home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     for name, value in services.settings().items():
@@ -153,7 +153,7 @@ def test_a_voice_survives_every_stream(
     assert services.objects() == {}
 
 
-def test_a_bug_report_holds_no_values(home: Path) -> None:
+def test_a_bug_report_contains_no_values(home: Path) -> None:
     """Where it happened is enough for us; what was at hand may be secret."""
     script = (
         "import sys\nfrom onetake.errors import failure_of\n"

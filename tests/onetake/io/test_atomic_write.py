@@ -113,7 +113,7 @@ def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
 
-def test_a_file_that_becomes_a_fifo_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+def test_a_file_that_was_replaced_by_a_fifo_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "out"
 
     def replace_meanwhile() -> None:

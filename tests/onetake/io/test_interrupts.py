@@ -49,7 +49,7 @@ def _nothing_stays(home: Path) -> Iterator[None]:
     ("event", "number"),
     [(500, signal.SIGINT), (2000, signal.SIGINT), (4000, signal.SIGTERM), (5500, signal.SIGINT), (7000, signal.SIGHUP)],
 )
-def test_nothing_is_left_at_whatever_moment_it_is_stopped(event: int, number: signal.Signals) -> None:
+def test_nothing_is_left_behind_at_any_moment_of_a_stop(event: int, number: signal.Signals) -> None:
     status, out, _ = Running(str(event), str(int(number)), *SANDBOX_CLONE, before=AT_EVENT).end()
     document = json.loads(out)
     assert status == 128 + number
@@ -59,7 +59,7 @@ def test_nothing_is_left_at_whatever_moment_it_is_stopped(event: int, number: si
 
 
 @linux_only
-def test_a_killed_command_takes_its_sandbox_along() -> None:
+def test_the_sandbox_of_a_killed_command_stops() -> None:
     running = Running("clone", str(FIXTURES / "good.wav"), "--sandbox", "--json")
     wait_until(lambda: any("weed" in line for line in mine().values()))
     for line in mine().values():  # whoever lists processes sees no key
@@ -71,7 +71,7 @@ def test_a_killed_command_takes_its_sandbox_along() -> None:
 
 
 @linux_only
-def test_a_killed_supervisor_takes_the_storage_along_and_the_next_one_cleans_up() -> None:
+def test_the_storage_of_a_killed_supervisor_stops_and_the_next_one_cleans_up() -> None:
     running = Running("sandbox")
     wait_until(lambda: any("weed" in line for line in mine().values()))
     running.process.kill()
@@ -85,7 +85,7 @@ def test_a_killed_supervisor_takes_the_storage_along_and_the_next_one_cleans_up(
 
 @linux_only
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_sandbox_in_the_foreground_ends_politely(number: signal.Signals) -> None:
+def test_the_sandbox_in_the_foreground_stops_cleanly(number: signal.Signals) -> None:
     running = Running("sandbox")
     running.wait_for_line("# Stop it with Ctrl-C.")
     assert running.out.splitlines()[2].startswith("export ONETAKE_BASE_URL=http://127.0.0.1:")
@@ -134,7 +134,7 @@ def test_the_first_signal_waits_for_the_voice(
     assert left_behind() == []
 
 
-def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, held: Held) -> None:
+def test_the_second_ctrl_c_stops_waiting_for_the_answer(home: Path, services: Services, held: Held) -> None:
     running = Running("clone", str(FIXTURES / "good.wav"), "--json", env=held.env)
     wait_until(lambda: held.answers.calls)
     running.send(signal.SIGINT)
@@ -150,7 +150,7 @@ def test_the_second_ctrl_c_gives_the_answer_up(home: Path, services: Services, h
 
 
 @pytest.mark.parametrize(("command", "times"), [("say", 1), ("say", 2), ("keep", 2)])
-def test_ctrl_c_waits_for_a_speech_call_too(home: Path, held: Held, command: str, times: int) -> None:
+def test_ctrl_c_waits_for_a_speech_call(home: Path, held: Held, command: str, times: int) -> None:
     held.answers.released.set()
     assert onetake("clone", str(FIXTURES / "good.wav"), "--name", "ann", env=held.env).status == 0
     held.answers.released.clear()
@@ -179,7 +179,7 @@ def test_ctrl_c_waits_for_a_speech_call_too(home: Path, held: Held, command: str
         assert not Path("hello.mp3").exists()
 
 
-def test_ctrl_c_during_the_demo_keeps_the_voice(home: Path, services: Services) -> None:
+def test_ctrl_c_during_the_preview_keeps_the_voice(home: Path, services: Services) -> None:
     with ScriptedServer(stalls) as demos:
         answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3"}
         with ScriptedServer(answers(200, answer)) as endpoint:
@@ -196,7 +196,7 @@ def test_ctrl_c_during_the_demo_keeps_the_voice(home: Path, services: Services) 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("where", ["2>/dev/full", "2>&-", "2> >(exit)"])
-def test_ctrl_c_is_told_by_the_status_where_nothing_can_be_written(where: str, home: Path) -> None:
+def test_ctrl_c_sets_the_status_even_without_output(where: str, home: Path) -> None:
     takes = " ".join([str(FIXTURES / "good.m4a")] * 200)
     running = subprocess.Popen(
         ["bash", "-c", f"exec {sys.executable} -m onetake check --format jsonl {takes} {where}"],
@@ -223,7 +223,7 @@ class HoldingStorage(ScriptedStorage):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_during_the_cleaning_keeps_the_voice(home: Path, services: Services, times: int) -> None:
+def test_ctrl_c_during_the_cleanup_keeps_the_voice(home: Path, services: Services, times: int) -> None:
     with HoldingStorage() as storage, ScriptedServer(answers(200, {"voice_id": "voice_paid"})) as endpoint:
         env = services.settings(
             ONETAKE_BASE_URL=endpoint.base_url, ONETAKE_S3_ENDPOINT=storage.endpoint, ONETAKE_BUCKET="takes"

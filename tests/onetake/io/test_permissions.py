@@ -21,7 +21,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
-def test_new_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_new_files_are_private_with_any_umask(tmp_path: Path, umask: int) -> None:
     (tmp_path / "home").mkdir(mode=0o700)
     before = os.umask(umask)
     try:
@@ -34,7 +34,7 @@ def test_new_files_are_private_whatever_the_umask(tmp_path: Path, umask: int) ->
 
 
 @pytest.mark.parametrize("file_mode", [0o644, 0o666, 0o640, 0o777])
-def test_a_ledger_that_others_may_read_is_made_private_again(tmp_path: Path, file_mode: int) -> None:
+def test_a_ledger_that_others_can_read_is_made_private(tmp_path: Path, file_mode: int) -> None:
     with Ledger(tmp_path / "home") as ledger:
         store_voice(ledger)
     ledger.path.chmod(file_mode)
@@ -49,7 +49,7 @@ def test_a_ledger_that_others_may_read_is_made_private_again(tmp_path: Path, fil
 
 
 @pytest.mark.parametrize(("folder_mode", "after"), [(0o777, 0o700), (0o775, 0o700), (0o755, 0o755), (0o1777, 0o1777)])
-def test_a_folder_that_others_may_write_is_made_private(tmp_path: Path, folder_mode: int, after: int) -> None:
+def test_a_folder_that_others_can_write_to_is_made_private(tmp_path: Path, folder_mode: int, after: int) -> None:
     """Listing is harmless; whoever may write could replace the ledger, unless the sticky bit prevents it."""
     folder = tmp_path / "home"
     with Ledger(folder):
@@ -62,7 +62,7 @@ def test_a_folder_that_others_may_write_is_made_private(tmp_path: Path, folder_m
     assert len(warnings) == (2 if folder_mode != after else 0)
 
 
-def test_the_command_warns_of_it(say: Say, home: Path) -> None:
+def test_the_command_warns_of_open_permissions(say: Say, home: Path) -> None:
     with Ledger(home / "onetake") as ledger:
         store_voice(ledger)
     ledger.path.chmod(0o666)

@@ -32,7 +32,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_private_and_gone_afterwards(temporary: Path) -> None:
+def test_a_scratch_folder_is_private_and_removed(temporary: Path) -> None:
     with scratch_folder() as folder:
         assert folder.parent == temporary
         assert folder.stat().st_mode & 0o077 == 0
@@ -40,7 +40,7 @@ def test_a_folder_is_private_and_gone_afterwards(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_the_next_run_removes_what_a_killed_one_left(home: Path, say: Say) -> None:
+def test_the_next_run_removes_folders_of_killed_runs(home: Path, say: Say) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -29,7 +29,7 @@ def interrupted(event: int, number: int, *arguments: str) -> tuple[int, str, str
 
 # start, imports of click and msgspec, the decoding process, numpy, the check itself
 @pytest.mark.parametrize("event", [1, 2, 4, 40, 150, 300, 600, 900, 1500, 2400])
-def test_at_every_stage_there_is_one_document_and_no_traceback(home: Path, event: int) -> None:
+def test_a_signal_at_any_stage_gives_one_document_and_no_traceback(home: Path, event: int) -> None:
     number = NUMBERS[event % 3]
     status, out, err = interrupted(event, number, *CHECK)
     assert status == 128 + number
@@ -39,7 +39,7 @@ def test_at_every_stage_there_is_one_document_and_no_traceback(home: Path, event
 
 
 @pytest.mark.parametrize("arguments", [("--version",), CHECK, ("--help",)], ids=lambda words: words[0])
-def test_at_exit_the_result_is_complete_and_there_is_no_traceback(home: Path, arguments: tuple[str, ...]) -> None:
+def test_a_signal_at_exit_leaves_the_result_complete(home: Path, arguments: tuple[str, ...]) -> None:
     status, out, err = interrupted(-1, signal.SIGINT, *arguments)
     assert status in {0, 130}
     assert out
@@ -98,7 +98,7 @@ except BaseException:
         "import signalling_module",
     ],
 )
-def test_where_an_exception_would_be_lost_the_signal_is_delivered_later(tmp_path: Path, moment: str) -> None:
+def test_a_signal_in_code_that_must_not_raise_is_delivered_later(tmp_path: Path, moment: str) -> None:
     (tmp_path / "signalling_module.py").write_text(SIGNALLING, encoding="utf-8")
     program = (sys.executable, "-c", AWKWARD.format(moment=moment))
     status, out, err = Running(before=program, env={"PYTHONPATH": str(tmp_path)}).end()
@@ -106,7 +106,7 @@ def test_where_an_exception_would_be_lost_the_signal_is_delivered_later(tmp_path
     assert out == ("interrupted True\n" if "import" in moment else "interrupted None\n")
 
 
-def test_a_signal_that_is_delivered_later_ends_a_wait_for_input(tmp_path: Path) -> None:
+def test_a_signal_that_is_delivered_later_interrupts_a_read(tmp_path: Path) -> None:
     program = AWKWARD.format(moment="Finalized(); os.read(os.pipe()[0], 1)")
     assert Running(before=(sys.executable, "-c", program)).end() == (0, "interrupted None\n", "")
 
@@ -130,7 +130,7 @@ def test_ignored_signals_stay_ignored_in_the_command_and_in_a_paid_call(home: Pa
     assert "Ctrl-C" not in err
 
 
-def test_nohup_works(home: Path) -> None:
+def test_nohup_is_respected(home: Path) -> None:
     command = f'trap "" HUP INT; "{sys.executable}" -m onetake check "{GOOD}" & pid=$!; '
     command += "kill -HUP $pid; kill -INT $pid; wait $pid"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False)

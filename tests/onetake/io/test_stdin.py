@@ -52,27 +52,27 @@ def takes(ran: Ran) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("words", [(), ("--quick",)])
-def test_it_is_checked_like_a_file(home: Path, words: tuple[str, ...]) -> None:
+def test_standard_input_is_checked_like_a_file(home: Path, words: tuple[str, ...]) -> None:
     (piped,) = takes(fed(GOOD.read_bytes(), "-", "--format", "json", *words))
     (on_disk,) = takes(fed(b"", str(GOOD), "--format", "json", *words))
     assert piped["path"] == "<stdin>"
     assert piped == on_disk | {"path": "<stdin>"}
 
 
-def test_it_can_stand_among_others(home: Path) -> None:
+def test_standard_input_can_be_one_of_several_inputs(home: Path) -> None:
     ran = fed(GOOD.read_bytes(), str(SHORT), "-", str(SHORT), "--format", "json", "--jobs", "2")
     assert [take["path"] for take in takes(ran)] == [str(SHORT), "<stdin>", str(SHORT)]
     assert [take["verdict"] for take in takes(ran)] == ["rejected", "ready", "rejected"]
 
 
 @pytest.mark.parametrize(("content", "rule"), [(b"", "unreadable"), (b"no sound", "unreadable")])
-def test_what_is_no_recording_is_a_finding(home: Path, content: bytes, rule: str) -> None:
+def test_standard_input_that_is_not_a_recording_is_a_finding(home: Path, content: bytes, rule: str) -> None:
     ran = fed(content, "-", "--format", "json")
     assert ran.status == 1
     assert takes(ran)[0]["findings"][0]["rule"] == rule
 
 
-def test_a_pipe_that_breaks_early(home: Path) -> None:
+def test_a_pipe_that_ends_early_is_reported(home: Path) -> None:
     """Whoever writes dies in the middle: what has come is checked, and said to be cut off."""
     whole = (FIXTURES / "good.wav").read_bytes()
     writer = f"import os, sys; os.write(1, open({str(FIXTURES / 'good.wav')!r}, 'rb').read({len(whole) // 2})); "
@@ -82,7 +82,7 @@ def test_a_pipe_that_breaks_early(home: Path) -> None:
     assert left() == []
 
 
-def test_it_waits_for_a_slow_one(home: Path) -> None:
+def test_a_slow_pipe_is_read_to_its_end(home: Path) -> None:
     with subprocess.Popen([*CHECK, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=False) as waiting:
         assert waiting.stdin is not None
         content = GOOD.read_bytes()
@@ -94,7 +94,7 @@ def test_it_waits_for_a_slow_one(home: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_it_is_stopped(home: Path, number: signal.Signals) -> None:
+def test_a_stop_removes_the_stored_input(home: Path, number: signal.Signals) -> None:
     with subprocess.Popen([*CHECK, "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
         assert reading.stdin is not None
         reading.stdin.write(bytes(3_000_000))  # far more than a pipe holds: when it is written, most of it was read
@@ -105,7 +105,7 @@ def test_nothing_is_left_when_it_is_stopped(home: Path, number: signal.Signals) 
     assert left() == []
 
 
-def test_one_without_end_is_not_read_to_it(home: Path) -> None:
+def test_an_endless_pipe_is_not_read_beyond_the_limit(home: Path) -> None:
     with (
         endless() as stream,
         pytest.raises(InputFailed, match=r"more than 3.0 MB") as caught,
@@ -134,7 +134,7 @@ def endless() -> Iterator[Any]:
     assert not writer.is_alive()
 
 
-def test_a_full_disk_is_told(home: Path) -> None:
+def test_a_full_disk_is_reported(home: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
@@ -144,7 +144,7 @@ def test_a_full_disk_is_told(home: Path) -> None:
     assert "cannot be stored: file too large" in ran.err
 
 
-def test_what_cannot_be_read_is_told(home: Path) -> None:
+def test_unreadable_standard_input_is_reported(home: Path) -> None:
     closed = subprocess.run(["bash", "-c", f"{' '.join(CHECK)} - <&-"], capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stdout) == (2, "")
     assert closed.stderr.startswith("onetake: standard input is closed\n")
@@ -159,7 +159,7 @@ ODD_NAMES = (b"a b.wav", b"\xff\xfe.wav", "ж.wav".encode(), b"-.wav", b"-")
 
 @pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\0"])
 @pytest.mark.parametrize("where", ["-", "list.txt", "/dev/fd"])
-def test_a_list_of_names(home: Path, after: bytes, where: str) -> None:
+def test_a_list_of_names_on_standard_input(home: Path, after: bytes, where: str) -> None:
     """Names of any bytes, also one that would mean standard input on the command line."""
     names = (*ODD_NAMES, b"line\nbreak.wav") if after == b"\0" else ODD_NAMES
     for name in names:
@@ -179,7 +179,7 @@ def test_a_list_of_names(home: Path, after: bytes, where: str) -> None:
     assert {finding["rule"] for take in takes(ran) for finding in take["findings"]} == {"too-short"}
 
 
-def test_a_folder_can_stand_in_a_list(home: Path) -> None:
+def test_a_list_can_name_folders(home: Path) -> None:
     Path("takes").mkdir()
     Path("takes/a.m4a").write_bytes(GOOD.read_bytes())
     assert [take["path"] for take in takes(fed(b"takes", "--quick", "--files-from", "-", "--format", "json"))] == [
@@ -190,7 +190,7 @@ def test_a_folder_can_stand_in_a_list(home: Path) -> None:
 @pytest.mark.parametrize(
     ("listed", "content"), [("gone.txt", b""), (".", b""), ("-", b""), ("-", b"\n\n"), ("a\0", b"")]
 )
-def test_a_list_that_names_nothing_is_bad_usage(home: Path, listed: str, content: bytes) -> None:
+def test_an_empty_list_is_a_usage_error(home: Path, listed: str, content: bytes) -> None:
     if "\0" in listed:
         with pytest.raises(Exception, match="cannot be read"):
             read_names(listed)
@@ -201,7 +201,7 @@ def test_a_list_that_names_nothing_is_bad_usage(home: Path, listed: str, content
 
 
 @pytest.mark.parametrize("after", [b"\n", b"\r\n"])
-def test_a_byte_order_mark_and_blank_lines_are_no_names(home: Path, after: bytes) -> None:
+def test_a_byte_order_mark_and_blank_lines_are_skipped(home: Path, after: bytes) -> None:
     content = codecs.BOM_UTF8 + after.join([str(SHORT).encode(), b"  ", b"", b"\t", b" b.wav", b""])
     ran = fed(content, "--files-from", "-", "--format", "json")
     assert [take["path"] for take in takes(ran)] == [str(SHORT), " b.wav"]
@@ -210,7 +210,7 @@ def test_a_byte_order_mark_and_blank_lines_are_no_names(home: Path, after: bytes
 
 
 @pytest.mark.parametrize("coding", ["utf-16", "utf-32"])
-def test_a_list_in_another_coding_is_not_taken_to_pieces(home: Path, coding: str) -> None:
+def test_a_list_in_utf_16_or_utf_32_is_refused(home: Path, coding: str) -> None:
     Path("there.wav").write_bytes(SHORT.read_bytes())
     Path("list.txt").write_text("there.wav\n./there.wav\n", encoding=coding)
     ran = fed(b"", "--files-from", "list.txt")
@@ -223,7 +223,7 @@ def test_a_list_in_another_coding_is_not_taken_to_pieces(home: Path, coding: str
         lambda names: not is_wide(names[0])
     )
 )
-def test_any_names_come_back_from_a_list(names: list[bytes]) -> None:
+def test_any_names_are_read_back_from_a_list(names: list[bytes]) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"".join(name + b"\0" for name in names))
         file.flush()

@@ -36,7 +36,7 @@ def unescaped(text: str, more: str) -> str:
     return text
 
 
-def test_takes_that_are_ready_get_the_summary_only(say: Say) -> None:
+def test_ready_takes_are_only_in_the_summary(say: Say) -> None:
     ran = say("check", GOOD, "--format", "github")
     assert ran.status == 0
     assert understood(ran.out.rstrip("\n")) == ("notice", {"title": "onetake check"}, "1 ready")
@@ -69,13 +69,13 @@ def found(report: Report, spans: tuple[tuple[float, float], ...]) -> Report:
     )
 
 
-def test_it_says_where() -> None:
+def test_spans_are_in_the_message() -> None:
     (line,) = annotation_lines(found(a_report("a.wav", "clipped"), tuple((65.0 + n, 66.5 + n) for n in range(5))))
     assert understood(line)[2] == "a.wav: clipped [1:05.0-1:06.5, 1:06.0-1:07.5, 1:07.0-1:08.5 and 2 more]"
 
 
 @given(path=st.text(min_size=1), message=st.text())
-def test_any_text_comes_back_as_it_was(path: str, message: str) -> None:
+def test_any_text_survives_the_escapes(path: str, message: str) -> None:
     """But for what could do harm in a log, which is shown escaped."""
     report = a_report(path, message)
     (line,) = annotation_lines(report)

@@ -64,7 +64,7 @@ def valid(document: str | bytes) -> ET.Element:
     return suite
 
 
-def test_all_fixtures(say: Say) -> None:
+def test_the_document_of_all_fixtures_is_valid(say: Say) -> None:
     """Each is a case; what has an error is a failure, with everything that is wrong in the first one."""
     names = sorted(str(path) for path in FIXTURES.iterdir() if path.suffix not in {".py", ".txt"})
     began = time.monotonic()
@@ -80,9 +80,9 @@ def test_all_fixtures(say: Say) -> None:
         if report.errors:
             assert failures[0].get("type") == report.errors[0].rule
             assert all(error.message in (failures[0].text or "") for error in report.errors)
-        told = case.findtext("system-out") or ""
-        assert all(f.message in told for f in report.findings if f.severity != "error")
-        assert all(f"{what} = {value}" in told.splitlines() for what, value in report.measurements.items())
+        output = case.findtext("system-out") or ""
+        assert all(f.message in output for f in report.findings if f.severity != "error")
+        assert all(f"{what} = {value}" in output.splitlines() for what, value in report.measurements.items())
 
 
 def assert_run_time(suite: ET.Element, most_s: float) -> None:
@@ -93,7 +93,7 @@ def assert_run_time(suite: ET.Element, most_s: float) -> None:
     assert 0 < total <= most_s
 
 
-def test_what_fails_is_what_makes_the_status(say: Say) -> None:
+def test_failures_are_what_sets_the_status(say: Say) -> None:
     warned = say("check", SHORT, "--severity", "too-short=warning", "--format", "junit")
     assert (warned.status, valid(warned.out).get("failures")) == (0, "0")
     strict = say("check", SHORT, "--severity", "too-short=warning", "--format", "junit", "--fail-on", "warning")
@@ -109,7 +109,7 @@ def test_a_failure_of_the_command_is_a_document_too(say: Say, arguments: tuple[s
     assert (error.get("message") or "-") in ran.err
 
 
-def test_a_bare_name_has_a_class_all_the_same(home: Path) -> None:
+def test_a_name_without_folder_has_a_classname(home: Path) -> None:
     ran = onetake(b"check", b"gone\xff\x01.wav", b"--format", b"junit")
     (case,) = valid(ran.out).iter("testcase")
     assert case.get("classname") == "onetake check"
@@ -127,7 +127,7 @@ def a_report(path: str, message: str) -> Report:
 
 
 @given(path=st.text(), message=st.text())
-def test_any_text_can_stand_in_it(path: str, message: str) -> None:
+def test_any_text_gives_a_valid_document(path: str, message: str) -> None:
     suite = valid(junit_document([a_report(path, message)], {"error"}, [0.25]))
     (failure,) = suite.iter("failure")
     assert replaced(failure.get("message", "")) == replaced(message)

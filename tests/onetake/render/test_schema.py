@@ -33,12 +33,12 @@ def validator(schema: dict[str, Any], name: str | None = None) -> Draft202012Val
     return Draft202012Validator({**schema, "anyOf": [{"$ref": f"#/$defs/{name}"}]} if name else schema)
 
 
-def test_it_is_the_schema_of_the_types(schema: dict[str, Any]) -> None:
+def test_the_shipped_schema_is_up_to_date(schema: dict[str, Any]) -> None:
     assert schema == json.loads(generated()), "the types have changed: run make schema"
     assert schema["$defs"]["Reports"]["properties"]["schema_version"]["enum"] == [SCHEMA_VERSION]
 
 
-def test_every_member_is_explained(schema: dict[str, Any]) -> None:
+def test_every_member_has_a_description(schema: dict[str, Any]) -> None:
     for name, definition in schema["$defs"].items():
         for member, rules in definition["properties"].items():
             assert rules.get("description"), f"{name}.{member}"
@@ -46,7 +46,7 @@ def test_every_member_is_explained(schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--quick",), ("--profile", "strict", "--prompt", str(FIXTURES / "prompt.wav"))])
-def test_documents_keep_to_it(say: Say, schema: dict[str, Any], words: tuple[str, ...]) -> None:
+def test_documents_are_valid(say: Say, schema: dict[str, Any], words: tuple[str, ...]) -> None:
     names = sorted(str(path) for path in FIXTURES.iterdir())
     document = json.loads(say("check", *names, *words, "--format", "json").out)
     assert len(document["takes"]) == len(names) + ("--prompt" in words)
@@ -54,7 +54,7 @@ def test_documents_keep_to_it(say: Say, schema: dict[str, Any], words: tuple[str
     validator(schema).validate(document)
 
 
-def test_lines_and_failures_keep_to_it(say: Say, schema: dict[str, Any]) -> None:
+def test_lines_and_failures_are_valid(say: Say, schema: dict[str, Any]) -> None:
     for line in say("check", GOOD, "gone.wav", "--format", "jsonl").out.splitlines():
         validator(schema, "Report").validate(json.loads(line))
     failure = json.loads(say("check", "--format", "json").out)
@@ -63,7 +63,7 @@ def test_lines_and_failures_keep_to_it(say: Say, schema: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("change", [{"verdict": "perfect"}, {"speech": [[1.0]]}, {"findings": [{}]}, {"path": None}])
-def test_it_refuses_what_is_wrong(say: Say, schema: dict[str, Any], change: dict[str, Any]) -> None:
+def test_invalid_documents_are_refused(say: Say, schema: dict[str, Any], change: dict[str, Any]) -> None:
     document = json.loads(say("check", GOOD, "--format", "json").out)
     document["takes"][0] |= change
     with pytest.raises(ValidationError):

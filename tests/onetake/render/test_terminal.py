@@ -9,17 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
-from onetake.render.wrapping import columns_of, wrap
+from onetake.render.wrapping import columns_of
 from tests.support.services import FIXTURES, onetake
 from tests.support.terminal import COLOUR, Window
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])
 @pytest.mark.parametrize("name", ["good.m4a", "telephone.wav", "noise.m4a", "stereo.m4a", "empty.wav"])
-def test_one_take_fits_the_window(home: Path, columns: int, name: str) -> None:
+def test_one_take_fits_the_terminal(home: Path, columns: int, name: str) -> None:
     window = Window(columns).show("check", str(FIXTURES / name))
     bare = window.bare_lines
     assert window.status in {0, 1}
@@ -34,7 +32,7 @@ def test_one_take_fits_the_window(home: Path, columns: int, name: str) -> None:
         assert re.fullmatch(r"  0:00\.0 +0:11\.5", bare[bare.index(drawn[0]) + 1])
 
 
-def test_a_finding_is_marked_where_it_is(home: Path) -> None:
+def test_a_finding_is_marked_at_its_position(home: Path) -> None:
     sound, rate = soundfile.read(FIXTURES / "good.wav")
     soundfile.write("paused.wav", np.concatenate((sound, np.zeros(4 * rate), sound)), rate)
     bare = Window(82).show("check", "paused.wav").bare_lines
@@ -48,7 +46,7 @@ def test_a_finding_is_marked_where_it_is(home: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 140])
-def test_many_takes_are_a_table_with_the_worst_first(home: Path, columns: int) -> None:
+def test_several_takes_are_a_table_with_rejected_takes_first(home: Path, columns: int) -> None:
     for place, name in enumerate(
         ["录音文件很长的名字很长的名字很长的名字.wav", "a" * 90 + ".wav", "b\x1b[31m.wav", "שלום.wav"]
     ):
@@ -64,7 +62,7 @@ def test_many_takes_are_a_table_with_the_worst_first(home: Path, columns: int) -
     assert "onetake check -v" in window.raw
 
 
-def test_no_colour_and_no_bars_where_they_are_not_wanted(home: Path) -> None:
+def test_no_colors_and_no_bars_in_pipes_or_if_disabled(home: Path) -> None:
     take = str(FIXTURES / "good.m4a")
     for declined in (
         Window(80).show("check", take, NO_COLOR="1"),
@@ -81,7 +79,7 @@ def test_no_colour_and_no_bars_where_they_are_not_wanted(home: Path) -> None:
     assert piped.out.startswith(f"{take}: ready: ")
 
 
-def test_what_is_said_to_people_is_broken_between_words(home: Path) -> None:
+def test_text_is_wrapped_between_words(home: Path) -> None:
     for arguments in (
         ("rule", "clipped"),
         ("rule",),
@@ -92,10 +90,3 @@ def test_what_is_said_to_people_is_broken_between_words(home: Path) -> None:
         assert max(map(columns_of, window.bare_lines)) < 50
         words = " ".join(window.raw.split())
         assert "".join(window.bare_lines).replace(" ", "") == COLOUR.sub("", words).replace(" ", "")
-
-
-@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])), st.integers(1, 200))
-def test_whatever_is_said_fits_the_window(text: str, width: int) -> None:
-    lines = list(wrap(text, width))
-    assert all(columns_of(line) <= max(20, width - 1) for line in lines)
-    assert "".join("".join(lines).split()) == "".join(text.split())

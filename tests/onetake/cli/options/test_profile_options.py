@@ -75,7 +75,7 @@ def test_a_profile_in_a_file(say: Say, clipped: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("--profile", "lax"), "no profile 'lax'"),
         (("--profile", "missing.toml"), "cannot be read"),
@@ -85,10 +85,10 @@ def test_a_profile_in_a_file(say: Say, clipped: str) -> None:
         (("--severity", "noisy=loud"), "severity 'loud'"),
     ],
 )
-def test_what_does_not_exist_is_a_usage_error(say: Say, words: tuple[str, ...], told: str) -> None:
+def test_what_does_not_exist_is_a_usage_error(say: Say, words: tuple[str, ...], expected: str) -> None:
     ran = say("check", GOOD, *words)
     assert (ran.status, ran.out) == (2, "")
-    assert told in ran.err
+    assert expected in ran.err
     assert len(ran.err.splitlines()) == 2
     error = json.loads(say("check", GOOD, *words, "--format", "json").out)["error"]
     assert error["kind"] == "bad-profile"
@@ -117,6 +117,6 @@ def test_warnings_are_shown_before_anything_is_sent(say: Say, clipped: str) -> N
 
 
 def test_a_rule_shows_its_thresholds(say: Say) -> None:
-    told = say("rule", "noisy").out
-    assert "min_snr_db = 20" in told
-    assert "max_noise_floor_dbfs = -30" in told
+    expected = say("rule", "noisy").out
+    assert "min_snr_db = 20" in expected
+    assert "max_noise_floor_dbfs = -30" in expected

@@ -48,7 +48,7 @@ def test_a_wave_is_one_closed_line_that_stays_in_its_channel(columns: int) -> No
         assert heights.tolist() == [round(100 - 100 * int(sample) / 32768) for sample in samples]
 
 
-def test_marks_that_nobody_could_tell_apart_are_one_and_none_lies_outside() -> None:
+def test_marks_too_close_to_distinguish_are_merged_and_stay_inside() -> None:
     spans = (*((start / 100, start / 100 + 0.001) for start in range(100, 300)), (299.9, 320.0))
     finding = Finding(rule="clipped", severity="warning", message="", spans=spans)
     svg = drawing.waveform(Waveform(0.01, (), ()), (finding,), 300.0, "take")
@@ -58,7 +58,7 @@ def test_marks_that_nobody_could_tell_apart_are_one_and_none_lies_outside() -> N
     assert all(float(width) >= 2 for _, _, width in marks)
 
 
-def test_loudness_stays_in_its_picture() -> None:
+def test_loudness_stays_inside_its_picture() -> None:
     track = LoudnessTrack(0.2, 0.1, (-120.0, -60.0, -23.0, 0.0, 3.0))
     svg = drawing.loudness((track, None), (-45.0, -10.0), -23.0, 1.0, "take")
     (line,) = re.findall(r'class="momentary" d="M(.*?)"', svg)

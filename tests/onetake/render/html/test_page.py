@@ -35,7 +35,7 @@ def written(say: Say, *words: str, status: int = 0) -> str:
     return REPORT.read_text("utf-8")
 
 
-def test_one_take(say: Say, home: Path) -> None:
+def test_a_page_of_one_take(say: Say, home: Path) -> None:
     content = written(say, str(FIXTURES / "good.m4a"))
     page = Page(content)
     assert page.all("html") == [{"lang": "en"}]
@@ -54,7 +54,7 @@ def test_one_take(say: Say, home: Path) -> None:
     assert "integrated_loudness_lufs" in content
 
 
-def test_many_takes_and_a_prompt(say: Say, home: Path) -> None:
+def test_a_page_of_several_takes_and_a_prompt(say: Say, home: Path) -> None:
     takes = [GOOD, SHORT, str(FIXTURES / "stereo.m4a"), str(FIXTURES / "text.mp3"), str(FIXTURES / "silent.m4a")]
     clip = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT)
     content = written(say, *takes, *clip, status=1)
@@ -71,13 +71,13 @@ def test_many_takes_and_a_prompt(say: Say, home: Path) -> None:
     require_self_contained(REPORT)
 
 
-def test_the_status_is_that_of_the_other_formats(say: Say, home: Path) -> None:
+def test_the_exit_status_is_the_same_as_with_other_formats(say: Say, home: Path) -> None:
     written(say, SHORT, status=1)
     written(say, SHORT, "--exit-zero")
     written(say, str(home / "missing.wav"), status=1)
 
 
-def test_headers_alone_give_no_pictures(say: Say, home: Path) -> None:
+def test_a_quick_check_has_no_pictures(say: Say, home: Path) -> None:
     content = written(say, GOOD, SHORT, "--quick", status=1)
     assert "<svg" not in content
     assert "from its headers only" in content
@@ -85,7 +85,7 @@ def test_headers_alone_give_no_pictures(say: Say, home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         (("--format", "html"), "--format html needs an output file"),
         (("--format", "html", "-o", "report"), "report does not end in .html or .htm"),
@@ -95,15 +95,15 @@ def test_headers_alone_give_no_pictures(say: Say, home: Path) -> None:
         (("-o", "report.html"), "standard output"),
     ],
 )
-def test_usage(say: Say, home: Path, words: tuple[str, ...], told: str) -> None:
+def test_invalid_output_files_are_usage_errors(say: Say, home: Path, words: tuple[str, ...], expected: str) -> None:
     before = sorted(Path().iterdir())
     ran = say("check", GOOD, *words)
     assert (ran.status, ran.out) == (2, "")
-    assert told in ran.err
+    assert expected in ran.err
     assert sorted(Path().iterdir()) == before
 
 
-def test_a_take_is_not_replaced_by_its_page(say: Say, home: Path) -> None:
+def test_the_page_does_not_replace_an_input(say: Say, home: Path) -> None:
     shutil.copy(GOOD, "take.html")
     ran = say("check", "take.html", "--format", "html", "-o", "take.html")
     assert ran.status == 2
@@ -111,7 +111,7 @@ def test_a_take_is_not_replaced_by_its_page(say: Say, home: Path) -> None:
     assert Path("take.html").read_bytes() == Path(GOOD).read_bytes()
 
 
-def test_hostile_names_and_tags_stay_text(say: Say, home: Path) -> None:
+def test_markup_in_names_and_tags_is_escaped(say: Say, home: Path) -> None:
     takes = hostile_takes(Path("takes"))
     content = written(say, "takes", status=1)
     page = Page(content)
@@ -133,7 +133,7 @@ def test_hostile_names_and_tags_stay_text(say: Say, home: Path) -> None:
     require_self_contained(REPORT)
 
 
-def test_a_large_take_is_linked_from_where_the_page_is(say: Say, home: Path) -> None:
+def test_a_large_take_is_linked_relative_to_the_page(say: Say, home: Path) -> None:
     folder = Path("takes") / os.fsdecode(HOSTILE[5])
     folder.mkdir(parents=True)
     Path("pages").mkdir()
@@ -147,7 +147,7 @@ def test_a_large_take_is_linked_from_where_the_page_is(say: Say, home: Path) -> 
     assert sorted(os.fsencode(path.name) for path in linked) == sorted(HOSTILE)
 
 
-def test_no_more_sound_is_embedded_than_opens_quickly(say: Say, home: Path) -> None:
+def test_the_embedded_audio_is_limited(say: Say, home: Path) -> None:
     for place in range(60):
         shutil.copy(FIXTURES / "good.m4a", f"take{place}.m4a")
     written(say, ".")
@@ -170,7 +170,7 @@ def test_five_minutes_add_less_than_a_megabyte(say: Say, home: Path) -> None:
     assert REPORT.stat().st_size < 500_000
 
 
-def test_two_hundred_takes(say: Say, home: Path) -> None:
+def test_a_page_of_two_hundred_takes(say: Say, home: Path) -> None:
     for place in range(200):
         shutil.copy(SHORT, f"take{place:03d}.wav")
     content = written(say, ".", status=1)
@@ -180,7 +180,7 @@ def test_two_hundred_takes(say: Say, home: Path) -> None:
     assert REPORT.stat().st_size < 9_000_000
 
 
-def test_one_decoding_job_for_each_take(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_take_is_decoded_once(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[str] = []
     give = Process.give
 
@@ -193,7 +193,7 @@ def test_one_decoding_job_for_each_take(say: Say, home: Path, monkeypatch: pytes
     assert sorted(jobs) == sorted([GOOD, str(FIXTURES / "good.mp3")])
 
 
-def test_the_page_comes_whole_or_not_at_all(home: Path) -> None:
+def test_the_page_is_written_atomically(home: Path) -> None:
     """Where there is no room for it, what stood under its name still does, and nothing is left beside it."""
     REPORT.write_text("the one before")
     script = "import sys; from onetake.__main__ import main; sys.exit(main())"

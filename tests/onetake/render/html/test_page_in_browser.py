@@ -109,7 +109,7 @@ def names(page: webdriver.Chrome) -> list[str]:
     return [link.text for link in page.find_elements(By.CSS_SELECTOR, "#takes a") if link.is_displayed()]
 
 
-def test_it_opens_and_is_titled_as_text(page: webdriver.Chrome) -> None:
+def test_the_page_opens_with_an_escaped_title(page: webdriver.Chrome) -> None:
     assert page.title == "17 takes: checked by onetake"
     assert page.execute_script("return document.scripts.length") == 1
     assert "<img src=x onerror=alert(1)>.wav" in names(page)
@@ -117,7 +117,7 @@ def test_it_opens_and_is_titled_as_text(page: webdriver.Chrome) -> None:
 
 @pytest.mark.parametrize("name", ["loud 100%.wav", "brief.flac"])
 @pytest.mark.parametrize("how", ["click", "enter"])
-def test_a_finding_is_played_from_where_it_is(page: webdriver.Chrome, name: str, how: str) -> None:
+def test_a_finding_is_played_from_its_position(page: webdriver.Chrome, name: str, how: str) -> None:
     take = unfold(page, name)
     finding = page.find_element(By.XPATH, f"//*[@id='{take[1:]}']//button[contains(., 'clipped')]")
     at = float(finding.get_attribute("data-at") or "nan")
@@ -131,7 +131,7 @@ def test_a_finding_is_played_from_where_it_is(page: webdriver.Chrome, name: str,
     assert page.find_element(By.ID, "trouble").text == ""
 
 
-def test_a_place_in_the_picture_is_played_and_what_played_before_stops(page: webdriver.Chrome) -> None:
+def test_a_click_in_a_picture_plays_there_and_stops_other_players(page: webdriver.Chrome) -> None:
     first = unfold(page, "good.m4a")
     page.find_element(By.CSS_SELECTOR, f"{first} .spectrogram").click()  # in its middle
     wait(page, PLAYS, first, 5.5)
@@ -141,7 +141,7 @@ def test_a_place_in_the_picture_is_played_and_what_played_before_stops(page: web
     wait(page, "return document.querySelector(arguments[0] + ' audio').paused", first)
 
 
-def test_a_recording_that_is_gone_is_told(page: webdriver.Chrome, takes: Path) -> None:
+def test_a_missing_recording_is_reported(page: webdriver.Chrome, takes: Path) -> None:
     gone = takes / "loud 100%.wav"
     gone.rename(takes / "elsewhere")
     try:
@@ -178,7 +178,7 @@ def test_the_table_is_sorted_by_click_and_by_key(page: webdriver.Chrome) -> None
     assert column(1) == sorted(column(1))
 
 
-def test_the_table_is_filtered_with_what_belongs_to_it(page: webdriver.Chrome) -> None:
+def test_the_filter_hides_rows_and_their_takes(page: webdriver.Chrome) -> None:
     words = page.find_element(By.CSS_SELECTOR, "input[type=search]")
     words.send_keys("CLIPPED")
     assert names(page) == ["brief.flac", "loud 100%.wav"]
@@ -204,7 +204,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: webdriver.Chrome) -> 
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_all_of_it_is_printed(page: webdriver.Chrome) -> None:
+def test_all_takes_are_printed_on_paper(page: webdriver.Chrome) -> None:
     folded = page.execute_script(
         """dispatchEvent(new Event("beforeprint"));
         const folded = document.querySelectorAll(".take > details:not([open])").length;
@@ -215,7 +215,7 @@ def test_all_of_it_is_printed(page: webdriver.Chrome) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_accessible(page: webdriver.Chrome, scheme: str) -> None:
+def test_the_page_is_accessible(page: webdriver.Chrome, scheme: str) -> None:
     if not _AXE.is_file():
         pytest.skip("axe-core is not installed")
     page.execute_cdp_cmd(
