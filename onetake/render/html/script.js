@@ -1,5 +1,5 @@
 "use strict";
-// Sorts and filters the table, and plays what was found. Without it the page can still be read and heard.
+// Sorts and filters the table, and plays findings. Without scripts the page is complete, and its players work.
 (() => {
   const body = document.querySelector("#takes tbody");
   const trouble = document.getElementById("trouble");
@@ -15,7 +15,7 @@
       column === 0 ? one.localeCompare(two, undefined, { numeric: true }) : Number(one) - Number(two);
     const rows = [...body.rows].sort((one, two) => {
       const [a, b] = [key(one), key(two)];
-      if (a === "" || b === "") return (a === "") - (b === ""); // what is not known comes last
+      if (a === "" || b === "") return (a === "") - (b === ""); // unknown values come last
       return rising ? compare(a, b) : compare(b, a);
     });
     body.append(...rows);
@@ -43,7 +43,7 @@
     if (audio.readyState) seek();
     else audio.addEventListener("loadedmetadata", seek, { once: true });
     audio.play().catch((error) => {
-      if (error.name === "AbortError") return; // something else was played meanwhile
+      if (error.name === "AbortError") return; // another player was started
       trouble.textContent = "It cannot be played: is the recording still where it was, and can this browser play its kind?";
     });
   }

@@ -119,7 +119,7 @@ def read_until(terminal: int, expected: str) -> None:
             shown += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", os.read(terminal, 4096).decode(errors="replace"))
 
 
-def test_fish_accepts_the_script() -> None:
+def test_fish_completes() -> None:
     needs("fish")
     script = 'onetake completion fish | source; complete -C "onetake chec"; complete -C "onetake check --quic"'
     done = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=False)
