@@ -1,4 +1,4 @@
-"""Every bad file: one clear line that names it, the right status, no traceback; and any name a file can have."""
+"""Invalid files: one line that names the file, the right status, no traceback; and any file name."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def needs(shell: str) -> None:
 
 
 def completed(words: str, **env: str) -> list[str]:
-    """What the command answers to bash when the last of `words` is to be completed."""
+    """The answer to bash when it completes the last of `words`."""
     asked = {"_ONETAKE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
     done = subprocess.run(
         ["onetake"],

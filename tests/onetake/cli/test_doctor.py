@@ -1,4 +1,4 @@
-"""`onetake doctor`: each part that fails is named, with what to do, and nothing is sent to the clone service."""
+"""`onetake doctor` names each failing component with a hint, and sends nothing to the clone service."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_failing_component_is_named(
 
 
 class LateStorage(ScriptedStorage):
-    """A storage whose clock is ten minutes behind; it says so only in its answers' dates."""
+    """A storage whose clock is ten minutes slow, visible only in the Date headers of its answers."""
 
     def _behave(self, request: Request) -> Answer:
         return dataclasses.replace(super()._behave(request), clock_offset_s=-600)
@@ -80,7 +80,7 @@ class LateStorage(ScriptedStorage):
 def test_a_clock_that_is_off_by_minutes_is_reported(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By ten minutes signatures still hold, but a URL that lives shorter is dead on arrival."""
+    """At ten minutes signatures are still valid, but URLs with a shorter lifetime have already expired."""
     with LateStorage() as storage:
         for name, value in services.settings(ONETAKE_S3_ENDPOINT=storage.endpoint, ONETAKE_BUCKET="takes").items():
             monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""What `preflight`, `client` and the stand-in say of a prompt text; none of them knows the others."""
+"""`preflight`, `client` and the stand-in agree on prompt texts, although they share no code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXTS = st.one_of(st.text(), ENDED, LONG)
 
 
 def is_taken(text: str) -> bool:
-    """Whether the client would send it."""
+    """Whether the client accepts it."""
     try:
         CloneOptions(prompt_text=text)
     except InvalidArgument:

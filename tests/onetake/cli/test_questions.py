@@ -1,4 +1,4 @@
-"""What is asked where somebody sits at a terminal: consent, and whether to pay for many."""
+"""Questions at a terminal: consent, and the confirmation of a batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.services import FIXTURES, Services, onetake, paid_calls
 
 
 class Terminal:
-    """The command at a pseudo-terminal."""
+    """The command in a pseudo-terminal."""
 
     def __init__(self, *arguments: str) -> None:
         self.pid, self._line = pty.fork()
@@ -57,7 +57,7 @@ class Terminal:
 
 @pytest.fixture(autouse=True)
 def _far(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings that lead to a service which is not on this machine, and which nobody can reach."""
+    """Settings of a service that is not on this machine and cannot be reached."""
     for name, value in services.settings(ONETAKE_BASE_URL="https://service.invalid").items():
         monkeypatch.setenv(name, value)
 

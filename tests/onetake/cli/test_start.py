@@ -1,4 +1,4 @@
-"""Start-up, help, rules, and the command beside a user's own modules of the same names."""
+"""Start-up, help, rules, verbosity, and modules of the user with the names of ours."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_version_is_printed(home: Path) -> None:
 
 
 def commands() -> list[tuple[str, ...]]:
-    """Every command, and each that is part of one."""
+    """Every command and subcommand."""
     found: list[tuple[str, ...]] = []
     for name in root.list_commands(click.Context(root)):
         command = root.get_command(click.Context(root), name)
@@ -131,7 +131,7 @@ def test_every_rule_is_explained(say: Say) -> None:
 
 @pytest.fixture
 def crowded(home: Path) -> Path:
-    """A working folder in which the user has modules with the names of ours."""
+    """A working folder with modules that have the names of ours."""
     trap = "raise SystemExit('the module of the user was imported')\n"
     for name in ("client", "preflight", "onetake_settings", "errors", "settings"):
         Path(f"{name}.py").write_text(trap)

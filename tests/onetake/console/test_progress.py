@@ -1,4 +1,4 @@
-"""Progress at a real pseudo-terminal: rates and time left, no flicker, and nothing of it where nobody looks."""
+"""Progress in a pseudo-terminal: rate and time left, no flicker, and no output elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def drawn(window: Window) -> list[str]:
 
 
 def has_flickered(window: Window) -> bool:
-    """Whether the line was away without anything being printed meanwhile, or was drawn again though nothing changed."""
+    """Whether the line was erased without other output in between, or redrawn without a change."""
     parts = re.split(r"(\r[^\r\n]*\x1b\[K)", window.raw)
     pieces = [part for part in parts if part]
     return any((one == ERASED and DRAWN.match(other)) or one == other for one, other in pairwise(pieces))
@@ -41,7 +41,7 @@ def has_flickered(window: Window) -> bool:
 
 @pytest.fixture(scope="module")
 def two_hours(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of noise, which take a while to be heard."""
+    """A recording of noise that takes a while to check."""
     path = tmp_path_factory.mktemp("long") / "long.wav"
     noise = np.random.default_rng(1).integers(-8000, 8000, 8000 * 60, np.int16)
     with soundfile.SoundFile(path, "w", 8000, 1) as file:
@@ -58,7 +58,7 @@ def long_take(home: Path, two_hours: Path) -> str:
 
 @pytest.fixture
 def slow(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Settings that lead to a service which takes its time."""
+    """Settings of a slow service."""
     with StandInEndpoint(KEY, answer_delay_s=0.8) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
@@ -67,7 +67,7 @@ def slow(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @contextmanager
 def narrow_line(upstream: str, bytes_a_second: int) -> Iterator[str]:
-    """An address that leads to the server, but takes only so much."""
+    """A proxy to the server with a limited rate."""
     target = (urlsplit(upstream).hostname or "", urlsplit(upstream).port or 0)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)

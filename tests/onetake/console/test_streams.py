@@ -1,4 +1,4 @@
-"""Standard output is one JSON document whatever happens; and what happens when it cannot be written."""
+"""Standard output is one JSON document in every case; closed, full and broken streams are handled."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_each_json_line_is_a_document(say: Say) -> None:
 
 
 def test_lines_are_printed_as_takes_finish(home: Path) -> None:
-    """The first take of a folder is told while those after it are still being checked."""
+    """The first take of a folder is printed while the others are still being checked."""
     Path("takes").mkdir()
     for number in range(30):
         shutil.copy(GOOD, f"takes/{number:02}.wav")
@@ -154,7 +154,7 @@ def test_a_broken_stream_does_not_lose_a_voice(
 
 
 def test_a_bug_report_contains_no_values(home: Path) -> None:
-    """Where it happened is enough for us; what was at hand may be secret."""
+    """The stack is enough to find a bug; values may be secret."""
     script = (
         "import sys\nfrom onetake.errors import failure_of\n"
         "try:\n    int('sk-' + 'secret' * 2)\nexcept ValueError as error:\n    print(failure_of(error).hint)\n"

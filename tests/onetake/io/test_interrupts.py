@@ -1,4 +1,4 @@
-"""Ctrl-C and worse, at every stage: nothing is left behind, and no voice is lost."""
+"""Ctrl-C and kills at every stage: nothing is left behind, and no voice is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOTE = "waiting for its answer"
 
 
 def mine() -> dict[int, str]:
-    """The processes that this test started, and that are still there."""
+    """The processes started by this test that still run."""
     return processes_with(os.environ["TMPDIR"])
 
 
@@ -98,7 +98,7 @@ def test_the_sandbox_in_the_foreground_stops_cleanly(number: signal.Signals) -> 
 
 @dataclasses.dataclass
 class Held:
-    """An endpoint that does what it is asked, and answers when it is released."""
+    """An endpoint that delays its answers until they are released."""
 
     answers: HeldAnswers
     endpoint: StandInEndpoint
@@ -210,7 +210,7 @@ def test_ctrl_c_sets_the_status_even_without_output(where: str, home: Path) -> N
 
 
 class HoldingStorage(ScriptedStorage):
-    """A storage that answers a DELETE when it is released."""
+    """A storage that delays the answer to DELETE until it is released."""
 
     def __init__(self) -> None:
         super().__init__()

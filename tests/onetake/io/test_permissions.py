@@ -1,4 +1,4 @@
-"""What others may not read is made private again, and reported; the settings file is the user's to change."""
+"""Ledger files that others can read are made private; an open settings file is only reported."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_ledger_that_others_can_read_is_made_private(tmp_path: Path, file_mode
 
 @pytest.mark.parametrize(("folder_mode", "after"), [(0o777, 0o700), (0o775, 0o700), (0o755, 0o755), (0o1777, 0o1777)])
 def test_a_folder_that_others_can_write_to_is_made_private(tmp_path: Path, folder_mode: int, after: int) -> None:
-    """Listing is harmless; whoever may write could replace the ledger, unless the sticky bit prevents it."""
+    """Listing is harmless; write permission allows replacing the ledger, unless the sticky bit is set."""
     folder = tmp_path / "home"
     with Ledger(folder):
         pass

@@ -1,4 +1,4 @@
-"""A recording, or a list of recordings, on standard input: real pipes, which break, run on for ever, or say nothing."""
+"""A recording or a list of recordings on standard input: real pipes that break, never end, or stay silent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECK = (sys.executable, "-m", "onetake", "check")
 
 
 def fed(content: bytes, *arguments: str | bytes, **more: Any) -> Ran:
-    """Run the check with `content` in a pipe; nothing may be left in the temporary folder."""
+    """Run a check with `content` in a pipe; the temporary folder must be empty afterwards."""
     done = subprocess.run(
         [*CHECK, *arguments], input=content, capture_output=True, timeout=HANGS_AFTER_S, check=False, **more
     )
@@ -73,7 +73,7 @@ def test_standard_input_that_is_not_a_recording_is_a_finding(home: Path, content
 
 
 def test_a_pipe_that_ends_early_is_reported(home: Path) -> None:
-    """Whoever writes dies in the middle: what has come is checked, and said to be cut off."""
+    """The writer dies: what was received is checked and reported as truncated."""
     whole = (FIXTURES / "good.wav").read_bytes()
     writer = f"import os, sys; os.write(1, open({str(FIXTURES / 'good.wav')!r}, 'rb').read({len(whole) // 2})); "
     with subprocess.Popen([sys.executable, "-c", writer + "os.kill(os.getpid(), 9)"], stdout=subprocess.PIPE) as dying:
@@ -118,7 +118,7 @@ def test_an_endless_pipe_is_not_read_beyond_the_limit(home: Path) -> None:
 
 @contextlib.contextmanager
 def endless() -> Iterator[Any]:
-    """A real pipe into which somebody writes until nobody reads any more."""
+    """A real pipe whose writer stops only when it is closed."""
     ending, beginning = os.pipe()
 
     def write() -> None:
@@ -160,7 +160,7 @@ ODD_NAMES = (b"a b.wav", b"\xff\xfe.wav", "ж.wav".encode(), b"-.wav", b"-")
 @pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\0"])
 @pytest.mark.parametrize("where", ["-", "list.txt", "/dev/fd"])
 def test_a_list_of_names_on_standard_input(home: Path, after: bytes, where: str) -> None:
-    """Names of any bytes, also one that would mean standard input on the command line."""
+    """Names of any bytes, including the one that means standard input on the command line."""
     names = (*ODD_NAMES, b"line\nbreak.wav") if after == b"\0" else ODD_NAMES
     for name in names:
         Path(os.fsdecode(name)).write_bytes(SHORT.read_bytes())

@@ -1,4 +1,4 @@
-"""Annotations have the syntax that GitHub documents for workflow commands, read here as its runner reads it."""
+"""Annotations follow GitHub's syntax of workflow commands; they are parsed here like GitHub's runner does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_spans_are_in_the_message() -> None:
 
 @given(path=st.text(min_size=1), message=st.text())
 def test_any_text_survives_the_escapes(path: str, message: str) -> None:
-    """But for what could do harm in a log, which is shown escaped."""
+    """Except for control characters, which are escaped."""
     report = a_report(path, message)
     (line,) = annotation_lines(report)
     shown_path, shown = (re.sub(r"[^\r\n]+", lambda part: safe(part.group()), text) for text in (path, message))

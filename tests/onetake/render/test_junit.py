@@ -1,4 +1,4 @@
-"""JUnit XML keeps to the schema of Jenkins (junit-10.xsd), whose rules are written down here in our own words."""
+"""JUnit XML follows the schema of Jenkins (junit-10.xsd), which is restated here."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MAY_HOLD_TEXT = {"failure", "error", "skipped", "system-out", "system-err"}
 
 
 def valid(document: str | bytes) -> ET.Element:
-    """The suite of a document that keeps to the schema."""
+    """Validate a document and return its suite."""
     root = ET.fromstring(document)
     assert root.tag == "testsuites"
     for element in root.iter():
@@ -65,7 +65,7 @@ def valid(document: str | bytes) -> ET.Element:
 
 
 def test_the_document_of_all_fixtures_is_valid(say: Say) -> None:
-    """Each is a case; what has an error is a failure, with everything that is wrong in the first one."""
+    """Each fixture is a case; one with errors has a single failure that lists all of them."""
     names = sorted(str(path) for path in FIXTURES.iterdir() if path.suffix not in {".py", ".txt"})
     began = time.monotonic()
     ran = say("check", *names, "--format", "junit")
@@ -86,7 +86,7 @@ def test_the_document_of_all_fixtures_is_valid(say: Say) -> None:
 
 
 def assert_run_time(suite: ET.Element, most_s: float) -> None:
-    """Times are run times, not durations of recordings: they add up to no more than the command took."""
+    """Times are run times, not durations of recordings: their sum is at most the run time of the command."""
     times = [float(case.get("time", "")) for case in suite.findall("testcase")]
     total = float(suite.get("time", ""))
     assert abs(sum(times) - total) <= 0.001 * (len(times) + 1)
@@ -137,7 +137,7 @@ def test_any_text_gives_a_valid_document(path: str, message: str) -> None:
 
 
 def replaced(text: str) -> str:
-    """`text` with what XML cannot hold replaced, letter by letter, as the recommendation lists it."""
+    """`text` with characters replaced that XML 1.0 forbids (production 2)."""
     ranges = ((0x9, 0xA), (0xD, 0xD), (0x20, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF))
     kept = (any(low <= ord(char) <= high for low, high in ranges) for char in text)
     return "".join(char if keep else "\N{REPLACEMENT CHARACTER}" for char, keep in zip(text, kept, strict=True))

@@ -1,4 +1,4 @@
-"""The JSON Schema that is shipped is the one of the types, and every document keeps to it."""
+"""The shipped JSON Schema matches the types, and every document is valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOOD = str(FIXTURES / "good.wav")
 
 @pytest.fixture
 def schema(say: Say) -> dict[str, Any]:
-    """What the command prints, which is what the wheel holds."""
+    """The schema that the command prints, which is the one in the wheel."""
     ran = say("check", "--schema")
     assert (ran.status, ran.err) == (0, "")
     assert ran.out == published().decode()
@@ -29,7 +29,7 @@ def schema(say: Say) -> dict[str, Any]:
 
 
 def validator(schema: dict[str, Any], name: str | None = None) -> Draft202012Validator:
-    """Of a whole document, or of one part of it."""
+    """A validator for a whole document or one definition."""
     return Draft202012Validator({**schema, "anyOf": [{"$ref": f"#/$defs/{name}"}]} if name else schema)
 
 

@@ -1,4 +1,4 @@
-"""What `onetake check` shows at a real pseudo-terminal, narrow or wide, and what it does not send to pipes."""
+"""The output of `onetake check` in pseudo-terminals of several widths, and in pipes."""
 
 from __future__ import annotations
 

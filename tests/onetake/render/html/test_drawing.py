@@ -1,4 +1,4 @@
-"""The pictures of a page, looked at as what they are: PNG and SVG."""
+"""The pictures of the page, decoded as PNG and parsed as SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`onetake check --format html`: one file that needs nothing else, and takes nothing for more than text."""
+"""`onetake check --format html`: one self-contained file in which all inserted text is escaped."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_each_take_is_decoded_once(say: Say, home: Path, monkeypatch: pytest.Mon
 
 
 def test_the_page_is_written_atomically(home: Path) -> None:
-    """Where there is no room for it, what stood under its name still does, and nothing is left beside it."""
+    """On a full disk the existing page is unchanged, and no temporary file is left."""
     REPORT.write_text("the one before")
     script = "import sys; from onetake.__main__ import main; sys.exit(main())"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The page of `onetake check --format html` in a browser: what it loads and plays, how it sorts, whom it reaches."""
+"""The page of `onetake check --format html` in a browser: loading, playing, sorting, filtering, accessibility."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLAYS: Final = """
 
 @pytest.fixture(scope="module")
 def takes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a page in it, and takes: long and short, good and clipped, some with names that mean harm."""
+    """A folder with a page and its takes: long, short, good, clipped, and some with markup in their names."""
     folder = tmp_path_factory.mktemp("takes")
     sound, rate = soundfile.read(FIXTURES / "good.wav")
     loud = np.concatenate((sound, np.clip(3 * sound, -1, 1)))
@@ -70,7 +70,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chr
 
 @pytest.fixture
 def page(chromium: webdriver.Chrome, takes: Path) -> Iterator[webdriver.Chrome]:
-    """The page, open; nothing that a test does may bring an error, or load anything but takes in the page's folder."""
+    """The open page. A test fails if it causes an error or loads anything but takes in the page's folder."""
     chromium.get("about:blank")
     logged(chromium, "performance")
     logged(chromium, "browser")
@@ -92,7 +92,7 @@ def requests(chrome: webdriver.Chrome) -> list[str]:
 
 
 def unfold(page: webdriver.Chrome, name: str) -> str:
-    """Follow the table's link to a take, and return what selects its section."""
+    """Follow the table's link to a take, and return the selector of its section."""
     link = page.find_element(By.LINK_TEXT, name)
     place = str(link.get_attribute("href")).rpartition("#")[2]
     link.send_keys(Keys.ENTER)
