@@ -85,7 +85,7 @@ def test_csv_jsonl_and_text_list_every_recording(say: Say, takes: tuple[str, ...
     assert [case.get("name") for case in cases] == list(takes)
     assert [case.find("failure") is not None for case in cases] == [False, True, False]
     text = say("clone", *takes, "--dry-run")
-    assert "a.wav: would send nothing: its voice is known, a (voice_" in text.out
+    assert "a.wav: nothing would be sent: its voice is known, a (voice_" in text.out
     assert "c.ogg: would upload to seaweedfs" in text.out
     assert "b.mp3" in text.err
     assert "1 known, 1 refused, 1 would-clone" in text.err

@@ -221,7 +221,7 @@ def test_options_for_a_known_voice_are_stored_or_reported(say: Say) -> None:
     assert (voice["name"], voice["consent"]) == ("ann", "Ann Example, 2026-11-02")
     assert say("clone", good, "--name", "a\x1b[31mb").status == 2
     dry = say("clone", good, "--dry-run")
-    assert dry.out == f"{good}: would send nothing: its voice is known, ann ({voice['voice_id']})\n"
+    assert dry.out == f"{good}: nothing would be sent: its voice is known, ann ({voice['voice_id']})\n"
     assert json.loads(say("clone", good, "--dry-run", "--json").out)["known"]
 
 

@@ -1,4 +1,4 @@
-"""Who agreed that a voice is cloned: said by a flag or a setting, or asked for where somebody can answer."""
+"""The statement of consent: from an option, a manifest or a setting, or asked for at a terminal."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from onetake.config.settings import Settings
 
 
-_SHORTEST = 5
-"""A name and a date are longer; yes and no are not."""
+_MIN_LENGTH = 5
+"""Long enough to refuse "yes" and "no"; a name and a date are longer."""
 
 
 def _statement(answer: str) -> str:
-    if len(answer.strip()) < _SHORTEST:
+    if len(answer.strip()) < _MIN_LENGTH:
         raise click.BadParameter("write a name and a date")
     return answer.strip()
 
 
 def with_known_consent(request: CloneRequest, settings: Settings) -> CloneRequest:
-    """The request with its own consent, else with that of the settings, if there is one."""
+    """The request with its own consent, else with that of the settings, if any."""
     return request if request.consent is not None else replace(request, consent=settings.text("consent"))
 
 
 def with_consent(request: CloneRequest, settings: Settings) -> CloneRequest:
-    """The request with its own consent, else with that of the settings; asked for once, and not for a sandbox."""
+    """The request with its own consent, else that of the settings, else the user's answer, which is asked for once."""
     request = with_known_consent(request, settings)
     if request.consent is None and not settings.is_local and can_prompt():
         consent = click.prompt(

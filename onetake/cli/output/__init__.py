@@ -1,1 +1,1 @@
-"""What commands print."""
+"""What commands print: reports, failures, written files, and the outcomes of clones."""

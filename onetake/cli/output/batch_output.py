@@ -1,4 +1,4 @@
-"""What came of many recordings, shown as it comes."""
+"""Print the outcomes of `onetake clone` for several recordings, each as it comes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from onetake.ledger import Attempt
 
 
-class Shown:
-    """Prints each outcome as it comes, and remembers how they ended.
+class BatchOutput:
+    """Prints outcomes, and collects them.
 
     Args:
-        form: In which it is printed: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
+        form: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
 
     Attributes:
-        lost_output: Why nothing can be printed any more.
+        lost_output: Why standard output can no longer be written; None while it can.
     """
 
     def __init__(self, form: str) -> None:
@@ -44,7 +44,7 @@ class Shown:
 
     @property
     def status(self) -> Status:
-        """What to exit with: an unknown outcome weighs most."""
+        """The exit status: the most severe of all outcomes."""
         found = {outcome.failure.status for outcome in self._outcomes if outcome.failure}
         if any(outcome.cloned and outcome.cloned.name is None for outcome in self._outcomes):
             found.add(Status.UNKNOWN)
@@ -52,33 +52,33 @@ class Shown:
 
     @property
     def has_paid(self) -> bool:
-        """Whether what came until now must be told, whatever else is the matter."""
+        """Whether a call was or may have been paid, so that the outcomes must be printed even after a failure."""
         return any(outcome.ending in {"cloned", "unknown"} for outcome in self._outcomes)
 
-    def rest(self, requests: list[CloneRequest], lost: list[Attempt]) -> None:
-        """Tell how those ended that were given up, and those that were not begun."""
+    def add_rest(self, requests: list[CloneRequest], lost: list[Attempt]) -> None:
+        """Add the outcomes of calls that were abandoned, and of recordings that were not started."""
         unknown = {attempt.take: attempt for attempt in lost}
-        told = Counter(outcome.path for outcome in self._outcomes)
+        printed = Counter(outcome.path for outcome in self._outcomes)
         for request in requests:
             path = display_name(request.take)
-            if told[path]:
-                told[path] -= 1
+            if printed[path]:
+                printed[path] -= 1
                 continue
             attempt = unknown.get(display_name(as_path(request.take).absolute()))
             if attempt is None:
-                self.outcome(Outcome(path=path, ending="not-started", failure=stopped_before_turn()))
+                self.add(Outcome(path=path, ending="not-started", failure=stopped_before_turn()))
             else:
-                self.outcome(Outcome(path=path, ending="unknown", failure=failure_of(not_settled(attempt))))
+                self.add(Outcome(path=path, ending="unknown", failure=failure_of(not_settled(attempt))))
 
-    def outcome(self, outcome: Outcome) -> None:
-        """Print what came of one recording."""
+    def add(self, outcome: Outcome) -> None:
+        """Print the outcome of one recording."""
         self._outcomes.append(outcome)
         self._stopwatch.split()
         for warning in outcome.warnings:
-            print_stderr(f"{click.style('warning:', fg='yellow')} {safe(_about(outcome, warning))}")
+            print_stderr(f"{click.style('warning:', fg='yellow')} {safe(_with_path(outcome, warning))}")
         try:
             self._print(outcome)
-        except OutputLost as error:  # what is paid for still comes to its end
+        except OutputLost as error:  # paid calls in progress still finish
             self.lost_output = self.lost_output or error
 
     def _print(self, outcome: Outcome) -> None:
@@ -92,14 +92,14 @@ class Shown:
             print_text(outcome_line(outcome))
 
     def end(self, price: Decimal | None, failure: Failure | None = None) -> None:
-        """Print what can be said of all of them.
+        """Print the document or the summary of all outcomes.
 
         Args:
-            price: Of a clone.
-            failure: Why it came to an early end.
+            price: The price of a clone, if known.
+            failure: Why the run ended early, if it did.
 
         Raises:
-            OutputLost: Something could not be printed.
+            OutputLost: An outcome could not be printed.
         """
         if self.lost_output:
             raise self.lost_output
@@ -112,11 +112,11 @@ class Shown:
             from onetake.render.junit import junit_outcomes
 
             print_line(junit_outcomes(self._outcomes, self._stopwatch.seconds))
-        told = ", ".join(f"{count} {ending}" for ending, count in counts.items())
+        summary_text = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         cost = f"; about {price * counts.get('cloned', 0):,} to pay" if price is not None else ""
         if not is_quiet():
-            print_stderr(f"{told}{cost}")
+            print_stderr(f"{summary_text}{cost}")
 
 
-def _about(outcome: Outcome, warning: str) -> str:
+def _with_path(outcome: Outcome, warning: str) -> str:
     return warning if warning.startswith(outcome.path) else f"{outcome.path}: {warning}"

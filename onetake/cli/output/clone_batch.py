@@ -1,4 +1,4 @@
-"""Cloning many recordings: the estimate, the question, the results as they come, and Ctrl-C."""
+"""`onetake clone` for several recordings: estimate, confirmation, results as they come, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from onetake.cli.options.consent import with_consent, with_known_consent
-from onetake.cli.output.batch_output import Shown
+from onetake.cli.output.batch_output import BatchOutput
 from onetake.cli.output.failure import print_failure
 from onetake.console.progress import with_progress
 from onetake.console.streams import print_stderr
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much may be paid.
+    """Spending limits of one run.
 
     Attributes:
-        clones: As a number.
-        cost: As an amount.
-        agreed: Whether the question was answered beforehand.
+        clones: Maximum number of clones; None for no limit.
+        cost: Maximum cost; None for no limit.
+        agreed: Whether the user has agreed beforehand (``--yes``).
     """
 
     clones: int | None
@@ -42,28 +42,28 @@ class Limits:
     agreed: bool
 
     def most_clones(self, price: Decimal | None) -> int | None:
-        """The smaller of both as a number; None for no limit.
+        """The stricter of both limits as a number of clones; None for no limit.
 
         Raises:
-            UsageError: The cost is no amount, or the price is not known.
+            UsageError: The cost is not a number, or the price is unknown.
         """
         if self.cost is None:
             return self.clones
         if price is None:
-            raise UsageError("--max-cost needs what a clone costs", "add --price AMOUNT")
+            raise UsageError("--max-cost needs the price of a clone", "add --price AMOUNT")
         try:
             cost = Decimal(self.cost)
         except InvalidOperation:
             cost = Decimal(-1)
         if not (cost.is_finite() and cost >= 0):
-            raise UsageError(f"--max-cost {self.cost} is no amount", "write it like 99.50")
+            raise UsageError(f"--max-cost {self.cost} is not a number", "write it like 99.50")
         affordable = int(cost // price)
         return affordable if self.clones is None else min(self.clones, affordable)
 
     def require_one(self, price: Decimal | None) -> None:
-        """Refuse to clone one voice where that costs more; raises `UsageError`."""
+        """Raise `UsageError` if one clone exceeds the limits."""
         if self.most_clones(price) == 0:
-            raise UsageError(f"a clone costs {price}, and no more than {self.cost} may be paid", "raise --max-cost")
+            raise UsageError(f"a clone costs {price}, above --max-cost {self.cost}", "raise --max-cost")
 
 
 def clone_many(
@@ -75,7 +75,7 @@ def clone_many(
     price = settings.price()
     requests = [with_known_consent(request, settings) for request in requests]
     batch = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
-    show = Shown(form)
+    output = BatchOutput(form)
     note = "paid calls finish, nothing new is started (Ctrl-C again abandons them)"
 
     def on_first() -> None:
@@ -84,27 +84,27 @@ def clone_many(
 
     try:
         for outcome in batch.find_known():
-            show.outcome(outcome)
+            output.add(outcome)
         batch.pending = [with_consent(request, settings) for request in batch.pending]
         for request in batch.pending:
             cloner.require_ready(request)
         _ask(batch, len(requests), price, agreed=limits.agreed or settings.is_local)
-        with finishing(on_first) as patience, contextlib.closing(batch.run()) as outcomes:
+        with finishing(on_first) as stop, contextlib.closing(batch.run()) as outcomes:
             for outcome in with_progress(outcomes, len(batch.pending), label="cloning"):
-                show.outcome(outcome)
-                if show.lost_output:
+                output.add(outcome)
+                if output.lost_output:
                     batch.stop()
     except (Exception, KeyboardInterrupt) as error:
         lost = _mark_interrupted(cloner, steps)
-        if not (lost or show.has_paid):
+        if not (lost or output.has_paid):
             raise
         failure = failure_of(error)
-        show.rest(requests, lost)
-        show.end(price, failure)
+        output.add_rest(requests, lost)
+        output.end(price, failure)
         print_failure(failure)
-        return most_severe([show.status, failure.status])
-    show.end(price)
-    return stop_status() if patience.asked_to_stop and show.status is not Status.UNKNOWN else show.status
+        return most_severe([output.status, failure.status])
+    output.end(price)
+    return stop_status() if stop.asked_to_stop and output.status is not Status.UNKNOWN else output.status
 
 
 def _mark_interrupted(cloner: Cloner, steps: Steps) -> list[Attempt]:
@@ -120,7 +120,7 @@ def _mark_interrupted(cloner: Cloner, steps: Steps) -> list[Attempt]:
 
 
 def _ask(batch: BatchClone, total: int, price: Decimal | None, *, agreed: bool) -> None:
-    """Say what it may cost, and ask where somebody can answer."""
+    """Print the estimate, and ask for confirmation at a terminal."""
     if not batch.to_clone:
         return
     cost = f", at most {price * batch.to_clone:,}" if price is not None else ""

@@ -1,4 +1,4 @@
-"""What `onetake clone --dry-run` shows: what would be sent, and what is known already."""
+"""`onetake clone --dry-run`: print what would be sent, and which recordings are known already."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Plan:
 
     Attributes:
         path: The recording.
-        ending: ``would-clone``; ``known`` when its voice exists already; ``refused`` when the recording is not fit;
-            ``unknown`` when an earlier paid call is not settled; ``failed`` for any other error.
+        ending: ``would-clone``; ``known`` if its voice exists already; ``refused`` if the recording is not fit;
+            ``unknown`` if an earlier paid call is not settled; ``failed`` for any other error.
         body: The request body, with placeholders for URLs.
         facts: Further members of the JSON document: report, changes, storage.
-        cloned: The voice that is known already.
-        failure: Why it would not be cloned.
-        warnings: What the user should know besides.
+        cloned: The known voice.
+        failure: Why the recording would not be cloned.
+        warnings: Warnings for the user.
     """
 
     path: str
@@ -62,10 +62,10 @@ def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: boo
 
     Args:
         requests: What would be cloned.
-        settings: Of the real services.
-        sandbox: Whether it would run in a sandbox, which knows nothing from before.
+        settings: The settings of the real services.
+        sandbox: Whether the clone would run in a sandbox, whose ledger is empty.
         form: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
-        is_many: Whether one unfit recording is a result among others, and not the failure of the command.
+        is_many: Whether an unfit recording is one result among others, instead of the failure of the command.
 
     Returns:
         The exit status: that of the most severe failure among the plans.
@@ -122,7 +122,7 @@ def _planned(
 
 
 def _show(plan: Plan, where: Any, form: str) -> None:
-    """Print a plan as soon as it is made, in the forms that have a part for each."""
+    """Print one plan, in the formats that are printed plan by plan."""
     if form == "csv":
         print_line(csv_line(plan.fields()))
     elif form == "jsonl":
@@ -132,7 +132,7 @@ def _show(plan: Plan, where: Any, form: str) -> None:
             print_failure(plan.failure)
         elif plan.cloned is not None:
             voice = f"{safe(plan.cloned.name or '')} ({safe(plan.cloned.voice_id)})"
-            print_text(f"{safe(plan.path)}: would send nothing: its voice is known, {voice}")
+            print_text(f"{safe(plan.path)}: nothing would be sent: its voice is known, {voice}")
         else:
             print_text(f"{safe(plan.path)}: would upload to {_in_words(where)} and send")
             print_json(plan.body)
