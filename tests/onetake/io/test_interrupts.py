@@ -159,7 +159,7 @@ def test_ctrl_c_waits_for_a_speech_call(home: Path, held: Held, command: str, ti
     running = Running(*what, "--json", env=held.env)
     wait_until(lambda: held.answers.calls > before)
     running.send(signal.SIGINT)
-    running.wait_for_line("(Ctrl-C again gives it up)")
+    running.wait_for_line("(Ctrl-C again stops waiting)")
     if times == 2:
         running.send(signal.SIGINT)
     else:
@@ -231,7 +231,7 @@ def test_ctrl_c_during_the_cleanup_keeps_the_voice(home: Path, services: Service
         running = Running("clone", str(FIXTURES / "good.wav"), "--json", env=env)
         wait_until(lambda: storage.asked("DELETE object"))
         running.send(signal.SIGINT)
-        running.wait_for_line("Ctrl-C again gives that up")
+        running.wait_for_line("Ctrl-C again leaves them")
         if times == 2:
             running.send(signal.SIGINT)
             running.wait_for_line("may still be stored")
