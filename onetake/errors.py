@@ -274,8 +274,8 @@ def _is_interrupt(error: BaseException) -> bool:
 def _command_line_failure(error: BaseException) -> Failure | None:
     if not isinstance(error, click.ClickException):
         return None
-    has_help = isinstance(error, click.UsageError) and error.ctx is not None
-    hint = f"see {error.ctx.command_path} --help" if has_help else ""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"see {context.command_path} --help" if context else ""
     return Failure("usage", error.format_message().replace("\n\t", " ").rstrip("."), hint, Status.USAGE)
 
 

@@ -77,8 +77,9 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0
 def csv_row(values: Iterable[object]) -> str:
     """A row of CSV without a line break; None is an empty cell, and text that looks like a formula is prefixed by '."""
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(map(_csv_cell, values))
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\r\n").writerow(map(_csv_cell, values))
+    # not lineterminator="": before Python 3.13 the writer quotes line breaks only if they are in the terminator
+    return buffer.getvalue().removesuffix("\r\n")
 
 
 def _csv_cell(value: object) -> object:

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from client import InvalidArgument, OutcomeUnknown
 from client.errors import BalanceTooLow
 from onetake.errors import (
+    CloneInProgress,
     Failure,
     InvalidManifest,
     OutputClosed,
     SettingError,
     Status,
     TakeRefused,
-    UnderWayElsewhere,
     UsageError,
     failure_of,
     most_severe,
@@ -123,7 +123,7 @@ def test_without_a_signal_a_request_to_stop_counts_as_ctrl_c() -> None:
     [
         InvalidManifest("2 errors", "correct them", ("line 1", "line 2")),
         TakeRefused("too short", "record more", make_report("a.wav")),
-        UnderWayElsewhere("a.wav", "5f0c"),
+        CloneInProgress("a.wav", "5f0c"),
         OutputClosed("standard output was closed"),
     ],
     ids=lambda error: type(error).__name__,

@@ -17,6 +17,7 @@ from onetake.console.terminal import can_rewrite_lines, terminal_columns, wants_
 from tests.support.services import FIXTURES, onetake
 
 GOOD = str(FIXTURES / "good.wav")
+FORCED = {"FORCE_COLOR": "1", "NO_COLOR": ""}
 
 
 @pytest.fixture
@@ -54,9 +55,9 @@ def test_colors(
 
 
 def test_forced_colors_reach_a_pipe(home: object) -> None:
-    assert "\x1b[" in onetake("check", GOOD, env={"FORCE_COLOR": "1"}).out
-    assert "\x1b[" not in onetake("check", GOOD, "--no-color", env={"FORCE_COLOR": "1"}).out
-    assert "\x1b[" in onetake("nonesuch", env={"FORCE_COLOR": "1"}).err
+    assert "\x1b[" in onetake("check", GOOD, env=FORCED).out
+    assert "\x1b[" not in onetake("check", GOOD, "--no-color", env=FORCED).out
+    assert "\x1b[" in onetake("nonesuch", env=FORCED).err
 
 
 def test_a_line_is_rewritten_only_on_a_terminal_that_can(tty: TextIO, monkeypatch: pytest.MonkeyPatch) -> None:
