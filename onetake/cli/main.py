@@ -7,7 +7,6 @@ import importlib
 import io
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -123,6 +122,8 @@ def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # started with the descriptor closed: the next file that is opened must not get it
+            from pathlib import Path
+
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - it stays open
         elif isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(OSError):  # it flushes; an error appears again at the next print

@@ -1,7 +1,7 @@
 """One line at the bottom of standard error that shows progress, on terminals only.
 
-Not `rich.progress`: importing it takes RICH_MS ms and 55 modules, of a start-up of START_MS ms, and its `Live` display
-replaces sys.stdout and sys.stderr, while here results must reach standard output byte for byte (JSON, broken pipes).
+Not `rich.progress`: importing it takes 63 ms of CPU time and 117 modules (rich 15, Python 3.11), as much as all of
+`onetake --help`. Its `Live` display also replaces sys.stdout and sys.stderr, through which results must pass unchanged.
 """
 
 from __future__ import annotations

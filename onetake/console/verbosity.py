@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -38,24 +36,23 @@ def is_verbose() -> bool:
     return _verbosity is Verbosity.VERBOSE
 
 
-class _RequestHandler(logging.Handler):
-    def __init__(self, print_request: Callable[[float, str, str], None]) -> None:
-        super().__init__()
-        self._print_request = print_request
-        self._started = time.monotonic()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if is_verbose():
-            self._print_request(time.monotonic() - self._started, record.name, record.getMessage())
-
-
 def log_requests(print_request: Callable[[float, str, str], None]) -> None:
     """Print what `uploader` and `client` log: each request and its answer, without the queries of URLs.
 
     Args:
         print_request: Called with elapsed seconds, the logger's name and the message.
     """
+    import logging  # here, because only -v needs it
+    import time
+
+    started = time.monotonic()
+
+    class RequestHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if is_verbose():
+                print_request(time.monotonic() - started, record.name, record.getMessage())
+
     for name in ("uploader", "client"):
         logger = logging.getLogger(name)
-        logger.handlers = [_RequestHandler(print_request)]
+        logger.handlers = [RequestHandler()]
         logger.setLevel(logging.DEBUG)
