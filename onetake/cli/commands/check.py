@@ -114,8 +114,8 @@ def _check_all(
         from preflight.batch import illustrate_many
 
         with contextlib.closing(illustrate_many(takes, quick=quick, profile=profile, workers=jobs)) as found:
-            for one in with_progress(found, len(takes), label="checking"):
-                yield one.report, one.pictures
+            for illustrated in with_progress(found, len(takes), label="checking"):
+                yield illustrated.report, illustrated.pictures
 
 
 def _status(reports: list[Report], failing: set[str], *, exit_zero: bool) -> Status:
