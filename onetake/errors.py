@@ -295,7 +295,5 @@ def _local_failure(error: BaseException) -> Failure | None:
         return Failure("incomplete", f"the installation is incomplete: {what}", "reinstall onetake", Status.USAGE)
     if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
         reason = (error.strerror or "").lower()
-        return Failure(
-            "no-room", f"out of resources: {reason}", "free disk space or memory, or set TMPDIR", Status.USAGE
-        )
+        return Failure("no-room", f"out of resources: {reason}", "free disk space, or set TMPDIR", Status.USAGE)
     return None
