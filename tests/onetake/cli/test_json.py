@@ -79,9 +79,12 @@ def test_json_of_commands_for_voices(say: Say, voice: str) -> None:
     assert settled["voice"]["voice_id"] == "voice_2"
     renamed = document(say, "voices", "rename", "ann", "anna", "--json")
     assert (renamed["previous_name"], renamed["name"]) == ("ann", "anna")
-    exported = document(say, "voices", "export", "--json")
-    assert exported == document(say, "voices", "export", "--format", "json")
-    assert len(exported["voices"]) == 2
+    exported, formatted = (
+        [{**one, "seconds_left": None} for one in document(say, "voices", "export", *form)["voices"]]
+        for form in (("--json",), ("--format", "json"))
+    )
+    assert exported == formatted
+    assert len(exported) == 2
     assert document(say, "voices", "forget", "anna", "--json")["forgotten"] == {"voice_id": "voice_1", "name": "anna"}
 
 
