@@ -64,9 +64,9 @@ def _fix(path: Path, out: Path) -> None:
 
 
 def _examine(path: Path) -> None:
-    from preflight.checks import examine
+    from preflight.checks import analyze
 
-    examine(path, to_its_end=True)
+    analyze(path, to_end=True)
 
 
 def _pydub(path: Path, out: Path) -> None:

@@ -39,6 +39,7 @@ PROFILER: Final = """
 import os, sys, threading
 _root, _out = {root!r} + os.sep, {out!r}
 _seen, _frames = set(), {{}}
+_file = open(_out + str(os.getpid()), "a", buffering=1)  # now: a hardened worker cannot open it later
 def _own(code):
     return code.co_filename.startswith(_root) and "/.venv/" not in code.co_filename and not code.co_name.startswith("<")
 def _profile(frame, event, _argument):
@@ -52,8 +53,7 @@ def _profile(frame, event, _argument):
                 depth += _own(frame.f_code)
                 frame = frame.f_back
             _frames[key] = depth
-            with open(_out + str(os.getpid()), "a") as file:
-                file.write(key + " " + str(depth) + "\\n")
+            _file.write(key + " " + str(depth) + "\\n")
 threading.setprofile(_profile)
 sys.setprofile(_profile)
 """

@@ -53,7 +53,7 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f"*{rule.severity}.* {rule.what}"
     yield ""
     yield f"- **Why:** {rule.why}"
-    yield f"- **Mend:** {rule.mend}"
+    yield f"- **Fix:** {rule.fix_hint}"
     yield f"- **Source:** {rule.source}"
     for threshold in rule.thresholds:
         yield f"- `{threshold.name} = {threshold.value:g}`: {threshold.source}"

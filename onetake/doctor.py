@@ -66,8 +66,7 @@ def _check_decoders() -> str:
 
     import preflight
     from onetake.io.scratch import scratch_folder
-    from preflight.fixes.codec_targets import Target
-    from preflight.fixes.encode import encode
+    from preflight.fixes.encode import Target, encode
     from preflight.fixes.options import Container
 
     rate = 16_000

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from preflight import Profile, Report
     from preflight.analysis.pictures import Pictures
-    from preflight.input.types import Stored
+    from preflight.input.types import SpooledFile
 
 _SUFFIXES: Final = {".html", ".htm"}
 
@@ -34,7 +34,7 @@ class ReportPage:
         UsageError: `out` is missing or not a valid output file, or an input is standard input.
     """
 
-    def __init__(self, out: str | None, profile: Profile, inputs: Sequence[str | Stored]) -> None:
+    def __init__(self, out: str | None, profile: Profile, inputs: Sequence[str | SpooledFile]) -> None:
         if out is None:
             raise UsageError("--format html needs an output file", "add -o report.html")
         self.path = Path(out)
@@ -47,7 +47,7 @@ class ReportPage:
         self._profile = profile
         self._entries: list[Entry] = []
 
-    def add(self, take: str | Stored, report: Report, pictures: Pictures | None) -> None:
+    def add(self, take: str | SpooledFile, report: Report, pictures: Pictures | None) -> None:
         """Add a recording or a prompt clip."""
         self._entries.append(Entry(str(take), report, pictures))
 
@@ -70,7 +70,7 @@ class ReportPage:
             name = display_name(self.path)
             raise CannotWrite(f"{name} cannot be written: {reason}", "write it elsewhere") from error
 
-    def _require_valid_input(self, take: str | Stored) -> None:
+    def _require_valid_input(self, take: str | SpooledFile) -> None:
         if not isinstance(take, str):
             raise UsageError("a page cannot play standard input, which has no file", "name the file instead")
         with contextlib.suppress(OSError, ValueError):  # an input that does not exist gets a finding

@@ -9,9 +9,9 @@
         fix("fixtures/voice-message.ogg", "take.wav")
 
 A recording may be a path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
-`Recording`. Times are in seconds, levels in dB with their reference in the name. What is wrong with a recording is a
-finding of its report; what cannot be done raises a `PreflightError`, and a mistake of the program `TypeError` or
-`ValueError`. It opens no socket, prints nothing and never exits.
+`Recording`. Times are in seconds, levels in dB with their reference in the name. Problems of a recording are findings
+in its report; operations that fail raise a `PreflightError`, and wrong arguments raise `TypeError` or `ValueError`. The
+package opens no network connection, does not print, and does not exit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from preflight.profile import PROFILES, Profile, load_profile
     from preflight.prompt.clips import PromptClip, cut_prompt, prompt_clips
     from preflight.prompt.text_match import Comparison
-    from preflight.prompt.transcribe import SpeechModel, compare_text, hear, text_findings
+    from preflight.prompt.transcribe import SpeechModel, compare_text, text_findings, transcribe
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
 
@@ -84,16 +84,16 @@ __all__ = [
     "cut_prompt",
     "display_name",
     "fix",
-    "hear",
     "join",
     "load_profile",
     "plan",
     "prompt_clips",
     "recordings_in",
     "text_findings",
+    "transcribe",
 ]
 
-_ROOMS = {
+_MODULES = {
     "check_many": "batch",
     "recordings_in": "input.discovery",
     "check": "checks",
@@ -120,13 +120,13 @@ _ROOMS = {
     "Comparison": "prompt.text_match",
     "SpeechModel": "prompt.transcribe",
     "compare_text": "prompt.transcribe",
-    "hear": "prompt.transcribe",
+    "transcribe": "prompt.transcribe",
     "text_findings": "prompt.transcribe",
 }
 
 
 def __getattr__(name: str) -> object:
-    # imported on first use: numpy and the decoders cost start-up time that not every command needs
+    # lazy: numpy and the decoders cost start-up time that not every command needs
     if name not in __all__:
         raise AttributeError(f"module 'preflight' has no attribute {name!r}")
-    return getattr(import_module(f"preflight.{_ROOMS.get(name, 'errors')}"), name)
+    return getattr(import_module(f"preflight.{_MODULES.get(name, 'errors')}"), name)

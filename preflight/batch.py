@@ -1,15 +1,13 @@
-"""Check many recordings at a time."""
+"""Check many recordings, several at a time."""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from preflight.checks import examine
+from preflight.checks import analyze, report_of, usable_cores
 from preflight.profile import DEFAULT, Profile
 from preflight.worker.pool import WorkerPool
 
@@ -17,27 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
-    from preflight.analysis.pictures import Pictures
+    from preflight.analysis.analysis import Analysis
     from preflight.input.types import Recording
     from preflight.report import Report
 
 T = TypeVar("T")
 
 _AHEAD: Final = 4
-"""Recordings under way or done for each worker: one that takes long does not let the others run far ahead."""
-
-
-@dataclass(frozen=True)
-class Illustrated:
-    """A report, and what can be drawn of the recording; it can be pickled.
-
-    Attributes:
-        report: What `check` returns.
-        pictures: What can be drawn; None where there was no sound, or only headers were read.
-    """
-
-    report: Report
-    pictures: Pictures | None
+"""Recordings in progress or done for each worker: a long one does not let the others run far ahead."""
 
 
 def check_many(
@@ -55,29 +40,43 @@ def check_many(
         quick: Read headers only.
         profile: Severities and thresholds of the rules.
         workers: How many at a time; by default one for each core that this process may use.
-        executor: Where to run them instead: any that finds the paths, and can be given the recordings
-            (processes cannot be given file objects). `workers` then says how many it has.
+        executor: Run them there instead: any executor that can open the paths and receive the recordings (processes
+            cannot receive file objects). `workers` then says how many it has.
 
     Yields:
         The reports in the order of `recordings`, each as soon as it and those before it are done. Closing the generator
-        ends what is under way.
+        cancels what is in progress.
 
     Raises:
-        TypeError, ValueError: As `check` does, in the turn of what can be no recording.
+        TypeError, ValueError: As `check` does, when it is the turn of what cannot be a recording.
     """
-    yield from _each(partial(check_whole, quick=quick, profile=profile), recordings, workers, executor)
+    threads = _has_idle_cores(workers)
+    work = partial(_checked, quick=quick, threads=threads, profile=profile)
+    yield from _each(work, recordings, workers, executor)
 
 
-def illustrate_many(
+def analyze_many(
     recordings: Iterable[Recording],
     *,
     quick: bool = False,
+    pictures: bool = False,
     profile: Profile = DEFAULT,
     workers: int | None = None,
     executor: Executor | None = None,
-) -> Generator[Illustrated, None, None]:
-    """Like `check_many`, with what can be drawn, which is kept in the same pass over the sound."""
-    yield from _each(partial(illustrate, quick=quick, profile=profile), recordings, workers, executor)
+) -> Generator[Analysis, None, None]:
+    """Like `check_many`, with the analyses instead of the reports; `pictures` keeps what can be drawn."""
+    threads = _has_idle_cores(workers)
+    work = partial(analyze, quick=quick, pictures=pictures, threads=threads, profile=profile)
+    yield from _each(work, recordings, workers, executor)
+
+
+def _checked(recording: Recording, *, quick: bool, threads: bool, profile: Profile) -> Report:
+    return report_of(analyze(recording, quick=quick, threads=threads, profile=profile), profile)
+
+
+def _has_idle_cores(workers: int | None) -> bool:
+    """Whether a recording may use more than one core: not where each core has a recording of its own."""
+    return workers is not None and 2 * workers <= usable_cores()
 
 
 def _each(
@@ -87,30 +86,23 @@ def _each(
     if executor is not None:
         yield from _in_order(executor, work, recordings, count)
         return
-    # a thread each is enough: the work is done by the process that each of them waits for
-    crew = WorkerPool()
-    pool = ThreadPoolExecutor(count, thread_name_prefix="preflight-check", initializer=crew.join)
+    # threads are enough: each waits for a worker process, which does the work
+    pool = WorkerPool()
+    threads = ThreadPoolExecutor(count, thread_name_prefix="preflight-check", initializer=pool.add_thread)
     try:
-        yield from _in_order(pool, work, recordings, count)
+        yield from _in_order(threads, work, recordings, count)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        crew.dismiss()
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        threads.shutdown(wait=False, cancel_futures=True)
+        pool.cancel()
 
 
 def _in_order(
-    pool: Executor, work: Callable[[Recording], T], recordings: Iterable[Recording], workers: int
+    executor: Executor, work: Callable[[Recording], T], recordings: Iterable[Recording], workers: int
 ) -> Iterator[T]:
     waiting: deque[Future[T]] = deque()
     try:
         for recording in recordings:
-            waiting.append(pool.submit(work, recording))
+            waiting.append(executor.submit(work, recording))
             if len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -118,14 +110,3 @@ def _in_order(
     finally:
         for unwanted in waiting:
             unwanted.cancel()
-
-
-def check_whole(recording: Recording, *, quick: bool, profile: Profile) -> Report:
-    """Like `check`, on one core: the other process measures, too."""
-    return examine(recording, quick=quick, whole=True, profile=profile).report
-
-
-def illustrate(recording: Recording, *, quick: bool, profile: Profile) -> Illustrated:
-    """Like `check_whole`, with what can be drawn."""
-    examination = examine(recording, quick=quick, whole=True, pictures=True, profile=profile)
-    return Illustrated(examination.report, examination.pictures)

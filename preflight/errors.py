@@ -1,22 +1,22 @@
-"""What `preflight` raises.
+"""The exceptions of `preflight`.
 
     PreflightError
-    ├── CannotOpen        the path does not lead to a regular file that may be read, or a stream cannot be read
-    ├── NotARecording     the bytes are no audio that any decoder knows
-    │   └── DecoderFailed they make a decoder crash, hang or take too much memory
-    ├── NotExamined       a bug of ours came up while it was read
-    ├── CannotFix         the take cannot be made ready; the message says why
-    ├── BadOutput         the output cannot have this name
-    ├── BadProfile        a profile names a rule, severity or threshold that does not exist
-    ├── OutputExists      the output name is taken
-    ├── CannotWrite       the output could not be written (disk full, no permission, …)
-    ├── EngineMissing     what hears speech as text is not installed
-    └── BadSpeechModel    a folder holds no speech model, or one that the engine cannot use
+    ├── CannotOpen         the path is not a readable regular file, or a stream cannot be read
+    ├── NotARecording      the content is not audio that a decoder supports
+    │   └── DecoderFailed  the content makes a decoder crash, hang or use too much memory
+    ├── NotExamined        a bug in onetake stopped the analysis
+    ├── CannotFix          the recording cannot be fixed; the message says why
+    ├── BadOutput          the output name is not allowed
+    ├── InvalidFixOptions  the options of `fix` are unknown, out of range or contradictory
+    ├── BadProfile         a profile names an unknown rule, severity or threshold
+    ├── OutputExists       the output file exists already
+    ├── CannotWrite        the output could not be written (disk full, no permission, …)
+    ├── EngineMissing      the speech recognition engine is not installed
+    └── BadSpeechModel     a folder does not contain a usable speech model
 
-`check` raises none of these: it reports them as findings. `fix` raises `CannotFix`, `BadOutput`,
-`OutputExists` and `CannotWrite`. Only those who have a text heard meet the last two.
-What can be no recording at all, such as a number or samples without a rate, is a mistake of the program: it raises
-`TypeError` or `ValueError`.
+`check` raises none of these: it reports them as findings. `fix` raises `CannotFix`, `BadOutput`, `InvalidFixOptions`,
+`OutputExists` and `CannotWrite`. Only transcription raises the last two. An argument that cannot be a recording, such
+as a number or samples without a sample rate, raises `TypeError` or `ValueError`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import ClassVar, Self
 
 
 class PreflightError(Exception):
-    """Base of everything raised here.
+    """Base class of all exceptions of `preflight`.
 
     Attributes:
-        message: What happened, in one line, without the file's name.
-        hint: What to do next.
+        message: What is wrong, in one line, without the file name.
+        hint: What to do next; empty if there is nothing to do.
     """
 
     kind: ClassVar[str] = "preflight-error"
@@ -41,22 +41,23 @@ class PreflightError(Exception):
 
 
 class CannotOpen(PreflightError):
-    """The path does not lead to a regular file that may be read, or a stream cannot be read or stored."""
+    """The path is not a readable regular file, or a stream cannot be read or stored."""
 
     kind = "cannot-open"
 
 
 class NotARecording(PreflightError):
-    """The bytes are no audio that any decoder knows."""
+    """The content is not audio that a decoder supports."""
 
     kind = "not-a-recording"
 
 
 class DecoderFailed(NotARecording):
-    """The bytes make a decoder crash, hang or take too much memory.
+    """The content makes a decoder crash, hang or use too much memory.
 
     Attributes:
-        retry_with_fresh_worker: The process had served other recordings before, one of which may have harmed it.
+        retry_with_fresh_worker: Whether the worker process had decoded other recordings before, one of which may have
+            corrupted it: a new worker may succeed.
     """
 
     kind = "decoder-failed"
@@ -67,59 +68,59 @@ class DecoderFailed(NotARecording):
 
 
 class NotExamined(PreflightError):
-    """A bug of ours came up while the recording was read: nothing is known of it."""
+    """A bug in onetake stopped the analysis of the recording."""
 
     kind = "not-examined"
 
     @classmethod
     def because(cls, bug: str) -> Self:
-        """The error for what nobody expected, in a few words without any value: that may hold a secret."""
+        """Return the error for an unexpected exception; `bug` describes it without values, which may be secret."""
         return cls(f"this is a bug in onetake ({bug})", "please report it")
 
 
 class CannotFix(PreflightError):
-    """The take cannot be made ready without a new recording."""
+    """The recording cannot be fixed; a new recording is needed."""
 
     kind = "cannot-fix"
 
 
 class BadOutput(PreflightError):
-    """The output cannot have this name; nothing was written."""
+    """The output name is not allowed; nothing was written."""
 
     kind = "bad-output"
 
 
 class InvalidFixOptions(PreflightError):
-    """What is asked of `fix` does not exist, or cannot be."""
+    """The options of `fix` are unknown, out of range or contradictory."""
 
-    kind = "bad-wish"
+    kind = "bad-wish"  # part of the JSON output: renaming it would break programs that read it
 
 
 class BadProfile(PreflightError):
-    """A profile, or what is to change it, names something that does not exist."""
+    """A profile names an unknown rule, severity or threshold."""
 
     kind = "bad-profile"
 
 
 class OutputExists(PreflightError):
-    """The output name is taken; nothing was written."""
+    """The output file exists already; nothing was written."""
 
     kind = "output-exists"
 
 
 class CannotWrite(PreflightError):
-    """The output could not be written; nothing stands under its name."""
+    """The output could not be written; there is no partial file."""
 
     kind = "cannot-write"
 
 
 class EngineMissing(PreflightError):
-    """What hears speech as text is not installed."""
+    """The speech recognition engine is not installed."""
 
     kind = "engine-missing"
 
 
 class BadSpeechModel(PreflightError):
-    """A folder holds no speech model, or one that the engine cannot use."""
+    """The folder does not contain a speech model that the engine can use."""
 
     kind = "bad-speech-model"

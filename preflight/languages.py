@@ -1,4 +1,4 @@
-"""Languages by their codes, as a person calls them."""
+"""Names of languages by their ISO 639-1 codes."""
 
 from __future__ import annotations
 
@@ -20,5 +20,9 @@ _NAMES: Final = {
 
 
 def language_name(code: str) -> str:
-    """What `code` stands for; the code itself where that is not known."""
+    """Return the English name of a language code, or the code itself if it is unknown.
+
+    >>> language_name("de"), language_name("tlh")
+    ('German', 'tlh')
+    """
     return _NAMES.get(code, code)

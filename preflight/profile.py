@@ -1,8 +1,8 @@
-"""Profiles: how severe each rule is, and where its thresholds lie.
+"""Profiles: the severity and the thresholds of each rule.
 
-A user's own profile is a TOML file::
+A custom profile is a TOML file::
 
-    extends = "strict"            # or "default", which is also what stands when nothing is said
+    extends = "strict"            # or "default", the default
 
     [severity]
     hum = "off"                   # "error", "warning", "info" or "off"
@@ -24,24 +24,25 @@ from preflight.report import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.analysis.analysis import Analysis
     from preflight.input.types import PathLike
-    from preflight.rules.model import Rule, Subject
+    from preflight.rules.model import Rule
 
 Level = Severity | Literal["off"]
 
 _LEVELS: Final = (*get_args(Severity), "off")
-_LARGEST: Final = 1e9
-_PARTS: Final = ("extends", "severity", "thresholds")
+_MAX_VALUE: Final = 1e9
+_TABLES: Final = ("extends", "severity", "thresholds")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Severities and thresholds where they differ from the rules' own.
+    """Severities and thresholds that replace those of the rules.
 
     Attributes:
-        name: To be shown.
-        levels: Severity by rule; ``off`` silences it.
-        thresholds: By rule, then by threshold.
+        name: The name for display.
+        levels: The severity by rule name; ``off`` disables the rule.
+        thresholds: The values by rule name and threshold name.
     """
 
     name: str
@@ -49,30 +50,30 @@ class Profile:
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def severity(self, rule: str) -> Level:
-        """How severe the findings of `rule` are."""
+        """Return the severity of the findings of `rule`."""
         from preflight.rules import RULES
 
         return self.levels.get(rule, RULES[rule].severity)
 
     def apply(self, rule: Rule) -> Rule:
-        """`rule` with the thresholds of this profile."""
+        """Return `rule` with the thresholds of this profile."""
         values = self.thresholds.get(rule.name, {})
         thresholds = (replace(one, value=values.get(one.name, one.value)) for one in rule.thresholds)
         return replace(rule, thresholds=tuple(thresholds)) if values else rule
 
-    def findings(self, subject: Subject) -> tuple[Finding, ...]:
-        """What the rules say of `subject`, errors first, otherwise in the order of the rules."""
+    def findings(self, analysis: Analysis) -> tuple[Finding, ...]:
+        """Return the findings about `analysis`, errors first, otherwise in the order of the rules."""
         from preflight.rules import RULES
 
-        found = [finding for rule in RULES.values() for finding in self._judge(rule, subject)]
+        found = [finding for rule in RULES.values() for finding in self._judge(rule, analysis)]
         return tuple(sorted(found, key=lambda finding: _LEVELS.index(finding.severity)))
 
-    def _judge(self, rule: Rule, subject: Subject) -> Iterator[Finding]:
-        """What `rule` says of `subject`; a finding milder than its rule stays so."""
+    def _judge(self, rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+        """Yield the findings of `rule`; a finding with a lower severity than its rule keeps it."""
         level = self.severity(rule.name)
         if level == "off":
             return
-        for finding in rule.judge(self.apply(rule), subject):
+        for finding in rule.judge(self.apply(rule), analysis):
             if finding.severity == rule.severity and finding.severity != level:
                 yield Finding(**{**_fields(finding), "severity": level})
             else:
@@ -81,36 +82,36 @@ class Profile:
     def changed(
         self, *, select: Iterable[str] = (), ignore: Iterable[str] = (), levels: Mapping[str, str] | None = None
     ) -> Profile:
-        """This profile with other severities.
+        """Return this profile with other severities.
 
         Args:
-            select: Only these rules speak; all when empty.
-            ignore: These do not.
-            levels: Severity by rule; it goes before the other two.
+            select: The rules to run; all if empty.
+            ignore: Rules to disable.
+            levels: The severity by rule name; takes precedence over the other two.
 
         Raises:
-            BadProfile: There is no such rule or severity.
+            BadProfile: A rule or severity does not exist.
         """
         from preflight.rules import RULES
 
-        wanted, unwanted = tuple(select), tuple(ignore)
-        silent = [name for name in RULES if wanted and name not in wanted] + list(unwanted)
-        _require_rules([*wanted, *unwanted])
-        return replace(self, levels={**self.levels, **dict.fromkeys(silent, "off"), **_levels(levels or {})})
+        selected, ignored = tuple(select), tuple(ignore)
+        disabled = [name for name in RULES if selected and name not in selected] + list(ignored)
+        _require_rules([*selected, *ignored])
+        return replace(self, levels={**self.levels, **dict.fromkeys(disabled, "off"), **_levels(levels or {})})
 
     def require_contract(self) -> None:
-        """Make sure that what the endpoint itself asks for is not overruled.
+        """Make sure that no rule of the endpoint's contract is overridden.
 
         Raises:
-            BadProfile: It is.
+            BadProfile: The profile changes the severity of such a rule.
         """
         from preflight.rules import RULES
 
         for name, level in self.levels.items():
             if RULES[name].is_contract and level != RULES[name].severity:
                 raise BadProfile(
-                    f"{name} is what the service itself asks for: it cannot be overruled for what is sent",
-                    "overrule it with `onetake check` only",
+                    f"{name} is a requirement of the service and cannot be overridden for recordings that are sent",
+                    "override it with `onetake check` only",
                 )
 
 
@@ -122,7 +123,7 @@ def load_profile(path: PathLike) -> Profile:
     """Read a profile from a TOML file.
 
     Raises:
-        BadProfile: It cannot be read, or says what no rule knows.
+        BadProfile: The file cannot be read, is not valid TOML, or names an unknown rule, severity or threshold.
     """
     from preflight.input.small_text import read_small_text
     from preflight.input.source import display_name
@@ -133,7 +134,9 @@ def load_profile(path: PathLike) -> Profile:
     except CannotOpen as error:
         raise BadProfile(f"the profile {name!r} cannot be read: {error.message}", error.hint) from error
     except (ValueError, RecursionError) as error:
-        raise BadProfile(f"the profile {name!r} is not valid TOML: {error}", "see the profile in the README") from error
+        raise BadProfile(
+            f"the profile {name!r} is not valid TOML: {error}", "docs/validate.md has an example"
+        ) from error
     try:
         return _from_toml(name, content)
     except BadProfile as problem:
@@ -141,12 +144,12 @@ def load_profile(path: PathLike) -> Profile:
 
 
 def _from_toml(name: str, content: Mapping[str, Any]) -> Profile:
-    unknown = sorted(set(content) - set(_PARTS))
+    unknown = sorted(set(content) - set(_TABLES))
     if unknown:
-        raise BadProfile(f"it has {unknown[0]!r}, which means nothing", f"it can have {', '.join(_PARTS)}")
+        raise BadProfile(f"unknown key {unknown[0]!r}", f"valid keys: {', '.join(_TABLES)}")
     base = PROFILES.get(content.get("extends", "default"))
     if base is None:
-        raise BadProfile(f"it extends {content['extends']!r}", f"the profiles are {', '.join(PROFILES)}")
+        raise BadProfile(f"unknown profile {content['extends']!r} in extends", f"profiles: {', '.join(PROFILES)}")
     levels, thresholds = content.get("severity", {}), content.get("thresholds", {})
     if not isinstance(levels, dict) or not isinstance(thresholds, dict):
         raise BadProfile("severity and thresholds must be tables", 'write [severity], then lines like hum = "off"')
@@ -158,7 +161,7 @@ def _levels(given: Mapping[str, Any]) -> dict[str, Level]:
     _require_rules(given)
     for rule, level in given.items():
         if level not in _LEVELS:
-            raise BadProfile(f"{rule} has the severity {level!r}", f"severities are {', '.join(_LEVELS)}")
+            raise BadProfile(f"unknown severity {level!r} for {rule}", f"severities: {', '.join(_LEVELS)}")
     return cast("dict[str, Level]", dict(given))
 
 
@@ -171,12 +174,14 @@ def _values(rule: str, given: object) -> dict[str, float]:
         raise BadProfile(f"thresholds.{rule} must be a table", f"write [thresholds.{rule}]")
     for name, value in given.items():
         if name not in known:
-            hint = f"it has {', '.join(known)}" if known else "it has none that can be set"
+            hint = f"thresholds of {rule}: {', '.join(known)}" if known else f"{rule} has no thresholds"
             raise BadProfile(f"{rule} has no threshold {name!r}", hint)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - not a number
-            raise BadProfile(f"{rule}.{name} is {value!r}", "write a number")
-        if not abs(value) < _LARGEST:
-            raise BadProfile(f"{rule}.{name} is out of range", f"write a number between -{_LARGEST:g} and {_LARGEST:g}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
+            raise BadProfile(f"{rule}.{name} is {value!r}, not a number", "write a number")
+        if not abs(value) < _MAX_VALUE:
+            raise BadProfile(
+                f"{rule}.{name} is out of range", f"write a number between -{_MAX_VALUE:g} and {_MAX_VALUE:g}"
+            )
     return {name: float(value) for name, value in given.items()}
 
 
@@ -185,11 +190,11 @@ def _require_rules(names: Iterable[str]) -> None:
 
     for name in names:
         if name not in RULES:
-            raise BadProfile(f"there is no rule {name!r}", f"the rules are {', '.join(RULES)}")
+            raise BadProfile(f"unknown rule {name!r}", f"rules: {', '.join(RULES)}")
 
 
 DEFAULT: Final = Profile("default")
-"""What keeps a voice from being cloned well is a warning; an error only where there is no voice at all."""
+"""Quality problems are warnings; they are an error only if there is no voice at all."""
 
 _ACX_ERRORS: Final = (
     *("little-speech", "clipped", "too-quiet", "too-loud", "noisy", "hum", "narrow-band", "dropouts"),
@@ -204,8 +209,8 @@ STRICT: Final = Profile(
         "noisy": {"max_noise_floor_dbfs": -60.0},
     },
 )
-"""The levels that ACX asks of audiobooks (RMS of -23 to -18 dBFS, peaks at most -3 dBFS, noise floor at most -60 dBFS
-RMS), and every fault of the sound an error."""
+"""The level requirements of ACX for audiobooks (RMS from -23 to -18 dBFS, peaks up to -3 dBFS, noise floor up to
+-60 dBFS RMS), with all quality problems as errors."""
 
 PROFILES: Final[dict[str, Profile]] = {"default": DEFAULT, "strict": STRICT}
-"""The profiles that come with preflight."""
+"""The built-in profiles."""

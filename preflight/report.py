@@ -1,4 +1,4 @@
-"""What `check` returns: facts, measurements, findings, verdict."""
+"""The report that `check` returns: file facts, measurements, findings, verdict."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ SCHEMA_VERSION = 1
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file is, by its content.
+    """The format and size of a file, determined from its content.
 
     Attributes:
-        container: ``wav``, ``mp3``, ``m4a``, or what else was found: ``ogg``, ``flac``, ``mov``, …; empty
-            when nothing was recognised.
-        codec: FFmpeg's name for the coding, e.g. ``aac``, ``pcm_s16le``; empty when unknown.
-        bytes: Size of the file.
-        duration_s: Seconds of sound: decoded, or by the header when ``method`` is ``headers``; None when unknown.
-        sample_rate_hz: Samples a second and channel; 0 when unknown.
-        channels: Number of channels; 0 when unknown.
-        bit_rate_bps: Bits a second of the audio; None when unknown.
-        audio_tracks: How many there are.
-        audio_track: Which one was examined and is used, counted from 1: the one with the most speech. By headers alone,
-            the one that FFmpeg plays.
-        sha256: Of the whole file, in hexadecimal; None when only headers were read.
+        container: ``wav``, ``mp3``, ``m4a`` or another format: ``ogg``, ``flac``, ``mov``, …; empty if unknown.
+        codec: FFmpeg's name of the codec, e.g. ``aac``, ``pcm_s16le``; empty if unknown.
+        bytes: The size of the file.
+        duration_s: The duration in seconds: decoded, or from the header if ``method`` is ``headers``; None if unknown.
+        sample_rate_hz: The sample rate in hertz; 0 if unknown.
+        channels: The number of channels; 0 if unknown.
+        bit_rate_bps: The bit rate of the audio in bits per second; None if unknown.
+        audio_tracks: The number of audio tracks.
+        audio_track: The track that was analyzed, counted from 1: the one with the most speech. If only the headers
+            were read, the one that FFmpeg plays by default.
+        sha256: The SHA-256 of the file in hexadecimal; None if only the headers were read.
     """
 
     container: str
@@ -46,16 +45,16 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule says about one take.
+    """A problem that a rule reports about a recording.
 
     Attributes:
-        rule: The rule's name, e.g. ``too-short``.
-        severity: ``error`` decides the verdict; ``warning`` and ``info`` do not.
-        message: What is the matter, and what to do about it, in one line.
-        value: What was measured, in the unit of the limit; None when there is no number.
-        limit: What it was held against.
-        spans: Where, as (start, end) in seconds.
-        fix: What `preflight.fix` does about it; None when it can do nothing.
+        rule: The name of the rule, e.g. ``too-short``.
+        severity: ``error`` affects the verdict; ``warning`` and ``info`` do not.
+        message: What is wrong and what to do about it, in one line.
+        value: The measured value in the unit of the limit; None if there is none.
+        limit: The limit that the value was compared with.
+        spans: Where the problem is, as (start, end) in seconds.
+        fix: The name of the edit with which `preflight.fix` fixes it; None if it cannot.
     """
 
     rule: str
@@ -68,18 +67,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `check` found out about one take.
+    """The result of checking one recording.
 
     Attributes:
-        path: The file's name, fit to be shown: bytes that are no UTF-8 appear escaped. What has no file is called after
-            its kind, such as ``<bytes>``.
-        role: Whether it was held against the limits of a recording or of a prompt clip.
-        verdict: ``ready`` to be sent as it is, ``fixable`` by `preflight.fix`, or ``rejected``.
-        method: ``decoded``, or ``headers`` when only these were read.
-        file: What the file is.
-        measurements: Numbers by name, each with its unit in its name.
-        speech: Where somebody speaks, as (start, end) in seconds.
-        findings: What the rules say, errors first.
+        path: The path for display, with bytes that are not valid UTF-8 escaped; for a recording without a file its
+            kind, such as ``<bytes>``.
+        role: Whether the limits of a recording or of a prompt clip applied.
+        verdict: ``ready`` to be sent unchanged, ``fixable`` by `preflight.fix`, or ``rejected``.
+        method: ``decoded``, or ``headers`` if only the headers were read.
+        file: The format and size of the file.
+        measurements: The measurements by name; each name ends with the unit.
+        speech: The speech segments, as (start, end) in seconds.
+        findings: The findings, errors first.
     """
 
     path: str
@@ -93,18 +92,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that keep the take from being ready."""
+        """The findings that make the verdict ``fixable`` or ``rejected``."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the HTML that a notebook displays."""
+        # imported here: a report does not need the display, and most programs never show one in a notebook
         from preflight.display.notebook import html_of_report
 
         return html_of_report(self)
 
 
 def verdict_of(findings: tuple[Finding, ...]) -> Verdict:
-    """``ready`` without errors, ``fixable`` when every error has a fix, else ``rejected``."""
+    """Return ``ready`` without errors, ``fixable`` if every error has a fix, else ``rejected``."""
     errors = [finding for finding in findings if finding.severity == "error"]
     if not errors:
         return "ready"

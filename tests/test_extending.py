@@ -40,7 +40,10 @@ REQUIRED_TESTS = {
 """The tests that every rule, meter, provider and format must pass. Each line is one run of pytest in the patched
 tree, which fails if it selects no test."""
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, which applies the patches")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, which applies the patches"),
+]
 
 
 @dataclass(frozen=True)

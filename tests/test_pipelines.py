@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from preflight import recordings_in
-from preflight.input.discovery import _ENDINGS
+from preflight.input.discovery import _EXTENSIONS
 from tests.test_readme import ROOT, blocks, newcomer, run
 
 __all__ = ["newcomer"]
@@ -73,7 +73,7 @@ def hook() -> dict[str, Any]:
 
 def test_the_hook_takes_what_a_folder_s_check_takes() -> None:
     wanted = re.compile(hook()["files"])
-    for name in (*(f"a{ending}" for ending in _ENDINGS), "takes/A.WAV"):
+    for name in (*(f"a{ending}" for ending in _EXTENSIONS), "takes/A.WAV"):
         assert wanted.search(name), name
     for path in (ROOT / "fixtures").iterdir():
         assert bool(wanted.search(path.name)) == (str(path) in set(recordings_in(str(ROOT / "fixtures"))))

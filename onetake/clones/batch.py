@@ -25,9 +25,9 @@ from onetake.clones.prepare import Prepared, prepare_in_executor
 from onetake.clones.uploads import try_delete_abandoned
 from onetake.errors import CloneInProgress, Failure, NotSettled, Status, failure_of, stopped_before_turn
 from onetake.io.scratch import scratch_folder
-from preflight.batch import usable_cores
+from preflight.checks import usable_cores
 from preflight.input.source import display_name
-from preflight.worker.pool import Dismissed, WorkerPool
+from preflight.worker.pool import Cancelled, WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -171,7 +171,9 @@ class BatchClone:
 
     def _run_in(self, folder: Path) -> Generator[Outcome, None, None]:
         worker_pool = WorkerPool()
-        pool = self._executor or ThreadPoolExecutor(self._workers, "onetake-prepare", initializer=worker_pool.join)
+        pool = self._executor or ThreadPoolExecutor(
+            self._workers, "onetake-prepare", initializer=worker_pool.add_thread
+        )
         for number in range(self._senders):
             # daemon threads: after a second Ctrl-C the command ends although they wait for answers
             threading.Thread(target=self._send_from_queue, name=f"onetake-send-{number}", daemon=True).start()
@@ -184,7 +186,7 @@ class BatchClone:
                 self._to_send.put(None)
             if pool is not self._executor:
                 pool.shutdown(wait=False, cancel_futures=True)
-            worker_pool.dismiss()
+            worker_pool.cancel()
 
     def _process(self, pool: Executor, folder: Path, worker_pool: WorkerPool) -> Iterator[Outcome]:
         jobs = deque(_Job(request, folder / str(number)) for number, request in enumerate(self.pending))
@@ -196,7 +198,7 @@ class BatchClone:
                 self._waiting.clear()
                 for future in self._preparing.values():
                     future.cancel()
-                worker_pool.dismiss()
+                worker_pool.cancel()
             self._prepare_more(pool, jobs)
             self._send_more(jobs)
             try:
@@ -261,7 +263,7 @@ class BatchClone:
             self._changed.put(job)
 
     def _failed(self, job: _Job, error: BaseException) -> Outcome:
-        if self._stopping and isinstance(error, KeyboardInterrupt | CancelledError | Dismissed):
+        if self._stopping and isinstance(error, KeyboardInterrupt | CancelledError | Cancelled):
             return self._not_started(job)
         failure = failure_of(error)
         if failure.status == Status.UNKNOWN:

@@ -19,7 +19,7 @@ from onetake.errors import NotSettled
 from onetake.ledger import CloneKey, Unsettled
 from preflight.errors import CannotOpen
 from preflight.input.source import Source, display_name
-from preflight.input.types import Stored, stem_of
+from preflight.input.types import SpooledFile, stem_of
 
 if TYPE_CHECKING:
     from onetake.clones.request import CloneRequest
@@ -44,7 +44,7 @@ def clone_key(request: CloneRequest, base_url: str, size: int, sha256: str, prom
     shape["prompt"] = request.auto_prompt if request.prompt is None else prompt_sha256
     digest = hashlib.sha256(msgspec.json.encode(shape, order="deterministic")).hexdigest()
     # audio from memory is in a temporary file, whose path means nothing later: the ledger stores its display name
-    path = request.take if isinstance(request.take, Stored) else as_path(request.take).absolute()
+    path = request.take if isinstance(request.take, SpooledFile) else as_path(request.take).absolute()
     return CloneKey(sha256=sha256, request=digest, bytes=size, path=display_name(path))
 
 
@@ -115,7 +115,7 @@ def not_settled(attempt: Attempt) -> NotSettled:
 
 def default_name(take: PathLike) -> str | None:
     """Return the voice's name for a recording without a file name, such as ``samples``; None if it has one."""
-    return stem_of(take) if isinstance(take, Stored) and take.name.startswith("<") else None
+    return stem_of(take) if isinstance(take, SpooledFile) and take.name.startswith("<") else None
 
 
 def digest(path: PathLike) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from onetake.clones.observer import Observer
     from onetake.clones.request import CloneRequest
     from preflight import CannotWrite, Comparison, FileFacts, Finding, Report
-    from preflight.checks import Examination
+    from preflight.analysis.analysis import Analysis
     from preflight.fixes.fix import Fixed
     from preflight.input.types import PathLike
     from preflight.report import Role
@@ -101,55 +101,84 @@ def prepare_in_executor(request: CloneRequest, folder: Path) -> tuple[Prepared, 
 
 def prepare_request(request: CloneRequest, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:
     """Check and fix the recording and the prompt clip; arguments and errors as for `prepare`."""
-    take = prepare(request.take, folder, observer, profile=request.profile, one_of_many=one_of_many)
+    analysis = analyze_take(request.take, observer, profile=request.profile, threads=not one_of_many)
+    take = prepare(request.take, analysis, folder, observer, profile=request.profile)
     if not request.has_prompt:
         return Prepared(take)
     if request.prompt is None:
-        prompt = _cut_prompt(request, folder, observer)
+        prompt = _cut_prompt(request, analysis, folder, observer)
     else:
         text = request.options.prompt_text
-        prompt = prepare(request.prompt, folder, observer, role="prompt", prompt_text=text, profile=request.profile)
+        clip = analyze_take(request.prompt, observer, role="prompt", prompt_text=text, profile=request.profile)
+        prompt = prepare(request.prompt, clip, folder, observer, profile=request.profile)
     return Prepared(take, prompt, compare_prompt(request, prompt.path, prompt.report, observer))
 
 
-def _cut_prompt(request: CloneRequest, folder: Path, observer: Observer) -> PreparedFile:
+def _cut_prompt(request: CloneRequest, analysis: Analysis, folder: Path, observer: Observer) -> PreparedFile:
     """Cut the prompt clip out of the recording itself."""
-    from preflight import CannotFix, CannotWrite, check, cut_prompt, display_name
+    from preflight import CannotFix, CannotWrite, display_name
+    from preflight.checks import report_of
+    from preflight.prompt.clips import cut_analyzed
 
     target = Path(folder) / "prompt"
     target.mkdir()
     number, text = request.auto_prompt or 1, request.options.prompt_text or ""
     try:
-        clip, fixed = cut_prompt(request.take, target, number=number, prompt_text=text, profile=request.profile)
+        clip, fixed = cut_analyzed(
+            request.take, target, analysis, number=number, prompt_text=text, profile=request.profile
+        )
     except CannotFix as error:
         name = display_name(request.take)
-        raise TakeRefused(f"{name}: {error.message}", error.hint, check(request.take, quick=True)) from error
+        raise TakeRefused(f"{name}: {error.message}", error.hint, report_of(analysis, request.profile)) from error
     except CannotWrite as error:
         raise _cannot_write(display_name(request.take), error) from error
     observer.step("prompt", f"{clip.start_s:.2f} s to {clip.end_s:.2f} s of the recording")
     return _fixed_file(fixed)
 
 
-def prepare(
+def analyze_take(
     path: PathLike,
-    folder: Path,
     observer: Observer,
     *,
     role: Role = "recording",
     prompt_text: str | None = None,
     profile: Profile = DEFAULT,
-    one_of_many: bool = False,
-) -> PreparedFile:
-    """Check a recording, and write a fixed copy into `folder` if it needs one.
+    threads: bool = True,
+) -> Analysis:
+    """Decode and measure all of a recording, once for everything that is done with it.
 
     Args:
         path: The recording.
-        folder: For the copy.
-        observer: Receives steps, warnings and progress.
+        observer: Receives the progress.
         role: As in `preflight.check`.
         prompt_text: As in `preflight.check`.
         profile: As in `preflight.check`.
-        one_of_many: Whether other recordings are prepared at the same time and share the cores.
+        threads: Whether the worker may use several cores; not where other recordings are prepared at the same time.
+    """
+    from preflight.checks import analyze
+
+    return analyze(
+        path,
+        role=role,
+        prompt_text=prompt_text,
+        to_end=True,
+        threads=threads,
+        profile=profile,
+        on_progress=partial(observer.progress, "check"),
+    )
+
+
+def prepare(
+    path: PathLike, analysis: Analysis, folder: Path, observer: Observer, *, profile: Profile = DEFAULT
+) -> PreparedFile:
+    """Judge a recording, and write a fixed copy into `folder` if it needs one.
+
+    Args:
+        path: The recording.
+        analysis: Of the recording, see `analyze_take`.
+        folder: For the copy.
+        observer: Receives steps, warnings and progress.
+        profile: As in `preflight.check`.
 
     Raises:
         TakeRefused: It is not fit and cannot be fixed.
@@ -157,23 +186,10 @@ def prepare(
         preflight.NotExamined: The check failed because of a bug.
     """
     from preflight import CannotFix, CannotWrite, NotExamined
-    from preflight.checks import examine
+    from preflight.checks import report_of
 
-    def look(*, whole: bool) -> Examination:
-        on_progress = partial(observer.progress, "check")
-        return examine(
-            path,
-            role=role,
-            prompt_text=prompt_text,
-            whole=whole,
-            to_its_end=True,
-            profile=profile,
-            on_progress=on_progress,
-        )
-
-    examination = look(whole=one_of_many)
-    report = examination.report
-    if isinstance(problem := examination.subject.problem, NotExamined):
+    report = report_of(analysis, profile)
+    if isinstance(problem := analysis.problem, NotExamined):
         raise NotExamined(f"{report.path}: {problem.message}", problem.hint)
     observer.step("check", f"{report.path}: {report.verdict}")
     for finding in report.findings:
@@ -184,14 +200,12 @@ def prepare(
         return PreparedFile(report, path, report.file)  # the upload gets the right suffix anyway
     if report.verdict == "rejected":
         raise _refused(report)
-    from preflight.fixes.fix import mend
+    from preflight.fixes.fix import fix_analyzed
 
-    target = Path(folder) / role
+    target = Path(folder) / analysis.role
     target.mkdir()
     try:
-        # the fix needs what only an analysis by this process holds
-        examination = look(whole=False) if one_of_many else examination
-        fixed = mend(path, target, examination, on_progress=partial(observer.progress, "fix"))
+        fixed = fix_analyzed(path, target, analysis, profile=profile, on_progress=partial(observer.progress, "fix"))
     except CannotFix as error:
         raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
     except CannotWrite as error:

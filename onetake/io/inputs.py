@@ -14,14 +14,14 @@ from onetake.errors import InputFailed, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from preflight.input.types import Stored
+    from preflight.input.types import SpooledFile
 
 PIPE: Final = "-"
 _MAX_LIST_BYTES: Final = 100_000_000
 
 
 @contextlib.contextmanager
-def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Iterator[list[str | Stored]]:
+def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Iterator[list[str | SpooledFile]]:
     """Resolve the recordings of a command line; one from standard input is stored in a temporary file for the block.
 
     Args:

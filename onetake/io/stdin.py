@@ -7,15 +7,15 @@ from typing import IO, TYPE_CHECKING
 
 from onetake.errors import InputFailed
 from preflight.errors import CannotOpen
-from preflight.input.spool import MOST_BYTES, stored_stream
-from preflight.input.types import Stored
+from preflight.input.spool import MAX_BYTES, spooled_stream
+from preflight.input.types import SpooledFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def store_stdin(stream: IO[bytes], max_bytes: int = MOST_BYTES) -> Iterator[Stored]:
+def store_stdin(stream: IO[bytes], max_bytes: int = MAX_BYTES) -> Iterator[SpooledFile]:
     """Store a stream in a temporary file, shown as ``<stdin>``, for the block. On POSIX the file has no name.
 
     Args:
@@ -27,7 +27,7 @@ def store_stdin(stream: IO[bytes], max_bytes: int = MOST_BYTES) -> Iterator[Stor
     """
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(stored_stream(stream, max_bytes))
+            path = stack.enter_context(spooled_stream(stream, max_bytes))
         except CannotOpen as error:
             raise InputFailed(f"standard input: {error.message}", error.hint) from error
-        yield Stored("<stdin>", path)
+        yield SpooledFile("<stdin>", path)

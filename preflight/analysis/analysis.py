@@ -1,106 +1,31 @@
-"""What one pass over the sound of a recording found."""
+"""`Analysis`: everything known about one take. Rules judge it, `fix` and `prompt` use it, `Report` presents it.
+
+It is also the message in which a worker process returns its result, so all of it can be encoded as MessagePack: arrays
+are bytes, and the problem of a take that cannot be read is a `Failure` of the protocol instead.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from preflight import limits
 from preflight.analysis.pictures import Pictures
-from preflight.report import Span
+from preflight.errors import PreflightError
+from preflight.media.damage import Damage
+from preflight.media.probe import Probe
+from preflight.prompt.text_match import Comparison
+from preflight.report import Method, Role, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import numpy as np
+    from numpy.typing import NDArray
 
-_LEAST_TURN_S = 2.0
-_TURN_SHARE = 0.15
-"""Of all that is heard in one channel alone: less is crosstalk, a laugh or a cough."""
-
-
-@dataclass(frozen=True)
-class Damage:
-    """A stretch that could not be decoded.
-
-    Attributes:
-        start_s: Where it begins on the recording's own timeline.
-        end_s: Where it ends there.
-        at_s: Where it stands in the decoded sound.
-        until_s: Where the decoded sound is whole again: `at_s`, where the stretch is missing from it; later
-            where silence stands in its place.
-    """
-
-    start_s: float
-    end_s: float
-    at_s: float
-    until_s: float
-
-
-_NEAR_S: Final = 0.1
-"""Losses no further apart than this are one."""
-
-
-def merged_damage(missing: Sequence[Damage], undecodable: Sequence[Damage], duration_s: float) -> tuple[Damage, ...]:
-    """All damage in order, neighbors joined.
-
-    Args:
-        missing: Frames that are not in the file, by their headers.
-        undecodable: What the decoder rejected, on a timeline without `missing`.
-        duration_s: Seconds decoded.
-    """
-    shifted = []
-    for spot in undecodable:
-        lost_s = sum(gap.end_s - gap.start_s for gap in missing if gap.at_s <= spot.at_s)
-        shifted.append(Damage(spot.start_s + lost_s, spot.end_s + lost_s, spot.at_s, spot.until_s))
-    merged: list[Damage] = []
-    for spot in sorted((*missing, *shifted), key=lambda spot: (spot.at_s, spot.start_s)):
-        at_s, until_s = min(spot.at_s, duration_s), min(spot.until_s, duration_s)
-        last = merged[-1] if merged else None
-        if last and spot.start_s <= last.end_s + _NEAR_S:
-            merged[-1] = Damage(last.start_s, max(spot.end_s, last.end_s), last.at_s, max(last.until_s, until_s))
-        else:
-            merged.append(Damage(spot.start_s, spot.end_s, at_s, until_s))
-    return tuple(merged)
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How decoding went.
-
-    Attributes:
-        duration_s: Seconds decoded.
-        damage: What could not be decoded.
-        changes: Where rate or channels changed: (seconds, rate, channels).
-        stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
-        padded_s: Seconds that a decoder finds which keeps what the encoder padded: see `Decoder.padded_s`.
-        float_scale: What floating-point samples were divided by, so that full scale is 1.
-    """
-
-    duration_s: float
-    damage: tuple[Damage, ...] = ()
-    changes: tuple[tuple[float, int, int], ...] = ()
-    stopped: bool = False
-    padded_s: float = 0.0
-    float_scale: float = 1.0
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What the meters found.
-
-    Attributes:
-        seconds: How much of the recording they heard.
-        measurements: By name; see each meter.
-        speech: Where somebody speaks.
-        clipped: Where samples are clipped.
-        dropouts: Where sound is missing or doubled.
-        clicks: Single samples that lie outside the wave.
-    """
-
-    seconds: float
-    measurements: dict[str, float]
-    speech: tuple[Span, ...]
-    clipped: tuple[Span, ...]
-    dropouts: tuple[Span, ...]
-    clicks: tuple[Span, ...]
+_LEAST_TURN_S: Final = 2.0
+_TURN_SHARE: Final = 0.15
+"""Of all the time in which one channel is louder alone: less than this is crosstalk, a laugh or a cough."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +33,12 @@ class ChannelFacts:
     """What each channel holds.
 
     Attributes:
-        levels_dbfs: RMS of each.
-        best: The number of the one that carries the voice, from 0.
+        levels_dbfs: RMS of each channel.
+        best: The number of the channel with the voice, from 0.
         opposite: Pairs of channels of opposite polarity.
         flipped: Where two channels are opposite that are alike elsewhere, in seconds.
-        alone_s: For each, how long it is louder than all others by 10 dB.
-        correlation: Of two channels; 1 for any other number.
+        alone_s: For each channel, how long it is louder than all others by 10 dB.
+        correlation: Correlation of two channels; 1 for any other number of channels.
     """
 
     levels_dbfs: tuple[float, ...]
@@ -125,64 +50,115 @@ class ChannelFacts:
 
     @property
     def speakers(self) -> tuple[int, ...]:
-        """The channels that have turns of their own; empty where it is only one."""
+        """The channels that take turns; empty where at most one does."""
         total = sum(self.alone_s)
         own = tuple(at for at, alone in enumerate(self.alone_s) if alone >= max(_LEAST_TURN_S, _TURN_SHARE * total))
         return own if len(own) > 1 else ()
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """Everything that is known of the sound.
+class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Everything known about one take.
+
+    Spans are (start, end) in seconds of the decoded sound.
 
     Attributes:
-        ending: How decoding went.
-        levels: ``rms_dbfs`` and ``sample_peak_dbfs`` of all of it.
-        heard: What the other meters found; None where they heard nothing.
-        pictures: What can be drawn; None where nobody asked for it.
-        channels: What each channel holds, of all of it.
-        pauses: Where nobody speaks: both the level and the speech detector say so.
+        name: The path, fit to be shown.
+        suffix: The ending of the file name, lower case, with the dot; empty when there is none.
+        size: Size of the file in bytes.
+        sha256: Of the whole file, in hexadecimal; None when only headers were read.
+        role: What the take is to be used for.
+        prompt_text: The text that goes with a prompt clip.
+        comparison: That text compared with what a speech model recognized; None where no model was used.
+        method: ``decoded``, or ``headers`` when only these were read.
+        problem: Why the take could not be opened or recognized; then `probe` is None.
+        probe: What the headers say.
+        decoded_s: Seconds decoded; None when nothing was decoded.
+        padded_s: Seconds that a decoder returns which keeps the encoder's padding, see `Decoder.padded_s`.
+        damage: What could not be decoded.
+        changes: Where sample rate or channels changed: (seconds, rate, channels).
+        stopped: Whether decoding stopped at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
+        float_scale: What floating-point samples were divided by, so that full scale is 1.
+        measured_s: How much of the recording the meters measured, in seconds.
+        measurements: Numbers by name, see each meter.
+        speech: Where someone speaks.
+        pauses: Where no one speaks, by level and by the speech detector.
+        clipped: Where samples are clipped.
+        dropouts: Where sound is missing or repeated.
+        clicks: Single samples that lie outside the wave.
+        channels: What each channel holds; None when nothing was decoded.
+        frame_s: Seconds of one frame, about 10 ms.
+        frame_powers: The mean square of each frame over all channels without their offset, little-endian float32.
+        pictures: What can be drawn; None unless requested.
     """
 
-    ending: Ending
-    levels: dict[str, float]
-    heard: Heard | None = None
-    pictures: Pictures | None = None
-    channels: ChannelFacts | None = None
+    name: str = ""
+    suffix: str = ""
+    size: int = 0
+    sha256: str | None = None
+    role: Role = "recording"
+    prompt_text: str | None = None
+    comparison: Comparison | None = None
+    method: Method = "decoded"
+    problem: PreflightError | None = None
+    probe: Probe | None = None
+    decoded_s: float | None = None
+    padded_s: float | None = None
+    damage: tuple[Damage, ...] = ()
+    changes: tuple[tuple[float, int, int], ...] = ()
+    stopped: bool = False
+    float_scale: float = 1.0
+    measured_s: float = 0.0
+    measurements: dict[str, float] = {}  # msgspec copies defaults
+    speech: tuple[Span, ...] = ()
     pauses: tuple[Span, ...] = ()
+    clipped: tuple[Span, ...] = ()
+    dropouts: tuple[Span, ...] = ()
+    clicks: tuple[Span, ...] = ()
+    channels: ChannelFacts | None = None
+    frame_s: float = 0.0
+    frame_powers: bytes = b""
+    pictures: Pictures | None = None
 
     @property
-    def duration_s(self) -> float:
-        """Seconds decoded."""
-        return self.ending.duration_s
+    def duration_s(self) -> float | None:
+        """Seconds of sound: decoded, else by the headers; None when unknown."""
+        if self.decoded_s is not None:
+            return self.decoded_s
+        return self.probe.estimated_duration_s if self.probe else None
 
     @property
-    def damage(self) -> tuple[Damage, ...]:
-        """What could not be decoded."""
-        return self.ending.damage
+    def has_sound(self) -> bool:
+        """Whether there is audio at all, so that rules about it make sense."""
+        if self.probe is None or not self.probe.has_sound:
+            return False
+        return self.decoded_s is None or self.decoded_s > 0
 
     @property
-    def changes(self) -> tuple[tuple[float, int, int], ...]:
-        """Where rate or channels changed: (seconds, rate, channels)."""
-        return self.ending.changes
+    def is_decoded(self) -> bool:
+        """Whether the sound was decoded; else only headers are known."""
+        return self.decoded_s is not None
 
     @property
-    def stopped(self) -> bool:
-        """Whether decoding was given up at `limits.MAX_DECODED_S`."""
-        return self.ending.stopped
+    def is_measured(self) -> bool:
+        """Whether the meters measured any sound."""
+        return self.measured_s > 0
 
     @property
-    def measurements(self) -> dict[str, float]:
-        """Everything that was measured; ``measured_s`` says over how much of the recording."""
-        if not self.duration_s:
-            return {}
-        if self.heard is None:
-            return self.levels
-        return {"measured_s": round(self.heard.seconds, 3), **self.levels, **self.heard.measurements}
+    def can_be_judged(self) -> bool:
+        """Whether the meters measured more than digital silence, which `no-audio` reports."""
+        return self.is_measured and self.measurements["sample_peak_dbfs"] >= limits.SILENCE_DBFS
 
     @property
     def whole_stretches(self) -> tuple[Span, ...]:
-        """The stretches without damage, as (start, end) in seconds of the decoded sound."""
+        """The stretches without damage."""
         starts = [0.0, *(spot.until_s for spot in self.damage)]
-        ends = [*(spot.at_s for spot in self.damage), self.duration_s]
+        ends = [*(spot.at_s for spot in self.damage), self.decoded_s or 0.0]
         return tuple(zip(starts, ends, strict=True))
+
+    def frame_levels_dbfs(self) -> NDArray[np.float32]:
+        """RMS of every whole frame over all channels, in dBFS, not below -120; shape (frames,)."""
+        import numpy as np
+
+        from preflight.analysis.decibels import levels_db
+
+        return levels_db(np.frombuffer(self.frame_powers, "<f4"))

@@ -1,79 +1,107 @@
-"""Listen to a recording once, with every meter."""
+"""Decode a recording once and measure it."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Final
+import contextlib
+from typing import TYPE_CHECKING
 
-from preflight.analysis.analysis import Decoded
-from preflight.analysis.framing import ChunkCutter, Grid
-from preflight.analysis.meter_chain import MeterChain
-from preflight.analysis.meters.channel_layout import LayoutMeter
-from preflight.analysis.meters.levels import LevelMeter
+import msgspec
+
+from preflight.analysis.analysis import Analysis
+from preflight.analysis.meter_chain import MAX_CHANNELS, MeterChain
 from preflight.analysis.numpy_runtime import keep_memory, one_thread
-from preflight.analysis.pauses import pauses_between_speech
-from preflight.analysis.picture_meters import PictureMeters
-from preflight.media.decoder import scale_of
+from preflight.analysis.threads import SpeechThread, read_ahead
+from preflight.analysis.vad.speech import SpeechMeter
+from preflight.media.decoder import Decoder, scale_of
+from preflight.media.probe import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from preflight.analysis.decode_session import Pass
-    from preflight.analysis.framing import Chunk
+    from preflight.analysis.vad.speech import SpeechDetector
+    from preflight.input.source import Source
+    from preflight.media.decoder import Stored
+    from preflight.media.probe import Probe
 
     Progress = Callable[[float, float | None], None]
-
-_HEARD_CHANNELS: Final = 2
-"""What is told of a mixture of more channels would be told of a recording that does not exist."""
-_COARSE_CODECS: Final = frozenset({"pcm_u8", "pcm_alaw", "pcm_mulaw"})
+    """Called with the seconds done, and the seconds of the whole recording as far as they are known."""
 
 
-def listen(
-    sound: Pass, listen_s: float | None = None, on_progress: Progress | None = None, *, pictures: bool = False
-) -> tuple[Decoded | None, LevelMeter | None]:
-    """Decode all of it, and give it to the meters.
+def analyze_source(
+    source: Source,
+    *,
+    measure_s: float | None = None,
+    pictures: bool = False,
+    threads: bool = False,
+    on_progress: Progress | None = None,
+) -> Analysis:
+    """Read the headers of a recording, decode it and measure it, in this process.
 
     Args:
-        sound: The recording.
-        listen_s: Seconds after which only length, level and damage are followed; None for all.
-        on_progress: Called after each block with the seconds heard, and the recording's by its headers.
+        source: The open recording.
+        measure_s: Seconds after which only levels, channel layout and damage are followed; None for all.
         pictures: Keep what can be drawn, too.
+        threads: Decode and detect speech in threads of their own.
+        on_progress: Called after each block.
 
     Returns:
-        What was found, and the level over time; None and None where headers describe no sound that can exist.
+        What the headers say and what was decoded and measured; the headers alone where they describe no sound.
 
     Raises:
-        NotARecording: It cannot be decoded.
+        NotARecording: It is not recognized as audio, or cannot be decoded.
+        CannotOpen: Reading failed.
     """
-    facts = sound.probe
+    facts = probe(source)
     if not facts.has_sound:
-        for _ in sound.blocks():
-            raise RuntimeError("sound came where there was to be none")
-        return None, None
+        return Analysis(probe=facts)
+    decoder = Decoder(source, facts)
+    found = measure(
+        facts,
+        decoder.stored_blocks(),
+        measure_s=measure_s,
+        pictures=pictures,
+        threads=threads,
+        on_progress=on_progress,
+    )
+    return msgspec.structs.replace(
+        found,
+        decoded_s=decoder.duration_s,
+        padded_s=decoder.padded_s,
+        damage=decoder.all_damage,
+        changes=tuple(decoder.changes),
+        stopped=decoder.stopped,
+        float_scale=decoder.float_scale or 1.0,
+    )
+
+
+def measure(
+    facts: Probe,
+    blocks: Iterable[Stored],
+    *,
+    measure_s: float | None = None,
+    pictures: bool = False,
+    threads: bool = False,
+    on_progress: Progress | None = None,
+) -> Analysis:
+    """Measure blocks of sound.
+
+    Args:
+        facts: The sample rate, the channels and the codec of the blocks.
+        blocks: Of shape (frames, channels), see `Decoder.stored_blocks`.
+        measure_s: As in `analyze_source`.
+        pictures: As in `analyze_source`.
+        threads: As in `analyze_source`.
+        on_progress: As in `analyze_source`.
+    """
     keep_memory()
-    with one_thread():
-        is_folded = facts.channels > _HEARD_CHANNELS
-        grid = Grid.at(facts.sample_rate_hz, facts.channels)
-        levels, layout, rows = LevelMeter(grid), LayoutMeter(grid), ChunkCutter(grid)
-        bridge = None if is_folded else MeterChain(grid, sound.ear, coarse=facts.codec in _COARSE_CODECS)
-        sketch = PictureMeters(dataclasses.replace(grid, channels=1) if is_folded else grid) if pictures else None
-
-        def take(chunks: Iterator[Chunk]) -> None:
-            for chunk in chunks:
-                levels.add(chunk)
-                layout.add(chunk)
-                heard = bridge is not None and (listen_s is None or bridge.seconds < listen_s)
-                if bridge is not None and heard:
-                    bridge.add(chunk)
-                if sketch is not None:
-                    sketch.add(chunk.folded() if is_folded else chunk, measured=heard)
-
-        for block in sound.blocks():
-            take(rows.add(block, scale_of(block)))
+    with one_thread(), contextlib.ExitStack() as stack:
+        detector: SpeechDetector | None = SpeechMeter(facts.sample_rate_hz) if facts.channels <= MAX_CHANNELS else None
+        if threads:
+            blocks = stack.enter_context(read_ahead(blocks))
+            detector = stack.enter_context(SpeechThread(detector)) if detector else None
+        meters = MeterChain(facts, detector, measure_s=measure_s, pictures=pictures)
+        for block in blocks:
+            meters.add(block, scale_of(block))
             if on_progress is not None:
-                on_progress(levels.seconds, facts.estimated_duration_s)
-        take(rows.end())
-        drawn = sketch.pictures(bridge.loudness if bridge else None) if sketch else None
-        found = bridge.heard(levels) if bridge else None
-        pauses = tuple(pauses_between_speech(levels, found.speech if found else ()))
-        return Decoded(sound.ending, levels.measurements(), found, drawn, layout.facts(), pauses), levels
+                on_progress(meters.seconds, facts.estimated_duration_s)
+        return msgspec.structs.replace(meters.analysis(), probe=facts)

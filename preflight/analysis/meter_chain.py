@@ -1,97 +1,165 @@
-"""All meters on one pass over the sound."""
+"""All meters on one pass over the sound: blocks in, an `Analysis` out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from preflight.analysis.analysis import Heard
+import msgspec
+
+from preflight.analysis.analysis import Analysis
 from preflight.analysis.downmix import Downmix
+from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.meters import hum
 from preflight.analysis.meters.bandwidth import BandwidthMeter
+from preflight.analysis.meters.channel_layout import LayoutMeter
 from preflight.analysis.meters.channels import ChannelMeter
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
+from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
+from preflight.analysis.pauses import pauses_between_speech
+from preflight.analysis.picture_meters import PictureMeters
 from preflight.analysis.speech_levels import speech_levels
 from preflight.analysis.vad import speech
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from preflight.analysis.framing import Chunk, Grid
-    from preflight.analysis.meters.levels import LevelMeter
+    from numpy.typing import NDArray
+
+    from preflight.analysis.framing import Chunk
+    from preflight.media.probe import Probe
+
+MAX_CHANNELS: Final = 2
+"""More channels get only levels and layout: measurements of their mix would describe audio that does not exist."""
+_COARSE_CODECS: Final = frozenset({"pcm_u8", "pcm_alaw", "pcm_mulaw"})
 
 
 class Meter(Protocol):
-    """What all of them can do."""
+    """What every meter provides."""
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
+        """Measure the next chunk."""
 
     def measurements(self) -> dict[str, float]:
-        """What was found, when all chunks were given."""
+        """The results, when all chunks were added."""
 
 
-_MEASURING: Final[tuple[Callable[[Grid], Meter], ...]] = (
-    TruePeakMeter,
-    ChannelMeter,
-    BandwidthMeter,
-)
-"""The meters of which nothing but the measurements is wanted."""
+_SIMPLE_METERS: Final[tuple[Callable[[Grid], Meter], ...]] = (TruePeakMeter, ChannelMeter, BandwidthMeter)
+"""Meters that return nothing but measurements."""
 
 
 class MeterChain:
-    """The meters that say how one or two channels sound.
+    """Measures a recording block by block.
+
+    Results do not depend on how the sound is cut into blocks: see `preflight.analysis.framing`.
 
     Args:
-        grid: Of the recording.
-        ear: Who listens for speech.
-        coarse: Whether the samples have 8 bits or are companded.
+        facts: What the headers say.
+        detector: The speech detector, which may run in another thread: its results are read at the end. None for a
+            recording of more than `MAX_CHANNELS` channels.
+        measure_s: Seconds after which only levels, channel layout and waveform go on; None for all of the recording.
+        pictures: Whether to keep what can be drawn.
+    """
+
+    def __init__(
+        self,
+        facts: Probe,
+        detector: speech.SpeechDetector | None,
+        *,
+        measure_s: float | None = None,
+        pictures: bool = False,
+    ) -> None:
+        self._grid = grid = Grid.at(facts.sample_rate_hz, facts.channels)
+        self._rows = ChunkCutter(grid)
+        self._levels, self._layout = LevelMeter(grid), LayoutMeter(grid)
+        self._is_folded = facts.channels > MAX_CHANNELS
+        is_coarse = facts.codec in _COARSE_CODECS
+        self._sound = _SoundMeters(grid, detector, coarse=is_coarse) if detector else None
+        self._measure_s = measure_s
+        drawn = dataclasses.replace(grid, channels=1) if self._is_folded else grid
+        self._sketch = PictureMeters(drawn) if pictures else None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds added."""
+        return self._levels.seconds
+
+    def add(self, block: NDArray[Any], scale: float) -> None:
+        """Measure the next block, of shape (frames, channels), whose full scale is 1 / `scale`."""
+        self._add(self._rows.add(block, scale))
+
+    def analysis(self) -> Analysis:
+        """The results, when all blocks were added: everything but what the decoder and the caller know."""
+        self._add(self._rows.end())
+        sound, levels = self._sound, self._levels
+        pictures = self._sketch.pictures(sound.loudness if sound else None) if self._sketch else None
+        found = Analysis() if sound is None or not sound.seconds else sound.analysis(levels)
+        measurements = levels.measurements() if levels.seconds else {}
+        if found.is_measured:
+            measurements = {"measured_s": round(found.measured_s, 3), **measurements, **found.measurements}
+        return msgspec.structs.replace(
+            found,
+            decoded_s=levels.seconds,
+            measurements=measurements,
+            channels=self._layout.facts(),
+            pauses=tuple(pauses_between_speech(levels, found.speech)),
+            frame_s=levels.frame_s,
+            frame_powers=levels.frame_powers().astype("<f4", copy=False).tobytes(),
+            pictures=pictures,
+        )
+
+    def _add(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self._levels.add(chunk)
+            self._layout.add(chunk)
+            sound = self._sound
+            is_measured = sound is not None and (self._measure_s is None or sound.seconds < self._measure_s)
+            if sound is not None and is_measured:
+                sound.add(chunk)
+            if self._sketch is not None:
+                self._sketch.add(chunk.folded() if self._is_folded else chunk, measured=is_measured)
+
+
+class _SoundMeters:
+    """The meters for one or two channels.
 
     Attributes:
         loudness: The meter that can be drawn, too.
     """
 
-    def __init__(self, grid: Grid, ear: speech.SpeechDetector, *, coarse: bool = False) -> None:
+    def __init__(self, grid: Grid, detector: speech.SpeechDetector, *, coarse: bool) -> None:
         self._rate = grid.sample_rate_hz
         self._samples = 0
-        self._ear, self._hum = ear, hum.HumMeter(grid)
-        self._for_ear, self._for_hum = (Downmix(grid, kind.SAMPLES_PER_FRAME) for kind in (speech, hum))
+        self._detector, self._hum = detector, hum.HumMeter(grid)
+        self._speech_mix, self._hum_mix = (Downmix(grid, kind.SAMPLES_PER_FRAME) for kind in (speech, hum))
         self._clipping = ClippingMeter(grid, coarse=coarse)
         self._dropouts = DropoutMeter(grid, coarse=coarse)
         self.loudness = LoudnessMeter(grid)
-        measuring = (meter(grid) for meter in _MEASURING)
-        self._meters: tuple[Meter, ...] = (self.loudness, *measuring, self._clipping, self._dropouts)
+        simple = (meter(grid) for meter in _SIMPLE_METERS)
+        self._meters: tuple[Meter, ...] = (self.loudness, *simple, self._clipping, self._dropouts)
 
     @property
     def seconds(self) -> float:
-        """How much they have heard."""
         return self._samples / self._rate
 
     def add(self, chunk: Chunk) -> None:
-        """Take the next chunk."""
         self._samples += chunk.filled
-        self._ear.add(self._for_ear.add(chunk))  # first: it may have a core of its own
-        self._hum.add(self._for_hum.add(chunk))
+        self._detector.add(self._speech_mix.add(chunk))  # first: it may have a core of its own
+        self._hum.add(self._hum_mix.add(chunk))
         for meter in self._meters:
             meter.add(chunk)
 
-    def heard(self, levels: LevelMeter) -> Heard | None:
-        """What was found, when all chunks were given; None where there was none.
-
-        Args:
-            levels: Has heard the same.
-        """
-        if not self._samples:
-            return None
+    def analysis(self, levels: LevelMeter) -> Analysis:
         self._hum.end()
-        voice = self._ear.heard()
+        voice = self._detector.heard()
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
-        return Heard(
-            seconds=self.seconds,
+        return Analysis(
+            measured_s=self.seconds,
             measurements={**measurements, "voice_like_s": voice.voice_like_s, **talk.measurements},
             speech=talk.speech,
             clipped=self._clipping.spans(),

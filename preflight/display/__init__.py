@@ -1,1 +1,1 @@
-"""Display: reports as text and in notebooks."""
+"""Display of reports: as text, and as HTML in notebooks."""

@@ -1,25 +1,30 @@
-"""What a notebook shows of a report: inline HTML without scripts, readable on a light and on a dark page.
+"""The HTML that a notebook displays for a report or a fix: inline, without scripts, readable on light and dark pages.
 
-Colours are translucent, lines and text have the page's own. Names and tags come from strangers: all text is escaped.
+Colors are translucent, and text has the color of the page. File names and tags are untrusted: jinja2 escapes all text,
+and control and bidirectional characters appear as escapes. Only `_repr_html_` imports this module, since jinja2 costs
+start-up time.
 """
 
 from __future__ import annotations
 
-import html
 import math
-from functools import wraps
-from typing import TYPE_CHECKING, Final, TypeVar
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from preflight.display.text import clock, describe_file, describe_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from preflight.fixes.fix import Fixed
     from preflight.report import Finding, Report, Span
 
 T = TypeVar("T")
 
-_COLOURS: Final = {
+_COLORS: Final = {
     "ready": "rgba(46,160,67,.3)",
     "fixable": "rgba(220,160,30,.35)",
     "rejected": "rgba(235,70,60,.35)",
@@ -27,117 +32,127 @@ _COLOURS: Final = {
     "warning": "rgba(220,160,30,.35)",
     "info": "rgba(60,130,220,.3)",
 }
-_NONE: Final = "rgba(128,128,128,.3)"
+_OTHER_COLOR: Final = "rgba(128,128,128,.3)"
+_CELL: Final = "text-align:left;vertical-align:top;padding-right:.8em"
 _WIDTH: Final = 1000
-"""Units from the beginning to the end of a recording; a picture is as wide as the page."""
-_HEIGHT: Final = 40
-_LEAST_MARK: Final = 3.0
-_MOST_MARKS: Final = 300
-_MOST_PLACES: Final = 5
+"""The width of the timeline in SVG units; it is stretched to the width of the page."""
+_MIN_BAR: Final = 3.0
+"""SVG units: a click of a millisecond stays visible."""
+_MAX_BARS: Final = 300
+_MAX_SPANS_LISTED: Final = 5
 
 
-def never_failing(show: Callable[[T], str]) -> Callable[[T], str]:
-    """A notebook shows nothing at all of what raises: then rather the plain text."""
+def _with_fallback(render: Callable[[T], str]) -> Callable[[T], str]:
+    """Return plain text if rendering fails: a notebook shows nothing at all for a `_repr_html_` that raises."""
 
-    @wraps(show)
-    def shown(value: T) -> str:
+    @wraps(render)
+    def rendered(value: T) -> str:
         try:
-            return show(value)
-        except Exception:  # noqa: BLE001 - whatever somebody put into it
-            return f"<pre>{text_of(repr(value))}</pre>"
+            return render(value)
+        except Exception:  # noqa: BLE001 - a program may have put any value into a report
+            return f"<pre>{escape(_printable(repr(value)))}</pre>"
 
-    return shown
+    return rendered
 
 
-@never_failing
+@_with_fallback
 def html_of_report(report: Report) -> str:
-    """Verdict, facts, findings, and where they are."""
-    return framed(shown_report(report))
+    """Return the verdict, the facts, the timeline and the findings of `report` as HTML."""
+    return _render("report.html", report=_report_context(report))
 
 
-def framed(content: str) -> str:
-    """Content in one box that is no wider than is easily read."""
-    return f'<div style="max-width:60em;line-height:1.4">{content}</div>'
+@_with_fallback
+def html_of_fixed(fixed: Fixed) -> str:
+    """Return the edits that were made or planned, and the resulting report, as HTML."""
+    fix = {
+        "action": fixed.action,
+        "method": "lossless" if fixed.lossless else "re-encoded",
+        "state": "planned" if fixed.after is None else "written to",
+        "path": fixed.path,
+        "edits": fixed.edits,
+    }
+    return _render("fix.html", fix=fix, report=_report_context(fixed.after or fixed.before))
 
 
-def shown_report(report: Report) -> str:
-    """Verdict, facts, findings, and where they are, without a box."""
-    by_headers = ", by its headers only" if report.method == "headers" else ""
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("preflight.display"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(color=_color, pill=_pill, cell=_CELL)
+    return environment
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(**context)
+
+
+def _printable(value: Any) -> Any:
+    """Escape control, bidirectional and other invisible characters in text; markup of the templates is left alone."""
+    if isinstance(value, Markup):
+        return value
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(value))
+
+
+def _color(kind: str) -> str:
+    return _COLORS.get(kind, _OTHER_COLOR)
+
+
+def _pill(word: str, kind: str) -> Markup:
+    """Return `word` on the color of a verdict or a severity."""
+    style = f"background:{_color(kind)};color:inherit;border-radius:.6em;padding:.1em .6em"
+    return Markup('<span style="{}">{}</span>').format(style, _printable(word))
+
+
+def _report_context(report: Report) -> dict[str, Any]:
     role = "prompt clip: " if report.role == "prompt" else ""
-    head = f"<strong><bdi>{text_of(report.path)}</bdi></strong> {pill(report.verdict, report.verdict)}"
-    lines = (f"{role}{describe_file(report.file)}{by_headers}", describe_sound(report))
-    about = "".join(f"<div>{text_of(line)}</div>" for line in lines if line)
-    return f"<div>{head}</div>{about}{_strip(report)}{_findings(report.findings)}"
+    method = ", from its headers only" if report.method == "headers" else ""
+    lines = (f"{role}{describe_file(report.file)}{method}", describe_sound(report))
+    return {
+        "path": report.path,
+        "verdict": report.verdict,
+        "lines": [line for line in lines if line],
+        "timeline": _timeline_context(report),
+        "findings": [
+            {"severity": one.severity, "rule": one.rule, "message": one.message, "where": _where(one)}
+            for one in report.findings
+        ],
+    }
 
 
-def _strip(report: Report) -> str:
-    """Where somebody speaks, and above it what was found; empty where no time is known."""
+def _timeline_context(report: Report) -> dict[str, Any] | None:
+    """Return the bars of speech and findings; None if the duration is unknown."""
     seconds = report.file.duration_s
     if not seconds or not math.isfinite(seconds):
-        return ""
-    speech = "".join(
-        f'<rect {_across(span, seconds)} y="24" height="12" fill="currentColor" fill-opacity=".4"/>'
-        for span in _inside(report.speech, seconds)
-    )
-    marks = "".join(
-        f'<rect {_across(span, seconds)} y="0" height="{_HEIGHT}" fill="{_COLOURS.get(finding.severity, _NONE)}">'
-        f"<title>{text_of(finding.rule)} {clock(span[0])}</title></rect>"
+        return None
+    findings = [
+        _bar(span, seconds) | {"severity": finding.severity, "title": f"{finding.rule} {clock(span[0])}"}
         for finding in report.findings
-        for span in _inside(finding.spans, seconds)
-    )
-    line = f'<path d="M0 30H{_WIDTH}" stroke="currentColor" stroke-opacity=".4"/>'
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" width="100%" height="{_HEIGHT}" role="img" '
-        f'aria-label="Speech and findings over time" style="display:block;margin-top:.5em">{line}{speech}{marks}</svg>'
-        '<div style="display:flex;justify-content:space-between;font-size:smaller;opacity:.8">'
-        f"<span>0:00.0</span><span>speech in grey, findings in their colours</span><span>{clock(seconds)}</span></div>"
-    )
+        for span in _valid_spans(finding.spans, seconds)
+    ]
+    speech = [_bar(span, seconds) for span in _valid_spans(report.speech, seconds)]
+    return {"width": _WIDTH, "speech": speech, "findings": findings, "end": clock(seconds)}
 
 
-def _inside(spans: tuple[Span, ...], seconds: float) -> Iterator[Span]:
-    for start, end in spans[:_MOST_MARKS]:
-        if 0 <= start <= end <= seconds + 1:  # not for what is no number
+def _valid_spans(spans: tuple[Span, ...], seconds: float) -> Iterator[Span]:
+    for start, end in spans[:_MAX_BARS]:
+        if 0 <= start <= end <= seconds + 1:  # False for NaN as well
             yield start, min(end, seconds)
 
 
-def _across(span: Span, seconds: float) -> str:
-    left = min(_WIDTH * span[0] / seconds, _WIDTH - _LEAST_MARK)
-    width = max(_LEAST_MARK, _WIDTH * (span[1] - span[0]) / seconds)
-    return f'x="{left:.1f}" width="{width:.1f}"'
+def _bar(span: Span, seconds: float) -> dict[str, str]:
+    left = min(_WIDTH * span[0] / seconds, _WIDTH - _MIN_BAR)
+    width = max(_MIN_BAR, _WIDTH * (span[1] - span[0]) / seconds)
+    return {"x": f"{left:.1f}", "width": f"{width:.1f}"}
 
 
-def _findings(findings: tuple[Finding, ...]) -> str:
-    if not findings:
-        return "<p>Nothing was found that is wrong with it.</p>"
-    cell = '<td style="text-align:left;vertical-align:top;padding-right:.8em;white-space:{}">{}</td>'
-    rows = "".join(
-        "<tr>"
-        + cell.format("nowrap", pill(finding.severity, finding.severity))
-        + cell.format("nowrap", text_of(finding.rule))
-        + cell.format("normal", text_of(finding.message))
-        + cell.format("normal", _places(finding))
-        + "</tr>"
-        for finding in findings
-    )
-    titles = "".join(f'<th style="text-align:left">{title}</th>' for title in ("Severity", "Rule", "Finding", "Where"))
-    style = "color:inherit;font-size:inherit;margin-top:.5em"
-    return f'<table style="{style}"><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _places(finding: Finding) -> str:
+def _where(finding: Finding) -> str:
     spans = [span for span in finding.spans if all(math.isfinite(moment) for moment in span)]
-    told = ", ".join(f"{clock(start)}–{clock(end)}" for start, end in spans[:_MOST_PLACES])  # noqa: RUF001
-    more = len(spans) - _MOST_PLACES
-    return f"{told} and {more} more" if more > 0 else told
-
-
-def pill(word: str, kind: str) -> str:
-    """A word on the colour of a verdict or a severity."""
-    style = f"background:{_COLOURS.get(kind, _NONE)};color:inherit;border-radius:.6em;padding:.1em .6em"
-    return f'<span style="{style}">{text_of(word)}</span>'
-
-
-def text_of(text: object) -> str:
-    """Text for any place; what moves, hides or turns the writing around is shown as an escape."""
-    plain = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
-    return html.escape(plain, quote=True)
+    listed = ", ".join(f"{clock(start)}–{clock(end)}" for start, end in spans[:_MAX_SPANS_LISTED])  # noqa: RUF001
+    more = len(spans) - _MAX_SPANS_LISTED
+    return f"{listed} and {more} more" if more > 0 else listed

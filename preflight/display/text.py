@@ -1,4 +1,7 @@
-"""Numbers and facts as a person reads them."""
+"""Numbers, sizes, times and file facts as text.
+
+At run time this imports nothing from preflight, so that any module of preflight can use it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def clock(seconds: float) -> str:
-    """`seconds` as ``m:ss.s``, or ``h:mm:ss.s`` from an hour on; cut, not rounded, so that 9.99 s never reads 10."""
+    """Return `seconds` as ``m:ss.s``, or ``h:mm:ss.s`` from one hour, truncated so that 9.99 s does not read as 10 s.
+
+    >>> clock(9.99), clock(3725)
+    ('0:09.9', '1:02:05.0')
+    """
     tenths = int(seconds * 10 + 1e-6)
     minutes, rest = divmod(tenths, 600)
     text = f"{rest // 10:02d}.{rest % 10}"
@@ -17,15 +24,32 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{text}" if hours else f"{minutes}:{text}"
 
 
+def seconds_beside(seconds: float, limit: float) -> str:
+    """Return `seconds` with as many decimals as it takes to differ from `limit`.
+
+    >>> seconds_beside(4.1, 10), seconds_beside(9.9996, 10)
+    ('4.1 s', '9.9996 s')
+    """
+    for decimals in range(1, 7):
+        text = f"{seconds:.{decimals}f}"
+        if float(text) != limit:
+            return f"{text} s"
+    return f"{limit:.1f} s"
+
+
 def megabytes(count: int) -> str:
-    """`count` bytes in MB (10**6), e.g. ``28.8 MB``; below 0.1 MB in kB, from 10 GB on in GB."""
+    """Return `count` bytes in MB (10**6); below 0.1 MB in kB, from 10 GB in GB.
+
+    >>> megabytes(28_800_000), megabytes(1_500)
+    ('28.8 MB', '1.5 kB')
+    """
     if count >= 10_000_000_000:
         return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 def describe_file(file: FileFacts) -> str:
-    """The facts of a file in one line."""
+    """Return format, duration, sample rate, channels, bit rate and size of a file in one line."""
     if not file.container:
         return megabytes(file.bytes)
     channels = {1: "mono", 2: "stereo"}.get(file.channels, f"{file.channels} channels")
@@ -38,7 +62,7 @@ def describe_file(file: FileFacts) -> str:
     return ", ".join([*parts, megabytes(file.bytes)])
 
 
-_MEASURED: Final = (
+_SHOWN: Final = (
     ("integrated_loudness_lufs", "{:.1f} LUFS"),
     ("true_peak_dbtp", "true peak {:.1f} dBTP"),
     ("speech_percent", "speech {:.0f} %"),
@@ -49,10 +73,10 @@ _MEASURED: Final = (
 
 
 def describe_sound(report: Report) -> str:
-    """The measurements that say most, in one line; empty when nothing was measured."""
+    """Return the most important measurements in one line; empty if there are none."""
     measured = report.measurements
-    parts = [form.format(measured[name]) for name, form in _MEASURED if name in measured]
-    heard, whole = measured.get("measured_s"), report.file.duration_s or 0.0
-    if heard is not None and whole - heard > 1:
-        parts.append(f"measured over the first {clock(heard)}")
+    parts = [form.format(measured[name]) for name, form in _SHOWN if name in measured]
+    measured_s, duration_s = measured.get("measured_s"), report.file.duration_s or 0.0
+    if measured_s is not None and duration_s - measured_s > 1:
+        parts.append(f"measured over the first {clock(measured_s)}")
     return ", ".join(parts)

@@ -1,1 +1,1 @@
-"""Fixes: the smallest change that makes a recording ready."""
+"""Fix recordings: the smallest change that makes them ready."""

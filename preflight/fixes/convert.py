@@ -1,4 +1,4 @@
-"""Decode, process and encode a take, with enough headroom that no peak is cut off on the way."""
+"""Decode a recording, edit and process it, and encode it, with enough headroom that no peak clips."""
 
 from __future__ import annotations
 
@@ -11,137 +11,160 @@ import numpy as np
 from preflight.errors import CannotFix
 from preflight.fixes.edits import HEADROOM_DBTP, gain_edit
 from preflight.input.source import Source
-from preflight.input.types import PathLike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.analysis.analysis import Analysis
     from preflight.analysis.analyze import Progress
-    from preflight.checks import Examination
     from preflight.fixes.options import FixOptions
     from preflight.fixes.plan import Plan
+    from preflight.input.types import PathLike
     from preflight.media.decoder import Block, Decoder
+    from preflight.media.probe import Probe
+    from preflight.profile import Profile
+    from preflight.report import Report
 
 _BELOW_FULL_SCALE_DB: Final = -0.01
-"""A measured peak below this, rounded to 0.01 dB, is below full scale."""
+"""A measured peak is rounded to 0.01 dB; from here down it was below full scale before."""
+_PEAK_MARGIN_DB: Final = 0.1
+"""Added to the measured peak: it is rounded, and a downmix adds rounding errors."""
 OVERSHOOT_MARGIN_DB: Final = 0.3
-"""An encoder's overshoot changes a little with the level, so the second attempt goes lower than the first asks for."""
+"""An encoder's overshoot varies a little with the level, so the next attempt goes lower than the last one asks for."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Take:
-    """A take to be fixed.
+class FixJob:
+    """A recording to fix.
 
     Attributes:
-        path: Where it can be opened.
-        examination: What `check` found, to its end.
-        options: What is wanted.
-        on_progress: Called as in `fix`.
+        path: Its path.
+        analysis: Of the whole recording.
+        report: Its report.
+        profile: The profile of the report, and of the report of the result.
+        options: What is requested.
+        on_progress: As in `fix`.
     """
 
     path: PathLike
-    examination: Examination
+    analysis: Analysis
+    report: Report
+    profile: Profile
     options: FixOptions
     on_progress: Progress | None = None
 
+    @property
+    def facts(self) -> Probe:
+        """Its format; raises `CannotFix` if that is unknown."""
+        if self.analysis.probe is None:
+            raise CannotFix("its format is unknown", "check it first")
+        return self.analysis.probe
 
-def convert(source: Source, file: IO[bytes], take: Take, steps: Plan) -> None:
-    """Decode `source`, process it as `steps` says, and encode it into `file`.
+    @property
+    def peak(self) -> float:
+        """The highest sample of all channels, as a linear level; measured over the whole recording."""
+        return float(10 ** ((self.analysis.measurements["sample_peak_dbfs"] + _PEAK_MARGIN_DB) / 20))
+
+
+def convert(source: Source, file: IO[bytes], job: FixJob, plan: Plan) -> None:
+    """Decode `source`, edit and process it by the plan, and encode it into `file`.
 
     Raises:
-        CannotFix: The sound is not known, or has no loudness to change.
+        CannotFix: The format is unknown, or the requested loudness cannot be reached.
         OSError: The disk is full or the file cannot be written.
     """
     from preflight.fixes.encode import encode
 
-    facts = take.examination.subject.probe
-    if facts is None or steps.target is None:
-        raise CannotFix("its sound is not known", "check it first")
-    encode(_processed(source, take, steps), facts.sample_rate_hz, file, steps.container, steps.target)
+    if plan.target is None:
+        raise ValueError(f"a plan to {plan.action} has no target")
+    encode(_processed(source, job, plan), job.facts.sample_rate_hz, file, plan.container, plan.target)
 
 
-def with_headroom(take: Take, steps: Plan) -> Plan:
-    """`steps` with one gain where a peak would be cut off otherwise: integer PCM ends at full scale.
+def add_headroom(job: FixJob, plan: Plan) -> Plan:
+    """Return the plan with one gain if a peak would clip otherwise.
 
-    A lossy encoder and a resampler overshoot, so what they get stays below `HEADROOM_DBTP`. Where the peaks of the
-    whole take leave that much, nothing is decoded here.
+    Integer PCM ends at full scale; lossy encoders and resamplers overshoot, so their input stays below
+    `HEADROOM_DBTP`. The recording is decoded here only if its measured peaks do not leave that much headroom.
     """
-    facts = take.examination.subject.probe
-    if steps.action != "convert" or steps.target is None or facts is None or steps.sound.loudness_lufs is not None:
-        return steps
-    measured = take.examination.report.measurements
+    if plan.action != "convert" or plan.target is None or plan.dsp.loudness_lufs is not None:
+        return plan
+    measured = job.analysis.measurements
     peak_db = max(measured["sample_peak_dbfs"], measured.get("true_peak_dbtp", -120.0))
-    is_lossy = steps.container != "wav"
-    if not steps.sound.filters and (
-        peak_db <= HEADROOM_DBTP
-        if is_lossy
-        else _is_integer(facts.codec) or measured["sample_peak_dbfs"] < _BELOW_FULL_SCALE_DB
-    ):
-        return steps
-    from preflight.fixes.dsp import peak_of
+    is_lossy = plan.container != "wav"
+    if is_lossy:
+        is_safe = peak_db <= HEADROOM_DBTP
+    else:
+        is_safe = _is_integer(job.facts.codec) or measured["sample_peak_dbfs"] < _BELOW_FULL_SCALE_DB
+    if is_safe and not plan.dsp.filters:
+        return plan
+    from preflight.fixes.dsp import measure_peak
 
-    with Source.open(take.path) as source:
-        peak = peak_of(_processed(source, take, steps), facts.sample_rate_hz)
-    highest = 1 - 2.0 ** (2 - steps.target.bits)
-    if peak.dbtp <= HEADROOM_DBTP or not (is_lossy or peak.sample >= highest):
-        return steps
-    return lowered(steps, HEADROOM_DBTP - peak.dbtp, peak.dbtp)
-
-
-def lowered(steps: Plan, gain_db: float, peak_db: float) -> Plan:
-    """`steps` with so much gain more, for the peak at `peak_db`."""
-    gain_db = steps.sound.gain_db + gain_db
-    edits = tuple(edit for edit in steps.edits if edit.name != "gain")
-    before = edits.index(next(edit for edit in edits if edit.name == "convert"))
-    edit = gain_edit(gain_db, peak_db)
-    sound = dataclasses.replace(steps.sound, gain_db=gain_db)
-    return dataclasses.replace(steps, sound=sound, edits=(*edits[:before], edit, *edits[before:]))
+    # after all filters, as the encoder gets it
+    with Source.open(job.path) as source:
+        peak = measure_peak(_processed(source, job, plan), job.facts.sample_rate_hz)
+    # two steps below full scale: dither adds up to one, rounding a half
+    max_sample = 1 - 2.0 ** (2 - plan.target.bits)
+    if peak.dbtp <= HEADROOM_DBTP or not (is_lossy or peak.sample >= max_sample):
+        return plan
+    return _lowered(plan, HEADROOM_DBTP - peak.dbtp, peak.dbtp)
 
 
-def without_overshoot(steps: Plan, sample_peak_dbfs: float) -> Plan | None:
-    """`steps` with a lower level where the encoded result decodes above full scale; None where it does not."""
-    if steps.action != "convert" or steps.container == "wav" or sample_peak_dbfs <= 0:
+def without_overshoot(plan: Plan, sample_peak_dbfs: float) -> Plan | None:
+    """Return the plan at a lower level if the encoded result decodes above full scale; None if it does not."""
+    if plan.action != "convert" or plan.container == "wav" or sample_peak_dbfs <= 0:
         return None
-    return lowered(steps, -sample_peak_dbfs - OVERSHOOT_MARGIN_DB, sample_peak_dbfs)
+    return _lowered(plan, -sample_peak_dbfs - OVERSHOOT_MARGIN_DB, sample_peak_dbfs)
+
+
+def _lowered(plan: Plan, gain_db: float, peak_db: float) -> Plan:
+    """Return the plan with an additional gain, because of a peak at `peak_db`."""
+    gain_db = plan.dsp.gain_db + gain_db
+    # one edit for the sum of all gains
+    edits = [edit for edit in plan.edits if edit.name != "gain"]
+    encoding = next(number for number, edit in enumerate(edits) if edit.name == "convert")
+    edits.insert(encoding, gain_edit(gain_db, peak_db))
+    return dataclasses.replace(plan, dsp=dataclasses.replace(plan.dsp, gain_db=gain_db), edits=tuple(edits))
 
 
 def _is_integer(codec: str) -> bool:
+    """Return whether a codec decodes to integers, which cannot lie above full scale."""
     return codec.startswith(("pcm_s", "pcm_u", "pcm_alaw", "pcm_mulaw")) or codec in ("flac", "alac")
 
 
-def _processed(source: Source, take: Take, steps: Plan) -> Iterator[Block]:
-    from preflight.fixes.dsp import processed
+def _processed(source: Source, job: FixJob, plan: Plan) -> Iterator[Block]:
+    from preflight.fixes.dsp import process
 
-    facts = take.examination.subject.probe
-    if facts is None:
-        raise CannotFix("its sound is not known", "check it first")
-    begin = steps.window[0] if steps.window else 0.0
-    pauses = tuple((start - begin, end - begin) for start, end in steps.sound.pauses)
-    sound = dataclasses.replace(steps.sound, pauses=pauses)
-    return processed(partial(_kept, source, take, steps), facts.sample_rate_hz, sound)
+    # pauses are on the time line of the recording; processing starts at the window
+    start = plan.window[0] if plan.window else 0.0
+    pauses = tuple((begin - start, end - start) for begin, end in plan.dsp.pauses)
+    settings = dataclasses.replace(plan.dsp, pauses=pauses)
+    return process(partial(_kept, source, job, plan), job.facts.sample_rate_hz, settings, peak=job.peak)
 
 
-def _kept(source: Source, take: Take, steps: Plan) -> Iterator[Block]:
-    """The part that is kept, in as many channels as are written."""
-    from preflight.fixes.cut import keep_window
+def _kept(source: Source, job: FixJob, plan: Plan) -> Iterator[Block]:
+    """Decode the part to keep, in the channels of the result."""
+    from preflight.fixes.edit_buffer import cut
     from preflight.media.decoder import Decoder
 
-    facts, seconds = take.examination.subject.probe, take.examination.subject.duration_s
-    if facts is None or seconds is None or steps.target is None:
-        raise CannotFix("its sound is not known", "check it first")
-    blocks = _with_progress(Decoder(source, facts), steps.window[1] if steps.window else seconds, take.on_progress)
-    if steps.window is not None:
-        # its own beginning and end are not faded
-        is_cut = steps.window[0] > 0, steps.window[1] < seconds
-        blocks = keep_window(blocks, facts.sample_rate_hz, steps.window, fades=is_cut)
-    if steps.target.fold is None:
+    seconds = job.analysis.duration_s or 0.0
+    blocks = _with_progress(Decoder(source, job.facts), plan.window[1] if plan.window else seconds, job)
+    if plan.target is not None and plan.target.downmix is not None:
+        blocks = downmix(blocks, plan.target.downmix)
+    if plan.window is None:
         return blocks
-    weights = np.asarray(steps.target.fold, np.float32)
-    return ((block @ weights)[:, np.newaxis] for block in blocks)
+    # the start and the end of the recording itself are not faded
+    fades = plan.window[0] > 0, plan.window[1] < seconds
+    return cut(blocks, job.facts.sample_rate_hz, plan.window, peak=job.peak, fades=fades)
 
 
-def _with_progress(decoder: Decoder, seconds: float, on_progress: Progress | None) -> Iterator[Block]:
+def downmix(blocks: Iterator[Block], weights: tuple[float, ...]) -> Iterator[Block]:
+    """Mix channels to one, each with its weight."""
+    column = np.asarray(weights, np.float32)[:, np.newaxis]
+    return (np.asarray(block @ column, np.float32) for block in blocks)
+
+
+def _with_progress(decoder: Decoder, seconds: float, job: FixJob) -> Iterator[Block]:
     for block in decoder.blocks():
         yield block
-        if on_progress is not None:
-            on_progress(decoder.duration_s, seconds)
+        if job.on_progress is not None:
+            job.on_progress(decoder.duration_s, seconds)

@@ -1,4 +1,4 @@
-"""Each change to a recording, as it is told before it is made."""
+"""Descriptions of the changes to a recording, as plans and results list them."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from preflight.display.text import clock
-from preflight.fixes.options import KINDS
+from preflight.fixes.options import EDIT_KINDS
 
 if TYPE_CHECKING:
-    from preflight.checks import Examination
-    from preflight.fixes.codec_targets import Target
+    from collections.abc import Mapping
+
+    from preflight.fixes.encode import Target
     from preflight.fixes.options import Container
     from preflight.media.probe import Probe
     from preflight.report import Span
 
-HIGHEST_DBTP: Final = -3.0
-"""What a gain leaves of peaks: ACX's limit; coders and players add some."""
+MAX_GAIN_DBTP: Final = -3.0
+"""The highest true peak after an upward gain: ACX's limit. Lossy encoders and players add overshoot."""
 HEADROOM_DBTP: Final = -1.0
-"""Where a gain brings peaks that would clip otherwise: the maximum true peak of EBU R 128."""
+"""The target for peaks that would clip otherwise: the maximum true peak level of EBU R 128."""
 HIGH_PASS_HZ: Final = 80.0
-"""Below the lowest speaking voice; speech recorders and mixers cut there."""
+"""Below the fundamental of the lowest speaking voices; the usual low cut of speech recorders and mixers."""
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """One change.
 
     Attributes:
-        name: What it is, e.g. ``cut``, ``rewrap``, ``convert``, ``loudness``.
-        rule: The finding that it answers; empty where it was asked for, or where another edit needs it.
-        what: The change, in words.
+        name: Its kind, e.g. ``cut``, ``rewrap``, ``convert``, ``loudness``.
+        rule: The finding that it fixes; empty if it was requested or another edit needs it.
+        what: A description.
         safe: Whether nothing audible is lost.
-        seconds: By how much the recording gets longer.
-        db: By how much it gets louder; None when that shows only when it is measured.
-        bytes: By how much the file grows, about.
+        seconds: Change of the duration.
+        db: Change of the level; None if it has to be measured first.
+        bytes: Approximate change of the file size.
     """
 
     name: str
@@ -49,18 +50,18 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class SoundEdits:
-    """What is computed on the way from decoder to encoder.
+class DspSettings:
+    """Processing between decoder and encoder; see `preflight.fixes.dsp`.
 
     Attributes:
-        invert: Whether the second of two channels is inverted.
-        remove_dc: Whether the mean of each channel is taken away.
-        high_pass_hz: Below this, sound is taken out; None for nothing.
-        hum_hz: The mains whose lines are taken out; None for none.
-        pauses: What is cut out of long pauses, as spans of the decoded sound.
-        loudness_lufs: What it is brought to; None to leave it.
-        limit: Whether peaks may be limited for that.
-        gain_db: One gain for everything, so that no peak is cut off; 0 for none.
+        invert: Invert the second of two channels.
+        remove_dc: Subtract the mean of each channel.
+        high_pass_hz: Corner of the high-pass filter; None for no filter.
+        hum_hz: Mains frequency, which is filtered out with its harmonics; None for no filter.
+        pauses: Spans of the decoded audio to remove from long pauses.
+        loudness_lufs: Target for the integrated loudness; None to leave it unchanged.
+        limit: Limit peaks if the target needs it.
+        gain_db: A gain that keeps peaks below full scale; 0 for none.
     """
 
     invert: bool = False
@@ -73,103 +74,140 @@ class SoundEdits:
     gain_db: float = 0.0
 
     @property
-    def computes(self) -> bool:
+    def changes_samples(self) -> bool:
         """Whether samples get other values."""
         return self.invert or self.filters or self.gain_db != 0 or self.loudness_lufs is not None
 
     @property
     def filters(self) -> bool:
-        """Whether the shape of the wave changes, so that its peaks are not known before it is computed."""
+        """Whether the waveform changes its shape, so that its peaks have to be measured again."""
         return self.remove_dc or self.high_pass_hz is not None or self.hum_hz is not None
 
 
-UNCHANGED: Final = SoundEdits()
+NO_DSP: Final = DspSettings()
 
 
-def cut_edit(window: Span, seconds: float, rule: str, where: str, *, is_safe: bool = False) -> Edit:
-    """What `window` of `seconds` leaves out."""
-    what = f"keep {clock(window[0])} to {clock(window[1])} of {clock(seconds)}, {where}"
+def cut_edit(window: Span, seconds: float, rule: str, reason: str, *, is_safe: bool = False) -> Edit:
+    """Return the edit that keeps `window` of a recording of `seconds`."""
+    what = f"keep {clock(window[0])} to {clock(window[1])} of {clock(seconds)}, {reason}"
     name = "trim-silence" if rule == "edge-silence" else "cut"
     return Edit(name=name, rule=rule, what=what, safe=is_safe, seconds=round(window[1] - window[0] - seconds, 3))
 
 
-def edits_of_sound(examination: Examination, sound: SoundEdits) -> list[Edit]:
-    """What is computed."""
-    names = {
-        "fix-polarity": sound.invert,
-        "remove-dc": sound.remove_dc,
-        "high-pass": sound.high_pass_hz is not None,
-        "notch-hum": sound.hum_hz is not None,
-        "shorten-pauses": bool(sound.pauses),
+def dsp_edits(settings: DspSettings, measurements: Mapping[str, float]) -> list[Edit]:
+    """Return an edit for each step of the processing.
+
+    Args:
+        settings: The processing.
+        measurements: Of the recording.
+    """
+    used = {
+        "fix-polarity": settings.invert,
+        "remove-dc": settings.remove_dc,
+        "high-pass": settings.high_pass_hz is not None,
+        "notch-hum": settings.hum_hz is not None,
+        "shorten-pauses": bool(settings.pauses),
     }
-    lost = -round(sum(end - start for start, end in sound.pauses), 3)
+    removed_s = round(sum(end - start for start, end in settings.pauses), 3)
     edits = [
         Edit(
             name=name,
-            rule=next(iter(KINDS[name].rules), ""),
-            what=KINDS[name].what,
-            safe=KINDS[name].is_safe,
-            seconds=lost if name == "shorten-pauses" else 0.0,
+            rule=next(iter(EDIT_KINDS[name].rules), ""),
+            what=EDIT_KINDS[name].description,
+            safe=EDIT_KINDS[name].is_safe,
+            seconds=-removed_s if name == "shorten-pauses" else 0.0,
         )
-        for name, is_made in names.items()
-        if is_made
+        for name, is_used in used.items()
+        if is_used
     ]
-    if sound.loudness_lufs is not None:
-        edits.append(_edit_of_loudness(examination, sound.loudness_lufs, limit=sound.limit))
+    if settings.loudness_lufs is not None:
+        edits.append(_loudness_edit(measurements, settings.loudness_lufs, limit=settings.limit))
     return edits
 
 
-def _edit_of_loudness(examination: Examination, lufs: float, *, limit: bool) -> Edit:
-    """What a loudness takes, by what is measured of the whole recording, before anything else is done to it."""
-    measured = examination.report.measurements
-    now, peak = measured.get("integrated_loudness_lufs"), measured.get("true_peak_dbtp")
-    what, away = f"bring it to {lufs:g} LUFS", None
-    if now is not None and peak is not None:
-        away = round(lufs - now, 1)
-        most = round(HIGHEST_DBTP - peak, 1)
+def _loudness_edit(measurements: Mapping[str, float], lufs: float, *, limit: bool) -> Edit:
+    """Return the edit for a target loudness, estimated from the measurements of the whole unprocessed recording."""
+    measured, peak = measurements.get("integrated_loudness_lufs"), measurements.get("true_peak_dbtp")
+    what, gain_db = f"normalize the loudness to {lufs:g} LUFS", None
+    if measured is not None and peak is not None:
+        gain_db = round(lufs - measured, 1)
+        # estimates before other edits: removing hum or an offset changes both values a little
+        max_gain_db = round(MAX_GAIN_DBTP - peak, 1)
         if limit:
-            what += f", and limit peaks at {HIGHEST_DBTP:g} dBTP"
-        elif away > most:
-            away, what = (
-                most,
-                f"bring it to {now + most:.1f} LUFS: for {lufs:g} a peak would lie above -3 dBTP (--limit)",
+            what += f", and limit peaks at {MAX_GAIN_DBTP:g} dBTP"
+        elif gain_db > max_gain_db:
+            gain_db = max_gain_db
+            what = (
+                f"raise the loudness to {measured + max_gain_db:.1f} LUFS: "
+                f"{lufs:g} LUFS would bring a peak above {MAX_GAIN_DBTP:g} dBTP (use --limit)"
             )
-    return Edit(name="loudness", rule="", what=what, safe=False, db=away)
+    return Edit(name="loudness", rule="", what=what, safe=False, db=gain_db)
 
 
 def scale_edit(scale: float) -> Edit:
-    """Floating-point samples divided by their full scale."""
+    """Return the edit for floating-point samples that are divided by their own full scale."""
     db = -20 * math.log10(scale)
     return Edit(name="scale", rule="float-scale", what=f"divide the samples by {scale:.7g}", safe=True, db=round(db, 2))
 
 
 def gain_edit(gain_db: float, peak_db: float) -> Edit:
-    """One gain for everything, because a peak at `peak_db` would be cut off otherwise."""
-    what = f"lower the level by {-gain_db:.1f} dB: a peak at {peak_db:+.1f} dB would be cut off at full scale"
+    """Return the edit for a gain that keeps a peak at `peak_db` from clipping."""
+    what = f"lower the level by {-gain_db:.1f} dB: a peak at {peak_db:+.1f} dB would clip at full scale"
     return Edit(name="gain", rule="", what=what, safe=True, db=round(gain_db, 2))
 
 
-def edits_of_coding(
-    facts: Probe, container: Container, target: Target, sound: SoundEdits, found: frozenset[str], *, grows: int
+def remux_edit(facts: Probe, container: Container, rule: str, *, size_change: int) -> Edit:
+    """Return the edit for encoded audio that is copied into a new file."""
+    what = f"copy the {facts.codec.upper()} audio unchanged into a new {container.upper()}{_track(facts, ' ({})')}"
+    return Edit(name="rewrap", rule=rule, what=what, safe=True, bytes=size_change)
+
+
+def encoding_edits(
+    facts: Probe,
+    container: Container,
+    target: Target,
+    settings: DspSettings,
+    found: frozenset[str],
+    *,
+    size_change: int,
 ) -> list[Edit]:
-    """How it is coded anew; `found` are the rules that found something, and the file `grows` by so many bytes."""
+    """Return the edits for decoding and encoding a recording: downmix, resampling and the encoding itself.
+
+    Args:
+        facts: Of the recording.
+        container: Container to write.
+        target: Encoding of the result.
+        settings: The processing before it.
+        found: The rules with findings.
+        size_change: Bytes by which the file grows.
+    """
     edits = []
-    if target.fold:
-        rules = ("too-many-channels", *KINDS["mono"].rules)
-        rule = next((rule for rule in rules if rule in found), "")
-        kept = [number for number, weight in enumerate(target.fold, 1) if weight]
-        what = f"fold {facts.channels} channels down to one"
-        if len(kept) == 1:
-            what = f"keep channel {kept[0]} of {facts.channels}, which carries the voice"
-        edits.append(Edit(name="fold-down", rule=rule, what=what, safe=rule == "false-stereo"))
+    if target.downmix:
+        edits.append(_downmix_edit(facts.channels, target.downmix, found))
     if target.sample_rate_hz != facts.sample_rate_hz:
-        what = f"resample {facts.sample_rate_hz} Hz to {target.sample_rate_hz} Hz"
-        is_lossless = target.sample_rate_hz > facts.sample_rate_hz
-        edits.append(Edit(name="resample", rule="", what=what, safe=is_lossless))
-    coding = f"{target.bits}-bit PCM" if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, coded once"
+        what = f"resample from {facts.sample_rate_hz} Hz to {target.sample_rate_hz} Hz"
+        # nothing is lost upwards; downwards everything above the new Nyquist frequency is
+        is_upward = target.sample_rate_hz > facts.sample_rate_hz
+        edits.append(Edit(name="resample", rule="", what=what, safe=is_upward))
+    encoding = f"{target.bits}-bit PCM" if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, encoded once"
+    # the finding that made a new file necessary, if it is one of these
     rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
-    track = f" from audio track {facts.audio_track + 1} of {facts.audio_tracks}" if facts.audio_tracks > 1 else ""
-    what = f"write {container.upper()} ({coding}){track}"
-    is_exact = container == "wav" and not sound.computes
-    edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact, bytes=grows))
+    what = f"write {container.upper()} ({encoding}){_track(facts, ' from {}')}"
+    is_exact = container == "wav" and not settings.changes_samples
+    edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact, bytes=size_change))
     return edits
+
+
+def _downmix_edit(channels: int, weights: tuple[float, ...], found: frozenset[str]) -> Edit:
+    rule = next((rule for rule in ("too-many-channels", *EDIT_KINDS["mono"].rules) if rule in found), "")
+    # people count channels from 1
+    kept = [number for number, weight in enumerate(weights, 1) if weight]
+    what = f"downmix {channels} channels to mono"
+    if len(kept) == 1:
+        what = f"keep channel {kept[0]} of {channels}, which has the voice"
+    return Edit(name="fold-down", rule=rule, what=what, safe=rule == "false-stereo")
+
+
+def _track(facts: Probe, form: str) -> str:
+    """Return which audio track is used, if there are several."""
+    return form.format(f"audio track {facts.audio_track + 1} of {facts.audio_tracks}") if facts.audio_tracks > 1 else ""

@@ -1,4 +1,4 @@
-"""`fix`: make a take ready, verify it, and only then give it its name."""
+"""`fix` and `plan`: make a recording ready, verify the result, and only then give it its name."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING, Final
 import msgspec
 
 from preflight import limits
-from preflight.checks import Examination, check, examine
+from preflight.checks import analyze, check, report_of
 from preflight.errors import BadOutput, CannotFix
-from preflight.fixes.convert import Take, convert, with_headroom, without_overshoot
+from preflight.fixes.convert import FixJob, add_headroom, convert, without_overshoot
 from preflight.fixes.edits import Edit
-from preflight.fixes.options import SMALLEST, FixOptions
-from preflight.fixes.plan import Plan, converted, decide
+from preflight.fixes.options import MINIMAL, FixOptions
+from preflight.fixes.plan import Plan, make_plan, plan_conversion
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
 from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
@@ -25,26 +25,25 @@ from preflight.profile import DEFAULT, Profile
 from preflight.report import Report, Role
 
 if TYPE_CHECKING:
+    from preflight.analysis.analysis import Analysis
     from preflight.analysis.analyze import Progress
     from preflight.fixes.options import Container
 
-_COPY_MAY_DIFFER_S: Final = 0.3
-"""Containers tell more or less of what an encoder added at the ends: 2112 frames, and at the least 8 kHz."""
-
-
-_MOST_ATTEMPTS: Final = 4
+_REMUX_TOLERANCE_S: Final = 0.3
+"""Containers differ in how much encoder delay they declare: up to 2112 samples, at 8 kHz or more."""
+_MAX_ENCODER_RUNS: Final = 4
 
 
 class Fixed(msgspec.Struct, frozen=True, kw_only=True):
-    """What `fix` did, or would do.
+    """The result of `fix` or `plan`.
 
     Attributes:
-        path: The file that was written; None when it was only planned.
+        path: The file that was written; None for a plan.
         action: ``keep``, ``rename``, ``rewrap`` or ``convert``.
-        lossless: Whether every sample that was kept is the one that was there.
-        edits: Each change; none when the bytes were copied.
-        before: The report of the original.
-        after: The report of the result; None when it was only planned.
+        lossless: Whether every sample that is kept has the value it had.
+        edits: Each change; empty if the file is copied unchanged.
+        before: The report of the recording.
+        after: The report of the result; None for a plan.
     """
 
     path: str | None
@@ -55,8 +54,8 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     after: Report | None
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from preflight.display.fix_notebook import html_of_fixed
+        """Return the HTML that a notebook shows."""
+        from preflight.display.notebook import html_of_fixed
 
         return html_of_fixed(self)
 
@@ -67,189 +66,184 @@ def fix(
     *,
     role: Role = "recording",
     prompt_text: str | None = None,
-    options: FixOptions = SMALLEST,
+    options: FixOptions = MINIMAL,
     force: bool = False,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Fixed:
-    """Write a version of a take that is ready to be sent.
+    """Write a version of a recording that is ready to be sent.
 
-    A take that is ready is copied byte for byte. Coded sound is copied, and cut between its packets, where that is
-    enough; it is coded anew only where it must be, once, from the original. The result is checked like any take
-    before it appears under its name.
+    A recording that is ready is copied unchanged. Audio is re-encoded only when necessary, and only once, from the
+    original; otherwise its packets are copied. The result is checked like any recording before it gets its name.
 
     Args:
         recording: A path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
             `Recording`.
-        out: The file to write, ending in .wav, .mp3 or .m4a; or a folder, in which the take keeps its name
-            and gets the right ending (what has no name is called after its kind, such as ``samples.wav``).
-        role: What the take is for: a prompt clip is held against other limits, and never cut.
+        out: The file to write, ending in .wav, .mp3 or .m4a; or a folder, in which the result keeps the name of the
+            recording with the right suffix (data without a name is named after its type, such as ``samples.wav``).
+        role: What the recording is for. A prompt clip has other limits, and is cut only by `options`.
         prompt_text: The text spoken in a prompt clip.
-        options: What is wanted beyond that.
-        force: Replace `out` when it exists.
-        profile: Severities and thresholds of the rules; those of the contract stand.
-        on_progress: Called now and then with the seconds done, and with the recording's as far as they are known. The
-            take is gone through more than once, to check it, to write it and to check what was written: the seconds
-            then begin again.
+        options: Changes beyond the smallest ones.
+        force: Replace `out` if it exists.
+        profile: Severities and thresholds of the rules; those of the service's contract cannot be changed.
+        on_progress: Called repeatedly with the seconds done, and with the seconds of the recording if known. They start
+            again with each step: analyzing, writing, and checking the result.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        BadProfile: The profile overrules what the service itself asks for.
-        CannotFix: The take cannot be read or made ready.
-        BadOutput: `out` has an ending that the result cannot have, or is the take itself.
-        OutputExists: `out` exists and `force` was not given.
-        CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name of `out`.
+        TypeError, ValueError: As in `check`.
+        BadProfile: The profile changes rules of the service's contract.
+        CannotFix: The recording cannot be read or made ready.
+        BadOutput: `out` has a suffix that does not fit the result, or is the recording itself.
+        OutputExists: `out` exists and `force` is not set.
+        CannotWrite: The disk is full, a permission is missing, …; `out` was not created.
     """
     profile.require_contract()
     with as_path(recording) as path:
         require_output(path, Path(os.fsdecode(out)), force=force)
-        examination = examine(
-            path, role=role, prompt_text=prompt_text, to_its_end=True, profile=profile, on_progress=on_progress
+        analysis = analyze(
+            path, role=role, prompt_text=prompt_text, to_end=True, profile=profile, on_progress=on_progress
         )
-        return mend(path, out, examination, options, force=force, on_progress=on_progress)
+        return fix_analyzed(path, out, analysis, options, force=force, profile=profile, on_progress=on_progress)
 
 
-def mend(
+def fix_analyzed(
     path: PathLike,
     out: PathLike,
-    examination: Examination,
-    options: FixOptions = SMALLEST,
+    analysis: Analysis,
+    options: FixOptions = MINIMAL,
     *,
     force: bool = False,
+    profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Fixed:
-    """Like `fix`, for a take that is at hand under a path, and was examined already, to its end."""
-    wanted = Path(os.fsdecode(out))
-    require_output(path, wanted, force=force)
-    take = Take(path, examination, options, on_progress)
-    steps = with_headroom(take, decide(examination, options, _ending(wanted)))
-    ending = limits.ACCEPTED[steps.container]
-    if is_folder(wanted):
-        wanted = wanted / (stem_of(path) + ending)
-        require_output(path, wanted, force=force)
-    elif wanted.suffix.lower() != ending:
+    """Fix a recording that was analyzed to its end; otherwise like `fix`."""
+    output = Path(os.fsdecode(out))
+    # before any work, so that a wrong name costs no time
+    require_output(path, output, force=force)
+    job = FixJob(path, analysis, report_of(analysis, profile), profile, options, on_progress)
+    steps = add_headroom(job, make_plan(analysis, job.report, options, _container_of(output)))
+    suffix = limits.ACCEPTED[steps.container]
+    if is_folder(output):
+        output = output / (stem_of(path) + suffix)
+        require_output(path, output, force=force)
+    elif output.suffix.lower() != suffix:
         raise BadOutput(
-            f"the result is {steps.container.upper()}, not {wanted.suffix}",
-            f"name the output {wanted.with_suffix(ending).name!r}, or ask for that form (--to)",
+            f"the result is {steps.container.upper()}, not {output.suffix}",
+            f"name the output {output.with_suffix(suffix).name!r}, or choose that format (--to)",
         )
-    produce = partial(_produce, take, steps)
-    steps, after = write_verified(wanted, steps.container, produce, force=force)
-    return _fixed(os.fspath(wanted), steps, examination, msgspec.structs.replace(after, path=display_name(wanted)))
+    produce = partial(_write_with_fallback, job, steps)
+    steps, after = write_verified(output, steps.container, produce, force=force)
+    return _result(job, steps, os.fspath(output), msgspec.structs.replace(after, path=display_name(output)))
 
 
 def plan(
     recording: Recording,
     out: PathLike | None = None,
     *,
-    options: FixOptions = SMALLEST,
+    options: FixOptions = MINIMAL,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Fixed:
-    """What `fix` would do, without writing anything; `out` need not be known yet.
+    """Return what `fix` would do, without writing anything.
 
     Args:
         recording: As in `fix`.
-        out: What would be written; its ending says in which form.
+        out: The file that would be written; its suffix selects the format.
         options: As in `fix`.
         profile: As in `fix`.
         on_progress: As in `check`.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        BadProfile: The profile overrules what the service itself asks for.
-        CannotFix: The take cannot be read or made ready.
+        TypeError, ValueError: As in `check`.
+        BadProfile: The profile changes rules of the service's contract.
+        CannotFix: The recording cannot be read or made ready.
     """
     profile.require_contract()
     with as_path(recording) as path:
-        examination = examine(path, to_its_end=True, profile=profile, on_progress=on_progress)
-        steps = decide(examination, options, None if out is None else _ending(Path(os.fsdecode(out))))
-        take = Take(path, examination, options)
-        return _fixed(None, with_headroom(take, _tried(take, steps)), examination, None)
+        analysis = analyze(path, to_end=True, profile=profile, on_progress=on_progress)
+        job = FixJob(path, analysis, report_of(analysis, profile), profile, options)
+        container = None if out is None else _container_of(Path(os.fsdecode(out)))
+        steps = _try_remux(job, make_plan(analysis, job.report, options, container))
+        return _result(job, add_headroom(job, steps), None, None)
 
 
-def _tried(take: Take, steps: Plan) -> Plan:
-    """What is left of a plan to copy a part of coded sound: whether that is possible only the packets say."""
+def _try_remux(job: FixJob, steps: Plan) -> Plan:
+    """Return the plan, or one to re-encode: whether packets can be cut there shows only when they are read."""
     if steps.action != "rewrap" or steps.window is None:
         return steps
+    # the packets are copied to nowhere, which takes some 20 ms per minute of audio
     try:
         with Path(os.devnull).open("w+b") as file:
-            _apply(take, file, steps)
+            _execute(job, steps, file)
     except CannotFix:
-        return converted(take.examination, take.options, steps.container)
+        return plan_conversion(job.analysis, job.report, job.options, steps.container)
     return steps
 
 
-def _ending(wanted: Path) -> Container | None:
-    return None if is_folder(wanted) else CONTAINERS.get(wanted.suffix.lower())
+def _container_of(output: Path) -> Container | None:
+    return None if is_folder(output) else CONTAINERS.get(output.suffix.lower())
 
 
-def _produce(take: Take, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
-    """Write and verify; where a copy of the coded sound does not verify, code it anew."""
+def _write_with_fallback(job: FixJob, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
+    """Write and verify the result; re-encode if a copy of the packets fails verification."""
     try:
-        return _written(take, steps, file, temporary)
+        return _write(job, steps, file, temporary)
     except CannotFix:
         if steps.action != "rewrap":
             raise
-    steps = with_headroom(take, converted(take.examination, take.options, steps.container))
-    return _written(take, steps, file, temporary)
+    steps = add_headroom(job, plan_conversion(job.analysis, job.report, job.options, steps.container))
+    return _write(job, steps, file, temporary)
 
 
-def _written(take: Take, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
-    """Write and verify; where an encoder overshoots full scale, write it again at a lower level."""
-    for attempt in range(_MOST_ATTEMPTS):
+def _write(job: FixJob, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
+    """Write and verify the result; encode it again at a lower level while it decodes above full scale."""
+    for run in range(_MAX_ENCODER_RUNS):
         file.seek(0)
         file.truncate()
-        _apply(take, file, steps)
-        after = _verified(temporary, take, steps)
+        _execute(job, steps, file)
+        after = _verify(job, steps, temporary)
+        # how far an encoder overshoots is known only from its decoded output
         lower = without_overshoot(steps, after.measurements["sample_peak_dbfs"])
-        if lower is None or attempt == _MOST_ATTEMPTS - 1:
+        if lower is None or run == _MAX_ENCODER_RUNS - 1:
             break
         steps = lower
     return steps, after
 
 
-def _apply(take: Take, file: IO[bytes], steps: Plan) -> None:
-    with Source.open(take.path) as source:
+def _execute(job: FixJob, steps: Plan, file: IO[bytes]) -> None:
+    with Source.open(job.path) as source:
         if steps.action == "rewrap":
-            from preflight.fixes.remux import rewrap
+            from preflight.fixes.remux import remux
 
-            facts = take.examination.subject.probe
-            if facts is None:
-                raise CannotFix("its sound is not known", "check it first")
-            rewrap(
-                source,
-                file,
-                steps.container,
-                steps.window,
-                ranges=facts.ranges,
-                audio_track_number=facts.audio_track,
-            )
+            track, ranges = job.facts.audio_track, job.facts.ranges
+            remux(source, file, steps.container, steps.window, ranges=ranges, audio_track_number=track)
         elif steps.action == "convert":
-            convert(source, file, take, steps)
+            convert(source, file, job, steps)
         else:
             source.rewind()
+            # a duplicate, because closing the file object closes its descriptor
             with os.fdopen(os.dup(source.fd), "rb") as original:
                 shutil.copyfileobj(original, file, 1 << 20)
     file.flush()
 
 
-def _verified(temporary: Path, take: Take, steps: Plan) -> Report:
-    subject, before = take.examination.subject, take.examination.report
-    after = check(
-        temporary,
-        role=subject.role,
-        prompt_text=subject.prompt_text,
-        profile=take.examination.profile,
-        on_progress=take.on_progress,
-    )
+def _verify(job: FixJob, steps: Plan, temporary: Path) -> Report:
+    """Check the result as if it came from a user, and compare it with the plan.
+
+    Raises:
+        CannotFix: It is not ready, or not what was planned.
+    """
+    before, role, text = job.report, job.analysis.role, job.analysis.prompt_text
+    after = check(temporary, role=role, prompt_text=text, profile=job.profile, on_progress=job.on_progress)
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
-        raise CannotFix(f"the result would not be accepted: {reasons}", "make or export another recording")
+        raise CannotFix(f"the result would be rejected: {reasons}", "make or export another recording")
+    # bytes are copied through a descriptor, so the file may have been written to in the meantime
     if steps.action in ("keep", "rename") and after.file.sha256 != before.file.sha256:
-        raise CannotFix("the take changed while it was copied", "wait until it is no longer written to")
-    expected = _seconds(before) if steps.window is None else steps.window[1] - steps.window[0]
-    if steps.action == "rewrap" and abs(_seconds(after) - expected) > _COPY_MAY_DIFFER_S:
-        raise CannotFix("its coded sound cannot be copied whole", "convert it")
+        raise CannotFix("the recording changed while it was copied", "wait until it is no longer written to")
+    planned_s = _seconds(before) if steps.window is None else steps.window[1] - steps.window[0]
+    if steps.action == "rewrap" and abs(_seconds(after) - planned_s) > _REMUX_TOLERANCE_S:
+        raise CannotFix("some of its packets cannot be copied", "re-encode it")
     return after
 
 
@@ -257,14 +251,12 @@ def _seconds(report: Report) -> float:
     return report.file.duration_s or 0.0
 
 
-def _fixed(path: str | None, steps: Plan, examination: Examination, after: Report | None) -> Fixed:
-    target = steps.target
-    is_as_it_was = target is not None and not target.dither and not target.fold and not steps.sound.computes
+def _result(job: FixJob, steps: Plan, path: str | None, after: Report | None) -> Fixed:
     return Fixed(
         path=path,
         action=steps.action,
-        lossless=steps.action != "convert" or (steps.container == "wav" and is_as_it_was),
+        lossless=steps.is_lossless,
         edits=steps.edits,
-        before=examination.report,
+        before=job.report,
         after=after,
     )

@@ -1,9 +1,10 @@
-"""`join`: several short takes of one voice become a recording that is long enough."""
+"""`join`: join short takes of one voice to a recording that is long enough."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -13,12 +14,14 @@ import msgspec
 import numpy as np
 
 from preflight import limits
-from preflight.checks import Examination, check, examine
+from preflight.checks import analyze, check, report_of
 from preflight.display.text import clock
 from preflight.errors import BadOutput, CannotFix
-from preflight.fixes.codec_targets import fold_weights, target_for
-from preflight.fixes.convert import OVERSHOOT_MARGIN_DB
-from preflight.fixes.window import pauses_of, trimmed
+from preflight.fixes.convert import OVERSHOOT_MARGIN_DB, FixJob, downmix
+from preflight.fixes.edits import HEADROOM_DBTP
+from preflight.fixes.encode import choose_target, downmix_weights
+from preflight.fixes.options import MINIMAL
+from preflight.fixes.window import trim_silence
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
 from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
@@ -31,33 +34,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from preflight.analysis.analyze import Progress
-    from preflight.fixes.codec_targets import Target
+    from preflight.fixes.encode import Target
     from preflight.fixes.options import Container
     from preflight.media.decoder import Block
     from preflight.report import Span
 
-BREATH_S: Final = 0.6
-"""Between the speech of two takes, of which as much as there is comes from the takes themselves."""
-_HIGHEST_DBTP: Final = -1.0
-_LOUDEST_ROOM_DBFS: Final = -60.0
-_MOST_ATTEMPTS: Final = 4
+PAUSE_S: Final = 0.6
+"""Pause between the speech of two takes: their own silence first, then added noise."""
+_MAX_NOISE_DBFS: Final = -60.0
+_MAX_ENCODER_RUNS: Final = 4
 _NOISE_SEED: Final = 1
-"""Fixed, so that the same takes always become the same file."""
-_MENDED: Final = frozenset(
+"""Constant, so that the same takes always become the same file."""
+_FIXED_BY_JOINING: Final = frozenset(
     {"too-short", "too-large", "unsupported-format", "extension-mismatch", "too-many-channels", "header-mismatch"}
 )
-"""What is wrong with a take and is not with what is made of it."""
+"""Errors of a take that the result does not have."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A take as it stands in the result.
+    """The part of a take in the result.
 
     Attributes:
-        path: The take, fit to be shown.
-        start_s: Where the part that is kept begins in the take.
-        end_s: Where it ends there.
-        at_s: Where it stands in the result.
-        gain_db: By how much it was made louder, so that all are equally loud.
+        path: The take, safe to display.
+        start_s: Start of the part in the take.
+        end_s: End of the part in the take.
+        at_s: Start of the part in the result.
+        gain_db: Gain that makes all takes equally loud.
     """
 
     path: str
@@ -68,7 +70,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
-    """What `join` did.
+    """The result of `join`.
 
     Attributes:
         path: The file that was written.
@@ -81,6 +83,24 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     after: Report
 
 
+@dataclass(frozen=True)
+class _Format:
+    """What the takes are converted to: the highest sample rate and word length, and stereo only if all are stereo."""
+
+    sample_rate_hz: int
+    channels: int
+    bits: int
+
+    @classmethod
+    def of(cls, takes: Sequence[FixJob]) -> _Format:
+        facts = [take.facts for take in takes]
+        return cls(
+            min(48_000, max(fact.sample_rate_hz for fact in facts)),
+            2 if all(fact.channels == 2 for fact in facts) else 1,
+            max(fact.bits or 16 for fact in facts),
+        )
+
+
 def join(
     recordings: Sequence[Recording],
     out: PathLike,
@@ -89,133 +109,121 @@ def join(
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Joined:
-    """Join takes of one voice, in their order, to a recording that is ready to be sent.
+    """Join takes of one voice, in order, to a recording that is ready to be sent.
 
-    All are brought to one loudness, with one gain each, so that no true peak lies above -1 dBTP; silence at their ends
-    is cut, and 0.6 s are left between two. That it is one voice is for the user to know.
+    One gain per take makes all equally loud, with true peaks of at most -1 dBTP. Silence at their ends is trimmed to
+    pauses of 0.6 s. Whether all takes are of one voice is not checked.
 
     Args:
-        recordings: The takes, two or more, each as `fix` takes it.
+        recordings: Two or more takes, each as in `fix`.
         out: The file to write, ending in .wav, .mp3 or .m4a.
-        force: Replace `out` when it exists.
-        profile: Severities and thresholds of the rules; those of the contract stand.
-        on_progress: As in `fix`: the seconds begin again with each take, and when the result is checked.
+        force: Replace `out` if it exists.
+        profile: Severities and thresholds of the rules; those of the service's contract cannot be changed.
+        on_progress: As in `fix`: the seconds start again with each take, and when the result is checked.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        BadProfile: The profile overrules what the service itself asks for.
+        TypeError, ValueError: As in `check`.
+        BadProfile: The profile changes rules of the service's contract.
         CannotFix: A take cannot be used, or together they are too short or too long.
-        BadOutput: `out` has another ending, is a folder, or one of the takes.
-        OutputExists: `out` exists and `force` was not given.
-        CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name of `out`.
+        BadOutput: `out` has another suffix, is a folder, or is one of the takes.
+        OutputExists: `out` exists and `force` is not set.
+        CannotWrite: The disk is full, a permission is missing, …; `out` was not created.
     """
     profile.require_contract()
-    wanted = Path(os.fsdecode(out))
-    if is_folder(wanted):
-        raise BadOutput("the output is a folder", "name a file in it")
+    output = Path(os.fsdecode(out))
+    if is_folder(output):
+        raise BadOutput("the output is a folder", "choose a file in it")
     with contextlib.ExitStack() as stack:
         paths = [stack.enter_context(as_path(recording)) for recording in recordings]
-        return _joined(paths, wanted, force=force, profile=profile, on_progress=on_progress)
+        for path in paths:
+            require_output(path, output, force=force)
+        if len(paths) < 2:
+            raise CannotFix("there is only one take to join", "add another take")
+        # all before the first byte is written: one bad take stops the whole command
+        takes = [_analyzed(path, profile, on_progress) for path in paths]
+        return _join(takes, output, partial(check, profile=profile, on_progress=on_progress), force=force)
 
 
-def _joined(
-    paths: list[PathLike], wanted: Path, *, force: bool, profile: Profile, on_progress: Progress | None
-) -> Joined:
-    for path in paths:
-        require_output(path, wanted, force=force)
-    if len(paths) < 2:
-        raise CannotFix("there is nothing to join", "name two takes or more")
-    takes = [(path, _examined(path, profile, on_progress)) for path in paths]
-    form = _form(takes)
-    parts = _arranged(takes, _gains(takes, form))
+def _analyzed(path: PathLike, profile: Profile, on_progress: Progress | None) -> FixJob:
+    analysis = analyze(path, profile=profile, on_progress=on_progress)
+    report = report_of(analysis, profile)
+    errors = [finding for finding in report.errors if finding.rule not in _FIXED_BY_JOINING]
+    if errors:
+        raise CannotFix(f"{report.path}: {errors[0].message}", "leave it out, or record it again")
+    return FixJob(path, analysis, report, profile, MINIMAL, on_progress)
+
+
+def _join(takes: list[FixJob], output: Path, verify: Callable[[Path], Report], *, force: bool) -> Joined:
+    form = _Format.of(takes)
+    parts = arrange(takes, _gains(takes, form.channels))
     seconds = parts[-1].at_s + parts[-1].end_s - parts[-1].start_s
-    container = CONTAINERS[wanted.suffix.lower()]
+    container = CONTAINERS[output.suffix.lower()]
     _require_length(seconds, limits.MAX_DURATION_S if container == "wav" else limits.WRITE_BELOW_S)
-    container, target = target_for(form, seconds, container, None, is_changed=True)
-    verify = partial(check, profile=profile, on_progress=on_progress)
-    produce = partial(_produce, takes, parts, container, target, verify)
-    parts, after = write_verified(wanted, container, produce, force=force)
-    return Joined(path=os.fspath(wanted), parts=parts, after=msgspec.structs.replace(after, path=display_name(wanted)))
+    facts = Probe("wav", "pcm_s16le", form.sample_rate_hz, form.channels, bits=form.bits)
+    # gains are computed, so the result has more bits than its sources, and is dithered
+    container, target = choose_target(facts, seconds, container, None, is_processed=True)
+    produce = partial(_write, takes, parts, container, target, verify)
+    parts, after = write_verified(output, container, produce, force=force)
+    return Joined(path=os.fspath(output), parts=parts, after=msgspec.structs.replace(after, path=display_name(output)))
 
 
 def _require_length(seconds: float, longest: float) -> None:
     if seconds < limits.WRITE_ABOVE_S:
         raise CannotFix(
-            f"together they last {clock(seconds)}; {clock(limits.WRITE_ABOVE_S)} are needed", "add another take"
+            f"together {clock(seconds)} long, below the {clock(limits.WRITE_ABOVE_S)} minimum", "add another take"
         )
     if seconds > longest:
-        raise CannotFix(f"together they last {clock(seconds)}; at most {clock(longest)} are possible", "leave one out")
+        raise CannotFix(f"together {clock(seconds)} long, above the {clock(longest)} maximum", "leave one out")
 
 
-def _examined(path: PathLike, profile: Profile, on_progress: Progress | None) -> Examination:
-    examination = examine(path, profile=profile, on_progress=on_progress)
-    name = display_name(path)
-    wrong = [finding for finding in examination.report.errors if finding.rule not in _MENDED]
-    if wrong:
-        raise CannotFix(f"{name}: {wrong[0].message}", "leave it out, or record it again")
-    return examination
-
-
-def _arranged(takes: list[tuple[PathLike, Examination]], gains: list[float]) -> tuple[Part, ...]:
-    """What is kept of each, and where it stands: between the speech of two there is a breath."""
-    windows = [_window(examination) for _, examination in takes]
-    gaps = [_gap(*pair) for pair in zip(takes[:-1], takes[1:], windows[:-1], windows[1:], strict=True)]
+def arrange(takes: Sequence[FixJob], gains_db: Sequence[float]) -> tuple[Part, ...]:
+    """Return what is kept of each take, and where it starts in the result."""
+    windows = [_window(take) for take in takes]
     lengths = [end - start for start, end in windows]
-    places = [0.0, *accumulate(length + gap for length, gap in zip(lengths[:-1], gaps, strict=True))]
+    pauses = map(_missing_pause_s, takes[:-1], takes[1:], windows[:-1], windows[1:])
+    steps = (length + pause for length, pause in zip(lengths[:-1], pauses, strict=True))
     return tuple(
-        Part(path=display_name(path), start_s=start, end_s=end, at_s=place, gain_db=gain)
-        for (path, _), (start, end), place, gain in zip(takes, windows, places, gains, strict=True)
+        Part(path=take.report.path, start_s=start, end_s=end, at_s=at, gain_db=gain)
+        for take, (start, end), at, gain in zip(takes, windows, accumulate(steps, initial=0.0), gains_db, strict=True)
     )
 
 
-def _window(examination: Examination) -> Span:
-    seconds = examination.subject.duration_s or 0.0
-    return trimmed(pauses_of(examination), None, seconds, margin_s=BREATH_S / 2, shortest_s=0.0) or (0.0, seconds)
+def _window(take: FixJob) -> Span:
+    seconds = take.analysis.duration_s or 0.0
+    return trim_silence(take.analysis.pauses, None, seconds, margin_s=PAUSE_S / 2, min_s=0.0) or (0.0, seconds)
 
 
-def _gap(before: tuple[PathLike, Examination], after: tuple[PathLike, Examination], left: Span, right: Span) -> float:
-    """What silence the takes themselves lack."""
-    spoken = [
-        examination.subject.heard.speech if examination.subject.heard else () for _, examination in (before, after)
-    ]
-    behind = left[1] - spoken[0][-1][1] if spoken[0] else 0.0
-    ahead = spoken[1][0][0] - right[0] if spoken[1] else 0.0
-    return max(0.0, BREATH_S - behind - ahead)
+def _missing_pause_s(before: FixJob, after: FixJob, left: Span, right: Span) -> float:
+    """Return how much of the pause between two takes their own silence lacks."""
+    behind = left[1] - before.analysis.speech[-1][1] if before.analysis.speech else 0.0
+    ahead = after.analysis.speech[0][0] - right[0] if after.analysis.speech else 0.0
+    return max(0.0, PAUSE_S - behind - ahead)
 
 
-def _gains(takes: list[tuple[PathLike, Examination]], form: Probe) -> list[float]:
-    """To the loudness of the one in the middle, or as much less as keeps all peaks below the highest."""
-    loud = [_loudness(path, examination, form) for path, examination in takes]
-    reachable = [lufs + _HIGHEST_DBTP - peak for lufs, peak in loud]
-    target = min(float(np.median([lufs for lufs, _ in loud])), *reachable)
-    return [round(target - lufs, 2) for lufs, _ in loud]
+def _gains(takes: Sequence[FixJob], channels: int) -> list[float]:
+    """Return the gains to the median loudness, or to less if a peak would exceed `HEADROOM_DBTP`."""
+    measured = [_loudness(take, channels) for take in takes]
+    # the median: one very quiet or loud take does not move it
+    reachable = [lufs + HEADROOM_DBTP - peak for lufs, peak in measured]
+    target = min(float(np.median([lufs for lufs, _ in measured])), *reachable)
+    return [round(target - lufs, 2) for lufs, _ in measured]
 
 
-def _loudness(path: PathLike, examination: Examination, form: Probe) -> tuple[float, float]:
-    """Integrated loudness and true peak in the channels in which the take will be written."""
-    from preflight.fixes.dsp import loudness_of
+def _loudness(take: FixJob, channels: int) -> tuple[float, float]:
+    """Return integrated loudness and true peak of a take in the channels of the result."""
+    from preflight.fixes.dsp import measure_loudness
 
-    window = _window(examination)
-    with Source.open(path) as source:
-        facts = examination.subject.probe or form
-        found = loudness_of(_mixed(source, examination, window, form.channels), facts.sample_rate_hz)
+    with Source.open(take.path) as source:
+        found = measure_loudness(_kept(source, take, _window(take), channels), take.facts.sample_rate_hz)
     if found.lufs is None:
-        name = display_name(path)
-        raise CannotFix(f"{name}: it is too quiet or too short to have a loudness", "leave it out")
+        raise CannotFix(
+            f"{take.report.path}: its loudness cannot be measured: it is too quiet or too short", "leave it out"
+        )
     return found.lufs, found.dbtp
 
 
-def _form(takes: list[tuple[PathLike, Examination]]) -> Probe:
-    """The highest rate and word length, and two channels only where all have two."""
-    probes = [examination.subject.probe for _, examination in takes if examination.subject.probe]
-    rate = min(48_000, max(probe.sample_rate_hz for probe in probes))
-    channels = 2 if all(probe.channels == 2 for probe in probes) else 1
-    bits = max((probe.bits or 16) for probe in probes)
-    return Probe("wav", "pcm_s16le", rate, channels, bits=bits)
-
-
-def _produce(
-    takes: list[tuple[PathLike, Examination]],
+def _write(
+    takes: Sequence[FixJob],
     parts: tuple[Part, ...],
     container: Container,
     target: Target,
@@ -223,20 +231,20 @@ def _produce(
     file: IO[bytes],
     temporary: Path,
 ) -> tuple[tuple[Part, ...], Report]:
-    """Write and verify; where an encoder overshoots full scale, write it again at a lower level."""
+    """Write and verify the result; encode it again at a lower level while it decodes above full scale."""
     from preflight.fixes.encode import encode
 
-    for attempt in range(_MOST_ATTEMPTS):
+    for run in range(_MAX_ENCODER_RUNS):
         file.seek(0)
         file.truncate()
-        encode(_sound(takes, parts, target), target.sample_rate_hz, file, container, target)
+        encode(_timeline(takes, parts, target), target.sample_rate_hz, file, container, target)
         file.flush()
         after = verify(temporary)
         if after.verdict != "ready":
             reasons = "; ".join(finding.message for finding in after.errors)
-            raise CannotFix(f"the result would not be accepted: {reasons}", "use other takes")
+            raise CannotFix(f"the result would be rejected: {reasons}", "use other takes")
         over_db = after.measurements["sample_peak_dbfs"]
-        if over_db <= 0 or attempt == _MOST_ATTEMPTS - 1:
+        if over_db <= 0 or run == _MAX_ENCODER_RUNS - 1:
             break
         parts = tuple(
             msgspec.structs.replace(part, gain_db=round(part.gain_db - over_db - OVERSHOOT_MARGIN_DB, 2))
@@ -245,49 +253,42 @@ def _produce(
     return parts, after
 
 
-def _sound(takes: list[tuple[PathLike, Examination]], parts: tuple[Part, ...], target: Target) -> Iterator[Block]:
-    """All parts one after the other, at the target's rate and channels, each faded at its ends."""
-    position, noise = 0, np.random.default_rng(_NOISE_SEED)
-    room = 10 ** (min(_room_dbfs(examination, part) for (_, examination), part in zip(takes, parts, strict=True)) / 20)
-    for (path, examination), part in zip(takes, parts, strict=True):
-        lacking = round(part.at_s * target.sample_rate_hz) - position
-        if lacking > 0:
-            yield (noise.standard_normal((lacking, target.channels)) * room).astype(np.float32)
-            position += lacking
-        with Source.open(path) as source:
-            for block in _part(source, examination, part, target):
+def _timeline(takes: Sequence[FixJob], parts: Sequence[Part], target: Target) -> Iterator[Block]:
+    """Yield the parts one after another, with noise in the pauses, at the sample rate and channels of the target."""
+    from preflight.fixes.dsp import resample
+    from preflight.fixes.edit_buffer import amplify, prepend
+
+    position, generator = 0, np.random.default_rng(_NOISE_SEED)
+    # digital silence between takes would sound like a dropout, so the pauses get the noise of the quietest take
+    noise_dbfs = min(_noise_dbfs(take, part) for take, part in zip(takes, parts, strict=True))
+    for take, part in zip(takes, parts, strict=True):
+        missing = max(0, round(part.at_s * target.sample_rate_hz) - position)
+        # not pydub's WhiteNoise generator: it has no seed, and computes each sample in Python
+        noise = generator.standard_normal((missing, target.channels)) * 10 ** (noise_dbfs / 20)
+        with Source.open(take.path) as source:
+            blocks = amplify(_kept(source, take, (part.start_s, part.end_s), target.channels), part.gain_db)
+            # the gain comes first: with true peaks of at most -1 dBTP the resampler has headroom
+            blocks = resample(blocks, take.facts.sample_rate_hz, target.sample_rate_hz)
+            for block in prepend(noise.astype(np.float32), blocks):
                 yield block
                 position += len(block)
 
 
-def _room_dbfs(examination: Examination, part: Part) -> float:
-    """How loud its room is in the result: nothing at all would be heard as a hole."""
-    floor = examination.report.measurements.get("noise_floor_dbfs", _LOUDEST_ROOM_DBFS)
-    return min(_LOUDEST_ROOM_DBFS, floor + part.gain_db)
+def _noise_dbfs(take: FixJob, part: Part) -> float:
+    """Return the level of a take's background noise in the result."""
+    floor = take.report.measurements.get("noise_floor_dbfs", _MAX_NOISE_DBFS)
+    return min(_MAX_NOISE_DBFS, floor + part.gain_db)
 
 
-def _part(source: Source, examination: Examination, part: Part, target: Target) -> Iterator[Block]:
-    from preflight.fixes.filters import filtered
-
-    rate = examination.subject.probe.sample_rate_hz if examination.subject.probe else target.sample_rate_hz
-    factor = np.float32(10 ** (part.gain_db / 20))
-    mixed = _mixed(source, examination, (part.start_s, part.end_s), target.channels)
-    louder = (np.asarray(block * factor, np.float32) for block in mixed)
-    if rate == target.sample_rate_hz:
-        return louder
-    return filtered(louder, rate, [("aresample", str(target.sample_rate_hz))])
-
-
-def _mixed(source: Source, examination: Examination, window: Span, channels: int) -> Iterator[Block]:
-    """What is kept of a take, faded at its ends, in so many channels."""
-    from preflight.fixes.cut import keep_window
+def _kept(source: Source, take: FixJob, window: Span, channels: int) -> Iterator[Block]:
+    """Decode the part of a take to keep, faded at its ends, in the channels of the result."""
+    from preflight.fixes.edit_buffer import cut
     from preflight.media.decoder import Decoder
 
-    facts, decoded = examination.subject.probe, examination.subject.decoded
-    if facts is None or decoded is None or decoded.channels is None:
-        raise CannotFix(f"{examination.report.path}: its sound is not known", "check it first")
-    weights = np.eye(facts.channels, dtype=np.float32)
-    if channels != facts.channels:
-        weights = np.array([fold_weights(decoded.channels)], np.float32).T
-    blocks = keep_window(Decoder(source, facts).blocks(), facts.sample_rate_hz, window, fades=(True, True))
-    return (np.asarray(block @ weights, np.float32) for block in blocks)
+    blocks = Decoder(source, take.facts).blocks()
+    # before the cut: half the channels, half the work
+    if channels != take.facts.channels:
+        if take.analysis.channels is None:
+            raise CannotFix(f"{take.report.path}: it was not decoded", "check it first")
+        blocks = downmix(blocks, downmix_weights(take.analysis.channels))
+    return cut(blocks, take.facts.sample_rate_hz, window, peak=take.peak, fades=(True, True))

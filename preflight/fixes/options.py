@@ -1,4 +1,4 @@
-"""What a user asks of a mended recording, beyond what the service asks."""
+"""Options of `fix`: format, part to keep, loudness and optional edits."""
 
 from __future__ import annotations
 
@@ -10,57 +10,55 @@ from preflight.errors import InvalidFixOptions
 Container = Literal["wav", "mp3", "m4a"]
 Keep = Literal["best", "start", "longest-run"]
 
-USUAL_LUFS: Final = -20.0
-"""Where `unsafe` brings what is too quiet or too loud: the middle of what the rules take for normal."""
-_LUFS: Final = (-40.0, -9.0)
-_LATEST_S: Final = 1e6
-"""Later than in any recording."""
+DEFAULT_LUFS: Final = -20.0
+"""The target of `unsafe` where a recording is too quiet or too loud: the middle of the range that the rules accept."""
+_LUFS_RANGE: Final = (-40.0, -9.0)
+_MAX_TIME_S: Final = 1e6
+"""Longer than any recording."""
 
 
-class Kind(NamedTuple):
-    """What there is to know of an edit that can be asked for by its name.
+class EditKind(NamedTuple):
+    """An edit that can be requested by name.
 
     Attributes:
-        rules: The findings that it answers.
+        rules: The findings that it fixes.
         is_safe: Whether nothing audible is lost.
-        what: What it does, in words.
+        description: What it does, for plans and reports.
     """
 
     rules: tuple[str, ...]
     is_safe: bool
-    what: str
+    description: str
 
 
-KINDS: Final = {
-    "trim-silence": Kind(("edge-silence",), True, "cut away silence at the beginning and the end"),
-    "fix-polarity": Kind(("out-of-phase",), True, "invert one channel that is out of phase"),
-    "mono": Kind(
-        ("false-stereo", "out-of-phase", "dead-channel", "separate-speakers"), False, "make one channel of two"
-    ),
-    "shorten-pauses": Kind(("long-pause",), False, "shorten long pauses to a second"),
-    "remove-dc": Kind(("dc-offset",), False, "bring the wave back to zero"),
-    "notch-hum": Kind(("hum",), False, "take out the mains hum and its harmonics"),
-    "high-pass": Kind((), False, "take out rumble below 80 Hz"),
+EDIT_KINDS: Final = {
+    "trim-silence": EditKind(("edge-silence",), True, "trim silence at the start and the end"),
+    "fix-polarity": EditKind(("out-of-phase",), True, "invert one channel that is out of phase"),
+    "mono": EditKind(("false-stereo", "out-of-phase", "dead-channel", "separate-speakers"), False, "downmix to mono"),
+    "shorten-pauses": EditKind(("long-pause",), False, "shorten long pauses to one second"),
+    "remove-dc": EditKind(("dc-offset",), False, "remove the DC offset"),
+    "notch-hum": EditKind(("hum",), False, "filter out mains hum and its harmonics"),
+    "high-pass": EditKind((), False, "filter out rumble below 80 Hz"),
 }
-"""Each can be asked for by its name; `loudness_lufs` answers `too-quiet` and `too-loud`."""
+"""`loudness_lufs` fixes the findings `too-quiet` and `too-loud`, which have no edit here."""
 
 
 @dataclass(frozen=True)
 class FixOptions:
-    """What is wanted; by default the smallest change that makes a recording ready.
+    """Options of `fix`. The default is the smallest change that makes a recording ready.
 
     Attributes:
-        to: The container to write; None for what changes least.
-        keep: Which part of a recording that is too long; see `window.chosen_window`.
-        start_s: Where what is kept begins, by hand; None for the beginning.
-        end_s: Where it ends; None for the end.
-        loudness_lufs: The integrated loudness to bring it to, with one gain for all of it; None to leave it.
-        limit: Whether peaks may be limited for that; else the gain stops where a peak reaches -3 dBTP.
-        edits: Names of `KINDS`.
-        unsafe: Have all edits that answer a finding, also those that change the sound.
+        to: Container to write; None for the one that needs the fewest changes.
+        keep: Part to keep of a recording that is too long; see `window.choose_window`.
+        start_s: Start of the part to keep, in seconds; None for the start of the recording.
+        end_s: End of the part to keep, in seconds; None for the end of the recording.
+        loudness_lufs: Target for the integrated loudness, reached with one constant gain; None to leave it unchanged.
+        limit: Limit peaks if the target needs it; otherwise the gain stops where a peak reaches -3 dBTP.
+        edits: Names of `EDIT_KINDS`.
+        unsafe: Make every edit that fixes a finding, including those that change how the recording sounds.
 
     Raises:
-        InvalidFixOptions: What does not exist, or cannot be.
+        InvalidFixOptions: An option has an unknown or impossible value.
     """
 
     to: Container | None = None
@@ -74,37 +72,42 @@ class FixOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edits", frozenset(self.edits))
-        unknown = sorted(self.edits - KINDS.keys())
+        unknown = sorted(self.edits - EDIT_KINDS.keys())
         if self.to not in (None, *get_args(Container)):
-            raise InvalidFixOptions(f"{self.to!r} cannot be written", f"there are {', '.join(get_args(Container))}")
+            raise InvalidFixOptions(f"unknown format {self.to!r}", f"use {', '.join(get_args(Container))}")
         if self.keep not in get_args(Keep):
-            raise InvalidFixOptions(f"there is no way to keep {self.keep!r}", f"there are {', '.join(get_args(Keep))}")
+            raise InvalidFixOptions(f"unknown part to keep {self.keep!r}", f"use {', '.join(get_args(Keep))}")
         if unknown:
-            raise InvalidFixOptions(f"there is no edit {unknown[0]!r}", f"there are {', '.join(KINDS)}")
+            raise InvalidFixOptions(f"unknown edit {unknown[0]!r}", f"use {', '.join(EDIT_KINDS)}")
         start = self.start_s or 0.0
-        if not 0 <= start < _LATEST_S or (self.end_s is not None and not start < self.end_s < _LATEST_S):
-            raise InvalidFixOptions("the part to keep ends before it begins, or lies nowhere", "give a later end")
-        if self.loudness_lufs is not None and not _LUFS[0] <= self.loudness_lufs <= _LUFS[1]:
-            raise InvalidFixOptions(f"{self.loudness_lufs:g} LUFS is no loudness for speech", "give one from -40 to -9")
+        # written so that NaN, which compares false with everything, fails too
+        if not 0 <= start < _MAX_TIME_S or (self.end_s is not None and not start < self.end_s < _MAX_TIME_S):
+            raise InvalidFixOptions("the part to keep must end after it starts", "choose a later end")
+        low, high = _LUFS_RANGE
+        if self.loudness_lufs is not None and not low <= self.loudness_lufs <= high:
+            raise InvalidFixOptions(
+                f"a loudness of {self.loudness_lufs:g} LUFS is not suitable for speech",
+                f"use {low:g} to {high:g} LUFS",
+            )
         if self.limit and self.loudness_lufs is None:
-            raise InvalidFixOptions("limiting is for a loudness that is wanted", "say which, too")
+            raise InvalidFixOptions("limiting needs a target loudness", "set the loudness, too")
 
     @property
     def has_window(self) -> bool:
-        """Whether the part to keep is given by hand."""
+        """Whether the part to keep is given by `start_s` or `end_s`."""
         return self.start_s is not None or self.end_s is not None
 
-    def wanted(self, found: frozenset[str], *, is_written: bool) -> frozenset[str]:
-        """The names of the edits to make.
+    def edits_for(self, found: frozenset[str], *, writes_file: bool) -> frozenset[str]:
+        """Return the names of the edits to make.
 
         Args:
-            found: The rules that found something.
-            is_written: Whether a new file has to be written anyway: then what is safe is done, too.
+            found: The rules with findings.
+            writes_file: Whether a new file has to be written anyway: then safe edits are made, too.
         """
-        answering = {name for name, kind in KINDS.items() if found & set(kind.rules)}
-        safe = {name for name in answering if KINDS[name].is_safe and is_written}
-        return self.edits | safe | (answering if self.unsafe else frozenset())
+        matching = {name for name, kind in EDIT_KINDS.items() if found & set(kind.rules)}
+        safe = {name for name in matching if EDIT_KINDS[name].is_safe and writes_file}
+        return self.edits | safe | (matching if self.unsafe else frozenset())
 
 
-SMALLEST: Final = FixOptions()
-"""Nothing but what the service asks for."""
+MINIMAL: Final = FixOptions()
+"""Only what the service requires."""

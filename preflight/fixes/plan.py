@@ -1,57 +1,61 @@
-"""Decide what a take needs, and no more. Nothing is read or written here."""
+"""Plan the smallest change that makes a recording ready. Nothing is read or written here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+import msgspec
+
 from preflight import limits
 from preflight.errors import CannotFix, NotExamined
-from preflight.fixes.codec_targets import fold_weights, target_for
 from preflight.fixes.edits import (
     HIGH_PASS_HZ,
-    UNCHANGED,
+    NO_DSP,
+    DspSettings,
     Edit,
-    SoundEdits,
     cut_edit,
-    edits_of_coding,
-    edits_of_sound,
+    dsp_edits,
+    encoding_edits,
+    remux_edit,
     scale_edit,
 )
-from preflight.fixes.options import KINDS, USUAL_LUFS, Container, FixOptions
-from preflight.fixes.window import chosen_window, given_window, pauses_of, trimmed
+from preflight.fixes.encode import choose_target, downmix_weights
+from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS, MINIMAL, Container, FixOptions
+from preflight.fixes.window import choose_window, requested_window, trim_silence
+from preflight.report import Report, verdict_of
 
 if TYPE_CHECKING:
-    from preflight.checks import Examination
-    from preflight.fixes.codec_targets import Target
+    from preflight.analysis.analysis import Analysis
+    from preflight.fixes.encode import Target
     from preflight.media.probe import Probe
-    from preflight.report import Report, Span
+    from preflight.report import Span
 
 Action = Literal["keep", "rename", "rewrap", "convert"]
 
-_HOMES: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
-"""The containers whose coded sound can be copied, by codec."""
-_MENDED_BY_COPY: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
-_MENDED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
-_ABOUT_TEXT: Final = frozenset({"prompt-text-missing", "prompt-text-unfit"})
-_LOSSY_LIMIT_S: Final = limits.WRITE_BELOW_S
-"""What a lossy coding adds at the ends, three packets of 0.13 s at most, must not carry it over the limit."""
+_CONTAINER_OF_CODEC: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
+"""Codecs whose packets can be copied, and the container for them."""
+_FIXED_BY_REMUX: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
+_FIXED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
+_TEXT_RULES: Final = frozenset({"prompt-text-missing", "prompt-text-unfit"})
+_LOSSY_MAX_S: Final = limits.WRITE_BELOW_S
+"""The padding of a lossy encoder, at most three packets of 0.13 s, must not exceed the limit."""
 _PAUSE_LEFT_S: Final = 1.0
-_LEAST_CUT_S: Final = 0.2
-_CHANGE_SOUND: Final = KINDS.keys() - {"trim-silence"}
+_MIN_REMOVED_S: Final = 0.2
+_CHANGES_SOUND: Final = EDIT_KINDS.keys() - {"trim-silence"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done to a take.
+    """What will be done to a recording.
 
     Attributes:
-        action: ``keep`` the bytes, ``rename`` (the bytes under another ending), ``rewrap`` (the coded sound, or a part
-            of it, in a new file) or ``convert`` (decode and code once).
+        action: ``keep`` (copy the file), ``rename`` (copy it under another suffix), ``rewrap`` (copy packets into a new
+            file) or ``convert`` (decode and encode once).
         container: Of the result.
-        window: What is kept, as (start, end) in seconds of the decoded sound; None for all.
-        target: How the result is coded; None unless `action` is ``convert``.
-        sound: What is computed on the way; nothing unless `action` is ``convert``.
+        window: The part to keep, as (start, end) in seconds of the decoded audio; None for all.
+        target: Encoding of the result; None unless `action` is ``convert``.
+        dsp: Processing between decoder and encoder; none unless `action` is ``convert``.
         edits: Each change.
     """
 
@@ -59,197 +63,230 @@ class Plan:
     container: Container
     window: Span | None = None
     target: Target | None = None
-    sound: SoundEdits = UNCHANGED
+    dsp: DspSettings = NO_DSP
     edits: tuple[Edit, ...] = ()
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every sample that is kept has the value it had."""
+        if self.action != "convert" or self.target is None:
+            return True
+        is_exact = not (self.target.dither or self.target.downmix or self.dsp.changes_samples)
+        return self.container == "wav" and is_exact
 
-class _Case:
-    """A take, and what is wished of it.
+
+def make_plan(
+    analysis: Analysis, report: Report, options: FixOptions = MINIMAL, container: Container | None = None
+) -> Plan:
+    """Return the smallest change that makes a recording ready and does what the options ask for.
 
     Args:
-        examination: What is known of the take.
-        options: What is wished.
-        ending: The container to write where something has to be written anyway.
+        analysis: Of the whole recording.
+        report: Its report.
+        options: What is requested.
+        container: Container to write if a new file has to be written anyway.
 
     Raises:
-        CannotFix: Its sound is not known.
+        CannotFix: It cannot be made ready, or not with these options.
+        NotExamined: A bug in onetake stopped the analysis.
+    """
+    problem = analysis.problem
+    if isinstance(problem, NotExamined):
+        raise problem
+    if problem is not None:
+        raise CannotFix(problem.message, problem.hint or "play it; if that fails too, export it again")
+    _require_fixable(report, options)
+    # in order of loss: the same bytes, the same packets, a new encoding
+    needs = _Needs(analysis, report, options, container)
+    if needs.errors <= {"extension-mismatch"} and needs.is_as_requested and not needs.edits and not needs.changes_sound:
+        # a wrong header that breaks no limit justifies a copy of the packets, but no second encoding
+        remuxed = _remux_plan(needs) if "header-mismatch" in needs.found else None
+        return remuxed or _copy_plan(needs.facts, is_renamed=bool(needs.errors))
+    return _remux_plan(needs) or _conversion_plan(needs)
+
+
+def plan_conversion(analysis: Analysis, report: Report, options: FixOptions, container: Container) -> Plan:
+    """Return the plan to re-encode a recording whose packets turned out not to be copyable.
+
+    Raises:
+        CannotFix: No part is long enough, or it does not fit into the container.
+    """
+    return _conversion_plan(_Needs(analysis, report, options, container))
+
+
+def mark_impossible_fixes(analysis: Analysis, report: Report) -> Report:
+    """Return `report` as it is, or with the verdict ``rejected`` and the reason if `fix` would refuse the recording."""
+    try:
+        make_plan(analysis, report)
+    except CannotFix as problem:
+        findings = tuple(
+            msgspec.structs.replace(
+                finding, fix=None, message=f"{finding.message} (fix cannot help: {problem.message})"
+            )
+            if finding.severity == "error" and finding.fix
+            else finding
+            for finding in report.findings
+        )
+        return msgspec.structs.replace(report, findings=findings, verdict=verdict_of(findings))
+    return report
+
+
+class _Needs:
+    """What a recording needs, and what is requested of it.
+
+    Args:
+        analysis: Of the whole recording.
+        report: Its report.
+        options: What is requested.
+        container: Container to write if a new file has to be written anyway.
+
+    Raises:
+        CannotFix: It was not decoded.
     """
 
-    def __init__(self, examination: Examination, options: FixOptions, ending: Container | None = None) -> None:
-        subject = examination.subject
-        channels = subject.decoded.channels if subject.decoded else None
-        if subject.probe is None or subject.decoded is None or subject.duration_s is None or channels is None:
+    def __init__(self, analysis: Analysis, report: Report, options: FixOptions, container: Container | None) -> None:
+        if analysis.probe is None or analysis.channels is None or not analysis.is_decoded:
             raise CannotFix("only its headers were read", "check it without --quick first")
-        self.examination, self.options = examination, options
-        self.facts, self.decoded, self.channels = subject.probe, subject.decoded, channels
-        self.seconds = subject.duration_s
-        self.pauses = pauses_of(examination)
-        self.to = options.to or ending
-        self.errors = {finding.rule for finding in examination.report.errors}
-        self.found = frozenset(finding.rule for finding in examination.report.findings)
-        self.is_as_wished = options.to in (None, self.facts.container) and not options.has_window
-        is_written = bool(self.errors - {"extension-mismatch"}) or not self.is_as_wished
-        wanted = options.wanted(self.found, is_written=is_written)
-        if trimmed(self.pauses, None, self.seconds) is None:
-            wanted -= {"trim-silence"}
-        if self.facts.channels == 1:
-            wanted -= {"mono"}
-        if self.facts.channels != 2 or not channels.opposite or channels.flipped or "mono" in wanted:
-            wanted -= {"fix-polarity"}
-        if not _long_pauses(self, None):
-            wanted -= {"shorten-pauses"}
-        self.wanted = wanted
+        self.analysis, self.report, self.options = analysis, report, options
+        self.facts, self.channels = analysis.probe, analysis.channels
+        self.seconds = analysis.duration_s or 0.0
+        self.container = options.to or container
+        self.errors = {finding.rule for finding in report.errors}
+        self.found = frozenset(finding.rule for finding in report.findings)
+        self.is_as_requested = options.to in (None, self.facts.container) and not options.has_window
+        self.edits = self._useful_edits()
         self.loudness_lufs = options.loudness_lufs
         if options.loudness_lufs is None and options.unsafe and self.found & {"too-quiet", "too-loud"}:
-            self.loudness_lufs = USUAL_LUFS
+            self.loudness_lufs = DEFAULT_LUFS
+
+    def _useful_edits(self) -> frozenset[str]:
+        """Return the names of the edits to make, without those that would change nothing."""
+        # the suffix is corrected without touching the content
+        writes_file = bool(self.errors - {"extension-mismatch"}) or not self.is_as_requested
+        edits = self.options.edits_for(self.found, writes_file=writes_file)
+        if trim_silence(self.analysis.pauses, None, self.seconds) is None:
+            edits -= {"trim-silence"}
+        if self.facts.channels == 1:
+            edits -= {"mono"}
+        is_out_of_phase = self.facts.channels == 2 and self.channels.opposite and not self.channels.flipped
+        # a downmix inverts the channel by its weights
+        if not is_out_of_phase or "mono" in edits:
+            edits -= {"fix-polarity"}
+        if not self.long_pauses(None):
+            edits -= {"shorten-pauses"}
+        return edits
 
     @property
     def changes_sound(self) -> bool:
         """Whether samples have to be computed."""
-        return self.loudness_lufs is not None or bool(self.wanted & _CHANGE_SOUND)
+        return self.loudness_lufs is not None or bool(self.edits & _CHANGES_SOUND)
 
-    def window(self, longest: float = limits.MAX_DURATION_S) -> Span | None:
-        """What is kept, None for all of it."""
+    def window(self, max_s: float = limits.MAX_DURATION_S) -> Span | None:
+        """Return the part to keep; None for all of it."""
         if self.options.has_window:
-            most = longest if longest == limits.MAX_DURATION_S else limits.WRITE_BELOW_S
-            return given_window(self.options, self.seconds, self.examination.subject.role, most)
-        if "too-long" in self.errors:  # by its padding alone perhaps
-            longest = min(longest, limits.WRITE_BELOW_S)
-        window = chosen_window(self.examination, self.pauses, self.seconds, longest, self.options.keep)
-        return trimmed(self.pauses, window, self.seconds) if "trim-silence" in self.wanted else window
+            longest = max_s if max_s == limits.MAX_DURATION_S else limits.WRITE_BELOW_S
+            return requested_window(self.options, self.seconds, self.analysis.role, longest)
+        if "too-long" in self.errors:  # perhaps only with the padding of its encoder
+            max_s = min(max_s, limits.WRITE_BELOW_S)
+        is_damaged = "damaged" in self.errors
+        window = choose_window(self.analysis, max_s, self.options.keep, is_damaged=is_damaged)
+        return trim_silence(self.analysis.pauses, window, self.seconds) if "trim-silence" in self.edits else window
 
-    def told(self, window: Span | None) -> list[Edit]:
-        """What `window` leaves out, as an edit."""
+    def cut_edits(self, window: Span | None) -> list[Edit]:
+        """Return the edit that cuts out `window`; none if all is kept."""
         if window is None:
             return []
         if self.options.has_window:
-            return [cut_edit(window, self.seconds, "", "as you said")]
+            return [cut_edit(window, self.seconds, "", "as requested")]
         rules = [rule for rule in ("too-long", "damaged") if rule in self.errors]
-        if not rules and "trim-silence" in self.wanted:
-            return [cut_edit(window, self.seconds, "edge-silence", "without the silence at the ends", is_safe=True)]
+        if not rules and "trim-silence" in self.edits:
+            return [cut_edit(window, self.seconds, "edge-silence", "without silence at the ends", is_safe=True)]
         return [cut_edit(window, self.seconds, rules[0] if rules else "too-long", "cut at pauses")]
 
-
-def decide(examination: Examination, options: FixOptions, ending: Container | None = None) -> Plan:
-    """The smallest change that makes a take ready, and what is wished beyond that.
-
-    Args:
-        examination: What is known of it.
-        options: What is wished.
-        ending: The container to write where something has to be written anyway.
-
-    Raises:
-        CannotFix: It cannot be made ready, or not as it is wished.
-        NotExamined: A bug of ours came up while it was read.
-    """
-    problem = examination.subject.problem
-    if isinstance(problem, NotExamined):
-        raise problem
-    if problem is not None:
-        raise CannotFix(problem.message, problem.hint or "open it in a player; if that fails too, export it again")
-    _refuse_what_cannot_be(examination.report, options)
-    case = _Case(examination, options, ending)
-    if case.errors <= {"extension-mismatch"} and case.is_as_wished and not case.wanted and not case.changes_sound:
-        # a header that is wrong without breaking a limit is worth a copy, not a second encoding
-        corrected = _copied(case) if "header-mismatch" in case.found else None
-        return corrected or _as_it_is(case.facts, renamed=bool(case.errors))
-    return _copied(case) or _converted(case)
+    def long_pauses(self, window: Span | None) -> tuple[Span, ...]:
+        """Return what to remove from the middle of each pause in `window` that is longer than a second."""
+        begin, end = window or (0.0, self.seconds)
+        within = ((max(start, begin), min(stop, end)) for start, stop in self.analysis.pauses)
+        half = _PAUSE_LEFT_S / 2
+        # pauses at the ends are for trim-silence
+        inner = [(start, stop) for start, stop in within if start > begin and stop < end]
+        return tuple(
+            (start + half, stop - half) for start, stop in inner if stop - start > _PAUSE_LEFT_S + _MIN_REMOVED_S
+        )
 
 
-def converted(examination: Examination, options: FixOptions, container: Container) -> Plan:
-    """The plan to code it anew where it cannot be copied, for `decide` may have said otherwise.
-
-    Raises:
-        CannotFix: Nothing long enough is left, or it does not fit in the container.
-    """
-    return _converted(_Case(examination, options, container))
-
-
-def _refuse_what_cannot_be(report: Report, options: FixOptions) -> None:
-    answered = {"prompt-too-long"} if options.has_window else set()
-    hopeless = [finding for finding in report.errors if not finding.fix and finding.rule not in answered]
-    if hopeless:
-        is_text = all(finding.rule in _ABOUT_TEXT for finding in hopeless)
-        hint = "give the text as it is spoken" if is_text else "make or export another recording"
-        raise CannotFix("; ".join(finding.message for finding in hopeless), hint)
+def _require_fixable(report: Report, options: FixOptions) -> None:
+    fixed_by_options = {"prompt-too-long"} if options.has_window else set()
+    unfixable = [finding for finding in report.errors if not finding.fix and finding.rule not in fixed_by_options]
+    if unfixable:
+        is_text = all(finding.rule in _TEXT_RULES for finding in unfixable)
+        hint = "correct the text" if is_text else "make or export another recording"
+        raise CannotFix("; ".join(finding.message for finding in unfixable), hint)
 
 
-def _as_it_is(facts: Probe, *, renamed: bool) -> Plan:
+def _copy_plan(facts: Probe, *, is_renamed: bool) -> Plan:
     container = cast("Container", facts.container)
-    if not renamed:
+    if not is_renamed:
         return Plan("keep", container)
-    what = f"give it the ending {limits.ACCEPTED[container]}; the bytes stay"
+    what = f"change the suffix to {limits.ACCEPTED[container]}, and copy the file unchanged"
     return Plan("rename", container, edits=(Edit(name="rename", rule="extension-mismatch", what=what, safe=True),))
 
 
-def _copied(case: _Case) -> Plan | None:
-    """Copy the coded sound, or a part of it, where that mends everything."""
-    if case.changes_sound or case.decoded.changes or case.facts.codec not in _HOMES:
+def _remux_plan(needs: _Needs) -> Plan | None:
+    """Return the plan to copy packets into a new file; None if that does not fix everything."""
+    analysis, facts = needs.analysis, needs.facts
+    # a decoder follows a change of the sample rate inside a stream, but most containers declare only one
+    if needs.changes_sound or analysis.changes or facts.codec not in _CONTAINER_OF_CODEC:
         return None
-    container = _HOMES[case.facts.codec]
-    if case.to not in (None, container) or not case.errors <= _MENDED_BY_COPY | _MENDED_BY_CUT:
+    container = _CONTAINER_OF_CODEC[facts.codec]
+    if needs.container not in (None, container) or not needs.errors <= _FIXED_BY_REMUX | _FIXED_BY_CUT:
         return None
-    window = case.window(_LOSSY_LIMIT_S)
-    edits = case.told(window)
-    if case.decoded.damage and window is None:
-        window = max(case.decoded.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
-        edits = [cut_edit(window, case.seconds, "damaged", "without what cannot be decoded at the edge", is_safe=True)]
-    kept_s = window[1] - window[0] if window else case.seconds
-    bytes_now = case.examination.report.file.bytes
-    kept_bytes = round((case.facts.audio_bytes or bytes_now) * kept_s / case.seconds)
+    window = needs.window(_LOSSY_MAX_S)
+    edits = needs.cut_edits(window)
+    if analysis.damage and window is None:
+        window = max(analysis.whole_stretches, key=lambda stretch: stretch[1] - stretch[0])
+        edits = [cut_edit(window, needs.seconds, "damaged", "without undecodable packets at the edge", is_safe=True)]
+    kept_s = window[1] - window[0] if window else needs.seconds
+    size = needs.report.file.bytes
+    # estimated: the bit rate may vary; the result is checked for its real size
+    kept_bytes = round((facts.audio_bytes or size) * kept_s / needs.seconds)
     if kept_bytes > limits.SAFE_BYTES:
         return None
-    why = next(
-        iter(sorted(case.errors & _MENDED_BY_COPY)), "header-mismatch" if "header-mismatch" in case.found else ""
-    )
-    what = f"copy the {case.facts.codec.upper()} sound as it is into a new {container.upper()}{_track(case.facts)}"
-    edits.append(Edit(name="rewrap", rule=why, what=what, safe=True, bytes=kept_bytes - bytes_now))
+    fallback = "header-mismatch" if "header-mismatch" in needs.found else ""
+    rule = next(iter(sorted(needs.errors & _FIXED_BY_REMUX)), fallback)
+    edits.append(remux_edit(facts, container, rule, size_change=kept_bytes - size))
     return Plan("rewrap", container, window, edits=tuple(edits))
 
 
-def _track(facts: Probe) -> str:
-    """Which audio track is used, where there are several."""
-    return f" (audio track {facts.audio_track + 1} of {facts.audio_tracks})" if facts.audio_tracks > 1 else ""
-
-
-def _converted(case: _Case) -> Plan:
-    """Decode once, cut, fold and compute where needed, code once."""
-    window, sound = case.window(), _sound_edits(case)
-    fold = None
-    channels = case.facts.channels
-    if channels > limits.MAX_CHANNELS or (channels == limits.MAX_CHANNELS and "mono" in case.wanted):
-        fold = fold_weights(case.channels)
-    kept_s = window[1] - window[0] if window else case.seconds
-    container, target = target_for(case.facts, kept_s, case.to, fold, is_changed=sound.computes)
+def _conversion_plan(needs: _Needs) -> Plan:
+    """Return the plan to decode, cut, downmix and process as needed, and encode once."""
+    facts, window, dsp = needs.facts, needs.window(), _dsp_settings(needs)
+    downmix = None
+    if facts.channels > limits.MAX_CHANNELS or (facts.channels == limits.MAX_CHANNELS and "mono" in needs.edits):
+        downmix = downmix_weights(needs.channels)
+    kept_s = window[1] - window[0] if window else needs.seconds
+    container, target = choose_target(facts, kept_s, needs.container, downmix, is_processed=dsp.changes_samples)
+    # only now the container is known; a shorter window still fits
     if container != "wav":
-        window = case.window(_LOSSY_LIMIT_S)
-    if "shorten-pauses" in case.wanted:
-        sound = replace(sound, pauses=_long_pauses(case, window))
-    scale = case.decoded.ending.float_scale
+        window = needs.window(_LOSSY_MAX_S)
+    if "shorten-pauses" in needs.edits:
+        dsp = replace(dsp, pauses=needs.long_pauses(window))
+    scale = needs.analysis.float_scale
     scaled = [scale_edit(scale)] if scale != 1.0 else []
-    edits = [*case.told(window), *scaled, *edits_of_sound(case.examination, sound)]
-    lasts_s = (window[1] - window[0] if window else case.seconds) - sum(end - start for start, end in sound.pauses)
-    grows = round(target.bytes_per_s(container) * lasts_s) - case.examination.report.file.bytes
-    edits += edits_of_coding(case.facts, container, target, sound, case.found, grows=grows)
-    return Plan("convert", container, window, target, sound, tuple(edits))
+    edits = [*needs.cut_edits(window), *scaled, *dsp_edits(dsp, needs.report.measurements)]
+    result_s = (window[1] - window[0] if window else needs.seconds) - sum(end - start for start, end in dsp.pauses)
+    size_change = round(target.bytes_per_s(container) * result_s) - needs.report.file.bytes
+    edits += encoding_edits(facts, container, target, dsp, needs.found, size_change=size_change)
+    return Plan("convert", container, window, target, dsp, tuple(edits))
 
 
-def _sound_edits(case: _Case) -> SoundEdits:
-    hum_hz = case.examination.report.measurements.get("hum_hz", 50.0)
-    return SoundEdits(
-        invert="fix-polarity" in case.wanted,
-        remove_dc="remove-dc" in case.wanted,
-        high_pass_hz=HIGH_PASS_HZ if "high-pass" in case.wanted else None,
-        hum_hz=hum_hz if "notch-hum" in case.wanted else None,
-        loudness_lufs=case.loudness_lufs,
-        limit=case.options.limit,
+def _dsp_settings(needs: _Needs) -> DspSettings:
+    hum_hz = needs.report.measurements.get("hum_hz", 50.0)
+    return DspSettings(
+        invert="fix-polarity" in needs.edits,
+        remove_dc="remove-dc" in needs.edits,
+        high_pass_hz=HIGH_PASS_HZ if "high-pass" in needs.edits else None,
+        hum_hz=hum_hz if "notch-hum" in needs.edits else None,
+        loudness_lufs=needs.loudness_lufs,
+        limit=needs.options.limit,
     )
-
-
-def _long_pauses(case: _Case, window: Span | None) -> tuple[Span, ...]:
-    """What to cut out of pauses of more than a second in `window`, in their middle."""
-    begin, end = window or (0.0, case.seconds)
-    within = ((max(start, begin), min(stop, end)) for start, stop in case.pauses)
-    half = _PAUSE_LEFT_S / 2
-    inner = [(start, stop) for start, stop in within if start > begin and stop < end]
-    return tuple((start + half, stop - half) for start, stop in inner if stop - start > _PAUSE_LEFT_S + _LEAST_CUT_S)

@@ -1,12 +1,12 @@
-"""Copy coded sound, all of it or a part, into a new file: nothing is decoded, and what is kept keeps its bytes."""
+"""Copy encoded audio, all of it or a part, into a new file, without decoding it."""
 
 from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Final
 
 from preflight.errors import CannotFix
+from preflight.fixes.encode import open_muxer
 from preflight.fixes.mp3_cut import cut_mp3
-from preflight.fixes.mux import open_output
 from preflight.media.containers import DECODER_ERRORS, audio_track, open_container
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from preflight.media.byte_ranges import Range
     from preflight.report import Span
 
-_WARM_UP_PACKETS: Final = 2
-"""Of AAC, before the part that is kept: a transform overlaps with the one before, and SBR looks back a little more."""
+_PRE_ROLL_PACKETS: Final = 2
+"""AAC packets before the part to keep: one for the overlap of the MDCT, one for SBR (ISO/IEC 14496-3, 4.6.18)."""
 
 
-def rewrap(
+def remux(
     source: Source,
     file: IO[bytes],
     container: Container,
@@ -41,15 +41,16 @@ def rewrap(
         source: The open recording.
         file: Open for writing and seeking.
         container: ``m4a`` for AAC, ``mp3`` for MP3.
-        window: What is kept, as (start, end) in seconds of the decoded sound; None for all. The packets at its ends
-            are kept whole; in MP3 the sound begins and ends to the sample all the same.
-        ranges: The parts of the file that hold the media; all of it when empty.
-        audio_track_number: Which audio track, counted from 0; None for the one that FFmpeg would play.
+        window: The part to keep, as (start, end) in seconds of the decoded audio; None for all. In M4A, the packets at
+            its ends are kept completely; in MP3, the audio starts and ends at the exact sample.
+        ranges: The byte ranges of the file that hold the media; empty for all of it.
+        audio_track_number: The audio track, counted from 0; None for the one that FFmpeg selects.
 
     Raises:
-        CannotFix: The packets cannot be put into the container.
+        CannotFix: The packets cannot be stored in the container.
         OSError: The disk is full or the file cannot be written.
     """
+    # the ranges leave out tags, in which FFmpeg would search for frames
     with open_container(source, ranges) as container_in:
         track = audio_track(container_in, audio_track_number)
         if track is None:
@@ -58,13 +59,13 @@ def rewrap(
             if container == "mp3" and window is not None:
                 _cut_mp3(container_in, track, file, window)
             else:
-                _remux(container_in, track, file, container, window)
+                _copy_packets(container_in, track, file, container, window)
         except DECODER_ERRORS as error:
-            raise CannotFix(f"its coded sound cannot be copied ({error})", "convert it") from error
+            raise CannotFix(f"its packets cannot be copied ({error})", "re-encode it") from error
 
 
 def _whole_packets(container: InputContainer, track: AudioStream) -> Iterator[Packet[AudioStream]]:
-    """Without the end mark, and without the piece of a packet at which a truncated file stops."""
+    """Yield packets, without FFmpeg's flush packet and without the partial packet at the end of a truncated file."""
     for packet in container.demux(track):
         if packet.dts is not None and not packet.is_corrupt:
             yield packet
@@ -72,54 +73,60 @@ def _whole_packets(container: InputContainer, track: AudioStream) -> Iterator[Pa
 
 def _cut_mp3(container: InputContainer, track: AudioStream, file: IO[bytes], window: Span) -> None:
     rate = track.codec_context.sample_rate
-    # what a decoder passes over at the beginning, by the recording's own Info frame
-    passed_over = round(float((track.start_time or 0) * (track.time_base or 0)) * rate)
-    first, last = (round(moment * rate) + passed_over for moment in window)
+    # FFmpeg's start_time is the encoder delay of the Info frame, which decoders skip
+    skipped = round(float((track.start_time or 0) * (track.time_base or 0)) * rate)
+    first, last = (round(moment * rate) + skipped for moment in window)
     packets = (bytes(packet) for packet in _whole_packets(container, track))
-    cut_mp3(packets, file, passed_over if window[0] == 0 else first, last)
+    cut_mp3(packets, file, skipped if window[0] == 0 else first, last)
 
 
-def _remux(
-    container: InputContainer, track: AudioStream, file: IO[bytes], wanted: Container, window: Span | None
+def _copy_packets(
+    container: InputContainer, track: AudioStream, file: IO[bytes], target: Container, window: Span | None
 ) -> None:
-    # the sound begins at once, however late it began beside its pictures; before zero lies AAC's own priming
+    # In a video the audio track may start later than the picture; alone it starts at once. Negative times are AAC's
+    # encoder delay, which the edit list (ISO/IEC 14496-12, 8.6.6) skips: they stay.
     offset = track.start_time or 0
-    if wanted == "m4a":
+    if target == "m4a":
         offset = max(0, offset)
-    with open_output(file, wanted) as output:
+    with open_muxer(file, target) as output:
         copy = output.add_stream_from_template(track)
-        for packet, delay in _kept(_whole_packets(container, track), track, offset, window):
-            moved = _bare(packet) if wanted == "mp3" else packet
-            pts, dts = (packet.pts or packet.dts or 0) - offset - delay, (packet.dts or 0) - offset - delay
+        for packet, start in _packets_in(_whole_packets(container, track), track, offset, window):
+            moved = _without_side_data(packet) if target == "mp3" else packet
+            pts, dts = (packet.pts or packet.dts or 0) - offset - start, (packet.dts or 0) - offset - start
             moved.stream, moved.pts, moved.dts = copy, pts, dts
             output.mux(moved)
 
 
-def _kept(
+def _packets_in(
     packets: Iterator[Packet[AudioStream]], track: AudioStream, offset: int, window: Span | None
 ) -> Iterator[tuple[Packet[AudioStream], int]]:
-    """The packets of `window`, each with the time at which the kept part begins; before that lies what warms up."""
+    """Yield the packets of `window`, each with the time of the first packet to play.
+
+    Those before it, the pre-roll, get negative times, so the muxer writes an edit list that skips them.
+    """
     if window is None or track.time_base is None:
         yield from ((packet, 0) for packet in packets)
         return
-    start, end = (int(moment / track.time_base) for moment in window)
-    before: list[Packet[AudioStream]] = []
-    delay = None
+    # in ticks of the track
+    first, last = (int(moment / track.time_base) for moment in window)
+    pre_roll: list[Packet[AudioStream]] = []
+    start = None
     for packet in packets:
-        begin = (packet.pts or 0) - offset
-        if begin >= end:
+        time = (packet.pts or 0) - offset
+        if time >= last:
             return
-        if delay is not None:
-            yield packet, delay
-        elif begin + (packet.duration or 0) > start:
-            delay = max(0, begin) if window[0] > 0 else 0
-            yield from ((kept, delay) for kept in (*before, packet))
+        if start is not None:
+            yield packet, start
+        # the first packet that reaches into the window is kept completely
+        elif time + (packet.duration or 0) > first:
+            start = max(0, time) if window[0] > 0 else 0
+            yield from ((kept, start) for kept in (*pre_roll, packet))
         else:
-            before = [*before, packet][-_WARM_UP_PACKETS:]
+            pre_roll = [*pre_roll, packet][-_PRE_ROLL_PACKETS:]
 
 
-def _bare(packet: Packet[AudioStream]) -> Packet[Stream]:
-    """Without notes on what to skip at the end: the MP3 muxer adds them to the padding that MP3 itself declares."""
+def _without_side_data(packet: Packet[AudioStream]) -> Packet[Stream]:
+    """Copy a packet without its skip-samples side data: FFmpeg's MP3 muxer adds it to the padding of the Info frame."""
     from av.packet import Packet
 
     bare: Packet[Stream] = Packet(bytes(packet))

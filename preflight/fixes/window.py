@@ -1,4 +1,4 @@
-"""Which part of a recording to keep: between pauses, whole, and with as much clean speech as fits."""
+"""Choose the part of a recording to keep: between pauses, undamaged, with as much clean speech as fits."""
 
 from __future__ import annotations
 
@@ -14,42 +14,41 @@ from preflight.display.text import clock
 from preflight.errors import CannotFix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from preflight.analysis.analysis import Heard
-    from preflight.checks import Examination
+    from preflight.analysis.analysis import Analysis
     from preflight.fixes.options import FixOptions, Keep
     from preflight.report import Role, Span
 
 _LONG_PAUSE_S: Final = 2.0
-"""A run ends at a pause of more than this."""
+"""A run of speech ends at a longer pause."""
 _PROMPT_LENGTHS_S: Final = (0.5, limits.PROMPT_BELOW_S - limits.LOSSY_MARGIN_S)
 _NEAR_S: Final = 0.05
-_LEAST_TRIMMED_S: Final = 0.25
-_LEFT_AT_EDGES_S: Final = 0.5
-"""Room to breathe, and for what the detector is late by."""
-_NEARLY_AS_GOOD_S: Final = 10.0
-"""An earlier window is taken if it is not worse than the best by more: people begin at the beginning."""
-_COST_OF_A_FLAW: Final = 10.0
-"""Seconds of clean speech that one second of clipping, or one dropout, is worth."""
+_MIN_TRIM_S: Final = 0.25
+_MARGIN_S: Final = 0.5
+"""Silence that trimming leaves: for breaths, and for words that the speech detector detects late."""
+_EARLIER_BONUS_S: Final = 10.0
+"""An earlier window is kept if its score is at most this much lower: recordings usually begin with an introduction."""
+_FLAW_COST: Final = 10.0
+"""One second of clipping, or one dropout or click, costs as much as this many seconds of clean speech."""
 
 
 @dataclass(frozen=True)
-class _Cuts:
-    """Where a recording can begin and end.
+class _CutPoints:
+    """Where a recording can be cut.
 
     Attributes:
-        pauses: Where nobody speaks.
-        seconds: How long the recording is.
+        pauses: Pauses as (start, end) in seconds, in order.
+        seconds: Length of the recording.
     """
 
     pauses: list[Span]
     seconds: float
 
-    def between(self, begin: float, end: float) -> Span | None:
-        """The most from the first cut behind `begin` that ends by `end` and is not too long.
+    def longest_window(self, begin: float, end: float) -> Span | None:
+        """Return the longest window within `begin` and `end` that starts at the first cut and is not too long.
 
-        The ends of the recording are cuts, too.
+        The start and the end of the recording count as cuts.
         """
         start = 0.0 if begin <= 0 else first_cut_after(self.pauses, begin)
         if start is None:
@@ -59,143 +58,151 @@ class _Cuts:
         return None if stop is None or stop <= start else (start, stop)
 
 
-def chosen_window(
-    examination: Examination, pauses: list[Span], seconds: float, longest: float, keep: Keep
-) -> Span | None:
-    """What to keep of the decoded sound; None for all of it.
+def choose_window(analysis: Analysis, max_s: float, keep: Keep, *, is_damaged: bool) -> Span | None:
+    """Choose the part of a recording to keep.
 
     Args:
-        examination: Of the recording, heard to its end.
-        pauses: See `pauses_of`.
-        seconds: How long it is.
-        longest: Seconds that the result may have.
-        keep: ``best`` for the most clean speech, ``start`` for the beginning, ``longest-run`` for the longest talk
-            without a pause of 2 s.
+        analysis: Of the whole recording.
+        max_s: Longest result in seconds.
+        keep: ``best`` for the part with the most clean speech, ``start`` for the first part, ``longest-run`` for the
+            part with the longest speech without a pause of 2 s.
+        is_damaged: Whether damage has to be cut out.
+
+    Returns:
+        (start, end) in seconds of the decoded audio; None to keep all of it.
 
     Raises:
-        CannotFix: Nothing long enough lies between two pauses.
+        CannotFix: No part between two pauses is long enough.
     """
-    decoded = examination.subject.decoded
-    has_error = any(finding.rule == "damaged" for finding in examination.report.errors)
-    stretches = decoded.whole_stretches if decoded and has_error else ((0.0, seconds),)
-    if stretches == ((0.0, seconds),) and seconds <= longest:
+    seconds = analysis.duration_s or 0.0
+    # a window never spans damage, so each stretch between damaged parts is searched alone
+    stretches: tuple[Span, ...] = analysis.whole_stretches if is_damaged else ((0.0, seconds),)
+    if stretches == ((0.0, seconds),) and seconds <= max_s:
         return None
-    cuts = _Cuts(pauses, seconds)
+    cuts = _CutPoints(list(analysis.pauses), seconds)
     windows = [window for stretch in stretches for window in _windows(stretch, cuts, keep)]
-    if has_error and not any(_is_enough(window) for window in windows):
-        # what is broken is a place to cut, too
+    if is_damaged and not any(_is_long_enough(window) for window in windows):
+        # damage is audible anyway, so a cut beside it does no further harm
         windows += [(begin, min(end, begin + limits.WRITE_BELOW_S)) for begin, end in stretches]
     if not windows:
-        raise CannotFix("there is no pause at which it could be cut", "cut it yourself, at a quiet place")
-    long_enough = [window for window in windows if _is_enough(window)]
-    if not long_enough:
+        raise CannotFix("it has no pause where it could be cut", "cut it by hand at a quiet place")
+    candidates = [window for window in windows if _is_long_enough(window)]
+    if not candidates:
         raise CannotFix(
-            f"only {clock(max(end - start for start, end in windows))} between two pauses is whole and short enough; "
-            f"{clock(limits.MIN_DURATION_S)} are needed",
+            f"the longest undamaged part between two pauses has {clock(max(end - start for start, end in windows))}, "
+            f"below the {clock(limits.MIN_DURATION_S)} minimum",
             "make or export another recording",
         )
-    worth = _worth(examination.subject.heard, keep)
-    most = max(worth(window) for window in long_enough)
-    return next(window for window in long_enough if worth(window) >= most - _NEARLY_AS_GOOD_S)
+    score = _score(analysis, keep)
+    best = max(score(window) for window in candidates)
+    return next(window for window in candidates if score(window) >= best - _EARLIER_BONUS_S)
 
 
-def _is_enough(window: Span) -> bool:
+def _is_long_enough(window: Span) -> bool:
     return window[1] - window[0] >= limits.WRITE_ABOVE_S
 
 
-def given_window(options: FixOptions, seconds: float, role: Role, limit_s: float) -> Span:
-    """What is kept by hand; its end is moved so little that it fits into `limit_s`.
-
-    Raises:
-        CannotFix: It is too short or too long for its role, or not there.
-    """
-    begin = options.start_s or 0.0
-    end = min(seconds, seconds if options.end_s is None else options.end_s)
-    shortest, longest = (limits.MIN_DURATION_S, limits.MAX_DURATION_S) if role == "recording" else _PROMPT_LENGTHS_S
-    part = f"{clock(begin)} to {clock(max(begin, end))} of {clock(seconds)}"
-    if end - begin < shortest:
-        raise CannotFix(f"{part} is less than the {clock(shortest)} that are needed", "keep more of it")
-    if end - begin > longest:
-        raise CannotFix(f"{part} is more than {clock(longest)}", "keep less of it")
-    return begin, min(end, begin + limit_s)
-
-
-def trimmed(
-    pauses: list[Span],
-    window: Span | None,
-    seconds: float,
-    *,
-    margin_s: float = _LEFT_AT_EDGES_S,
-    shortest_s: float = limits.WRITE_ABOVE_S,
-) -> Span | None:
-    """`window`, None for all of `seconds`, without the silence at its ends: what is quiet, and no speech.
-
-    Args:
-        pauses: Of the recording, see `pauses_of`.
-        window: What is kept of it.
-        seconds: How long it is.
-        margin_s: What silence is left in front and behind.
-        shortest_s: What would be shorter is left as it is.
-    """
-    begin, end = window or (0.0, seconds)
-    first = next((pause for pause in pauses if pause[0] <= begin + _NEAR_S < pause[1]), None)
-    last = next((pause for pause in pauses if pause[0] < end - _NEAR_S <= pause[1]), None)
-    start = first[1] - margin_s if first else begin
-    stop = last[0] + margin_s if last else end
-    start = start if start >= begin + _LEAST_TRIMMED_S else begin
-    stop = stop if stop <= end - _LEAST_TRIMMED_S else end
-    return (start, stop) if stop - start >= shortest_s and (start, stop) != (0.0, seconds) else window
-
-
-def pauses_of(examination: Examination) -> list[Span]:
-    """Where nobody speaks: both the level and the speech detector say so."""
-    decoded = examination.subject.decoded
-    return list(decoded.pauses) if decoded else []
-
-
-def _windows(stretch: Span, cuts: _Cuts, keep: Keep) -> list[Span]:
+def _windows(stretch: Span, cuts: _CutPoints, keep: Keep) -> list[Span]:
+    """Return the longest window from each cut in `stretch`."""
     begin, end = stretch
+    # a cut at any later moment would only lose speech
     starts = [begin, *(start for start, stop in cuts.pauses if begin < start and stop < end)]
     if keep == "start":
         starts = starts[:1]
-    found = (cuts.between(start, end) for start in starts)
+    found = (cuts.longest_window(start, end) for start in starts)
     return [window for window in found if window is not None]
 
 
-def _worth(heard: Heard | None, keep: Keep) -> Callable[[Span], float]:
-    """What a window is judged by, in seconds: clean speech, or the longest run, or its length."""
-    if heard is None or keep == "start":
+def _score(analysis: Analysis, keep: Keep) -> Callable[[Span], float]:
+    """Return the function that scores a window, in seconds: its clean speech, its longest run, or its length."""
+    if not analysis.is_measured or keep == "start":
         return lambda window: window[1] - window[0]
-    speech, clipped = Lengths(heard.speech), Lengths(heard.clipped)
-    flaws = Lengths(tuple((start, start + 1) for start, _ in sorted((*heard.dropouts, *heard.clicks))))
-    starts, ends = np.array(heard.speech, np.float64).reshape(-1, 2).T
+    speech, clipped = SpanIndex(analysis.speech), SpanIndex(analysis.clipped)
+    # a dropout or a click lasts milliseconds; as one second it costs as much as one second of clipping
+    flaws = SpanIndex([(start, start + 1) for start, _ in sorted((*analysis.dropouts, *analysis.clicks))])
+    starts, ends = np.array(analysis.speech, np.float64).reshape(-1, 2).T
     runs = merged(starts, ends, _LONG_PAUSE_S)
 
     def longest_run(window: Span) -> float:
         return max((min(window[1], end) - max(window[0], start) for start, end in runs), default=0.0)
 
     def clean_speech(window: Span) -> float:
-        return speech.within(window) - _COST_OF_A_FLAW * (clipped.within(window) + flaws.within(window))
+        return speech.seconds_in(window) - _FLAW_COST * (clipped.seconds_in(window) + flaws.seconds_in(window))
 
     return longest_run if keep == "longest-run" else clean_speech
 
 
-class Lengths:
-    """How much of a window some spans cover.
+def requested_window(options: FixOptions, seconds: float, role: Role, max_s: float) -> Span:
+    """Return the window that the options give, shortened at its end to `max_s`.
 
     Args:
-        spans: In order.
+        options: With `start_s` or `end_s`.
+        seconds: Length of the recording.
+        role: Decides which lengths are accepted.
+        max_s: Longest result in seconds; less than the limit by the padding of a lossy encoder.
+
+    Raises:
+        CannotFix: It is too short or too long for its role.
+    """
+    begin = options.start_s or 0.0
+    end = min(seconds, seconds if options.end_s is None else options.end_s)
+    shortest, longest = (limits.MIN_DURATION_S, limits.MAX_DURATION_S) if role == "recording" else _PROMPT_LENGTHS_S
+    part = f"{clock(begin)} to {clock(max(begin, end))} of {clock(seconds)}"
+    if end - begin < shortest:
+        raise CannotFix(f"{part} is below the {clock(shortest)} minimum", "keep more of it")
+    if end - begin > longest:
+        raise CannotFix(f"{part} is above the {clock(longest)} maximum", "keep less of it")
+    return begin, min(end, begin + max_s)
+
+
+def trim_silence(
+    pauses: Sequence[Span],
+    window: Span | None,
+    seconds: float,
+    *,
+    margin_s: float = _MARGIN_S,
+    min_s: float = limits.WRITE_ABOVE_S,
+) -> Span | None:
+    """Return `window` without silence at its ends; silence is quiet by its level, and no speech is detected in it.
+
+    Args:
+        pauses: Pauses of the recording.
+        window: The part to keep; None for all of it.
+        seconds: Length of the recording.
+        margin_s: Silence to leave at each end.
+        min_s: The window is returned unchanged if the result would be shorter.
+    """
+    begin, end = window or (0.0, seconds)
+    # the pause that the window starts in, and the one that it ends in
+    first = next((pause for pause in pauses if pause[0] <= begin + _NEAR_S < pause[1]), None)
+    last = next((pause for pause in pauses if pause[0] < end - _NEAR_S <= pause[1]), None)
+    start = first[1] - margin_s if first else begin
+    stop = last[0] + margin_s if last else end
+    # a quarter of a second is not worth a new file
+    start = start if start >= begin + _MIN_TRIM_S else begin
+    stop = stop if stop <= end - _MIN_TRIM_S else end
+    return (start, stop) if stop - start >= min_s and (start, stop) != (0.0, seconds) else window
+
+
+class SpanIndex:
+    """Finds in logarithmic time how much of a window is covered by spans.
+
+    Args:
+        spans: (start, end) in seconds, in order.
+
+    >>> SpanIndex([(1.0, 2.0), (4.0, 6.0)]).seconds_in((1.5, 5.0))
+    1.5
     """
 
-    def __init__(self, spans: tuple[Span, ...]) -> None:
-        self._starts, self._ends = np.array(spans, np.float64).reshape(-1, 2).T
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._starts, self._ends = np.array(list(spans), np.float64).reshape(-1, 2).T
         self._before = np.concatenate(([0.0], np.cumsum(self._ends - self._starts)))
 
-    def within(self, window: Span) -> float:
-        """Seconds of the spans in `window`."""
-        return self._until(window[1]) - self._until(window[0])
+    def seconds_in(self, window: Span) -> float:
+        """Return the length of the spans within `window`."""
+        return self._seconds_before(window[1]) - self._seconds_before(window[0])
 
-    def _until(self, moment: float) -> float:
-        whole = int(np.searchsorted(self._ends, moment, "right"))
-        begun = moment - self._starts[whole] if whole < len(self._starts) and self._starts[whole] < moment else 0.0
-        return float(self._before[whole] + begun)
+    def _seconds_before(self, moment: float) -> float:
+        ended = int(np.searchsorted(self._ends, moment, "right"))
+        running = moment - self._starts[ended] if ended < len(self._starts) and self._starts[ended] < moment else 0.0
+        return float(self._before[ended] + running)

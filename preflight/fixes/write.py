@@ -1,4 +1,8 @@
-"""Write a file under a name that is free and right: all of it, verified, or nothing."""
+"""Write an output file atomically: the complete, verified file appears under its name, or nothing does.
+
+The file is written under a temporary name in the same folder. Its writer holds a lock on it, which the system releases
+when the process ends, so the next run can tell the temporary files of killed processes and remove them.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from preflight import limits
 from preflight.errors import BadOutput, CannotWrite, OutputExists
-from preflight.fixes.leftovers import PREFIX, hold, remove_abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,63 +25,71 @@ if TYPE_CHECKING:
     from preflight.fixes.options import Container
     from preflight.input.types import PathLike
 
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed
+    fcntl = None  # type: ignore[assignment]
+
 T = TypeVar("T")
 
-_NAMES_TRIED: Final = 100
-
 CONTAINERS: Final[dict[str, Container]] = {".wav": "wav", ".mp3": "mp3", ".m4a": "m4a"}
+TEMPORARY_PREFIX: Final = ".onetake-"
+_MAX_ATTEMPTS: Final = 100
+_MIN_AGE_S: Final = 60.0
+"""A file has no lock shortly after it was created, and shortly before it is renamed."""
+_OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
-def require_output(path: PathLike, wanted: Path, *, force: bool) -> None:
-    """Make sure that something can be written to `wanted`, which is made of the recording `path`.
+def require_output(path: PathLike, output: Path, *, force: bool) -> None:
+    """Make sure that `output` can be written for the recording `path`.
 
     Raises:
-        BadOutput: It has another ending than the three that are accepted, or is the recording itself.
-        OutputExists: It is there, and not to be replaced.
+        BadOutput: Its suffix is not one of the three that are accepted, or it is the recording itself.
+        OutputExists: It exists and `force` is not set.
     """
-    if is_folder(wanted):
+    if is_folder(output):
         return
-    if wanted.suffix.lower() not in CONTAINERS:
-        raise BadOutput("the output must end in .wav, .mp3 or .m4a", "name it so, or name a folder")
-    if "\0" in str(wanted):
-        raise BadOutput("the output's name holds a NUL character", "choose another name")
+    if output.suffix.lower() not in CONTAINERS:
+        raise BadOutput("the output must end in .wav, .mp3 or .m4a", "change its suffix, or choose a folder")
+    if "\0" in str(output):
+        raise BadOutput("the output's name contains a NUL character", "choose another name")
     with contextlib.suppress(OSError):
-        if wanted.samefile(os.fsdecode(path)):
+        if output.samefile(os.fsdecode(path)):
             raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
-    if os.path.lexists(wanted) and not force:
-        raise OutputExists(f"{str(wanted)!r} exists already", "choose another name, or replace it with --force")
-    _require_replaceable(wanted)
+    if os.path.lexists(output) and not force:
+        raise OutputExists(f"{str(output)!r} already exists", "choose another name, or replace it with --force")
+    _require_regular(output)
 
 
-def _require_replaceable(wanted: Path) -> None:
-    """Refuse a name under which there is a FIFO, a device or a socket; raises `BadOutput`."""
+def _require_regular(output: Path) -> None:
+    """Raise `BadOutput` for a FIFO, a device or a socket: renaming a file onto it would replace it."""
     with contextlib.suppress(OSError):
-        if not stat.S_ISREG(wanted.stat().st_mode):
-            raise BadOutput(f"{str(wanted)!r} is not a regular file", "name a file, not a FIFO or a device")
+        if not stat.S_ISREG(output.stat().st_mode):
+            raise BadOutput(f"{str(output)!r} is not a regular file", "choose a file, not a FIFO or a device")
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder of this name."""
+    """Return whether `path` is an existing folder."""
     try:
         return path.is_dir()
     except OSError:
-        return False  # what is wrong with it shows when it is written
+        return False  # the error is reported when the file is written
 
 
-def write_verified(wanted: Path, container: Container, produce: Callable[[IO[bytes], Path], T], *, force: bool) -> T:
-    """Write a file beside `wanted`, and give it that name when it is done.
+def write_verified(output: Path, container: Container, produce: Callable[[IO[bytes], Path], T], *, force: bool) -> T:
+    """Write a temporary file beside `output`, and rename it when it is complete.
 
     Args:
-        wanted: The name.
+        output: The final name.
         container: What is written.
-        produce: Writes to the open file, and verifies it by its path; what it returns is returned.
-        force: Whether a file of that name is replaced.
+        produce: Writes to the open file and verifies it by its path; its result is returned.
+        force: Replace an existing file.
 
     Raises:
-        CannotWrite: The disk is full, a permission is missing, …; nothing stands under the name.
-        OutputExists: The name was taken meanwhile.
+        CannotWrite: The disk is full, a permission is missing, …; `output` was not created.
+        OutputExists: Another process created `output` in the meantime.
     """
-    target = Path(os.path.realpath(wanted)) if force else wanted  # a link to a file that is replaced stays one
+    target = Path(os.path.realpath(output)) if force else output  # a link stays a link; the file behind it is replaced
     remove_abandoned(target.parent)
     try:
         handle, temporary = _new_file(target.parent, limits.ACCEPTED[container])
@@ -85,13 +97,13 @@ def write_verified(wanted: Path, container: Container, produce: Callable[[IO[byt
         raise _cannot_write(error) from error
     try:
         with os.fdopen(handle, "w+b") as file:
-            hold(file.fileno())
+            _lock(file.fileno())
             result = produce(file, temporary)
             os.fsync(file.fileno())
         if force and target.exists():
-            _require_replaceable(target)
+            _require_regular(target)
             shutil.copymode(target, temporary)
-        _put_in_place(temporary, target, force=force)
+        _rename(temporary, target, force=force)
     except OSError as error:
         raise _cannot_write(error) from error
     finally:
@@ -100,31 +112,32 @@ def write_verified(wanted: Path, container: Container, produce: Callable[[IO[byt
 
 
 def _new_file(folder: Path, suffix: str) -> tuple[int, Path]:
-    """A new file with the permissions that the process's umask allows: the kernel applies it.
+    """Create a file with the permissions that the umask allows.
 
-    `tempfile.mkstemp` makes private files, and the umask cannot be asked for without changing it under other threads.
+    `tempfile.mkstemp` makes private files, and reading the umask changes it for all threads for a moment.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    for _ in range(_NAMES_TRIED):
-        path = folder / f"{PREFIX}{secrets.token_hex(8)}{suffix}"
+    for _ in range(_MAX_ATTEMPTS):
+        path = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
         with contextlib.suppress(FileExistsError):
             return os.open(path, flags, 0o666), path
-    raise FileExistsError(errno.EEXIST, "no temporary name is free", str(folder))
+    raise FileExistsError(errno.EEXIST, "no free temporary name", str(folder))
 
 
-def _put_in_place(temporary: Path, wanted: Path, *, force: bool) -> None:
+def _rename(temporary: Path, output: Path, *, force: bool) -> None:
     if force:
-        temporary.replace(wanted)
+        temporary.replace(output)
     else:
         try:
-            os.link(temporary, wanted)  # unlike a rename, a link never replaces a file
+            os.link(temporary, output)  # unlike rename(2), link(2) never replaces an existing file
         except FileExistsError:
-            raise OutputExists(f"{str(wanted)!r} exists already", "choose another name") from None
+            raise OutputExists(f"{str(output)!r} already exists", "choose another name") from None
         except OSError:
-            # a file system without links; the name was free when it was looked at
-            temporary.replace(wanted)
+            # a file system without hard links, such as FAT; `require_output` found the name free
+            temporary.replace(output)
     if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(wanted.parent, os.O_RDONLY | os.O_DIRECTORY)
+        # the new directory entry survives a power failure only after its folder is synced, too
+        folder = os.open(output.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
@@ -135,6 +148,42 @@ def _cannot_write(error: OSError) -> CannotWrite:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return CannotWrite("the disk is full, or a size limit was reached", "free some space, or write elsewhere")
     if error.errno == errno.ENOENT:
-        return CannotWrite("the folder to write to does not exist", "create it first")
+        return CannotWrite("the output folder does not exist", "create it first")
     reason = (error.strerror or str(error)).lower()
     return CannotWrite(f"the output could not be written: {reason}", "check the folder and its permissions")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files in `folder` that killed processes of this user left.
+
+    A file is removed only if its name is one of this module's, it belongs to this user, and no process has it locked.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(TEMPORARY_PREFIX) and entry.name.endswith(tuple(limits.ACCEPTED.values())):
+                with contextlib.suppress(OSError):
+                    if _is_abandoned(entry):
+                        Path(entry.path).unlink()
+
+
+def _is_abandoned(entry: os.DirEntry[str]) -> bool:
+    found = entry.stat(follow_symlinks=False)
+    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not stat.S_ISREG(found.st_mode) or not is_own or time.time() - found.st_mtime < _MIN_AGE_S:
+        return False
+    descriptor = os.open(entry.path, _OPEN_FLAGS)
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file until it is closed; False where another process holds the lock or there are no locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

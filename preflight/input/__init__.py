@@ -1,1 +1,1 @@
-"""Input: what a recording may be, and how it is opened safely."""
+"""Input: the types of recordings, and how they are opened safely."""

@@ -1,4 +1,4 @@
-"""Any recording under a path: sound without a file is stored as long as it is needed."""
+"""Give any recording a path: a recording without a file is spooled to one for as long as it is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from preflight.errors import CannotOpen
-from preflight.input.types import PathLike, Recording, Stored, is_segment, name_of
+from preflight.input.types import PathLike, Recording, SpooledFile, is_segment, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,42 +15,42 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def as_path(recording: Recording) -> Iterator[PathLike]:
-    """A path under which a recording can be opened as often as it is needed; the recording itself if it is one.
+    """Yield a path where the recording can be opened several times.
 
     Yields:
-        The path. Where the recording cannot be read or stored, it is a `Stored` with the problem, which is raised when
-        that is opened.
+        The recording itself if it is a path, else a `SpooledFile`. If the recording cannot be read or spooled, the
+        `SpooledFile` has the problem, and `Source.open` raises it.
 
     Raises:
-        TypeError: It can be no recording.
-        ValueError: Its samples cannot be, or its file object is closed or not open for reading.
+        TypeError: The argument cannot be a recording.
+        ValueError: The samples are invalid, or the file object is closed or not open for reading.
     """
     if isinstance(recording, str | os.PathLike):
         yield recording
         return
-    from preflight.input.spool import regular_file  # few recordings have no path
+    from preflight.input.spool import regular_file  # lazy: most recordings are paths
 
     name = name_of(recording)
     with contextlib.ExitStack() as stack:
         try:
-            path = stack.enter_context(_at_path(recording))
-            stored = Stored(name, path, has_file=regular_file(recording) is not None)
+            path = stack.enter_context(_spooled(recording))
+            spooled = SpooledFile(name, path, has_file=regular_file(recording) is not None)
         except CannotOpen as problem:
-            stored = Stored(name, problem=problem)
-        yield stored
+            spooled = SpooledFile(name, problem=problem)
+        yield spooled
 
 
-def _at_path(recording: Any) -> contextlib.AbstractContextManager[str]:
-    from preflight.input import spool as storing
+def _spooled(recording: Any) -> contextlib.AbstractContextManager[str]:
+    from preflight.input import spool
 
     if isinstance(recording, bytes | bytearray | memoryview):
-        return storing.stored_bytes(recording)
+        return spool.spooled_bytes(recording)
     if isinstance(recording, tuple):
-        from preflight.input.samples import sound_of
+        from preflight.input.samples import pcm_from_samples
 
-        return storing.stored_sound(sound_of(recording))
+        return spool.spooled_pcm(pcm_from_samples(recording))
     if is_segment(recording):
-        from preflight.input.samples import sound_of_segment
+        from preflight.input.samples import pcm_from_segment
 
-        return storing.stored_sound(sound_of_segment(recording))
-    return storing.stored_file(recording)
+        return spool.spooled_pcm(pcm_from_segment(recording))
+    return spool.spooled_file(recording)

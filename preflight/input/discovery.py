@@ -1,4 +1,4 @@
-"""Find the recordings in a folder."""
+"""Find the recordings in a folder and its subfolders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENDINGS: Final = {
+_EXTENSIONS: Final = {
     *(".3gp", ".aac", ".ac3", ".aif", ".aiff", ".amr", ".ape", ".au", ".avi", ".caf", ".flac", ".m4a", ".m4b", ".m4v"),
     *(".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".qta", ".rf64", ".snd", ".tta", ".w64"),
     *(".wav", ".wave", ".webm", ".wma", ".wv"),
@@ -16,26 +16,26 @@ _ENDINGS: Final = {
 
 
 def recordings_in(folder: str) -> Iterator[str]:
-    """Yield the recordings in `folder` and in the folders in it, in order of their names.
+    """Yield the paths of the recordings in `folder` and its subfolders, sorted by name.
 
-    A recording is what its name says: other files are passed over. So are hidden files and folders, and links to
-    folders, which may lead in a circle. A folder that cannot be read, or is none, is yielded itself: its check says
-    why.
+    The file name extension decides what is a recording. Hidden files and folders are skipped, and so are links to
+    folders, because they can form a cycle. A folder that cannot be read, or does not exist, is yielded itself, so that
+    its check reports the reason.
     """
     pending = [folder]
-    while pending:  # not recursive: folders can be nested deeper than Python's stack is
-        place = pending.pop()
+    while pending:  # not recursive: folders can be nested more deeply than the recursion limit
+        current = pending.pop()
         try:
-            folders, files = _listed(place)
+            folders, files = _entries(current)
         except OSError:
-            yield place
+            yield current
             continue
-        yield from (os.path.join(place, name) for name in sorted(files))
-        pending += [os.path.join(place, name) for name in sorted(folders, reverse=True)]
+        yield from (os.path.join(current, name) for name in sorted(files))
+        pending += [os.path.join(current, name) for name in sorted(folders, reverse=True)]
 
 
-def _listed(folder: str) -> tuple[list[str], list[str]]:
-    """The names of the folders, without links to folders, and of the recordings in `folder`; raises OSError."""
+def _entries(folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of the subfolders, without links, and of the recordings in `folder`; raises OSError."""
     folders, files = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -44,7 +44,7 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
             if _is_folder(entry):
                 if not entry.is_symlink():
                     folders.append(entry.name)
-            elif os.path.splitext(entry.name)[1].lower() in _ENDINGS:
+            elif os.path.splitext(entry.name)[1].lower() in _EXTENSIONS:
                 files.append(entry.name)
     return folders, files
 
@@ -52,5 +52,5 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads in a circle, or where nobody may look
+    except OSError:  # a link cycle, or a folder without permission
         return False

@@ -1,4 +1,4 @@
-"""Read a small text file, such as a profile: never more than it may hold, and never what does not end."""
+"""Read a small text file, such as a profile, with a limit on its size."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
     from preflight.input.types import PathLike
 
-MOST_BYTES: Final = 1_000_000
-"""Of settings and profiles: a thousand times what anybody writes."""
+MAX_BYTES: Final = 1_000_000
+"""The maximum size of settings and profiles: a thousand times the usual size."""
 _WIDE: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_GIVEN_BY_SHELL: Final = ("/dev/", "/proc/")
-"""Where ``<(…)`` and a redirection lead to: somebody writes into such a pipe, while nobody may into one on disk."""
+_SHELL_PIPES: Final = ("/dev/", "/proc/")
+"""The paths of ``<(…)`` and of redirections: these pipes have a writer, while a named pipe on disk may have none."""
 
 
-def read_small_text(path: PathLike, most_bytes: int = MOST_BYTES) -> str:
-    """The UTF-8 text of a file, without a byte order mark.
+def read_small_text(path: PathLike, max_bytes: int = MAX_BYTES) -> str:
+    """Return the text of a UTF-8 file, without a byte order mark.
 
     Args:
-        path: A regular file, or the pipe that a shell puts in the place of one.
-        most_bytes: How much it may hold.
+        path: A regular file, or a pipe that a shell provides in place of one.
+        max_bytes: The maximum size in bytes.
 
     Raises:
-        CannotOpen: It is missing, something else, too large, or no UTF-8 text.
+        CannotOpen: The file is missing, not a regular file, too large, or not UTF-8 text.
     """
-    content = _content(os.fsdecode(path), most_bytes)
-    if len(content) > most_bytes:
-        raise CannotOpen(f"it has more than {most_bytes:,} bytes", "name another file")
+    content = _content(os.fsdecode(path), max_bytes)
+    if len(content) > max_bytes:
+        raise CannotOpen(f"larger than the limit of {max_bytes:,} bytes", "choose another file")
     if is_wide(content):
         raise CannotOpen("it is UTF-16 or UTF-32 text", "save it as UTF-8")
     try:
@@ -45,36 +45,36 @@ def read_small_text(path: PathLike, most_bytes: int = MOST_BYTES) -> str:
 
 
 def is_wide(content: bytes) -> bool:
-    """Whether a text begins as UTF-16 or UTF-32."""
+    """Whether text starts with the byte order mark of UTF-16 or UTF-32."""
     return content.startswith(_WIDE)
 
 
-def _content(path: str, most_bytes: int) -> bytes:
+def _content(path: str, max_bytes: int) -> bytes:
     try:
         with opened_text(path) as file:
-            return file.read(most_bytes + 1)
+            return file.read(max_bytes + 1)
     except IsADirectoryError:
-        raise CannotOpen("it is a folder", "name a text file") from None
+        raise CannotOpen("it is a folder", "choose a text file") from None
     except OSError as error:
         raise CannotOpen((error.strerror or "it cannot be opened").lower(), "check the path") from error
-    except ValueError:  # a NUL, or a character that no name has
-        raise CannotOpen("its name cannot be that of a file", "check the path") from None
+    except ValueError:  # a NUL, or a character that cannot be encoded
+        raise CannotOpen("it is not a valid file name", "check the path") from None
 
 
 @contextlib.contextmanager
 def opened_text(path: str) -> Iterator[IO[bytes]]:
-    """Open a regular file, or the pipe that a shell puts in the place of one, without ever waiting for a writer.
+    """Open a regular file, or a pipe that a shell provides in place of one, without waiting for a writer.
 
     Raises:
-        CannotOpen: It is something else.
+        CannotOpen: It is neither.
         OSError, ValueError: As `open` does.
     """
-    # O_NONBLOCK: opening a pipe that nobody writes to must not wait
+    # O_NONBLOCK: otherwise opening a named pipe without a writer blocks forever
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
-        if stat.S_ISFIFO(mode) and str(Path(path)).startswith(_GIVEN_BY_SHELL):
+        if stat.S_ISFIFO(mode) and str(Path(path)).startswith(_SHELL_PIPES):
             os.set_blocking(descriptor, True)
         elif not stat.S_ISREG(mode):
-            raise CannotOpen("it is not a regular file", "name a text file")
+            raise CannotOpen("it is not a regular file", "choose a text file")
         yield file

@@ -1,4 +1,4 @@
-"""Sound that has no file: stored where it can be opened again and again, and gone when it is no longer needed."""
+"""Spool a recording without a file to a temporary one, which is deleted when it is no longer needed."""
 
 from __future__ import annotations
 
@@ -17,90 +17,91 @@ from preflight.errors import CannotOpen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from preflight.input.samples import Sound
+    from preflight.input.samples import PcmAudio
     from preflight.input.types import BinaryStream
 
-MOST_BYTES: Final = 2 << 30
-"""Where reading ends: a hundred times what the service takes, and still little for a disk."""
+MAX_BYTES: Final = 2 << 30
+"""The maximum size to spool: a hundred times the size limit of the service."""
 _IN_MEMORY_BYTES: Final = 32 << 20
-"""What the service may take is kept in memory; more goes to a disk."""
-_AT_ONCE: Final = 1 << 20
+"""Up to this size, which covers what the service accepts, a recording is kept in memory (memfd)."""
+_CHUNK_BYTES: Final = 1 << 20
 _DESCRIPTORS: Final = Path("/proc/self/fd")
+"""Where Linux gives an open file without a name a path."""
 
 
 @contextlib.contextmanager
-def stored_bytes(content: bytes | bytearray | memoryview) -> Iterator[str]:
-    """The path of a file that holds `content`; see `_stored`."""
+def spooled_bytes(content: bytes | bytearray | memoryview) -> Iterator[str]:
+    """Yield the path of a file with `content`; see `_spooled`."""
     view = memoryview(content)
     view = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
-    with _stored(partial(_write, view), len(view), MOST_BYTES) as path:
+    with _spooled(partial(_write, view), len(view), MAX_BYTES) as path:
         yield path
 
 
 @contextlib.contextmanager
-def stored_sound(sound: Sound) -> Iterator[str]:
-    """The path of a WAV file that holds `sound`; see `_stored`."""
+def spooled_pcm(pcm: PcmAudio) -> Iterator[str]:
+    """Yield the path of a WAV file with `pcm`; see `_spooled`."""
 
     def fill(file: IO[bytes]) -> None:
-        for part in sound.wav():
+        for part in pcm.wav():
             file.write(part)
 
-    with _stored(fill, sound.size, MOST_BYTES) as path:
+    with _spooled(fill, pcm.size, MAX_BYTES) as path:
         yield path
 
 
 @contextlib.contextmanager
-def stored_stream(stream: BinaryStream, most_bytes: int = MOST_BYTES) -> Iterator[str]:
-    """The path of a file with all that `stream` holds from where it is; see `_stored`."""
-    with _stored(partial(_copy, stream.read, most_bytes=most_bytes), None, most_bytes) as path:
+def spooled_stream(stream: BinaryStream, max_bytes: int = MAX_BYTES) -> Iterator[str]:
+    """Yield the path of a file with the rest of `stream`, from its position; see `_spooled`."""
+    with _spooled(partial(_copy, stream.read, max_bytes=max_bytes), None, max_bytes) as path:
         yield path
 
 
 @contextlib.contextmanager
-def stored_file(stream: BinaryStream) -> Iterator[str]:
-    """The path of what a file object holds: of the file itself if it is one, else of a copy.
+def spooled_file(stream: BinaryStream) -> Iterator[str]:
+    """Yield the path of the content of a file object: of the file itself if there is one, else of a copy.
 
-    One that can seek is taken whole, and left where it was; any other is read from where it is to its end.
+    A seekable file object is read from its start, and its position is restored; any other is read from its position.
 
     Raises:
-        ValueError: It is closed, or not open for reading.
-        TypeError: It reads text.
+        ValueError: The file object is closed, or not open for reading.
+        TypeError: The file object is in text mode.
     """
     if isinstance(stream, io.TextIOBase):
-        raise TypeError('a recording is read as bytes: open it with "rb"')
+        raise TypeError('a recording must be opened in binary mode: open(path, "rb")')
     if callable(readable := getattr(stream, "readable", None)) and not readable():
         raise ValueError("the file object is not open for reading")
     descriptor = regular_file(stream)
     if descriptor is None:
-        with _at_its_beginning(stream), stored_stream(stream, MOST_BYTES) as path:
+        with _rewound(stream), spooled_stream(stream, MAX_BYTES) as path:
             yield path
     elif _DESCRIPTORS.is_dir() and _opens(_path_of(descriptor)):
         yield _path_of(descriptor)
     else:
-        with _stored(partial(_copy, _reader_of(descriptor), most_bytes=MOST_BYTES), None, MOST_BYTES) as path:
+        with _spooled(partial(_copy, _reader_of(descriptor), max_bytes=MAX_BYTES), None, MAX_BYTES) as path:
             yield path
 
 
 @contextlib.contextmanager
-def _at_its_beginning(stream: Any) -> Iterator[None]:
-    """Put a file object that can seek to its beginning, and then back to where it was."""
+def _rewound(stream: Any) -> Iterator[None]:
+    """Rewind a seekable file object, and restore its position afterward."""
     if not callable(getattr(stream, "seekable", None)) or not stream.seekable():
         yield
         return
     try:
-        was_at = stream.tell()
+        position = stream.tell()
         stream.seek(0)
-    except Exception as error:  # what unpacks or fetches has errors of its own
-        raise CannotOpen(f"it cannot be read: {_reason(error)}", "save it as a file first") from error
+    except Exception as error:  # decompressors and network streams raise their own exceptions
+        raise CannotOpen(f"the stream cannot be read: {_reason(error)}", "save it to a file first") from error
     try:
         yield
     finally:
         with contextlib.suppress(Exception):
-            stream.seek(was_at)
+            stream.seek(position)
 
 
 def _reader_of(descriptor: int) -> Callable[[int], bytes]:
-    """Reads a file from its beginning, and leaves its position to its owner."""
+    """Return a function that reads a file from its start without moving its position."""
     position = 0
 
     def read(size: int) -> bytes:
@@ -113,7 +114,7 @@ def _reader_of(descriptor: int) -> Callable[[int], bytes]:
 
 
 def regular_file(stream: Any) -> int | None:
-    """The descriptor of a regular file that `stream` reads as it is; None for all else, such as what unpacks one."""
+    """Return the descriptor of the regular file behind `stream`; None if there is none, as for a decompressor."""
     if isinstance(stream, tempfile._TemporaryFileWrapper):
         stream = stream.file
     if type(stream) not in (io.BufferedReader, io.BufferedRandom, io.FileIO):
@@ -121,7 +122,7 @@ def regular_file(stream: Any) -> int | None:
     if type(getattr(stream, "raw", stream)) is not io.FileIO or not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         return None
     with contextlib.suppress(OSError):
-        stream.flush()  # what its owner wrote belongs to it; of one that only reads, nothing happens
+        stream.flush()  # buffered writes of the owner are part of the file; no effect on a read-only file
     return int(stream.fileno())
 
 
@@ -138,19 +139,19 @@ def _opens(path: str) -> bool:
 
 
 @contextlib.contextmanager
-def _stored(fill: Callable[[IO[bytes]], None], size: int | None, most_bytes: int) -> Iterator[str]:
-    """The path of a file that was filled; it is gone afterwards, and where possible has never had a name.
+def _spooled(fill: Callable[[IO[bytes]], None], size: int | None, max_bytes: int) -> Iterator[str]:
+    """Yield the path of a temporary file, which has no name in any folder where the system allows that.
 
     Args:
-        fill: Writes what it is to hold.
-        size: How much that will be, if it is known.
-        most_bytes: How much it may be.
+        fill: Writes the content.
+        size: The size of the content in bytes, if known.
+        max_bytes: The maximum size.
 
     Raises:
-        CannotOpen: It is more, cannot be read, or cannot be stored.
+        CannotOpen: The content is too large, cannot be read, or cannot be written.
     """
-    if size is not None and size > most_bytes:
-        raise _too_much(most_bytes)
+    if size is not None and size > max_bytes:
+        raise _too_much(max_bytes)
     with contextlib.ExitStack() as stack:
         try:
             file, path = _new_file(size)
@@ -158,7 +159,9 @@ def _stored(fill: Callable[[IO[bytes]], None], size: int | None, most_bytes: int
             fill(file)
             file.flush()
         except OSError as error:
-            raise CannotOpen(f"it cannot be stored: {_reason(error)}", "set TMPDIR to a folder with room") from error
+            raise CannotOpen(
+                f"the temporary copy cannot be stored: {_reason(error)}", "set TMPDIR to a folder with free space"
+            ) from error
         yield path
 
 
@@ -171,42 +174,42 @@ def _new_file(size: int | None) -> tuple[IO[bytes], str]:
     if size is not None and size <= _IN_MEMORY_BYTES and hasattr(os, "memfd_create"):
         with contextlib.suppress(OSError):
             file = os.fdopen(os.memfd_create("onetake"), "w+b")
-    file = file or tempfile.TemporaryFile()  # noqa: SIM115 - not even SIGKILL leaves it behind
+    file = file or tempfile.TemporaryFile()  # noqa: SIM115 - unnamed, so that even SIGKILL leaves nothing behind
     return file, _path_of(file.fileno())
 
 
 def _write(content: memoryview, file: IO[bytes]) -> None:
-    for start in range(0, len(content), _AT_ONCE):
-        file.write(content[start : start + _AT_ONCE])
+    for start in range(0, len(content), _CHUNK_BYTES):
+        file.write(content[start : start + _CHUNK_BYTES])
 
 
-def _copy(read: Callable[[int], bytes | None], file: IO[bytes], most_bytes: int) -> None:
-    stored_bytes = 0
+def _copy(read: Callable[[int], bytes | None], file: IO[bytes], max_bytes: int) -> None:
+    copied_bytes = 0
     while part := _part(read):
-        stored_bytes += len(part)
-        if stored_bytes > most_bytes:
-            raise _too_much(most_bytes)
+        copied_bytes += len(part)
+        if copied_bytes > max_bytes:
+            raise _too_much(max_bytes)
         file.write(part)
 
 
 def _part(read: Callable[[int], bytes | None]) -> bytes:
     try:
-        part = read(_AT_ONCE)
-    except Exception as error:  # what unpacks or fetches has errors of its own
-        raise CannotOpen(f"it cannot be read: {_reason(error)}", "save it as a file first") from error
+        part = read(_CHUNK_BYTES)
+    except Exception as error:  # decompressors and network streams raise their own exceptions
+        raise CannotOpen(f"the stream cannot be read: {_reason(error)}", "save it to a file first") from error
     if part is None:
-        raise CannotOpen("it cannot be read: nothing has come yet", "save it as a file first")
+        raise CannotOpen("the stream is non-blocking and has no data yet", "save it to a file first")
     if not isinstance(part, bytes | bytearray | memoryview):
-        raise TypeError(f"a recording is read as bytes, not as {type(part).__name__}")
+        raise TypeError(f"the file object must return bytes, not {type(part).__name__}")
     return bytes(part)
 
 
-def _too_much(most_bytes: int) -> CannotOpen:
-    message = f"it holds more than {megabytes(most_bytes)}, and is not read further"
-    return CannotOpen(message, "check the file in which it is")
+def _too_much(max_bytes: int) -> CannotOpen:
+    message = f"more than {megabytes(max_bytes)}, above the limit for a recording without a file"
+    return CannotOpen(message, "save it to a file first")
 
 
 def _reason(error: Exception) -> str:
-    """What the system or a library says, in one line."""
+    """Return the message of the system or library in one line."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return " ".join(text.split()).lower()

@@ -1,4 +1,4 @@
-"""What a recording may be: a file by its path, or sound without a file."""
+"""The types of recordings: a path, or audio without a file."""
 
 from __future__ import annotations
 
@@ -17,64 +17,64 @@ PathLike = str | os.PathLike[str] | os.PathLike[bytes]
 
 
 class BinaryStream(Protocol):
-    """A file object that is open for reading bytes."""
+    """A file object opened in binary mode for reading."""
 
     def read(self, size: int, /) -> bytes | None:
-        """At most `size` bytes; none at the end."""
+        """Return up to `size` bytes; empty at the end."""
 
 
 class Segment(Protocol):
-    """What is asked of a `pydub.AudioSegment`."""
+    """The part of the interface of `pydub.AudioSegment` that is used."""
 
     @property
     def raw_data(self) -> bytes:
-        """Its samples, whole numbers of the machine's byte order, frame by frame."""
+        """The interleaved samples, integers in native byte order."""
 
     @property
     def sample_width(self) -> int:
-        """Bytes of a sample."""
+        """The size of a sample in bytes."""
 
     @property
     def frame_rate(self) -> int:
-        """Frames a second."""
+        """The sample rate in hertz."""
 
     @property
     def channels(self) -> int:
-        """Number of channels."""
+        """The number of channels."""
 
 
 Recording: TypeAlias = PathLike | bytes | bytearray | memoryview | BinaryStream | tuple["NDArray[Any]", float] | Segment
-"""A recording, in any of these forms:
+"""A recording, in one of these forms:
 
-- a path: `str` or `os.PathLike` (bytes are no path; ``os.fsdecode`` makes one of them, whatever they are);
+- a path: `str` or `os.PathLike` (`bytes` are content, not a path; ``os.fsdecode`` converts a bytes path);
 - the content of a file: `bytes`, `bytearray` or `memoryview`;
-- a binary file object. One that can seek, as ``open(path, "rb")`` gives it, is taken whole, and left where it was; any
-  other, such as a pipe, is read from where it is to its end, at most 2 GiB;
-- samples and their rate in Hz, ``(samples, sample_rate_hz)``: a numpy array of shape (frames,) or (frames, channels),
-  of int16, int32, float32 or float64, as soundfile reads it; floating point has its full scale at ±1;
+- a binary file object. A seekable one, such as ``open(path, "rb")``, is read from its start, and its position is
+  restored; any other, such as a pipe, is read from its position to its end, up to 2 GiB;
+- samples and their sample rate in hertz, ``(samples, sample_rate_hz)``: a numpy array of shape (frames,) or (frames,
+  channels) of int16, int32, float32 or float64, as soundfile returns it; the full scale of floats is 1;
 - a `pydub.AudioSegment`.
 
-Samples are taken for the WAV file that holds all of them in the fewest bits: 16 or 24 where every sample is a whole
-number of that many bits, else 32, whole numbers for whole numbers and floating point for floating point. So what was
-read from a WAV file of 16 bits is taken for that file.
+Samples are treated as the WAV file that stores them without loss in the fewest bits: 16 or 24 if every sample fits,
+else 32, as integers or floats like the samples. So samples read from a 16-bit WAV file are treated as that file.
 
-What cannot be read is no error of the program: `check` reports it as the finding ``unreadable``, others raise
-`CannotFix` or `CannotOpen`. What can be no recording at all raises `TypeError` (an int, text, samples without a rate or
-of another type) or `ValueError` (samples that are empty, no numbers or channels first, a rate that cannot be, a file
-object that is closed)."""
+A recording that cannot be read is not an error of the caller: `check` reports the finding ``unreadable``, other
+functions raise `CannotFix` or `CannotOpen`. An argument that cannot be a recording raises `TypeError` (an int, text,
+samples without a sample rate or of another type) or `ValueError` (samples that are empty, not finite or channels first,
+an impossible sample rate, a closed file object)."""
 
 _EXPECTED = "a path, bytes, a binary file object, (samples, sample_rate_hz) or a pydub.AudioSegment"
 
 
 @dataclass(frozen=True)
-class Stored(os.PathLike[str]):
-    """A recording without a file of its own, at hand under a path.
+class SpooledFile(os.PathLike[str]):
+    """A recording that was not given as a path, at a temporary path.
 
     Attributes:
-        name: What it is called.
-        path: Where this process, and others of this user, can open it.
-        has_file: Whether it is the file of that name; what was unpacked or fetched has another ending, if any.
-        problem: Why it could not be stored; there is nothing behind the path then.
+        name: The name for display.
+        path: The path where this process, and others of this user, can open it.
+        has_file: Whether `name` is the name of the file, so that its extension counts. That of a compressed or remote
+            file may differ.
+        problem: Why it could not be spooled; then there is no file at the path.
     """
 
     name: str
@@ -87,12 +87,12 @@ class Stored(os.PathLike[str]):
 
 
 def name_of(recording: Recording) -> str:
-    """What a recording is called, by its path or by its kind, such as ``<bytes>``.
+    """Return the path of a recording, or its kind, such as ``<bytes>``.
 
     Raises:
-        TypeError: It can be no recording.
+        TypeError: The argument cannot be a recording.
     """
-    if isinstance(recording, Stored):
+    if isinstance(recording, SpooledFile):
         return recording.name
     if isinstance(recording, str | os.PathLike):
         return os.fsdecode(recording)
@@ -105,25 +105,26 @@ def name_of(recording: Recording) -> str:
     if callable(getattr(recording, "read", None)):
         name = getattr(recording, "name", None)
         return name if isinstance(name, str) and name else "<file>"
-    raise TypeError(f"a recording is {_EXPECTED}, not {_kind(recording)}")
+    raise TypeError(f"a recording must be {_EXPECTED}, not {_kind(recording)}")
 
 
 def stem_of(recording: Recording) -> str:
-    """What a file that is made of a recording is called, without its ending: ``take`` for take.m4a, ``bytes``."""
+    """Return the name for files made from a recording, without extension: ``take`` for take.m4a, ``bytes``."""
     name = name_of(recording)
-    has_path = isinstance(recording, str | os.PathLike) and not isinstance(recording, Stored)
+    has_path = isinstance(recording, str | os.PathLike) and not isinstance(recording, SpooledFile)
     if not has_path and name.startswith("<") and name.endswith(">"):
         return name[1:-1]
     return Path(name).stem
 
 
 def is_segment(recording: object) -> TypeGuard[Segment]:
-    """Asked of the module if it is there: nobody has a segment without it, and to import it takes long."""
+    """Whether `recording` is a `pydub.AudioSegment`."""
+    # without importing pydub, which is slow: if it is not imported yet, the recording cannot be a segment
     kind = getattr(sys.modules.get("pydub"), "AudioSegment", None)
     return isinstance(kind, type) and isinstance(recording, kind)
 
 
 def _kind(recording: object) -> str:
     if type(recording).__name__ == "ndarray":
-        return "samples without their rate"
+        return "samples without their sample rate"
     return type(recording).__name__

@@ -1,1 +1,1 @@
-"""Media: containers, headers and decoding."""
+"""Media files: their headers and tags, and decoding to blocks of float32 samples."""

@@ -1,4 +1,4 @@
-"""Parts of a file, read as one continuous file."""
+"""Byte ranges of a file, read as one continuous file."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from preflight.input.source import Source
 
     Range = tuple[int, int]
-    """First byte, and first byte after the end."""
+    """The offset of the first byte, and the offset after the last byte."""
 
 
 class RangeReader(io.RawIOBase):
-    """A seekable, read-only file of the bytes in `ranges`, one range after the other.
+    """A seekable, read-only file that concatenates byte ranges of a recording.
 
     Args:
         source: The open recording.
-        ranges: What to read, in this order, as (begin, end) in bytes.
+        ranges: The ranges in the order in which they are read, as (begin, end) in bytes.
 
     Attributes:
-        error: Why reading failed, for callers whose library does not pass exceptions on.
+        error: Why reading failed. libsndfile does not propagate exceptions of a Python file object, and treats a
+            failed read as the end of the file: check this after reading.
     """
 
     def __init__(self, source: Source, ranges: Sequence[Range]) -> None:
@@ -40,46 +41,47 @@ class RangeReader(io.RawIOBase):
 
     @property
     def size(self) -> int:
-        """Bytes in all ranges."""
+        """The total size of the ranges in bytes."""
         return self._starts[-1]
 
     def readable(self) -> bool:
-        """Whether it can be read: yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Whether it can be positioned: yes."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """The position in bytes."""
+        """Return the position in bytes."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position; past the end, nothing is read."""
+        """Set the position and return it; a position past the end reads nothing."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def readinto(self, buffer: Buffer) -> int:
-        """Read up to the end of the current range.
+        """Read up to the end of the current range into `buffer`, and return the number of bytes.
 
         Raises:
-            CannotOpen: The disk or the network behind the file failed.
+            CannotOpen: Reading failed.
         """
         from preflight.errors import CannotOpen
 
         if self._position >= self.size:
             return 0
-        room = memoryview(buffer).cast("B")
+        view = memoryview(buffer).cast("B")
+        # the range whose start is the last one at or before the position; empty ranges are skipped
         number = bisect_right(self._starts, self._position) - 1
         begin, end = self._ranges[number]
         offset = begin + self._position - self._starts[number]
         try:
-            data = self._source.read_at(offset, min(len(room), end - offset))
+            data = self._source.read_at(offset, min(len(view), end - offset))
         except CannotOpen as error:
-            self.error = error
+            self.error = error  # libsndfile loses the exception
             raise
-        room[: len(data)] = data
+        view[: len(data)] = data
         self._position += len(data)
         return len(data)

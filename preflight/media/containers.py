@@ -1,8 +1,7 @@
-"""Let FFmpeg open a recording, and nothing but that recording.
+"""Open a recording with FFmpeg, which must not open any other file or URL.
 
-FFmpeg knows formats that are lists of *other* files (concat scripts, HLS playlists, …). The input is handed
-over as a descriptor, the one protocol allowed is that descriptor, and only formats that hold audio
-themselves are allowed.
+Some formats of FFmpeg are lists of *other* files (concat scripts, HLS playlists, …). So the input is passed as a file
+descriptor, ``fd:`` is the only allowed protocol, and only formats that contain audio themselves are allowed.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _FORMATS = (
 _QUICK_PROBE_BYTES = 32_768
 
 DECODER_ERRORS = (av.error.FFmpegError, ValueError, ArithmeticError, IndexError, MemoryError)
-"""Everything that FFmpeg and its binding were seen to raise for hostile input."""
+"""The exceptions that FFmpeg and PyAV raise for malformed input, as found by fuzzing."""
 
 
 def open_container(source: Source, ranges: Sequence[Range] = (), *, quick: bool = False) -> av.container.InputContainer:
@@ -38,32 +37,34 @@ def open_container(source: Source, ranges: Sequence[Range] = (), *, quick: bool 
 
     Args:
         source: The open recording.
-        ranges: The parts of the file that hold the media; all of it when empty.
-        quick: Look at the first kilobytes only.
+        ranges: The byte ranges of the media; the whole file if empty.
+        quick: Detect the format from the first kilobytes only.
 
     Raises:
-        NotARecording: FFmpeg knows no allowed format in these bytes.
+        NotARecording: FFmpeg does not recognize an allowed format.
     """
+    # both lists are enforced by libavformat itself, also for files that a demuxer opens
     options = {"protocol_whitelist": "fd", "format_whitelist": _FORMATS}
     if quick:
         options["probesize"] = str(_QUICK_PROBE_BYTES)
-    source.rewind()
+    source.rewind()  # the fd: protocol reads from the current position
     try:
         if ranges:
+            # FFmpeg reads byte ranges through Python callbacks, which is slower than the descriptor
             return av.open(RangeReader(source, ranges), "r", options=options, metadata_errors="ignore")
         return av.open("fd:", options=options | {"fd": str(source.fd)}, metadata_errors="ignore")
     except DECODER_ERRORS as error:
         raise NotARecording(
-            "no audio format is recognised in it", "open it in a player; if that fails too, export it again"
+            "the audio format is not recognized", "open the file in a player; if that fails as well, export it again"
         ) from error
 
 
 def audio_track(container: av.container.InputContainer, number: int | None = None) -> AudioStream | None:
-    """An audio track; None when there is none, or no decoder for it.
+    """Return an audio track; None if it does not exist or has no decoder.
 
     Args:
         container: The open file.
-        number: Which one, counted from 0; None for the one that FFmpeg would play, or the first with a decoder.
+        number: The number of the track, from 0; None for the default track of FFmpeg, or the first with a decoder.
     """
     tracks = container.streams.audio
     if number is not None:
@@ -75,5 +76,6 @@ def audio_track(container: av.container.InputContainer, number: int | None = Non
 
 
 def has_decoder(track: AudioStream) -> bool:
-    """Whether FFmpeg knows the codec; a track without one has no context, whatever the binding's types say."""
+    """Whether FFmpeg has a decoder for the track."""
+    # PyAV leaves codec_context None for an unknown codec, although its type does not say so
     return getattr(track, "codec_context", None) is not None

@@ -1,7 +1,7 @@
-"""Any recording as blocks of samples, with an account of what could not be decoded.
+"""Decode a recording to blocks of samples, and record what could not be decoded.
 
-WAV goes through libsndfile, everything else through FFmpeg, packet by packet: a packet that cannot be decoded
-costs that packet, not the rest of the take.
+libsndfile reads WAV. FFmpeg decodes everything else, packet by packet: a damaged packet costs only that packet, not the
+rest of the recording.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preflight import limits
-from preflight.analysis.analysis import Damage, Ending, merged_damage
 from preflight.media.byte_ranges import RangeReader
+from preflight.media.damage import MERGE_WITHIN_S, Damage, merged_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,27 +30,25 @@ if TYPE_CHECKING:
     Block = NDArray[np.float32]
     Stored = NDArray[np.int16 | np.int32 | np.float32]
 
-_NEAR_S = 0.1
-"""Losses no further apart than this are one."""
-_IN_FRAMES = frozenset({"aac", "mp3"})
-"""Codings whose packets all hold as many samples: encoders pad both ends, and not every decoder takes that away."""
+_CONSTANT_FRAMES = frozenset({"aac", "mp3"})
+"""Codecs with a constant number of samples per packet: encoders pad both ends, and not all decoders trim that."""
 _CODEC_PADDING_FRAMES = 2 * 2048
-"""FFmpeg keeps the last frame of AAC whole; up to two frames (of SBR, 2048) behind the declared end are padding."""
+"""FFmpeg outputs the whole last AAC frame; up to two frames (2048 samples with SBR) after the end are padding."""
 
 
 @dataclass
 class Decoder:
-    """One pass over a recording.
+    """Decodes one recording once.
 
     Attributes:
         source: The open recording.
-        probe: What its headers say.
-        frames: Decoded so far (a frame is one sample of every channel).
+        probe: The facts from its headers.
+        frames: The number of decoded frames so far (a frame is one sample of every channel).
         damage: What could not be decoded so far.
-        changes: Where sample rate or channels changed on the way: (seconds, rate, channels). What follows is
-            converted to the first.
-        stopped: Whether decoding was given up at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
-        float_scale: What floating-point samples are divided by; None before they were looked at.
+        changes: Where sample rate or channels change: (seconds, rate, channels). The rest is converted to the
+            first format.
+        stopped: Whether decoding stopped at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
+        float_scale: The full scale by which floating-point samples are divided; None before decoding starts.
     """
 
     source: Source
@@ -66,21 +64,19 @@ class Decoder:
 
     @property
     def duration_s(self) -> float:
-        """Seconds decoded so far."""
+        """The decoded duration in seconds so far."""
         return self.frames / self.probe.sample_rate_hz if self.frames else 0.0
 
     @property
     def padded_s(self) -> float:
-        """Seconds that a decoder finds which keeps what the encoder padded; no less than `duration_s`."""
-        held_s = self._packets * self._packet_s if self.probe.codec in _IN_FRAMES else 0.0
+        """The duration in seconds in a decoder that keeps the encoder padding; at least `duration_s`."""
+        held_s = self._packets * self._packet_s if self.probe.codec in _CONSTANT_FRAMES else 0.0
         return max(self.duration_s, held_s)
 
     @property
-    def ending(self) -> Ending:
-        """How it went, so far."""
-        damage = merged_damage(self.probe.damage, self.damage, self.duration_s)
-        scale = self.float_scale or 1.0
-        return Ending(self.duration_s, damage, tuple(self.changes), self.stopped, self.padded_s, scale)
+    def all_damage(self) -> tuple[Damage, ...]:
+        """What could not be decoded so far, and the frames that are missing from the file."""
+        return merged_damage(self.probe.damage, self.damage, self.duration_s)
 
     @property
     def _size(self) -> int:
@@ -91,7 +87,7 @@ class Decoder:
         return max(1, limits.BLOCK_SAMPLES // self.probe.channels)
 
     def blocks(self) -> Iterator[Block]:
-        """Yield float32 arrays of shape (frames, channels), full scale at ±1, all samples finite.
+        """Yield float32 arrays of shape (frames, channels) with a full scale of 1; all samples are finite.
 
         Raises:
             NotARecording: The file cannot be opened as audio.
@@ -100,7 +96,7 @@ class Decoder:
             yield np.multiply(block, np.float32(scale_of(block)), dtype=np.float32)
 
     def stored_blocks(self) -> Iterator[Stored]:
-        """Yield the same samples as they are stored: whole numbers stay so, see `scale_of`.
+        """Yield the samples in their stored type: integers stay integers, see `scale_of`.
 
         Raises:
             NotARecording: The file cannot be opened as audio.
@@ -109,6 +105,7 @@ class Decoder:
         limit = min(of_time, limits.MAX_DECODED_SAMPLES // self.probe.channels)
         scale = self.float_scale = self._scale_of_floats(limit)
         for block in self._raw_blocks():
+            # integers pass unchanged: their scale is known, and multiplying would cost a copy
             scaled = block if scale == 1.0 else np.asarray(block * np.float32(1 / scale), np.float32)
             sound = self._finite(scaled) if scaled.dtype == np.float32 else scaled
             self.frames += len(sound)
@@ -121,13 +118,13 @@ class Decoder:
         return self._from_sndfile() if self.probe.is_plain_wav else self._from_ffmpeg()
 
     def _scale_of_floats(self, limit: int) -> float:
-        """Read floating-point PCM once more, before it is used: only all of it shows what its full scale is."""
+        """Read all floating-point PCM in advance: the full scale depends on all samples."""
         if not self.probe.codec.startswith("pcm_f"):
             return 1.0
         from preflight.media.float_scale import ScaleMeter
 
         meter, frames = ScaleMeter(), 0
-        for block in Decoder(self.source, self.probe)._raw_blocks():  # a pass of its own, with its own counts
+        for block in Decoder(self.source, self.probe)._raw_blocks():  # a separate decoder with its own counts
             meter.add(block)
             frames += len(block)
             if frames >= limit:
@@ -135,20 +132,20 @@ class Decoder:
         return meter.scale()
 
     def _finite(self, block: Stored) -> Stored:
-        """Floating-point files can hold values that are no numbers; they are silenced and counted as damage."""
+        """Replace NaN, infinite and absurdly large samples of floating-point files with silence, and add damage."""
         if block.min(initial=0) >= -limits.MAX_SAMPLE and block.max(initial=0) <= limits.MAX_SAMPLE:
             return block
-        good = np.abs(block) <= limits.MAX_SAMPLE
+        good = np.abs(block) <= limits.MAX_SAMPLE  # False for NaN as well
         bad = np.flatnonzero(~good.all(axis=1))
         rate = self.probe.sample_rate_hz
-        for run in np.split(bad, np.flatnonzero(np.diff(bad) > rate * _NEAR_S) + 1):
+        for run in np.split(bad, np.flatnonzero(np.diff(bad) > rate * MERGE_WITHIN_S) + 1):
             start, end = (self.frames + int(run[0])) / rate, (self.frames + int(run[-1]) + 1) / rate
             self._add_damage(start, end, start, end)
         return np.where(good, block, np.float32(0))
 
     def _add_damage(self, start_s: float, end_s: float, at_s: float, until_s: float) -> None:
         last = self.damage[-1] if self.damage else None
-        if last and start_s <= last.end_s + _NEAR_S:
+        if last and start_s <= last.end_s + MERGE_WITHIN_S:
             self.damage[-1] = Damage(last.start_s, max(end_s, last.end_s), last.at_s, until_s)
         else:
             self.damage.append(Damage(start_s, end_s, at_s, until_s))
@@ -158,30 +155,31 @@ class Decoder:
 
         from preflight.errors import NotARecording
 
-        # libsndfile's own conversion to floating point takes eight times as long as reading whole numbers
+        # libsndfile's conversion to float takes eight times as long as reading integers
         kind = _STORED_AS.get(self.probe.codec, "float32")
         try:
             with self._open_sndfile() as file:
                 while len(block := file.read(self._block_frames, dtype=kind, always_2d=True)):
                     yield block
         except soundfile.LibsndfileError as error:
-            raise NotARecording(f"its WAV header cannot be used ({error.error_string})") from error
+            raise NotARecording(f"the WAV header is not usable ({error.error_string})") from error
 
     @contextmanager
     def _open_sndfile(self) -> Iterator[SoundFile]:
-        """A WAV that every reader understands, or the bare samples of one that only `riff` does.
+        """Open a standard WAV, or the raw samples of a WAV that libsndfile would read incompletely.
 
         Raises:
-            CannotOpen: The disk or the network behind the file failed.
+            CannotOpen: Reading failed.
         """
         import soundfile
 
         wav = self.probe.wav
         if wav is None or (wav.is_standard and not wav.size_unknown):
-            self.source.rewind()
+            self.source.rewind()  # libsndfile reads from the current position of the descriptor
             with soundfile.SoundFile(self.source.fd, closefd=False) as file:
                 yield file
             return
+        # libsndfile stops at the first data chunk, and rejects headers that other programs accept
         samples = RangeReader(self.source, wav.ranges)
         rate, endian = wav.sample_rate_hz, "BIG" if wav.form == "rifx" else "LITTLE"
         subtype = _SUBTYPES[wav.codec.removesuffix("le").removesuffix("be")]
@@ -189,7 +187,7 @@ class Decoder:
             samples, format="RAW", subtype=subtype, endian=endian, samplerate=rate, channels=wav.channels
         ) as file:
             yield file
-        if samples.error is not None:  # libsndfile takes a failed read for the end
+        if samples.error is not None:  # libsndfile treats a failed read as the end of the file
             raise samples.error
 
     def _from_ffmpeg(self) -> Iterator[Block]:
@@ -197,8 +195,9 @@ class Decoder:
             yield part.T
 
     def _trimmed(self, parts: Iterator[Block]) -> Iterator[Block]:
-        """Drop the encoder's padding behind the end that the container declares."""
+        """Drop the encoder padding after the end that the container declares."""
         declared = self.probe.declared_duration_s
+        # FFmpeg trims MP3 by its Info frame, but outputs the whole last AAC frame
         if self.probe.codec != "aac" or not declared:
             yield from parts
             return
@@ -214,40 +213,40 @@ class Decoder:
             if position > end + _CODEC_PADDING_FRAMES:
                 yield from late
                 late = []
-        # what is left in `late` lies within two frames of the end: padding
+        # the rest of `late` is within two frames of the end: padding
 
     def _ffmpeg_parts(self) -> Iterator[Block]:
         """Yield arrays of shape (channels, frames)."""
         from preflight.media.containers import DECODER_ERRORS, audio_track, open_container
-        from preflight.media.frames import Conform, Gathered
+        from preflight.media.frames import FrameCollector, FrameConverter
 
         with open_container(self.source, self.probe.ranges) as container:
             stream = audio_track(container, self.probe.audio_track)
             if stream is None:
                 return
-            conform = Conform(self.probe.sample_rate_hz, self.probe.channels, self.changes)
-            gathered = Gathered(self._block_frames)
+            converter = FrameConverter(self.probe.sample_rate_hz, self.probe.channels, self.changes)
+            collector = FrameCollector(self._block_frames)
             packets = container.demux(stream)
-            while (packet := self._next(packets, conform.position_s)) is not None:
+            while (packet := self._next(packets, converter.position_s)) is not None:
                 try:
                     for frame in stream.decode(packet):
                         self._packet_s = max(self._packet_s, frame.samples / frame.sample_rate)
-                        if frame.is_corrupt:
-                            self._note_lost(packet, stream, conform.position_s)
-                        for conforming in conform.frames(frame):
-                            yield from gathered.add(conforming)
-                except DECODER_ERRORS:  # a broken packet can also decode to a frame of a form that cannot be converted
-                    self._note_lost(packet, stream, conform.position_s)
+                        if frame.is_corrupt:  # decoded in spite of an error in the packet
+                            self._note_lost(packet, stream, converter.position_s)
+                        for converted in converter.frames(frame):
+                            yield from collector.add(converted)
+                except DECODER_ERRORS:  # a damaged packet can also decode to a frame that cannot be converted
+                    self._note_lost(packet, stream, converter.position_s)
             with suppress(*DECODER_ERRORS):
-                for conforming in conform.frames(None):
-                    yield from gathered.add(conforming)
+                for converted in converter.frames(None):
+                    yield from collector.add(converted)
             try:
-                yield from gathered.end()
+                yield from collector.end()
             except DECODER_ERRORS:
-                self._add_damage(*[conform.position_s] * 4)
+                self._add_damage(*[converter.position_s] * 4)
 
     def _next(self, packets: Iterator[Packet[AudioStream]], position_s: float) -> Packet[AudioStream] | None:
-        """The next packet; None at the end, and where the demuxer fails: what follows is not to be had then."""
+        """Return the next packet; None at the end, and where the demuxer fails: the rest is unreadable then."""
         from preflight.media.containers import DECODER_ERRORS
 
         try:
@@ -257,18 +256,19 @@ class Decoder:
             if unread_s > 0:
                 self._add_damage(position_s, position_s + unread_s, position_s, position_s)
             return None
+        # the position may be unknown, for example of packets that a parser has split
         if packet is not None and packet.pos is not None:
             self._read_bytes = max(self._read_bytes, packet.pos + packet.size)
         self._packets += packet is not None and packet.size > 0
         return packet
 
     def _unread_s(self, position_s: float) -> float:
-        """What is missing behind `position_s`: what the header tells, or as much as stood before in as many bytes."""
-        told = self.probe.header_duration_s
-        if told is not None and position_s >= told - _NEAR_S:
-            return 0.0  # something else stands behind the sound
+        """Return the seconds missing after `position_s`: by the header, or else by the bytes per second so far."""
+        declared = self.probe.header_duration_s
+        if declared is not None and position_s >= declared - MERGE_WITHIN_S:
+            return 0.0  # all audio was read: the rest of the file is something else
         by_bytes = position_s * (self._size / self._read_bytes - 1) if self._read_bytes else 0.0
-        return by_bytes if told is None else told - position_s
+        return by_bytes if declared is None else declared - position_s
 
     def _note_lost(self, packet: Packet[AudioStream], stream: AudioStream, position_s: float) -> None:
         base = packet.time_base or stream.time_base
@@ -296,5 +296,5 @@ _SUBTYPES = {
 
 
 def scale_of(block: Stored) -> float:
-    """What the samples of `block` are multiplied by to have their full scale at ±1."""
+    """Return the factor that brings the samples of `block` to a full scale of 1."""
     return 1.0 if block.dtype == np.float32 else 0.5 ** (8 * block.dtype.itemsize - 1)

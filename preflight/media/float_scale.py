@@ -1,4 +1,7 @@
-"""Which value is full scale in a floating-point recording: 1, or that of integers that were never divided."""
+"""The full scale of a floating-point recording: 1, or that of integers that were stored without scaling.
+
+numpy users often write int16 samples as float without dividing them by 32768.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,19 @@ if TYPE_CHECKING:
 
 _WINDOW: Final = 4096
 _INTEGER_SCALES: Final = (2.0**15, 2.0**23, 2.0**31)
-"""Of 16, 24 and 32 bits."""
+"""The full scale of 16, 24 and 32 bits."""
 _WHOLE_ABOVE: Final = 4.0
-"""Samples that are all whole numbers and reach this are integers: normal floats are fractions."""
+"""If all samples are whole numbers and exceed this, they are integers: normal floats are fractions."""
 _LOUD_MEDIAN: Final = 64.0
-"""Half the samples of a window beyond ±64, 36 dB over full scale: a few corrupt samples are damage, not a scale."""
+"""36 dB above full scale. The median, because a few corrupt samples are damage, not another scale."""
 _LOUD_SHARE: Final = 0.05
-"""Of the windows that hold anything."""
+"""The share of the non-silent windows whose median must exceed `_LOUD_MEDIAN`."""
 _OUTLIER_SHARE: Final = 0.005
+"""The share of the loudest windows that is ignored when the scale is chosen."""
 
 
 class ScaleMeter:
-    """Looks at the peaks of windows of 4096 samples."""
+    """Estimates the full scale from the peaks and medians of windows of 4096 samples."""
 
     def __init__(self) -> None:
         self._peaks: list[float] = []
@@ -30,7 +34,7 @@ class ScaleMeter:
         self._is_whole = True
 
     def add(self, block: NDArray[Any]) -> None:
-        """Take the next block of floats, shape (frames, channels), of which some may be NaN or infinite."""
+        """Add a block of floats, shape (frames, channels); NaN and infinity are ignored."""
         flat = block.reshape(-1)
         sizes = np.abs(np.where(np.isfinite(flat), flat, 0)).astype(np.float64)
         self._is_whole = self._is_whole and bool((sizes == np.rint(sizes)).all())
@@ -40,11 +44,12 @@ class ScaleMeter:
             self._medians.append(float(np.median(window)))
 
     def scale(self) -> float:
-        """The value of full scale: 1, a power of two of an integer format, or the next power of two above all."""
+        """Return the full scale: 1, that of 16, 24 or 32 bits, or the next power of two above the peaks."""
         peaks, medians = np.array(self._peaks), np.array(self._medians)
         medians, peaks = medians[peaks > 0], np.sort(peaks[peaks > 0])
         if not len(peaks):
             return 1.0
+        # the loudest windows may be clicks or corrupt samples
         typical = float(peaks[int((1 - _OUTLIER_SHARE) * (len(peaks) - 1))])
         loud = float((medians > _LOUD_MEDIAN).mean())
         if loud < _LOUD_SHARE and not (self._is_whole and typical > _WHOLE_ABOVE):

@@ -1,11 +1,11 @@
-"""What the frame headers of an MP3 or ADTS file add to its probe: exact duration, lost frames, declared durations."""
+"""Complete the probe of an MP3 or ADTS file from its frame headers: exact duration, lost frames, declared durations."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from preflight.analysis.analysis import Damage
+from preflight.media.damage import Damage
 from preflight.media.frame_scan import FrameScan, scan_frames
 from preflight.media.mp3_header import DECODER_DELAY, INFO_BYTES, SYNTAXES, FrameHeader, InfoHeader, info_header
 from preflight.media.tags import id3v2_length_s, leading_tags, trailing_tags
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from preflight.media.probe import Probe
 
 _SEARCH_BYTES: Final = 65536
-_SIZE_MAY_DIFFER: Final = 0.02
-"""Encoders count the bytes of the Info frame itself, or do not."""
+_SIZE_TOLERANCE: Final = 0.02
+"""Some encoders count the Info frame itself, and some do not."""
 
 
 def with_frame_facts(source: Source, facts: Probe, *, quick: bool) -> Probe:
-    """`facts` of an MP3 or ADTS file, completed from its frame headers.
+    """Return the probe of an MP3 or ADTS file, completed from its frame headers.
 
     Args:
         source: The open recording.
-        facts: What FFmpeg says of it.
-        quick: Read only the first frame, and compare the size that it declares with the file's.
+        facts: The probe by FFmpeg.
+        quick: Read only the first frame, and compare the size that it declares with the size of the file.
 
     Raises:
         CannotOpen: Reading failed.
@@ -41,14 +41,14 @@ def with_frame_facts(source: Source, facts: Probe, *, quick: bool) -> Probe:
 
 def _from_scan(source: Source, facts: Probe, scan: FrameScan) -> Probe:
     delay, skipped = _delays(scan.info)
-    seconds = max(0.0, (scan.samples - skipped) / scan.rate_hz)
+    seconds = max(0.0, (scan.samples - skipped) / scan.rate_hz)  # as FFmpeg decodes it, without delay and padding
     ranges = tuple(scan.ranges)
     return replace(
         facts,
         declared_duration_s=_declared_s(scan.info, scan.samples // scan.frames, scan.rate_hz),
         declared=_declared(scan.info, scan.samples // scan.frames, scan.rate_hz),
         estimated_duration_s=seconds,
-        ranges=() if ranges == ((0, source.size),) else ranges,
+        ranges=() if ranges == ((0, source.size),) else ranges,  # a file without tags is passed on as it is
         audio_bytes=sum(end - begin for begin, end in ranges),
         damage=_damage(scan, delay / scan.rate_hz),
         inner_tags_s=scan.first_tag * scan.frame_s if scan.tags else None,
@@ -56,10 +56,10 @@ def _from_scan(source: Source, facts: Probe, scan: FrameScan) -> Probe:
 
 
 def _delays(info: InfoHeader | None) -> tuple[int, int]:
-    """Samples that decoders skip at the beginning, and at both ends."""
+    """Return the samples that decoders skip at the start, and at both ends together."""
     if info is None or info.delay is None:
         return 0, 0
-    return info.delay + DECODER_DELAY, info.skipped
+    return info.delay + DECODER_DELAY, info.skipped  # they skip as much less at the end
 
 
 def _declared(info: InfoHeader | None, samples: int, rate_hz: int) -> tuple[tuple[str, float], ...]:
@@ -76,7 +76,7 @@ def _declared_s(info: InfoHeader | None, samples: int, rate_hz: int) -> float | 
 def _damage(scan: FrameScan, delay_s: float) -> tuple[Damage, ...]:
     damage, lost_before_s = [], 0.0
     for gap in scan.gaps:
-        at = max(0.0, gap.frame * scan.frame_s - delay_s)
+        at = max(0.0, gap.frame * scan.frame_s - delay_s)  # the decoder removes the delay from the timeline
         lost_s, silent_s = scan.lost_frames(gap) * scan.frame_s, gap.silent * scan.frame_s
         start = at + lost_before_s
         damage.append(Damage(start, start + lost_s, at, at + silent_s))
@@ -96,8 +96,9 @@ def _from_first_frame(source: Source, facts: Probe) -> Probe:
     facts = replace(facts, declared_duration_s=declared_s, declared=_declared(info, header.samples, header.rate_hz))
     if info is None or not declared_s or not info.bytes:
         return facts
+    # the ratio of actual to declared bytes is the share of the audio that the file contains
     share = audio_bytes / info.bytes
-    if abs(share - 1) <= _SIZE_MAY_DIFFER or abs(audio_bytes - info.bytes) <= 2 * header.size:
+    if abs(share - 1) <= _SIZE_TOLERANCE or abs(audio_bytes - info.bytes) <= 2 * header.size:
         return replace(facts, estimated_duration_s=declared_s)
     return replace(facts, estimated_duration_s=declared_s * share, is_size_known=True)
 

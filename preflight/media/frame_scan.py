@@ -1,8 +1,8 @@
-"""Where the frames of an MP3 or ADTS file lie, and what lies between them.
+"""Find the frames of an MP3 or ADTS file, and the gaps between them.
 
-A decoder resynchronizes silently: it does not say how much it skipped, and reports the tag of a joined file as damage.
-The scan follows the chain of frame headers. Tags, Info frames of later parts and padding are left out; where the chain
-breaks otherwise, frames are lost.
+Decoders resynchronize silently: they do not report how much they skipped, and treat the tag of a concatenated file as
+damage. This scanner follows the chain of frame headers. It skips tags, the Info frames of later parts, and padding;
+where the chain breaks otherwise, frames are lost.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
     from preflight.media.byte_ranges import Range
 
 _CHUNK_BYTES: Final = 1 << 20
-_MOST_RANGES: Final = 1000
-"""Beyond this the decoder gets the file as it is: such a file is not worth following."""
+_MAX_RANGES: Final = 1000
+"""A file with more interruptions is passed to the decoder as it is."""
 _CHAIN: Final = 3
-"""Frames in a row that make a new beginning credible."""
+"""Consecutive frames that confirm a sync word: encoded audio contains sync words by chance."""
 _RESERVOIR_FRAMES: Final = 16
 _MAX_RESERVOIR_BYTES: Final = 511
+"""main_data_begin has 9 bits (ISO/IEC 11172-3, 2.4.2.7)."""
 
 
 @dataclass
 class Gap:
-    """A place where the chain of frames breaks.
+    """A gap in the chain of frames.
 
     Attributes:
-        frame: Number of whole frames before it.
-        size: Bytes without a whole frame.
-        extra: Frames that are lost beyond those bytes.
-        silent: Frames after it that are whole, but need bytes that are lost.
+        frame: The number of intact frames before it.
+        size: The number of bytes without an intact frame.
+        extra: The number of frames that are lost in addition to those bytes.
+        silent: The number of intact frames after it that need lost bytes of the reservoir.
     """
 
     frame: int
@@ -45,18 +46,18 @@ class Gap:
 
 @dataclass
 class FrameScan:
-    """What a scan found.
+    """The result of a scan.
 
     Attributes:
-        ranges: Where the frames lie, the first Info frame included.
-        frames: How many of them hold sound.
-        samples: Samples of all of them, one channel.
-        rate_hz: Of the first frame.
-        total_bytes: Of all frames that hold sound.
-        info: What the first frame declares, if it is an Info frame.
-        gaps: Where frames are lost.
-        tags: Tags between frames, and Info frames after the first.
-        first_tag: Number of frames before the first of those.
+        ranges: The byte ranges of the frames, including the first Info frame.
+        frames: The number of frames with audio.
+        samples: The number of samples per channel in them.
+        rate_hz: The sample rate of the first frame.
+        total_bytes: The size of the frames with audio.
+        info: The header in the first frame, if it is an Info frame.
+        gaps: The gaps where frames are lost.
+        tags: The number of tags between frames, and of Info frames after the first.
+        first_tag: The number of frames before the first of those.
     """
 
     ranges: list[Range] = field(default_factory=list)
@@ -71,23 +72,23 @@ class FrameScan:
 
     @property
     def frame_s(self) -> float:
-        """Seconds of an average frame."""
+        """The mean duration of a frame in seconds."""
         return self.samples / self.frames / self.rate_hz
 
     def lost_frames(self, gap: Gap) -> int:
-        """Frames that do not exist any more at `gap`, by the mean size of a frame."""
+        """Return the number of frames that are lost at `gap`, by the mean size of a frame."""
         return gap.extra + round(gap.size * self.frames / self.total_bytes)
 
 
 def scan_frames(source: Source, codec: str) -> FrameScan | None:
-    """Follow the frames of an MP3 or ADTS file to its end.
+    """Scan the frames of an MP3 or ADTS file to its end.
 
     Args:
         source: The open recording.
         codec: ``mp3`` or ``aac``.
 
     Returns:
-        None where no chain of frames is found, or more interruptions than are worth following.
+        None if there is no chain of frames, or more than a thousand interruptions.
 
     Raises:
         CannotOpen: Reading failed.
@@ -103,21 +104,21 @@ class _Scanner:
         self._found = FrameScan()
         self._key: tuple[int, int, int] | None = None
         self._last: FrameHeader | None = None
-        """The frame before the position, when the chain is unbroken since."""
+        """The frame directly before the position; None after an interruption."""
         self._reservoir: int | None = None
-        """Bytes of earlier frames at hand after a gap; None when all are."""
+        """The bytes of earlier frames that are available after a gap; None if all of them are."""
 
     def run(self) -> FrameScan | None:
         found = self._found
         position = self._next_chain(self._begin)
-        while position < self._end and len(found.ranges) <= _MOST_RANGES:
+        while position < self._end and len(found.ranges) <= _MAX_RANGES:
             header = self._header(position)
             if header is None or header.key != self._key or position + header.size > self._end:
                 position = self._interruption(position)
                 continue
-            self._take(position, header)
+            self._add(position, header)
             position += header.size
-        is_usable = found.frames >= _CHAIN and len(found.ranges) <= _MOST_RANGES and len(found.gaps) <= _MOST_RANGES
+        is_usable = found.frames >= _CHAIN and len(found.ranges) <= _MAX_RANGES and len(found.gaps) <= _MAX_RANGES
         return found if is_usable else None
 
     def _bytes(self, position: int, count: int) -> bytes:
@@ -129,11 +130,11 @@ class _Scanner:
     def _header(self, position: int) -> FrameHeader | None:
         return self._syntax.parse(self._bytes(position, self._syntax.header_bytes))
 
-    def _take(self, position: int, header: FrameHeader) -> None:
+    def _add(self, position: int, header: FrameHeader) -> None:
         found, end = self._found, position + header.size
         is_info = self._syntax.has_reservoir and self._is_info(position, header)
-        if is_info and found.ranges:
-            self._note_tag()
+        if is_info and found.ranges:  # of a later part: decoders would play it as silence
+            self._count_tag()
         else:
             if found.ranges and found.ranges[-1][1] == position:
                 found.ranges[-1] = (found.ranges[-1][0], end)
@@ -149,68 +150,72 @@ class _Scanner:
         self._last = None if is_info else header
 
     def _is_info(self, position: int, header: FrameHeader) -> bool:
+        # checked by name alone: an Info frame of a later part may be damaged, but is not audio either
         data = self._bytes(position, min(header.size, INFO_BYTES))
         xing = 4 + header.side_bytes
+        # Xing and Info after the side information, VBRI 32 bytes after the frame header
         if data[xing : xing + 4] not in (b"Xing", b"Info") and data[36:40] != b"VBRI":
             return False
         if not self._found.ranges:
             self._found.info = info_header(data, header)
         return True
 
-    def _note_tag(self) -> None:
+    def _count_tag(self) -> None:
         if not self._found.tags:
             self._found.first_tag = self._found.frames
         self._found.tags += 1
 
     def _refill(self, position: int, header: FrameHeader) -> None:
-        """After a gap: count the frames that need bytes of the reservoir that are lost."""
+        """Count the frames after a gap that need lost bytes of the reservoir: decoders output silence for them."""
         held, gap = self._reservoir or 0, self._found.gaps[-1]
         if not self._syntax.has_reservoir or self._found.frames - gap.frame > _RESERVOIR_FRAMES:
             self._reservoir = None
         elif reaches_back(self._bytes(position, 8), header) > held:
             gap.silent = self._found.frames - gap.frame
+        # each frame adds its main data to the reservoir
         self._reservoir = min(_MAX_RESERVOIR_BYTES, held + header.size - header.head_bytes - header.side_bytes)
         if self._found.frames - gap.frame > _RESERVOIR_FRAMES:
             self._reservoir = None
 
     def _interruption(self, position: int) -> int:
-        """Where the chain goes on after something that is not the next frame."""
+        """Return where the chain continues after something that is not the next frame."""
         if tag := tag_at(self._source, position):
             self._last = None
-            if position + tag < self._end:
-                self._note_tag()
-            return self._resumed(position + tag)
-        if self._has_chain(position):  # another sample rate or number of channels: joined from several recordings
+            if position + tag < self._end:  # a tag at the very end is normal
+                self._count_tag()
+            return self._resume(position + tag)
+        if self._has_chain(position):  # another sample rate or number of channels: concatenated recordings
             header = self._header(position)
             self._key = header.key if header else None
             return position
-        return self._resumed(position)
+        return self._resume(position)
 
-    def _resumed(self, position: int) -> int:
-        """The next frame or tag at or after `position`; what lies before it is padding, or lost."""
+    def _resume(self, position: int) -> int:
+        """Return the next frame or tag at or after `position`; the bytes before it are padding, or lost frames."""
         following = position
         while following < self._end and not (self._has_chain(following) or tag_at(self._source, following)):
             following = self._next_sync(following + 1)
         if following > position and not self._is_padding(position, following):
-            self._lose(position, following)
+            self._add_gap(position, following)
         if following < self._end and (header := self._header(following)) and self._has_chain(following):
             self._key = header.key
         return following
 
-    def _lose(self, position: int, following: int) -> None:
+    def _add_gap(self, position: int, following: int) -> None:
         found, last = self._found, self._last
         declared = found.info.frames if found.info else 0
         if following >= self._end and declared and found.frames >= declared:
-            return  # all that was declared is there: what follows is not sound
+            return  # all declared frames are there: the rest is not audio
         header = self._header(position)
+        # a header without its whole frame at the end: one frame is lost, whose size is known
         is_cut_frame = following >= self._end and header is not None and header.key == self._key
         gap = Gap(found.frames, 0, extra=1) if is_cut_frame else Gap(found.frames, following - position)
-        if not is_cut_frame and last is not None:  # the first bytes that are wrong lie in the frame before
+        if not is_cut_frame and last is not None:  # the first wrong bytes are in the frame before
             gap.extra += 1
             self._drop_last(last)
             gap.frame = found.frames
         found.gaps.append(gap)
-        self._last, self._reservoir = None, 0
+        self._last, self._reservoir = None, 0  # after a gap the reservoir is empty
 
     def _drop_last(self, last: FrameHeader) -> None:
         found = self._found
@@ -222,7 +227,7 @@ class _Scanner:
         found.total_bytes -= last.size
 
     def _is_padding(self, begin: int, end: int) -> bool:
-        """Whether only zeros lie there, beside a tag or the end: zeros between frames are a hole in the file."""
+        """Whether the bytes are zeros next to a tag or the end; zeros between frames are a gap (sparse download)."""
         if end < self._end and self._last is not None and not tag_at(self._source, end):
             return False
         for position in range(begin, end, _CHUNK_BYTES):
@@ -232,7 +237,7 @@ class _Scanner:
         return True
 
     def _next_chain(self, position: int) -> int:
-        """The first chain of frames at or after `position`; its key is the one to follow."""
+        """Return the first chain of frames at or after `position`, and follow its key from there."""
         while position < self._end:
             if self._has_chain(position):
                 header = self._header(position)
@@ -242,21 +247,22 @@ class _Scanner:
         return self._end
 
     def _next_sync(self, position: int) -> int:
-        """Where a frame or a tag may begin, at or after `position`."""
+        """Return the next possible start of a frame or a tag at or after `position`."""
         while position < self._end:
             self._bytes(position, min(16, self._end - position))
             if match := self._syntax.sync.search(self._data, position - self._base):
                 return min(self._base + match.start(), self._end)
-            following = self._base + len(self._data) - 10  # a tag may begin in the last bytes
+            following = self._base + len(self._data) - 10  # a tag may start in the last bytes
             position = max(position + 1, following) if self._base + len(self._data) < self._end else self._end
         return self._end
 
     def _has_chain(self, position: int) -> bool:
-        """Whether `_CHAIN` frames of one kind follow each other from `position`, or as many as fit before the end."""
+        """Whether `_CHAIN` frames with the same key start at `position`, or as many as fit before the end."""
         key = None
         for number in range(_CHAIN):
             header = self._header(position)
             if header is None or (key is not None and header.key != key):
+                # a shorter chain counts only if it ends exactly at the end or at a tag
                 return number > 0 and (position == self._end or bool(tag_at(self._source, position)))
             key = header.key
             position += header.size

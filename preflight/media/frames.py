@@ -1,4 +1,4 @@
-"""The small frames that FFmpeg decodes to, as large arrays of one form."""
+"""Convert the decoded frames of FFmpeg to one format, and collect them to large float32 arrays."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ if TYPE_CHECKING:
     Planes = NDArray[np.float32]
 
 _NEAR_S = 0.1
-"""Changes no further apart than this are one."""
-_NUMBERS = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
-_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 2.0**63}
+"""Format changes within this time count as one."""
+_DTYPES = {"u8": np.uint8, "s16": np.int16, "s32": np.int32, "s64": np.int64, "flt": np.float32, "dbl": np.float64}
+_FULL_SCALE = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0, "s64": 2.0**63}
 
 
-class Conform:
-    """Brings every frame to one rate and one number of channels.
+class FrameConverter:
+    """Converts frames to one sample rate and one number of channels.
 
     Args:
-        sample_rate_hz: What is wanted.
-        channels: What is wanted.
-        changes: Where changes are noted: (seconds, rate, channels).
+        sample_rate_hz: The sample rate of the output in hertz.
+        channels: The number of channels of the output.
+        changes: A list to which format changes are appended: (seconds, sample rate, channels).
     """
 
     def __init__(self, sample_rate_hz: int, channels: int, changes: list[tuple[float, int, int]]) -> None:
         self._changes = changes
-        self._wanted = (sample_rate_hz, channels)
-        self._now = self._wanted
+        self._output_format = (sample_rate_hz, channels)
+        self._input_format = self._output_format
         self._resampler: AudioResampler | None = None
         self._frames = 0
 
     @property
     def position_s(self) -> float:
-        """Seconds that were passed on."""
-        return self._frames / self._wanted[0]
+        """The duration of the output so far in seconds."""
+        return self._frames / self._output_format[0]
 
     def frames(self, frame: AudioFrame | None) -> Iterator[AudioFrame]:
-        """`frame` as it is wanted; with None, what a conversion still held back."""
+        """Yield the converted `frame`; for None, the rest that the resampler has buffered."""
         form = (frame.sample_rate, frame.layout.nb_channels) if frame else None
-        if form != self._now:
+        if form != self._input_format:
             yield from self._flush()
         if frame is None or form is None:
             return
-        if form != self._now:
-            self._now = form
+        if form != self._input_format:
+            self._input_format = form
             self._note_change(form)
-            self._resampler = None if form == self._wanted else self._conversion()
+            self._resampler = None if form == self._output_format else self._new_resampler()
         if self._resampler is None:
             self._frames += frame.samples
             yield frame
             return
-        frame.pts = None
+        frame.pts = None  # the resampler would fill gaps between timestamps with silence
         for out in self._resampler.resample(frame):
             self._frames += out.samples
             yield out
@@ -67,13 +67,13 @@ class Conform:
     def _note_change(self, form: tuple[int, int]) -> None:
         changes, at_s = self._changes, self.position_s
         if changes and at_s - changes[-1][0] < _NEAR_S:
-            at_s = changes.pop()[0]  # FFmpeg tells the new rate one frame after the new channels
+            at_s = changes.pop()[0]  # FFmpeg reports the new sample rate one frame after the new channels
         changes.append((at_s, *form))
 
-    def _conversion(self) -> AudioResampler:
+    def _new_resampler(self) -> AudioResampler:
         import av
 
-        rate, channels = self._wanted
+        rate, channels = self._output_format
         return av.AudioResampler(format="fltp", layout="mono" if channels == 1 else f"{channels}c", rate=rate)
 
     def _flush(self) -> Iterator[AudioFrame]:
@@ -84,11 +84,11 @@ class Conform:
                 yield out
 
 
-class Gathered:
-    """Gathers the small frames of a codec: an array for each would cost more than its decoding.
+class FrameCollector:
+    """Collects small frames to larger blocks: an array per frame would cost more than the decoding.
 
     Args:
-        block_frames: How many samples of each channel make an array.
+        block_frames: The number of samples per channel in a block.
     """
 
     def __init__(self, block_frames: int) -> None:
@@ -97,38 +97,38 @@ class Gathered:
         self._fifo: AudioFifo | None = None
 
     def add(self, frame: AudioFrame) -> Iterator[Planes]:
-        """Take the next frame; yield arrays of shape (channels, frames)."""
+        """Add a frame; yield full blocks of shape (channels, frames)."""
         from av.audio.fifo import AudioFifo
 
         form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
         if self._fifo is None or form != self._form:
             yield from self.end()
             self._form, self._fifo = form, AudioFifo()
-        frame.pts = None
+        frame.pts = None  # AudioFifo raises for a timestamp that does not follow the previous one
         self._fifo.write(frame)
         while self._fifo.samples >= self._block_frames:
             yield samples_of(self._fifo.read(self._block_frames))
 
     def end(self) -> Iterator[Planes]:
-        """Yield what is left."""
+        """Yield the last, shorter block."""
         if self._fifo is not None and self._fifo.samples:
             yield samples_of(self._fifo.read(self._fifo.samples))
 
 
 def samples_of(frame: AudioFrame | None) -> Planes:
-    """The samples of a frame as float32 of shape (channels, frames), full scale at ±1."""
+    """Return the samples of a frame as float32 of shape (channels, frames), with a full scale of 1."""
     if frame is None:
-        raise RuntimeError("the samples that were counted are not there")
+        raise RuntimeError("AudioFifo returned fewer samples than it counted")
     from av.audio.plane import AudioPlane
 
     kind = frame.format.name.rstrip("p")
     if frame.format.is_planar:
-        # not to_ndarray nor planes: PyAV 18 counts nine planes where there are eight, and reading the last one crashes
+        # neither to_ndarray nor planes: PyAV 18 counts nine planes for eight channels, and reading the last one crashes
         planes = (AudioPlane(frame, number) for number in range(frame.layout.nb_channels))
-        array = np.stack([np.frombuffer(memoryview(plane), _NUMBERS[kind])[: frame.samples] for plane in planes])
+        array = np.stack([np.frombuffer(memoryview(plane), _DTYPES[kind])[: frame.samples] for plane in planes])
     else:
         array = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
     if kind in ("flt", "dbl"):
         return array.astype(np.float32, copy=False)
-    offset = 128 if kind == "u8" else 0
-    return np.asarray((array.astype(np.float64) - offset) / _SCALE[kind], dtype=np.float32)
+    offset = 128 if kind == "u8" else 0  # 8-bit samples are unsigned
+    return np.asarray((array.astype(np.float64) - offset) / _FULL_SCALE[kind], dtype=np.float32)

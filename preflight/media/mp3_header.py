@@ -1,8 +1,9 @@
-"""Frame headers of MPEG audio layer III and of ADTS, and the durations that an MP3 declares.
+"""Frame headers of MP3 and ADTS, and the Xing, Info and VBRI headers of an MP3.
 
-FFmpeg guesses a duration from the bit rate when an MP3 has none, and does not say that it guessed. Frame header of
-MP3: ISO/IEC 11172-3, 2.4.1.3; of ADTS: ISO/IEC 13818-7, 6.2. Xing, Info and VBRI headers: as LAME and the Fraunhofer
-encoder write them.
+FFmpeg estimates the duration from the bit rate if an MP3 declares none, and does not report that it is an estimate.
+Frame header of MP3: ISO/IEC 11172-3, 2.4.1.3, with the low sample rates of ISO/IEC 13818-3, 2.4.2.3; MPEG-2.5 is an
+extension of Fraunhofer. ADTS: ISO/IEC 13818-7, 6.2. Xing and Info are not standardized: the layout is that of LAME
+("Mp3 Info Tag rev 1"); VBRI is that of the Fraunhofer encoder.
 """
 
 from __future__ import annotations
@@ -14,34 +15,37 @@ from typing import Final, NamedTuple
 
 LAYER_III: Final = 1
 MONO: Final = 3
+"""Values of the fields `layer` and `mode` (ISO/IEC 11172-3, 2.4.2.3)."""
 BIT_RATES: Final = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     0: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""kbit/s of layer III by the index in the header, for MPEG-1, MPEG-2 and MPEG-2.5 (ISO/IEC 11172-3 and 13818-3)."""
+"""Bit rates of layer III in kbit/s, by version (3: MPEG-1, 2: MPEG-2, 0: MPEG-2.5) and by the index in the header."""
 RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+"""Sample rates in hertz, by version and index."""
 DECODER_DELAY: Final = 529
-"""Samples by which every MP3 decoder is late; what the Info frame declares is without them."""
+"""The delay of an MP3 decoder in samples (filter bank and overlap); the delay in the Info frame is without it."""
 _ADTS_RATES_HZ: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
-_HAS_FRAMES: Final = 1
-_HAS_BYTES: Final = 2
+"""By sampling_frequency_index (ISO/IEC 13818-7)."""
+_HAS_FRAMES, _HAS_BYTES, _HAS_TOC, _HAS_QUALITY = 1, 2, 4, 8
+"""Flags of a Xing or Info header."""
 _WRITERS: Final = (b"LAME", b"Lavf", b"Lavc")
-"""Behind other names FFmpeg does not heed the delays either."""
+"""FFmpeg ignores the delays that other encoders write, so the decoded duration includes them."""
 INFO_BYTES: Final = 4 + 2 + 32 + 8 + 4 + 4 + 100 + 4 + 36
-"""A frame header, checksum, side information, and the longest Info header."""
+"""Frame header, checksum, side information, and the longest Info header: name, flags, four fields, LAME extension."""
 
 
 class FrameHeader(NamedTuple):
-    """What the header of a frame says.
+    """The header of an MP3 or ADTS frame.
 
     Attributes:
-        key: What all frames of one stream have in common.
-        size: Bytes of the frame.
-        samples: Of one channel in the frame.
-        rate_hz: Samples per second.
-        side_bytes: Of the side information of layer III; 0 in ADTS.
-        head_bytes: Header and checksum.
+        key: The fields that are equal in all frames of a stream.
+        size: The size of the frame in bytes.
+        samples: The number of samples per channel.
+        rate_hz: The sample rate in hertz.
+        side_bytes: The size of the side information of layer III; 0 for ADTS.
+        head_bytes: The size of header and checksum.
     """
 
     key: tuple[int, int, int]
@@ -53,12 +57,12 @@ class FrameHeader(NamedTuple):
 
 
 class Syntax(NamedTuple):
-    """How frames of one format are recognized.
+    """The frame syntax of a format.
 
     Attributes:
-        header_bytes: What `parse` needs.
-        sync: Matches where a frame, or a tag, may begin.
-        has_reservoir: Whether frames use bytes of earlier frames.
+        header_bytes: The number of bytes that `parse` needs.
+        sync: Matches the possible start of a frame or a tag.
+        has_reservoir: Whether frames use bytes of earlier frames (the bit reservoir of layer III).
     """
 
     header_bytes: int
@@ -66,7 +70,7 @@ class Syntax(NamedTuple):
     has_reservoir: bool
 
     def parse(self, head: bytes) -> FrameHeader | None:
-        """The frame header in the first bytes of `head`; None when it is not a valid one."""
+        """Return the frame header at the start of `head`; None if it is not valid."""
         return (_mp3_header if self.has_reservoir else _adts_header)(head[: self.header_bytes])
 
 
@@ -75,18 +79,18 @@ SYNTAXES: Final = {
     "mp3": Syntax(4, re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xeb]" + _TAGS, re.DOTALL), True),
     "aac": Syntax(7, re.compile(rb"\xff[\xf0\xf1\xf8\xf9]" + _TAGS, re.DOTALL), False),
 }
-"""By codec."""
+"""The frame syntax by codec."""
 
 
 class InfoHeader(NamedTuple):
-    """What an encoder declares in a frame of its own at the beginning.
+    """The header that an encoder writes into a first frame without audio.
 
     Attributes:
-        name: ``Xing``, ``Info`` or ``VBRI``.
-        frames: Number of frames after it.
-        skipped: Samples at the beginning and at the end that are the encoder's own.
-        delay: Those at the beginning; None where decoders skip none.
-        bytes: Of all frames, this one included; None when not declared.
+        name: ``Xing`` (variable bit rate), ``Info`` (constant bit rate) or ``VBRI``.
+        frames: The number of frames after it.
+        skipped: Encoder delay and padding together, in samples.
+        delay: The encoder delay in samples; None if decoders skip none.
+        bytes: The size of all frames including this one; None if not declared.
     """
 
     name: str
@@ -100,11 +104,13 @@ class InfoHeader(NamedTuple):
 def _mp3_header(head: bytes) -> FrameHeader | None:
     if len(head) < 4 or head[0] != 0xFF or head[1] < 0xE0:
         return None
+    # 11 bits sync, version, layer, protection | bit rate, sample rate, padding, private | mode, …
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bit_rate_index, rate_index = head[2] >> 4, head[2] >> 2 & 3
     if version not in RATES_HZ or layer != LAYER_III or rate_index == 3 or not 0 < bit_rate_index < 15:
         return None
     rate_hz, is_mpeg1, is_mono = RATES_HZ[version][rate_index], version == 3, head[3] >> 6 == MONO
+    # bytes = samples / 8 * bit rate / sample rate, plus one if the padding bit is set (ISO/IEC 11172-3, 2.4.3.1)
     size = (144 if is_mpeg1 else 72) * BIT_RATES[version][bit_rate_index] * 1000 // rate_hz + (head[2] >> 1 & 1)
     side = (17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17)
     key = (version, rate_index, is_mono)
@@ -115,6 +121,7 @@ def _mp3_header(head: bytes) -> FrameHeader | None:
 def _adts_header(head: bytes) -> FrameHeader | None:
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
         return None
+    # adts_fixed_header and adts_variable_header: aac_frame_length has 13 bits and includes the header
     rate_index, size = head[2] >> 2 & 15, (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
     head_bytes = 7 if head[1] & 1 else 9
     if rate_index >= len(_ADTS_RATES_HZ) or size <= head_bytes:
@@ -124,19 +131,21 @@ def _adts_header(head: bytes) -> FrameHeader | None:
 
 
 def reaches_back(frame: bytes, header: FrameHeader) -> int:
-    """Bytes of earlier frames that a frame of layer III needs: `main_data_begin` (ISO/IEC 11172-3, 2.4.2.7)."""
+    """Return how many bytes of earlier frames a layer III frame uses: main_data_begin (ISO/IEC 11172-3, 2.4.2.7)."""
     at = header.head_bytes
+    # 9 bits in MPEG-1, 8 bits with low sample rates (ISO/IEC 13818-3, 2.4.1.7)
     return int.from_bytes(frame[at : at + 2]) >> 7 if header.key[0] == 3 else frame[at]
 
 
 def info_header(frame: bytes, header: FrameHeader) -> InfoHeader | None:
-    """The Xing, Info or VBRI header in an MP3 frame; None when the frame holds sound."""
+    """Return the Xing, Info or VBRI header in an MP3 frame; None if the frame contains audio."""
+    # Xing and Info follow the side information, without checksum; VBRI is always 32 bytes after the frame header
     xing, vbri = 4 + header.side_bytes, 4 + 32
     name = frame[xing : xing + 4]
     if name in (b"Xing", b"Info"):
         flags = int.from_bytes(frame[xing + 4 : xing + 8])
         at, values = xing + 8, {}
-        for bit, size in ((_HAS_FRAMES, 4), (_HAS_BYTES, 4), (4, 100), (8, 4)):
+        for bit, size in ((_HAS_FRAMES, 4), (_HAS_BYTES, 4), (_HAS_TOC, 100), (_HAS_QUALITY, 4)):
             if flags & bit:
                 values[bit] = int.from_bytes(frame[at : at + size])
                 at += size
@@ -149,8 +158,8 @@ def info_header(frame: bytes, header: FrameHeader) -> InfoHeader | None:
 
 
 def _skipped(extension: bytes) -> tuple[int, int | None]:
-    """Samples at both ends that are the encoder's, and those at the beginning, as LAME writes them."""
+    """Return encoder delay and padding together, and the delay alone, in samples, as LAME stores them."""
     if extension[:4] not in _WRITERS:
         return 0, None
-    delays = int.from_bytes(extension[21:24])
+    delays = int.from_bytes(extension[21:24])  # 12 bits each
     return (delays >> 12) + (delays & 0xFFF), delays >> 12

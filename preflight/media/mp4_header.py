@@ -1,33 +1,45 @@
-"""The durations that an MP4 or QuickTime file declares, each by its own box.
+"""The durations that an MP4 or QuickTime file declares, each by its own box, and the media that its edit list hides.
 
-Players and services read different ones, and FFmpeg hides all but one. Layout: ISO/IEC 14496-12 (mvhd 8.2.2,
-tkhd 8.3.2, mdhd 8.4.2, elst 8.6.6, stts 8.6.1.2, stsz 8.7.3, mehd 8.8.2, trun 8.8.8, sidx 8.16.3).
+Players and services read different boxes, and FFmpeg reports only one duration. Box structure: ISO/IEC 14496-12, 4.2.
+Boxes: mvhd 8.2.2, tkhd 8.3.2, mdhd 8.4.2, hdlr 8.4.3, stts 8.6.1.2, elst 8.6.6, stsz 8.7.3, mehd 8.8.2, sidx 8.16.3.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from preflight.input.source import Source
+    from preflight.media.probe import Probe
 
-_MOST_BOXES: Final = 100_000
-_MOST_TABLE_BYTES: Final = 1 << 22
+_MAX_BOXES: Final = 100_000
+_MAX_TABLE_BYTES: Final = 1 << 22
 _UNKNOWN_32: Final = 0xFFFFFFFF
 _UNKNOWN_64: Final = 0xFFFFFFFFFFFFFFFF
 _TEXT_HANDLERS: Final = frozenset({b"text", b"sbtl", b"subt"})
+"""Handler types of chapter and subtitle tracks."""
+_PRIMING_S: Final = 0.7
+"""Longer than the encoder delay that an edit list may hide: 5058 samples of HE-AAC at 8 kHz are 0.63 s."""
+_ROUNDING_S: Final = 0.05
 
 
 class _Box(NamedTuple):
+    """A box: its type, and the offsets of its content.
+
+    Attributes:
+        name: The type, such as ``moov``.
+        begin: The start of the content.
+        end: The end of the content, or of the enclosing box if that is smaller.
+        claimed_end: The end of the content by the size field.
+    """
+
     name: bytes
     begin: int
-    """Of the content."""
     end: int
-    """Of the content, as far as it lies in the file."""
     claimed_end: int
 
 
@@ -36,12 +48,12 @@ class Track:
     """A track of the file.
 
     Attributes:
-        handler: ``soun``, ``vide``, ``text``, … as bytes.
-        timescale: Of the media, per second.
-        durations: Seconds by the name of the box.
-        media_s: Seconds by the table of the samples themselves; None in a fragmented file.
-        edits: Of the edit list: (seconds of the segment, media time in seconds; negative for an empty edit).
-        sample_bytes: Bytes of all samples by the table of their sizes; None when unknown.
+        handler: The handler type: ``soun``, ``vide``, ``text``, … as bytes.
+        timescale: The time units of the media per second.
+        durations: The declared durations in seconds by the name of the box.
+        media_s: The duration in seconds by stts; None in a fragmented file.
+        edits: The edit list: (segment duration, media time) in seconds; the media time of an empty edit is negative.
+        sample_bytes: The size of all samples in bytes by stsz; None if unknown.
     """
 
     handler: bytes = b""
@@ -54,13 +66,13 @@ class Track:
 
 @dataclass
 class Movie:
-    """What the boxes declare.
+    """The movie box and the boxes beside it.
 
     Attributes:
-        durations: Seconds by the name of the box: ``mvhd``, ``mehd``, ``sidx``.
-        tracks: In the order of the file.
-        indexed: Seconds by the segment indexes, by the number of the stream.
-        held_share: The share of the media data that is in the file; 1 when it is whole.
+        durations: The declared durations in seconds by the name of the box: ``mvhd``, ``mehd``, ``sidx``.
+        tracks: The tracks in the order of the file.
+        indexed: The duration in seconds by the segment indexes, by reference_ID.
+        held_share: The share of the media data that is in the file; 1 if it is complete.
     """
 
     durations: dict[str, float] = field(default_factory=dict)
@@ -69,21 +81,82 @@ class Movie:
     held_share: float = 1.0
 
 
-def read_movie(source: Source, begin: int = 0) -> Movie | None:
-    """The declared durations; None when there is no complete movie box.
+def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
+    """Return the probe of an MP4, completed from its boxes.
 
     Args:
         source: The open recording.
-        begin: Where the first box begins.
+        facts: The probe by FFmpeg.
+        begin: The offset of the first box: not 0 after a tag.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    movie = read_movie(source, begin)
+    sound = [track for track in movie.tracks if track.handler == b"soun"] if movie else []
+    if movie is None or not sound:
+        return facts
+    # FFmpeg numbers the audio streams in the order of their trak boxes
+    track = sound[min(facts.audio_track, len(sound) - 1)]
+    shown_s = _shown_s(track)
+    facts = replace(facts, declared=_declared(movie, track), audio_bytes=track.sample_bytes)
+    if shown_s is None or track.media_s is None:
+        return facts
+    # the bytes of a track are spread evenly enough over mdat for an estimate
+    held_s = shown_s * movie.held_share
+    hidden_s = track.media_s - shown_s if track.edits and track.media_s - shown_s > _PRIMING_S else 0.0
+    return replace(
+        facts,
+        estimated_duration_s=held_s,
+        declared_duration_s=shown_s if facts.declared_duration_s is not None else None,
+        is_size_known=True,
+        hidden_s=hidden_s,
+    )
+
+
+def _shown_s(track: Track) -> float | None:
+    """Return the seconds that play: those of the edit list, but no more than the media that it refers to."""
+    if track.media_s is None or not track.edits:
+        return track.media_s
+    shown = 0.0
+    for seconds, time in track.edits:
+        if time >= 0:
+            left = max(0.0, track.media_s - time)
+            shown += min(seconds or left, left)  # in fragmented files, 0 means the rest
+    return shown or track.media_s
+
+
+def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:
+    own = dict(track.durations)
+    media_s = own.get("mdhd")
+    if media_s is not None and track.media_s is not None and abs(media_s - track.media_s) <= _ROUNDING_S:
+        del own["mdhd"]  # correct: it includes what the edit list hides
+    longest = max(track.media_s or 0.0, _shown_s(track) or 0.0)
+    others = {
+        f"text track {name}": seconds
+        for other in movie.tracks
+        if other.handler in _TEXT_HANDLERS
+        for name, seconds in other.durations.items()
+        if seconds > longest
+    }
+    return tuple((movie.durations | own | others).items())
+
+
+def read_movie(source: Source, begin: int = 0) -> Movie | None:
+    """Return the movie; None if there is no complete movie box.
+
+    Args:
+        source: The open recording.
+        begin: The offset of the first box.
 
     Raises:
         CannotOpen: Reading failed.
     """
     movie, scale = Movie(), 0
     for box in _boxes(source, begin, source.size):
-        if box.name == b"moov" and not movie.tracks:
+        if box.name == b"moov" and not movie.tracks:  # FFmpeg uses the first one as well
             scale = _read_moov(source, box, movie)
-        elif box.name == b"mdat" and box.claimed_end > box.end:
+        elif box.name == b"mdat" and box.claimed_end > box.end:  # a download that was interrupted
             movie.held_share = (box.end - box.begin) / (box.claimed_end - box.begin)
         elif box.name == b"sidx":
             _read_sidx(source, box, movie)
@@ -92,21 +165,22 @@ def read_movie(source: Source, begin: int = 0) -> Movie | None:
 
 def _boxes(source: Source, begin: int, end: int) -> Iterator[_Box]:
     position = begin
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         head = source.read_at(position, 16)
         if position + 8 > end or len(head) < 8:
             return
         size, name, content = int.from_bytes(head[:4]), head[4:8], position + 8
+        # a size of 1 means a 64-bit largesize after the type, and 0 means up to the end of the file (4.2)
         if size == 1 and len(head) == 16:
             size, content = int.from_bytes(head[8:16]), position + 16
         stop = end if size == 0 else min(end, position + size)
-        if stop < content:
+        if stop < content:  # a size smaller than the header: malformed, and the loop would not advance
             return
         yield _Box(name, content, stop, position + size if size else end)
         position = stop
 
 
-def _content(source: Source, box: _Box, most: int = _MOST_TABLE_BYTES) -> bytes:
+def _content(source: Source, box: _Box, most: int = _MAX_TABLE_BYTES) -> bytes:
     return source.read_at(box.begin, min(most, box.end - box.begin))
 
 
@@ -114,27 +188,27 @@ def _read_moov(source: Source, moov: _Box, movie: Movie) -> int:
     scale = 0
     for box in _boxes(source, moov.begin, moov.end):
         if box.name == b"mvhd":
-            scale, duration = _scaled(_content(source, box, 64))
+            scale, duration = _scaled(_content(source, box, 64))  # the time scale of mvhd applies to tkhd and elst
             _declare(movie.durations, "mvhd", duration, scale)
         elif box.name == b"trak":
             movie.tracks.append(_read_track(source, box, scale))
         elif box.name == b"mvex":
             for inner in _boxes(source, box.begin, box.end):
                 if inner.name == b"mehd":
-                    data = _content(source, inner, 12)
+                    data = _content(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
                     _declare(movie.durations, "mehd", int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8]), scale)
     return scale
 
 
 def _scaled(data: bytes) -> tuple[int, int]:
-    """Time scale and duration of ``mvhd`` and ``mdhd``, which begin alike."""
-    if data[:1] == b"\1" and len(data) >= 32:
+    """Return time scale and duration of ``mvhd`` and ``mdhd``, whose first fields are the same."""
+    if data[:1] == b"\1" and len(data) >= 32:  # version 1 has 64-bit times
         return struct.unpack(">IQ", data[20:32])
     return struct.unpack(">II", data[12:20]) if len(data) >= 20 else (0, 0)
 
 
 def _declare(durations: dict[str, float], name: str, duration: int, scale: int) -> None:
-    """Note a duration; 0 and all bits set mean that it is unknown."""
+    """Add a duration; 0 and all bits set mean unknown (8.2.2.3)."""
     if scale and duration not in (0, _UNKNOWN_32, _UNKNOWN_64):
         durations[name] = duration / scale
 
@@ -144,6 +218,7 @@ def _read_track(source: Source, trak: _Box, movie_scale: int) -> Track:
     for box in _boxes(source, trak.begin, trak.end):
         if box.name == b"tkhd":
             data = _content(source, box, 64)
+            # duration follows the creation and modification times, track_ID and a reserved field
             at, size = (28, 8) if data[:1] == b"\1" else (20, 4)
             _declare(track.durations, "tkhd", int.from_bytes(data[at : at + size]), movie_scale)
         elif box.name == b"edts":
@@ -157,6 +232,7 @@ def _read_track(source: Source, trak: _Box, movie_scale: int) -> Track:
 
 
 def _read_edits(data: bytes, track: Track, movie_scale: int) -> None:
+    # segment_duration in movie time, media_time (signed, -1 for an empty edit) in media time, media_rate
     form = struct.Struct(">QqI" if data[:1] == b"\1" else ">IiI")
     count = min(int.from_bytes(data[4:8]), max(0, len(data) - 8) // form.size)
     if not movie_scale or not track.timescale:
@@ -175,7 +251,7 @@ def _read_media(source: Source, mdia: _Box, track: Track) -> None:
             track.timescale, duration = _scaled(_content(source, box, 64))
             _declare(track.durations, "mdhd", duration, track.timescale)
         elif box.name == b"hdlr":
-            track.handler = _content(source, box, 12)[8:12]
+            track.handler = _content(source, box, 12)[8:12]  # after version, flags and pre_defined
         elif box.name == b"minf":
             tables = [one for one in _boxes(source, box.begin, box.end) if one.name == b"stbl"]
             for table in (inner for stbl in tables for inner in _boxes(source, stbl.begin, stbl.end)):
@@ -184,32 +260,27 @@ def _read_media(source: Source, mdia: _Box, track: Track) -> None:
 
 def _read_table(data: bytes, name: bytes, track: Track) -> None:
     count = int.from_bytes(data[4:8])
-    if name == b"stts":
+    if name == b"stts":  # runs of (sample_count, sample_delta)
         pairs = struct.iter_unpack(">II", data[8 : 8 + 8 * min(count, (len(data) - 8) // 8)])
         ticks = sum(samples * delta for samples, delta in pairs)
         track.media_s = ticks / track.timescale if ticks and track.timescale else None
     elif name == b"stsz" and len(data) >= 12:
         count = int.from_bytes(data[8:12])
-        if count:  # one size for all, or a table
-            held = min(count, (len(data) - 12) // 4)
+        if count:  # sample_size is the size of every sample; 0 means that a table follows
+            held = min(count, (len(data) - 12) // 4)  # never more than the box contains, even if it declares more
             sizes = struct.unpack(f">{held}I", data[12 : 12 + 4 * held])
             same = int.from_bytes(data[4:8])
             track.sample_bytes = same * count if same else sum(sizes)
 
 
 def _read_sidx(source: Source, box: _Box, movie: Movie) -> None:
-    """Add up the segments of an index, by the stream that it is about; what leads to further indexes is not counted."""
+    """Add up the segments of an index by its reference_ID; references to other indexes (type 1) are not counted."""
     data = _content(source, box)
-    at = 28 if data[:1] == b"\1" else 20
+    at = 28 if data[:1] == b"\1" else 20  # version 1 has 64-bit earliest_presentation_time and first_offset
     scale, count = int.from_bytes(data[8:12]), int.from_bytes(data[at + 2 : at + 4])
     entries = struct.iter_unpack(">III", data[at + 4 : at + 4 + 12 * min(count, max(0, len(data) - at - 4) // 12)])
     ticks = sum(duration for reference, duration, _ in entries if not reference >> 31)
     if scale and ticks:
         stream = int.from_bytes(data[4:8])
         movie.indexed[stream] = movie.indexed.get(stream, 0.0) + ticks / scale
-        movie.durations["sidx"] = max(movie.indexed.values())
-
-
-def is_text(track: Track) -> bool:
-    """Whether a track holds chapters or subtitles."""
-    return track.handler in _TEXT_HANDLERS
+        movie.durations["sidx"] = max(movie.indexed.values())  # several indexes of one stream follow each other

@@ -1,4 +1,4 @@
-"""What is in this file, by its headers. Nothing is decoded."""
+"""Probe a recording: format, duration and tracks by its headers, without decoding."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.analysis.analysis import Damage
 from preflight.errors import NotARecording
+from preflight.media.damage import Damage
 from preflight.media.tags import leading_tags
 from preflight.media.wav_header import WavHeader, read_wav_header
 
@@ -22,40 +22,40 @@ _PROTECTED_TAGS = frozenset({"drms", "drmi", "enca", "aavd"})
 """Sample entries of FairPlay, Common Encryption (ISO/IEC 23001-7) and Audible."""
 
 _NAMES = {"aac": "adts", "matroska,webm": "matroska", "asf": "wma"}
-_DECLARE_THEIR_LENGTH = frozenset({"m4a", "mp4", "mov", "3gp", "flac", "matroska", "aiff", "caf", "w64", "wav"})
+_DECLARING_DURATION = frozenset({"m4a", "mp4", "mov", "3gp", "flac", "matroska", "aiff", "caf", "w64", "wav"})
 
-
+"""Containers whose duration FFmpeg reads from a header; for the others it is an estimate."""
 _ESCAPED_OBJECT_TYPE = 31
 _USAC_OBJECT_TYPE = 42
+"""audioObjectType 31 means that six more bits follow; 42 is USAC (ISO/IEC 14496-3, table 1.17 and 1.6.2.1)."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What the headers of a recording say.
+    """The facts from the headers of a recording.
 
     Attributes:
         container: As in `FileFacts`.
         codec: As in `FileFacts`.
-        sample_rate_hz: As claimed.
-        channels: As claimed.
-        bits: Bits of one sample in a lossless coding; None for lossy ones.
-        header_duration_s: Seconds that a program shows which believes the header, FFmpeg's guess from the bit
-            rate included.
-        declared_duration_s: The same, only when the file really declares it.
-        estimated_duration_s: The best guess without decoding.
-        bit_rate_bps: Bits a second of the audio.
-        audio_tracks: How many there are.
-        has_video: Whether there are moving pictures (a cover picture does not count).
+        sample_rate_hz: The declared sample rate in hertz.
+        channels: The declared number of channels.
+        bits: The bits per sample of a lossless codec; None for lossy ones.
+        header_duration_s: The duration that players show, in seconds: declared, or estimated from the bit rate.
+        declared_duration_s: The declared duration in seconds; None if FFmpeg only estimates one.
+        estimated_duration_s: The best estimate without decoding, in seconds.
+        bit_rate_bps: The bit rate of the audio in bits per second.
+        audio_tracks: The number of audio tracks.
+        has_video: Whether there is a video track (a cover image does not count).
         protected: Whether the audio is encrypted.
         wav: The header of a WAV file.
-        declared: Every duration that the file declares, in seconds, by the name of its field.
-        ranges: The parts of the file that hold the media, without tags; empty for all of it.
-        audio_bytes: Bytes of coded audio, without tags; None when unknown.
-        damage: Frames that are missing, as far as the frame headers show it.
-        inner_tags_s: Where tags lie between the frames, in seconds, the first one; None where none do.
-        hidden_s: Seconds of audio in the file that its edit list leaves out, beyond an encoder's delay.
-        audio_track: The audio track that is used, counted from 0.
-        is_size_known: Whether `estimated_duration_s` follows from what the file holds, not from what it declares.
+        declared: All declared durations in seconds, by the name of the field.
+        ranges: The byte ranges of the media, without tags; empty for the whole file.
+        audio_bytes: The size of the encoded audio in bytes, without tags; None if unknown.
+        damage: The missing frames, as far as frame headers show them.
+        inner_tags_s: The position of the first tag between frames in seconds; None if there is none.
+        hidden_s: The seconds of audio that the edit list hides, beyond an encoder delay.
+        audio_track: The number of the chosen audio track, from 0.
+        is_size_known: Whether `estimated_duration_s` follows from the content of the file, not from a declaration.
     """
 
     container: str
@@ -82,18 +82,18 @@ class Probe:
 
     @property
     def is_plausible(self) -> bool:
-        """Whether the headers describe sound that can exist, so that it makes sense to decode it."""
+        """Whether the headers describe possible audio, so that it makes sense to decode it."""
         possible = limits.MIN_SAMPLE_RATE_HZ <= self.sample_rate_hz <= limits.MAX_SAMPLE_RATE_HZ
         return bool(self.codec) and possible and self.channels > 0
 
     @property
     def has_sound(self) -> bool:
-        """Whether it is worth while to decode it: possible, and not encrypted."""
+        """Whether the file has audio that can be decoded: plausible and not encrypted."""
         return self.is_plausible and not self.protected
 
     @property
     def is_plain_wav(self) -> bool:
-        """Whether its samples need no decoder, only libsndfile: PCM, or companded."""
+        """Whether libsndfile can read the samples: PCM, float or companded."""
         return self.wav is not None and self.wav.is_plain
 
 
@@ -102,20 +102,21 @@ def probe(source: Source, *, quick: bool = False) -> Probe:
 
     Args:
         source: The open recording.
-        quick: Look at the first kilobytes only.
+        quick: Read the first kilobytes only.
 
     Raises:
-        NotARecording: Nothing in it is recognised as audio.
+        NotARecording: The content is not recognized as audio.
         CannotOpen: Reading failed.
     """
     if source.size == 0:
         raise NotARecording("the file is empty")
+    # PCM in WAV without FFmpeg: importing av takes longer than reading the header
     header = read_wav_header(source, quick=quick)
     return _plain(header) or _probe_with_ffmpeg(source, header, quick=quick)
 
 
 def probe_plain_wav(source: Source) -> Probe | None:
-    """What the header of a WAV says whose samples need no decoder; None for everything else.
+    """Return the probe of a WAV that libsndfile can read; None for every other file.
 
     Raises:
         CannotOpen: Reading failed.
@@ -171,6 +172,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             channels=context.channels,
             bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
             header_duration_s=seconds,
+            # without a stream duration, the one of the container may be that of the video
             declared_duration_s=_declared(name, seconds) if stream.duration or not has_video else None,
             estimated_duration_s=seconds,
             bit_rate_bps=stream.bit_rate or None,
@@ -182,7 +184,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             audio_track=number,
         )
     if container_format.startswith("mov"):
-        from preflight.media.mp4_facts import with_movie_facts
+        from preflight.media.mp4_header import with_movie_facts
 
         return with_movie_facts(source, facts, begin)
     if (name, codec) in (("mp3", "mp3"), ("adts", "aac")):
@@ -195,7 +197,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
 def _track_number(
     container: av.container.InputContainer, source: Source, ranges: tuple[tuple[int, int], ...], *, quick: bool
 ) -> int:
-    """Which audio track to use, counted from 0: by what is heard in them, where there are several."""
+    """Return the number of the audio track to use, from 0: of several, the one with the most speech."""
     from preflight.media.containers import audio_track, has_decoder
 
     tracks = container.streams.audio
@@ -218,6 +220,7 @@ def _container_name(container: av.container.InputContainer, source: Source) -> s
         return "wav" if source.read_at(0, 4) == b"RIFF" else "rf64"
     if not name.startswith("mov"):
         return _NAMES.get(name, name.split(",")[0])
+    # ftyp is optional in QuickTime files (ISO/IEC 14496-12, 4.3)
     brand = container.metadata.get("major_brand", "qt  ")
     if brand.startswith("3g"):
         return "3gp"
@@ -225,18 +228,19 @@ def _container_name(container: av.container.InputContainer, source: Source) -> s
 
 
 def _tag(context: AudioCodecContext) -> str:
-    """The four characters that say how the sound is coded; empty where they are none."""
+    """Return the codec tag of four characters; empty if it is not text."""
     try:
         return context.codec_tag
-    except UnicodeDecodeError:  # a WAV has numbers there: 0x00FF is AAC
+    except UnicodeDecodeError:  # PyAV decodes it as ASCII; a WAV has a number there, such as 0x00FF for AAC
         return ""
 
 
 def _is_usac(context: AudioCodecContext) -> bool:
-    """Whether an AudioSpecificConfig names object type 42, USAC (ISO/IEC 14496-3, 1.6.2.1)."""
+    """Whether the AudioSpecificConfig has object type 42, USAC (ISO/IEC 14496-3, 1.6.2.1)."""
     config = context.extradata or b""
     if context.codec.canonical_name != "aac" or len(config) < 2 or config[0] >> 3 != _ESCAPED_OBJECT_TYPE:
         return False
+    # FFmpeg opens such a stream as AAC and then decodes nothing, so it has to be detected here
     return 32 + (int.from_bytes(config[:2]) >> 5 & 0x3F) == _USAC_OBJECT_TYPE
 
 
@@ -247,10 +251,10 @@ def _is_cover(stream: object) -> bool:
 
 
 def _bits(codec: str, sample_bits: int) -> int | None:
-    if codec in ("flac", "alac", "wavpack", "tta", "ape", "tak"):
+    if codec in ("flac", "alac", "wavpack", "tta", "ape", "tak"):  # FFmpeg decodes 24 bits to 32-bit samples
         return 16 if sample_bits <= 16 else 24
     if codec.startswith("pcm_"):
-        return 16 if codec in ("pcm_alaw", "pcm_mulaw") else sample_bits
+        return 16 if codec in ("pcm_alaw", "pcm_mulaw") else sample_bits  # G.711: 8 bits expand to 13 or 14
     return None
 
 
@@ -259,11 +263,11 @@ def _seconds(container: av.container.InputContainer, stream: AudioStream | None)
         return float(stream.duration * stream.time_base)
     if container.duration is None:
         return None
-    # Matroska counts from zero, not from the first sound
+    # Matroska counts from time zero, not from the first packet
     is_from_zero = stream is not None and container.format.name.startswith("matroska")
     begin = max(0.0, float((stream.start_time or 0) * (stream.time_base or 0))) if stream and is_from_zero else 0.0
     return container.duration / 1_000_000 - begin
 
 
 def _declared(name: str, seconds: float | None) -> float | None:
-    return seconds if name in _DECLARE_THEIR_LENGTH else None
+    return seconds if name in _DECLARING_DURATION else None

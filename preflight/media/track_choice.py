@@ -1,4 +1,4 @@
-"""Which audio track of a file to use: the one with the most speech."""
+"""Choose the audio track with the most speech."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from preflight.media.byte_ranges import Range
 
 _RATE_HZ: Final = 16_000
-"""What the speech detector takes."""
+"""The sample rate of the speech detector."""
 _COMPARED_S: Final = 2 * limits.MAX_DURATION_S
-"""Of all tracks together: two tracks are compared over as much as can be sent."""
-_LEAST_S: Final = 30.0
-_MOST_TRACKS: Final = 16
+"""Seconds of all tracks together: two tracks are compared over the maximum duration of a recording."""
+_MIN_S: Final = 30.0
+_MAX_TRACKS: Final = 16
 _SPEECH: Final = 0.5
+"""The probability from which a window counts as speech."""
 
 
 class _Score(NamedTuple):
-    """What a track is worth; a greater one is better."""
+    """The quality of a track; the greatest tuple wins."""
 
     speech_s: float
     is_audible: bool
@@ -37,14 +38,14 @@ class _Score(NamedTuple):
 
 
 def choose_track(source: Source, ranges: Sequence[Range], protected: Collection[int]) -> int:
-    """The number of the audio track with the most speech, counted from 0; the first of equals.
+    """Return the number of the audio track with the most speech, from 0; the first one if they are equal.
 
-    Every track is decoded, and given to the speech detector, for at most ten minutes of all tracks together.
+    Decodes up to ten minutes of all tracks together and runs the speech detector on each.
 
     Args:
         source: The open recording.
-        ranges: The parts of the file that hold the media; all of it when empty.
-        protected: Tracks that are encrypted; used only when there is no other.
+        ranges: The byte ranges of the media; the whole file if empty.
+        protected: The numbers of encrypted tracks, which are used only if there is no other track.
 
     Raises:
         NotARecording: FFmpeg cannot open the file.
@@ -52,8 +53,8 @@ def choose_track(source: Source, ranges: Sequence[Range], protected: Collection[
     with open_container(source, ranges) as container:
         count = len(container.streams.audio)
     numbers = [number for number in range(count) if number not in protected] or list(range(count))
-    seconds = max(_LEAST_S, _COMPARED_S / len(numbers))
-    scores = {number: _score(source, ranges, number, seconds) for number in numbers[:_MOST_TRACKS]}
+    seconds = max(_MIN_S, _COMPARED_S / len(numbers))
+    scores = {number: _score(source, ranges, number, seconds) for number in numbers[:_MAX_TRACKS]}
     return max(scores, key=lambda number: (scores[number], -number))
 
 
@@ -79,7 +80,7 @@ def _score(source: Source, ranges: Sequence[Range], number: int, seconds: float)
 
 
 def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.float32]]:
-    """The track in mono at 16 kHz, as far as it can be decoded; shape (frames,)."""
+    """Yield the decodable part of a track in mono at 16 kHz, as arrays of shape (frames,)."""
     import av
 
     resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE_HZ)
@@ -88,13 +89,13 @@ def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[
         try:
             packet = next(packets, None)
         except DECODER_ERRORS:
-            return  # the rest of the file cannot be read; `check` reports that for the track that is used
+            return  # the rest of the file is unreadable; `check` reports that for the chosen track
         if packet is None:
             return
         try:
             for frame in stream.decode(packet):
-                frame.pts = None
+                frame.pts = None  # the resampler would fill gaps between timestamps with silence
                 for resampled in resampler.resample(frame):
                     yield np.asarray(resampled.to_ndarray().reshape(-1), np.float32)
         except DECODER_ERRORS:
-            continue  # one packet; a track that consists of such packets gets no frames
+            continue  # only this packet is lost; a track of such packets has no frames and loses

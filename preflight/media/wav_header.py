@@ -1,9 +1,9 @@
-"""The header of a WAV file, read without a decoder.
+"""The header of a WAV file, parsed without a decoder.
 
-No library tells both what a WAV header *claims* and what the file *holds*, and the difference is what shows
-a truncated take or a recorder that died. Layout: Microsoft, "Multimedia Programming Interface and Data
-Specifications 1.0" (1991), and "Multiple Channel Audio Data and WAVE Files" (2001) for the extensible form; the 64-bit
-forms RF64 and BW64: EBU Tech 3306 and ITU-R BS.2088.
+Libraries report either the declared or the actual amount of audio, but only the difference shows a truncated file or a
+recorder that crashed. RIFF and WAVE: Microsoft, "Multimedia Programming Interface and Data Specifications 1.0" (1991);
+WAVE_FORMAT_EXTENSIBLE: "Multiple Channel Audio Data and WAVE Files" (2001); format tags: RFC 2361; the 64-bit forms
+RF64 and BW64: EBU Tech 3306 and ITU-R BS.2088.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from preflight.input.source import Source
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
+"""Format tags: RFC 2361, appendix A; 0xFFFE is WAVE_FORMAT_EXTENSIBLE."""
 _UNKNOWN_FROM: Final = 0x7FFFF000
-"""Programs that write to a pipe cannot go back to fill the size in; they leave 0 or something from here up."""
+"""Programs that write to a pipe cannot seek back to fill in the size; they leave 0 or a value from here up."""
 _UNKNOWN: Final = 0xFFFFFFFF
+"""In RF64 the size of the data chunk is -1, and the real size is in the ds64 chunk (EBU Tech 3306)."""
 _MAX_CHUNKS: Final = 4096
 _MAX_PARTS: Final = 1024
 _FORMS: Final = {b"RIFF": "wav", b"RIFX": "rifx", b"RF64": "rf64", b"BW64": "rf64"}
@@ -29,24 +31,24 @@ _SEARCH_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True)
 class WavHeader:
-    """What a WAV header claims.
+    """The header of a WAV file, and the amount of audio in the file.
 
     Attributes:
-        codec: FFmpeg's name for the sample format, e.g. ``pcm_s16le``; empty when it is none of the plain ones.
-        sample_rate_hz: Frames per second.
-        channels: Number of channels.
-        block_align: Bytes of one frame (a sample of every channel).
-        bits: Bits of one sample.
-        data_offset: Where the samples begin, in bytes.
-        claimed_bytes: The size of the data chunks as the header has it.
-        held_bytes: How many of them are in the file.
-        form: ``wav``, ``rf64`` (also BW64) or ``rifx`` (big-endian).
-        ranges: Where the samples lie, as (begin, end) in bytes.
-        parts: Number of WAV files that follow each other in this file.
-        is_uniform: Whether all parts have the same format; if not, only the first is described.
-        header_offset: Where the first header begins: after a tag.
-        declared_frames: Lengths that other fields claim, by name.
-        lacks_padding: Whether a chunk of odd size lacks its padding byte, so that most programs miss what follows.
+        codec: FFmpeg's name of the sample format, e.g. ``pcm_s16le``; empty if it is not PCM, float or companded.
+        sample_rate_hz: The sample rate in hertz.
+        channels: The number of channels.
+        block_align: The size of a frame (one sample per channel) in bytes.
+        bits: The bits per sample.
+        data_offset: The offset of the first sample in bytes.
+        claimed_bytes: The size of the data chunks by their headers.
+        held_bytes: The size of the data chunks in the file.
+        form: ``wav``, ``rf64`` (BW64 too) or ``rifx`` (big-endian).
+        ranges: The byte ranges of the samples, as (begin, end).
+        parts: The number of concatenated WAV files.
+        is_uniform: Whether all parts have the same format; otherwise this describes only the first part.
+        header_offset: The offset of the first header: not 0 after a tag.
+        declared_frames: Numbers of frames in other chunks, by the name of the chunk.
+        lacks_padding: Whether a chunk of odd size has no padding byte, so that most programs miss the next chunk.
     """
 
     codec: str
@@ -67,54 +69,57 @@ class WavHeader:
 
     @property
     def size_unknown(self) -> bool:
-        """Whether the header leaves the amount of audio open (0, or the mark of a pipe)."""
+        """Whether the header does not declare the amount of audio (0, or the value for a pipe)."""
         return self.claimed_bytes == 0 or self.claimed_bytes >= _UNKNOWN_FROM > self.held_bytes
 
     @property
     def is_plain(self) -> bool:
-        """Whether the samples are PCM, or companded, and the frame size agrees with them."""
+        """Whether the samples are PCM, float or companded, with a consistent frame size."""
         return bool(self.codec) and self.block_align == self.channels * self.bits // 8 > 0
 
     @property
     def is_standard(self) -> bool:
-        """Whether every reader finds the samples: one RIFF header at the beginning, and one data chunk."""
+        """Whether every reader finds the samples: one RIFF header at offset 0, and one data chunk."""
         is_one = self.parts == 1 and len(self.ranges) <= 1
         return self.form == "wav" and is_one and not self.header_offset and not self.lacks_padding
 
     @property
     def held_frames(self) -> int:
-        """How many whole frames the file holds."""
+        """The number of whole frames in the file."""
         if len(self.ranges) > 1 and self.block_align:
             return sum((end - begin) // self.block_align for begin, end in self.ranges)
         return self.held_bytes // self.block_align if self.block_align else 0
 
     @property
     def claimed_frames(self) -> int:
-        """How many whole frames the header claims."""
+        """The number of whole frames by the header."""
         return self.claimed_bytes // self.block_align if self.block_align else 0
 
 
 @dataclass
 class _Part:
-    """One WAV file, or what was read of it so far."""
+    """One of several concatenated WAV files, as far as it was read."""
 
     form: str
     end: int
     order: str = "<"
     fmt: bytes = b""
     data: list[tuple[int, int, int]] = field(default_factory=list)
-    """Of each data chunk: where it begins, what it claims, and what it holds, in bytes."""
+    """For each data chunk: its offset, its declared size and its actual size, in bytes."""
     frames: dict[str, int] = field(default_factory=dict)
     long_size: int | None = None
     lacks_padding: bool = False
 
 
 def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
-    """The header of a RIFF/WAVE file; None when it is something else, or has no format or data chunk.
+    """Return the header of a RIFF/WAVE file; None if it is another format, or has no ``fmt`` or ``data`` chunk.
 
     Args:
         source: The open recording.
-        quick: Do not search the samples for headers of further WAV files.
+        quick: Do not search the samples for headers of concatenated WAV files.
+
+    Raises:
+        CannotOpen: Reading failed.
     """
     begin = offset = leading_tags(source)
     headers: list[WavHeader] = []
@@ -129,6 +134,7 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
     first, count = replace(headers[0], header_offset=begin), len(headers)
     if count == 1:
         return first
+    # parts of one format are read as one recording; those of different formats would need a conversion
     if any(_format(header) != _format(first) for header in headers):
         return replace(first, parts=count, is_uniform=False)
     return replace(
@@ -137,7 +143,7 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
         held_bytes=sum(header.held_bytes for header in headers),
         ranges=tuple(span for header in headers for span in header.ranges),
         parts=count,
-        declared_frames=(),
+        declared_frames=(),  # a fact chunk counts only its own part
     )
 
 
@@ -150,7 +156,7 @@ def _is_start(head: bytes) -> bool:
 
 
 def _read_part(source: Source, begin: int, *, quick: bool) -> _Part | None:
-    """The WAV file whose header lies at `begin`, up to the next header; None when there is none."""
+    """Read the WAV file whose header is at `begin`, up to the next header; None if there is none."""
     start = source.read_at(begin, 12)
     if not _is_start(start):
         return None
@@ -158,23 +164,24 @@ def _read_part(source: Source, begin: int, *, quick: bool) -> _Part | None:
     for _ in range(_MAX_CHUNKS):
         head = source.read_at(part.end, 12)
         if len(head) < 8 or _is_start(head):
-            break
+            break  # the end of the file, or the next part
         name, size = head[:4], struct.unpack(part.order + "I", head[4:8])[0]
         if name != b"data" and part.data and not _is_name(name):
-            break  # junk after the samples
-        part.end = _take_chunk(source, part, name, size, quick=quick)
+            break  # not a chunk: garbage after the samples
+        part.end = _read_chunk(source, part, name, size, quick=quick)
     return part
 
 
-def _take_chunk(source: Source, part: _Part, name: bytes, size: int, *, quick: bool) -> int:
-    """Read one chunk; returns where the next one begins."""
+def _read_chunk(source: Source, part: _Part, name: bytes, size: int, *, quick: bool) -> int:
+    """Read the chunk at `part.end` and return the offset of the next one."""
     at = part.end + 8
     if name == b"data":
-        return _take_data(source, part, at, size, quick=quick)
-    content = source.read_at(at, min(size, 40))
+        return _read_data(source, part, at, size, quick=quick)
+    content = source.read_at(at, min(size, 40))  # 40 bytes are the longest fmt chunk (extensible)
     if name == b"fmt ":
         part.fmt = content
     elif name == b"ds64" and len(content) >= 24:
+        # riffSize, dataSize and sampleCount, 64 bits each (EBU Tech 3306, ds64 chunk)
         part.long_size, frames = struct.unpack("<QQ", content[8:24])
         part.frames["ds64"] = frames
     elif name == b"fact" and len(content) >= 4:
@@ -184,18 +191,19 @@ def _take_chunk(source: Source, part: _Part, name: bytes, size: int, *, quick: b
     return end
 
 
-def _take_data(source: Source, part: _Part, at: int, size: int, *, quick: bool) -> int:
+def _read_data(source: Source, part: _Part, at: int, size: int, *, quick: bool) -> int:
     if size == _UNKNOWN and part.long_size is not None:
         size = part.long_size
     left = max(0, source.size - at)
+    # a size above 2 GiB is real in a file of that size, and else the value for a pipe
     is_unknown = size == 0 or size >= _UNKNOWN_FROM > left
     held = left if is_unknown else min(size, left)
-    if part.data and size == 0:
+    if part.data and size == 0:  # an empty data chunk after the real one adds nothing
         return _after(source, at, 0)
     next_header = None if quick else _next_header(source, at, at + held)
     if next_header is not None:
         held = next_header - at
-    # a header before the end is another file, not a file that breaks off
+    # a header before the end of the chunk belongs to a concatenated file: the chunk is not truncated
     part.data.append((at, size if next_header is None or is_unknown else held, held))
     if next_header is not None or is_unknown:
         return at + held
@@ -203,7 +211,10 @@ def _take_data(source: Source, part: _Part, at: int, size: int, *, quick: bool) 
 
 
 def _after(source: Source, at: int, size: int) -> int:
-    """Where the chunk after one of `size` bytes at `at` begins; some writers leave the padding byte out."""
+    """Return the offset of the chunk after one of `size` bytes at `at`.
+
+    RIFF pads chunks of odd size with a byte that the size does not count; some writers omit it.
+    """
     end = at + size
     if size % 2 and not _is_name(source.read_at(end + 1, 4)) and _is_name(source.read_at(end, 4)):
         return end
@@ -215,7 +226,7 @@ def _is_name(name: bytes) -> bool:
 
 
 def _next_header(source: Source, begin: int, end: int) -> int | None:
-    """The first header of another WAV file between `begin` and `end`."""
+    """Return the offset of the first header of another WAV file between `begin` and `end`."""
     position = begin
     while position + 12 <= end:
         data = source.read_at(position, min(_SEARCH_BYTES, end - position))
@@ -226,7 +237,7 @@ def _next_header(source: Source, begin: int, end: int) -> int | None:
             at = data.find(b"WAVE", at + 1)
         if len(data) < 12:
             break
-        position += len(data) - 11
+        position += len(data) - 11  # a header may start in the last 11 bytes
     return None
 
 
@@ -234,9 +245,11 @@ def _header(part: _Part) -> WavHeader | None:
     form, order = part.fmt, part.order
     if len(form) < 16 or not part.data:
         return None
+    # WAVEFORMAT and wBitsPerSample; the average byte rate is redundant, and often wrong
     tag, channels, rate, _, align, bits = struct.unpack(order + "HHIIHH", form[:16])
     if tag == _EXTENSIBLE and len(form) >= 26:
-        tag = struct.unpack(order + "H", form[24:26])[0]
+        tag = struct.unpack(order + "H", form[24:26])[0]  # the first field of the SubFormat GUID is the format tag
+    # an incomplete frame at the end of a data chunk is not read
     ranges = tuple((at, at + held - (held % align if align else 0)) for at, _, held in part.data)
     codec = _codec(tag, bits, "be" if order == ">" else "le")
     claimed, held = (sum(chunk[number] for chunk in part.data) for number in (1, 2))
@@ -251,14 +264,14 @@ def _header(part: _Part) -> WavHeader | None:
         held_bytes=held,
         form=part.form,
         ranges=ranges,
-        # what is 0 or unknown declares nothing; the size of the RIFF chunk is not compared: programs ignore it
+        # 0 and -1 mean unknown; the size of the RIFF chunk is not compared, because programs ignore it
         declared_frames=tuple((name, frames) for name, frames in part.frames.items() if 0 < frames < _UNKNOWN),
         lacks_padding=part.lacks_padding,
     )
 
 
 def _codec(tag: int, bits: int, order: str) -> str:
-    if tag == _PCM and bits in (8, 16, 24, 32):
+    if tag == _PCM and bits in (8, 16, 24, 32):  # 8 bits are unsigned, more are signed
         return "pcm_u8" if bits == 8 else f"pcm_s{bits}{order}"
     if tag == _FLOAT and bits in (32, 64):
         return f"pcm_f{bits}{order}"

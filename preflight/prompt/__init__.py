@@ -1,1 +1,1 @@
-"""Prompt clips: find them, transcribe them, compare their text."""
+"""Prompt clips: find and cut them, transcribe them, and compare their text."""

@@ -1,8 +1,7 @@
-"""Find the prompt clip: one clean utterance of a recording, short enough for `clone_prompt`."""
+"""Find prompt clips: clean sentences of a recording that are short enough for `clone_prompt`."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -11,60 +10,57 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from preflight.checks import examine, for_role
+from preflight.checks import analyze
 from preflight.errors import CannotFix, NotExamined
 from preflight.fixes.options import FixOptions
-from preflight.fixes.window import Lengths
+from preflight.fixes.window import SpanIndex
 from preflight.input.as_path import as_path
 from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
+from preflight.prompt.excerpts import excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight.analysis.analysis import Decoded
+    from preflight.analysis.analysis import Analysis
     from preflight.analysis.analyze import Progress
-    from preflight.analysis.meters.levels import LevelMeter
-    from preflight.checks import Examination
     from preflight.fixes.fix import Fixed
-    from preflight.input.source import Source
-    from preflight.media.decoder import Block
-    from preflight.media.probe import Probe
     from preflight.report import Span
 
-SHORTEST_S: Final = 3.0
-LONGEST_S: Final = 7.5
-"""What a coder adds at the ends must not carry it to 8 s."""
+MIN_S: Final = 3.0
+MAX_S: Final = 7.5
+"""Below the 8 s of the contract by more than the padding of a lossy encoder."""
 _MARGIN_S: Final = 0.25
-"""Of silence in front and behind, where the pause has it: half of a pause at most."""
-_LEAST_PAUSE_S: Final = 0.16
-"""Both the clip before a cut and the one behind it keep 80 ms clear of what the speech detector hears."""
-_LEAST_AT_ENDS_S: Final = 0.08
-_MOST_MEASURED: Final = 24
-_BEST_SNR_DB: Final = 45.0
-"""More is not heard."""
-_QUIETEST_PERCENT: Final = 3
-_LOUD_PERCENT: Final = 75
+"""Silence in front of the clip and behind it; at most half of a pause."""
+_MIN_PAUSE_S: Final = 0.16
+"""A clip that ends in a pause, and one that starts in it, both keep 80 ms away from detected speech."""
+_MIN_EDGE_SILENCE_S: Final = 0.08
+_MAX_CANDIDATES: Final = 24
+_MAX_USEFUL_SNR_DB: Final = 45.0
+"""A higher SNR is not audible."""
+_QUIET_PERCENTILE: Final = 3
+_LOUD_PERCENTILE: Final = 75
 _BEST_LUFS: Final = -20.0
-_FREE_LU: Final = 6.0
-_COSTS: Final = {"clipped_percent": 10.0, "dropouts": 15.0, "clicks": 15.0, "longest_pause_s": 3.0}
-"""In dB of SNR for each unit; measured or guessed by ear, they only order the clips."""
-_IDEAL_S: Final = (4.5, 7.0)
-_COST_PER_S_AWAY: Final = 3.0
+_LOUDNESS_TOLERANCE_LU: Final = 6.0
+_COSTS_DB: Final = {"clipped_percent": 10.0, "dropouts": 15.0, "clicks": 15.0, "longest_pause_s": 3.0}
+"""Decibels of SNR per unit. Rough listening estimates: they only order the clips."""
+_BEST_LENGTHS_S: Final = (4.5, 7.0)
+_COST_PER_S_DB: Final = 3.0
+"""For each second outside `_BEST_LENGTHS_S`."""
 
 
 class PromptClip(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a recording that would do as a prompt clip.
+    """A part of a recording that is suitable as a prompt clip.
 
     Attributes:
-        start_s: Where it begins.
-        end_s: Where it ends; both lie in pauses.
-        score: What it is ranked by, in dB: SNR, less what is wrong with it.
-        snr_db: Of the speech in it over what is quiet in it, before it, behind it or between its words.
-        loudness_lufs: Its integrated loudness.
-        true_peak_dbtp: Its true peak.
-        clipped_percent: How many of its samples are clipped.
-        speech_s: How much of it is speech.
+        start_s: Start in seconds, in a pause.
+        end_s: End in seconds, in a pause.
+        score: The SNR less the cost of each flaw, in dB. The clip with the highest score comes first.
+        snr_db: Level of the speech over that of the quiet frames around and between the words.
+        loudness_lufs: Integrated loudness.
+        true_peak_dbtp: True peak.
+        clipped_percent: Share of clipped samples.
+        speech_s: Seconds of speech.
     """
 
     start_s: float
@@ -78,29 +74,29 @@ class PromptClip(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """The length of the clip."""
         return self.end_s - self.start_s
 
 
 def prompt_clips(
     recording: Recording, *, count: int = 5, profile: Profile = DEFAULT, on_progress: Progress | None = None
 ) -> tuple[PromptClip, ...]:
-    """The best stretches for a prompt clip, the best one first; no two overlap by more than half.
+    """Find the best parts of a recording for a prompt clip, the best first; no two overlap by more than half.
 
-    Each begins and ends in a pause, where the speech detector is silent for at least 80 ms, and lasts 3 to 7.5 s.
+    Each is 3 to 7.5 s long and starts and ends in a pause, at least 80 ms away from detected speech.
 
     Args:
         recording: As in `fix`.
-        count: How many to return at most.
-        profile: By which the recording is examined.
+        count: The most clips to return.
+        profile: Severities and thresholds of the rules.
         on_progress: As in `check`.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        CannotFix: It cannot be read, or no utterance in it is short enough.
+        TypeError, ValueError: As in `check`.
+        CannotFix: The recording cannot be read, or has no sentence that is short enough.
     """
     with as_path(recording) as path:
-        return _best(path, examine(path, to_its_end=True, profile=profile, on_progress=on_progress), count)
+        return _best(path, analyze(path, to_end=True, profile=profile, on_progress=on_progress), count)
 
 
 def cut_prompt(
@@ -113,51 +109,77 @@ def cut_prompt(
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> tuple[PromptClip, Fixed]:
-    """Write one of the clips that `prompt_clips` finds; the recording is decoded once for both.
+    """Write one of the clips that `prompt_clips` finds; the recording is analyzed once for both.
 
     Args:
         recording: As in `fix`.
         out: The file or folder to write to, as in `fix`.
-        number: Which clip; 1 is the best.
-        prompt_text: The text that is spoken in it; None for a clip that is to be listened to first.
-        force: Replace `out` when it exists.
-        profile: By which the recording is examined and the clip is judged.
+        number: The number of the clip; 1 is the best.
+        prompt_text: The text spoken in it; None to listen to the clip first.
+        force: Replace `out` if it exists.
+        profile: Severities and thresholds of the rules.
         on_progress: As in `fix`.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        BadProfile: The profile overrules what the service itself asks for.
+        TypeError, ValueError: As in `check`.
+        BadProfile: The profile changes rules of the service's contract.
         CannotFix: There is no such clip, or it cannot be made ready.
-        BadOutput, OutputExists, CannotWrite: As `fix` does.
+        BadOutput, OutputExists, CannotWrite: As in `fix`.
     """
-    from preflight.fixes.fix import mend
     from preflight.fixes.write import require_output
 
     profile.require_contract()
     with as_path(recording) as path:
         require_output(path, Path(os.fsdecode(out)), force=force)
-        examination = examine(path, to_its_end=True, profile=profile, on_progress=on_progress)
-        clips = _best(path, examination, number)
-        if number > len(clips):
-            raise CannotFix(f"there is no prompt clip {number} in it", f"there are {len(clips)}")
-        clip = clips[number - 1]
-        options = FixOptions(start_s=clip.start_s, end_s=clip.end_s)
-        if prompt_text is None:
-            examination = dataclasses.replace(examination, profile=profile.changed(ignore=["prompt-text-missing"]))
-        as_prompt = for_role(examination, "prompt", prompt_text)
-        return clip, mend(path, out, as_prompt, options, force=force, on_progress=on_progress)
+        analysis = analyze(path, to_end=True, profile=profile, on_progress=on_progress)
+        return cut_analyzed(
+            path,
+            out,
+            analysis,
+            number=number,
+            prompt_text=prompt_text,
+            force=force,
+            profile=profile,
+            on_progress=on_progress,
+        )
 
 
-def _best(path: PathLike, examination: Examination, count: int) -> tuple[PromptClip, ...]:
-    if isinstance(examination.subject.problem, NotExamined):
-        raise examination.subject.problem
-    if examination.subject.problem is not None:
-        raise CannotFix(examination.subject.problem.message, examination.subject.problem.hint)
-    ranked = sorted(_measured(path, examination, _candidates(examination)), key=lambda clip: -clip.score)
+def cut_analyzed(
+    path: PathLike,
+    out: PathLike,
+    analysis: Analysis,
+    *,
+    number: int = 1,
+    prompt_text: str | None,
+    force: bool = False,
+    profile: Profile = DEFAULT,
+    on_progress: Progress | None = None,
+) -> tuple[PromptClip, Fixed]:
+    """Cut a prompt clip from a recording that was analyzed to its end; otherwise like `cut_prompt`."""
+    from preflight.fixes.fix import fix_analyzed
+
+    clips = _best(path, analysis, number)
+    if number > len(clips):
+        raise CannotFix(f"prompt clip {number} does not exist", f"choose 1 to {len(clips)}")
+    clip = clips[number - 1]
+    options = FixOptions(start_s=clip.start_s, end_s=clip.end_s)
+    if prompt_text is None:
+        profile = profile.changed(ignore=["prompt-text-missing"])
+    as_prompt = msgspec.structs.replace(analysis, role="prompt", prompt_text=prompt_text)
+    fixed = fix_analyzed(path, out, as_prompt, options, force=force, profile=profile, on_progress=on_progress)
+    return clip, fixed
+
+
+def _best(path: PathLike, analysis: Analysis, count: int) -> tuple[PromptClip, ...]:
+    if isinstance(analysis.problem, NotExamined):
+        raise analysis.problem
+    if analysis.problem is not None:
+        raise CannotFix(analysis.problem.message, analysis.problem.hint)
+    ranked = sorted(_measured(path, analysis, candidates(analysis)), key=lambda clip: -clip.score)
     if not ranked:
         raise CannotFix(
-            f"nobody says something of {SHORTEST_S:g} to {LONGEST_S:g} s between two pauses in it",
-            "record one sentence on its own, with a second of silence before and behind",
+            f"it has no speech of {MIN_S:g} to {MAX_S:g} s between two pauses",
+            "record one sentence, with a second of silence before and after it",
         )
     chosen: list[PromptClip] = []
     for clip in ranked:
@@ -167,122 +189,92 @@ def _best(path: PathLike, examination: Examination, count: int) -> tuple[PromptC
 
 
 def _overlap(one: PromptClip, other: PromptClip) -> float:
+    """Return the overlap of two clips as a share of the shorter one."""
     common = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
     return max(0.0, common) / min(one.seconds, other.seconds)
 
 
-def _candidates(examination: Examination) -> list[Span]:
-    """Stretches from one pause to another, those with the most speech for their length first."""
-    heard, seconds = examination.subject.heard, examination.subject.duration_s
-    if heard is None or seconds is None or not heard.speech:
+def candidates(analysis: Analysis) -> list[Span]:
+    """Return the parts between two pauses that are worth measuring, those with the most speech first."""
+    seconds = analysis.duration_s
+    if seconds is None or not analysis.speech:
         return []
-    pauses, speech = _pauses(heard.speech, seconds), Lengths(heard.speech)
+    pauses, speech = _pauses(analysis.speech, seconds), SpanIndex(analysis.speech)
     found = []
     for number, (start, end) in enumerate(pauses):
         begin = end - min(_MARGIN_S, end if start == 0 else (end - start) / 2)
         for next_start, next_end in pauses[number + 1 :]:
             stop = next_start + min(_MARGIN_S, (next_end - next_start) / (1 if next_end == seconds else 2))
-            if stop - begin > LONGEST_S:
-                break
-            said = speech.within((begin, stop))
-            if stop - begin >= SHORTEST_S and said > 0.5 * (stop - begin):
-                found.append((said, (begin, stop)))
+            if stop - begin > MAX_S:
+                break  # later pauses are even farther away
+            speech_s = speech.seconds_in((begin, stop))
+            if stop - begin >= MIN_S and speech_s > 0.5 * (stop - begin):
+                found.append((speech_s, (begin, stop)))
+    # rounded, so that clips with nearly the same amount of speech stay in the order of the recording
     found.sort(key=lambda pair: (-round(pair[0], 1), pair[1]))
     return _spread([span for _, span in found])
 
 
 def _pauses(speech: tuple[Span, ...], seconds: float) -> list[Span]:
-    """Where the detector hears nobody, the ends of the recording among them."""
+    """Return the pauses of the speech detector, including those at the start and the end of the recording."""
     gaps = [(before[1], after[0]) for before, after in pairwise(speech)]
-    inner = [(start, end) for start, end in gaps if end - start >= _LEAST_PAUSE_S]
-    first = [(0.0, speech[0][0])] if speech[0][0] >= _LEAST_AT_ENDS_S else []
-    last = [(speech[-1][1], seconds)] if seconds - speech[-1][1] >= _LEAST_AT_ENDS_S else []
+    inner = [(start, end) for start, end in gaps if end - start >= _MIN_PAUSE_S]
+    first = [(0.0, speech[0][0])] if speech[0][0] >= _MIN_EDGE_SILENCE_S else []
+    last = [(speech[-1][1], seconds)] if seconds - speech[-1][1] >= _MIN_EDGE_SILENCE_S else []
     return [*first, *inner, *last]
 
 
 def _spread(spans: list[Span]) -> list[Span]:
-    """As many as are measured, no more than two that begin alike: what has most speech may be spoiled."""
-    begun: dict[float, int] = {}
+    """Return the first `_MAX_CANDIDATES`, at most two with the same start: one place may have a flaw."""
+    starts: dict[float, int] = {}
     kept = []
     for span in spans:
-        begun[span[0]] = begun.get(span[0], 0) + 1
-        if begun[span[0]] <= 2:
+        starts[span[0]] = starts.get(span[0], 0) + 1
+        if starts[span[0]] <= 2:
             kept.append(span)
-    return kept[:_MOST_MEASURED]
+    return kept[:_MAX_CANDIDATES]
 
 
-def _measured(path: PathLike, examination: Examination, spans: list[Span]) -> Iterator[PromptClip]:
-    """Each of `spans`, measured alone: the ceiling of clipping and the floor of noise are its own."""
-    from preflight.analysis.analyze import listen
+def _measured(path: PathLike, analysis: Analysis, spans: list[Span]) -> Iterator[PromptClip]:
+    """Measure each of `spans` alone: clipping and background noise are judged by the clip, not by the recording."""
+    from preflight.analysis.analyze import measure
     from preflight.input.source import Source
 
-    facts = examination.subject.probe
+    facts = analysis.probe
     if facts is None or not spans:
         return
     with Source.open(path) as source:
-        for span, sound in cut_out(source, facts, spans):
-            decoded, levels = listen(_Excerpt(facts, sound))
-            if decoded is not None and levels is not None and decoded.heard is not None and decoded.heard.speech:
-                yield _clip(span, decoded, _contrast_db(levels, decoded.heard.speech))
+        for span, block in excerpts(source, facts, spans):
+            found = measure(facts, (block,))
+            if found.speech:
+                yield _clip(span, found)
 
 
-def cut_out(source: Source, facts: Probe, spans: list[Span]) -> Iterator[tuple[Span, Block]]:
-    """The sound of each of `spans`, in one pass; the last ones of what is needed are held, no more."""
-    from preflight.media.decoder import Decoder
+def _contrast_db(analysis: Analysis) -> float:
+    """Return the level of loud frames over that of the quietest ones between the first and the last word.
 
-    rate = facts.sample_rate_hz
-    waiting = sorted(spans)
-    held: list[Block] = []
-    begin = position = 0
-    for block in Decoder(source, facts).blocks():
-        held.append(block)
-        position += len(block)
-        while waiting and position >= round(waiting[0][1] * rate):
-            span = waiting.pop(0)
-            whole = np.concatenate(held)
-            yield span, whole[round(span[0] * rate) - begin : round(span[1] * rate) - begin]
-        first = round(waiting[0][0] * rate) if waiting else position
-        while held and begin + len(held[0]) <= first:
-            begin += len(held.pop(0))
-        if not waiting:
-            return
-
-
-class _Excerpt:
-    """A pass over sound that is held."""
-
-    def __init__(self, facts: Probe, sound: Block) -> None:
-        from preflight.analysis.analysis import Ending
-        from preflight.analysis.vad.speech import SpeechMeter
-
-        self.probe = facts
-        self.ending = Ending(len(sound) / facts.sample_rate_hz)
-        self.ear = SpeechMeter(facts.sample_rate_hz)
-        self._sound = sound
-
-    def blocks(self) -> Iterator[Block]:
-        return iter((self._sound,))
-
-
-def _contrast_db(levels: LevelMeter, speech: tuple[Span, ...]) -> float:
-    """Of the loud frames over the quietest between the words: noise that comes and goes with a voice fills them."""
-    first, last = (round(moment / levels.frame_s) for moment in (speech[0][0], speech[-1][1]))
-    low, high = np.percentile(levels.frame_levels_dbfs()[first:last], (_QUIETEST_PERCENT, _LOUD_PERCENT))
+    Noise that a gate lets through together with the voice fills those, but not the pauses around the clip.
+    """
+    start, end = analysis.speech[0][0], analysis.speech[-1][1]
+    first, last = (round(moment / analysis.frame_s) for moment in (start, end))
+    levels = analysis.frame_levels_dbfs()[first:last]
+    low, high = np.percentile(levels, (_QUIET_PERCENTILE, _LOUD_PERCENTILE))
     return float(high - low)
 
 
-def _clip(span: Span, decoded: Decoded, contrast_db: float) -> PromptClip:
-    found = decoded.measurements
-    snr = min(found.get("snr_db", 0.0), contrast_db)
+def _clip(span: Span, analysis: Analysis) -> PromptClip:
+    found = analysis.measurements
+    # the lower of the two: one is measured around the speech, the other between the words
+    snr = min(found.get("snr_db", 0.0), _contrast_db(analysis))
     loudness = found.get("integrated_loudness_lufs", -70.0)
     seconds = span[1] - span[0]
-    cost = sum(weight * found.get(name, 0.0) for name, weight in _COSTS.items())
-    cost += max(0.0, abs(loudness - _BEST_LUFS) - _FREE_LU)
-    cost += _COST_PER_S_AWAY * max(0.0, _IDEAL_S[0] - seconds, seconds - _IDEAL_S[1])
+    cost = sum(per_unit * found.get(name, 0.0) for name, per_unit in _COSTS_DB.items())
+    cost += max(0.0, abs(loudness - _BEST_LUFS) - _LOUDNESS_TOLERANCE_LU)
+    cost += _COST_PER_S_DB * max(0.0, _BEST_LENGTHS_S[0] - seconds, seconds - _BEST_LENGTHS_S[1])
     return PromptClip(
         start_s=round(span[0], 3),
         end_s=round(span[1], 3),
-        score=round(min(snr, _BEST_SNR_DB) - cost, 2),
+        score=round(min(snr, _MAX_USEFUL_SNR_DB) - cost, 2),
         snr_db=round(snr, 2),
         loudness_lufs=loudness,
         true_peak_dbtp=found["true_peak_dbtp"],

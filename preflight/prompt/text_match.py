@@ -1,4 +1,4 @@
-"""How well two texts agree, whatever their punctuation, in any script."""
+"""Compare a prompt text with what a speech model recognized, in any script and regardless of punctuation."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final
 import msgspec
 
 _SCRIPTS: Final = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "KATAKANA-HIRAGANA": "CJK", "IDEOGRAPHIC": "CJK"}
-"""What is written in one text with others, as kana with Han characters, counts as one script."""
-_KEPT: Final = "LNM"
-"""Letters, numbers, and the marks that belong to letters."""
+"""Scripts that are mixed in one text, such as kana and Han characters, count as one."""
+_KEPT_CATEGORIES: Final = "LNM"
+"""Unicode categories of letters, numbers and marks."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A text beside what a speech model heard.
+    """A text compared with what a speech model recognized.
 
     Attributes:
-        heard: What was heard; empty where nothing was.
-        agreement: From 0 to 1; None where the two are written in different scripts, so that nothing can be said.
-        language: What the model knows, as a code, e.g. ``en``.
+        heard: The recognized text; empty if there is none.
+        agreement: From 0 to 1; None if the texts are written in different scripts, which cannot be compared.
+        language: The language of the model as a code, e.g. ``en``.
     """
 
     heard: str
@@ -28,37 +28,38 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     language: str
 
 
-def agreement(text: str, heard: str) -> float | None:
-    """How well `heard` agrees with `text`: 1 less the edits between them over the length of the longer one.
+def agreement(text: str, recognized: str) -> float | None:
+    """Return how well two texts agree: 1 minus the number of edits divided by the length of the longer text.
 
-    Characters are compared, not words, so that scripts without spaces are judged alike: Levenshtein, "Binary codes
-    capable of correcting deletions, insertions and reversals", 1966. Before that both are put into the form NFKC of
-    Unicode (UAX #15), case is folded, and all but letters, their marks and numbers is left out.
+    Characters are compared instead of words, so that it works for scripts without spaces: Levenshtein, "Binary codes
+    capable of correcting deletions, insertions and reversals", 1966. Both texts are normalized (NFKC, Unicode UAX #15)
+    and case-folded first, and only letters, marks and numbers are kept.
 
     Args:
-        text: What should be said.
-        heard: What was understood.
+        text: The expected text.
+        recognized: The text that was recognized.
 
     Returns:
-        From 0 to 1, rounded to a thousandth; None when the two are written in different scripts.
+        From 0 to 1, rounded to three digits; None if the texts are written in different scripts.
     """
     from rapidfuzz.distance import Levenshtein
 
-    wanted, found = _bare(text), _bare(heard)
+    expected, found = _normalized(text), _normalized(recognized)
     if not found:
         return 0.0
-    if _script(wanted) != _script(found):
+    if _script(expected) != _script(found):
         return None
-    return round(Levenshtein.normalized_similarity(wanted, found), 3)
+    return round(Levenshtein.normalized_similarity(expected, found), 3)
 
 
-def _bare(text: str) -> str:
+def _normalized(text: str) -> str:
+    # case folding can undo the normalization, so it is applied again (Unicode 3.13, D146)
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(letter for letter in folded if unicodedata.category(letter)[0] in _KEPT)
+    return "".join(letter for letter in folded if unicodedata.category(letter)[0] in _KEPT_CATEGORIES)
 
 
 def _script(text: str) -> str | None:
-    """The script of most letters, by the first word of their names; None where there are no letters."""
+    """Return the script of most letters, the first word of their Unicode names; None if there are no letters."""
     found: Counter[str] = Counter()
     for letter in text:
         if letter.isalpha():

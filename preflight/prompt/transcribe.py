@@ -1,8 +1,8 @@
-"""Hear speech as text, with a model in a local folder, and hold a prompt clip's text against it.
+"""Transcribe speech with a model in a local folder, and compare a prompt clip's text with the transcript.
 
-Needs the extra `transcribe`: the engine is Moonshine (https://github.com/moonshine-ai/moonshine), which is given a
-process of its own. Its English models are under the MIT licence. By its 0.1.5, those of other languages that are not
-streaming are under the Moonshine Community License, which is for non-commercial use; by 0.0.69, all other languages.
+Needs the extra `transcribe`. The engine is Moonshine (https://github.com/moonshine-ai/moonshine) and runs in a process
+of its own. Its English models have the MIT licence. In version 0.1.5, non-streaming models of other languages have the
+Moonshine Community License, which allows non-commercial use only; in 0.0.69, all models of other languages have it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from preflight.analysis.downmix import Downmix
-from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
 from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
 from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
+from preflight.prompt.excerpts import excerpts, to_mono_16k
 from preflight.prompt.text_match import Comparison, agreement
 from preflight.worker.hardening import clean_environment
 from preflight.worker.process import module_path
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from preflight.analysis.framing import Samples
-    from preflight.media.decoder import Block
+    from preflight.media.probe import Probe
     from preflight.report import Finding, Span
 
 ENGINE: Final = "moonshine_voice"
@@ -47,68 +46,68 @@ _STREAMING_FILES: Final = (
     *("streaming_config.json", "tokenizer.bin"),
 )
 _FRONTENDS: Final = (("frontend.ort",), ("frontend.model.ort", "frontend.weights.ort"))
-"""Of streaming models: one file for the engine up to 0.0.69, two in what 0.1 fetches."""
-_FORM_OF_DOWNLOADS: Final = re.compile(r"quantized(_[0-9_]+)?")
-"""The hub's name for a folder inside of that with the model's name; since the engine's 0.1 with a date."""
-_LONGEST_S: Final = 60.0
-"""Of a sound; what is said in a minute is no prompt clip."""
-_PATIENCE_S: Final = 60.0
+"""Files of streaming models: one for the engine up to 0.0.69, two in the models that 0.1 downloads."""
+_DOWNLOAD_FOLDER: Final = re.compile(r"quantized(_[0-9_]+)?")
+"""The hub's subfolder of a model, since version 0.1 with a date."""
+_MAX_S: Final = 60.0
+"""A prompt clip is much shorter."""
+_TIMEOUT_S: Final = 60.0
 _START: Final = (
     "import sys; sys.path[:] = sys.argv[3:]; from preflight.worker.transcriber import main; main(*sys.argv[1:3])"
 )
 
 
 class SpeechModel:
-    """A model that hears speech as text. It can be pickled, and used by several threads.
+    """A speech-to-text model. It can be pickled, and used by several threads.
 
     Args:
-        folder: Holds the model's files, and is called as Moonshine calls the model, e.g. ``tiny-en``, ``base-zh`` or
+        folder: The folder with the model's files, named like the model, e.g. ``tiny-en``, ``base-zh`` or
             ``small-streaming-en``.
 
     Attributes:
-        folder: The same, absolute.
-        name: Of the model.
+        folder: The absolute path of the folder.
+        name: The name of the model.
         size: ``tiny``, ``base``, ``small-streaming``, …
-        language: The code of the language that it knows, e.g. ``en``.
+        language: The language of the model as a code, e.g. ``en``.
 
     Raises:
         EngineMissing: The extra `transcribe` is not installed.
-        BadSpeechModel: There is no such folder, its name says nothing, or files are missing.
+        BadSpeechModel: The folder does not exist, its name is not that of a model, or files are missing.
     """
 
     def __init__(self, folder: PathLike) -> None:
         require_engine()
-        self.folder = Path(os.path.abspath(os.fsdecode(folder)))  # noqa: PTH100 - a link keeps its own name
+        self.folder = Path(os.path.abspath(os.fsdecode(folder)))  # noqa: PTH100 - resolve() would follow links, whose own name counts
         shown = display_name(self.folder)
         if not self.folder.is_dir():
-            raise BadSpeechModel(f"there is no folder {shown!r} with a speech model", _expected())
+            raise BadSpeechModel(f"the speech model folder {shown!r} does not exist", _expected())
         found = model_named(self.folder.name)
-        if found is None and _FORM_OF_DOWNLOADS.fullmatch(self.folder.name):
+        if found is None and _DOWNLOAD_FOLDER.fullmatch(self.folder.name):
             found = model_named(self.folder.parent.name)
         if found is None:
-            raise BadSpeechModel(f"the folder {shown!r} is not called like a speech model", _expected())
+            raise BadSpeechModel(f"{shown!r} is not the name of a speech model", _expected())
         self.size, self.language = found
         self.name = f"{self.size}-{self.language}"
         files = self._files()
         missing = [name for name in files if not (self.folder / name).is_file()]
         if missing:
-            raise BadSpeechModel(f"the speech model in {shown!r} lacks {missing[0]}", f"it has {', '.join(files)}")
+            raise BadSpeechModel(f"the speech model in {shown!r} lacks {missing[0]}", f"it needs {', '.join(files)}")
 
     def _files(self) -> tuple[str, ...]:
-        """What it consists of; a streaming model has one form or the other of its front end."""
+        """Return the names of the model's files; a streaming model has either form of the front end."""
         if not self.size.endswith("streaming"):
             return _FILES
-        begun = (form for form in _FRONTENDS if (self.folder / form[0]).is_file())
-        return (*_STREAMING_FILES, *next(begun, _FRONTENDS[-1]))
+        present = (form for form in _FRONTENDS if (self.folder / form[0]).is_file())
+        return (*_STREAMING_FILES, *next(present, _FRONTENDS[-1]))
 
     def transcribe(self, sounds: Sequence[Samples]) -> tuple[str, ...]:
-        """What is said in each of `sounds`.
+        """Return a transcript of each of `sounds`.
 
         Args:
-            sounds: One-dimensional arrays of float32, mono, 16 kHz, full scale at ±1.
+            sounds: Float32 arrays of shape (frames,), mono, 16 kHz, full scale at ±1.
 
         Returns:
-            A text of one line for each; empty where nothing was understood.
+            One line of text each; empty if no speech was recognized.
 
         Raises:
             BadSpeechModel: The engine cannot use the model.
@@ -116,32 +115,35 @@ class SpeechModel:
         """
         if not sounds:
             return ()
-        waves = [np.ascontiguousarray(sound, "<f4") for sound in sounds]
-        asked = json.dumps([len(wave) for wave in waves]).encode() + b"\n" + b"".join(map(bytes, waves))
-        answer = self._answer(asked, _PATIENCE_S + sum(map(len, waves)) / (100 * SAMPLES_PER_FRAME))
+        arrays = [np.ascontiguousarray(sound, "<f4") for sound in sounds]
+        request = json.dumps([len(array) for array in arrays]).encode() + b"\n" + b"".join(map(bytes, arrays))
+        # plus the duration of the audio
+        answer = self._run_engine(request, _TIMEOUT_S + sum(map(len, arrays)) / (100 * SAMPLES_PER_FRAME))
         if "engine" in answer:
             raise EngineMissing(f"the speech engine cannot be started: {answer['engine']}", _INSTALL)
         texts = answer.get("texts")
-        if not isinstance(texts, list) or len(texts) != len(waves):
+        if not isinstance(texts, list) or len(texts) != len(arrays):
             raise self._broken("the engine cannot use it")
         return tuple(str(text) for text in texts)
 
-    def _answer(self, asked: bytes, patience_s: float) -> dict[str, Any]:
+    def _run_engine(self, request: bytes, timeout_s: float) -> dict[str, Any]:
         architecture = self.size.replace("-", "_").upper()
+        # -P -s -S: nothing is imported from the current folder or from site customizations
         command = [sys.executable, "-P", "-s", "-S", "-c", _START, str(self.folder), architecture, *module_path()]
         try:
             done = subprocess.run(
                 command,
-                input=asked,
+                input=request,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=clean_environment(),
-                timeout=patience_s,
+                timeout=timeout_s,
                 check=False,
-                process_group=0,  # Ctrl-C is for the caller, who then ends it
+                process_group=0,  # Ctrl-C goes only to the caller, which then kills this process
             )
         except subprocess.TimeoutExpired:
-            raise self._broken("the engine comes to no end with it") from None
+            raise self._broken(f"the engine timed out after {timeout_s:.0f} s") from None
+        # a native engine: a broken model can crash it
         if done.returncode < 0:
             raise self._broken(f"it makes the engine crash ({signal.Signals(-done.returncode).name})")
         try:
@@ -150,28 +152,29 @@ class SpeechModel:
             raise self._broken("it makes the engine crash") from None
         return answer
 
-    def _broken(self, what: str) -> BadSpeechModel:
+    def _broken(self, reason: str) -> BadSpeechModel:
         shown = display_name(self.folder)
-        return BadSpeechModel(f"the speech model in {shown!r} is broken: {what}", _AGAIN)
+        return BadSpeechModel(f"the speech model in {shown!r} is broken: {reason}", _DOWNLOAD_AGAIN)
 
 
-_AGAIN: Final = "download it again, and leave the folder the name of its model"
+_DOWNLOAD_AGAIN: Final = "download it again, and do not rename its folder"
 _INSTALL: Final = "pip install 'onetake[transcribe]'"
 
 
 def require_engine() -> None:
-    """Make sure that the extra is installed; nothing of it is imported.
+    """Make sure that the extra `transcribe` is installed, without importing it.
 
     Raises:
-        EngineMissing: It is not.
+        EngineMissing: It is not installed.
     """
+    # find_spec does not run the module
     for module in (ENGINE, "rapidfuzz"):
         if find_spec(module) is None:
-            raise EngineMissing("to hear what is said, onetake needs its extra `transcribe`", _INSTALL)
+            raise EngineMissing("transcribing needs the extra `transcribe`", _INSTALL)
 
 
 def model_named(name: str) -> tuple[str, str] | None:
-    """Size and language of a model by its name, e.g. ``("tiny", "en")``; None where it is none."""
+    """Return size and language of a model by its name, e.g. ``("tiny", "en")``; None for other names."""
     found = _NAME.fullmatch(name)
     if found is None or f"{found[1]}{found[2] or ''}" not in _SIZES:
         return None
@@ -179,93 +182,85 @@ def model_named(name: str) -> tuple[str, str] | None:
 
 
 def _expected() -> str:
-    return f"name one called SIZE-LANGUAGE, as tiny-en or base-zh; SIZE is {', '.join(sorted(_SIZES))}"
+    return f"its folder must be named SIZE-LANGUAGE, such as tiny-en or base-zh; SIZE is {', '.join(sorted(_SIZES))}"
 
 
-def hear(recording: Recording, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
-    """What is said in each of `spans` of a recording that `prompt_clips` found good.
+def transcribe(recording: Recording, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
+    """Transcribe parts of a recording.
 
     Args:
         recording: As in `fix`.
-        spans: Each (start, end) in seconds.
-        model: Hears them.
+        spans: The parts as (start, end) in seconds, for example of the clips of `prompt_clips`.
+        model: The speech model.
+
+    Returns:
+        The transcript of each part; empty if no speech was recognized.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        BadSpeechModel, EngineMissing: As `SpeechModel.transcribe` does.
-        CannotOpen, NotARecording: The recording cannot be read any more.
+        TypeError, ValueError: As in `check`.
+        BadSpeechModel, EngineMissing: As in `SpeechModel.transcribe`.
+        CannotOpen, NotARecording: The recording cannot be read.
     """
     from preflight.media.probe import probe
-    from preflight.prompt.clips import cut_out
 
     with as_path(recording) as path, Source.open(path) as source:
-        facts = probe(source)
-        rate = facts.sample_rate_hz
-        wanted = sorted({_inside(span) for span in spans})
-        sounds = {span: mixed(sound, rate) for span, sound in cut_out(source, facts, wanted)}
-    if set(sounds) != set(wanted):
-        raise CannotOpen("it became shorter while it was read", "wait until it is no longer written to")
-    heard = dict(zip(sounds, model.transcribe(list(sounds.values())), strict=True))
-    return tuple(heard[_inside(span)] for span in spans)
+        return _transcribe(source, probe(source), spans, model)
 
 
-def _inside(span: Span) -> Span:
-    """A span without its last millisecond: rounded to one, its end can lie behind the last sample."""
-    return span[0], span[1] - 0.001
-
-
-def mixed(sound: Block, sample_rate_hz: int) -> Samples:
-    """A sound of shape (frames, channels) as one channel of 16 kHz, by the same way as the speech detector's."""
-    if sound.shape[1] > 2:
-        sound = sound.mean(axis=1, keepdims=True)
-    grid = Grid.at(sample_rate_hz, sound.shape[1])
-    rows, downmix = ChunkCutter(grid), Downmix(grid, SAMPLES_PER_FRAME)
-    parts = [downmix.add(chunk) for chunk in rows.add(sound)]
-    parts += [downmix.add(chunk) for chunk in rows.end()]
-    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+def _transcribe(source: Source, facts: Probe, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
+    # without the last millisecond: an end that was rounded to milliseconds may lie behind the last sample
+    shortened = [(start, end - 0.001) for start, end in spans]
+    unique = sorted(set(shortened))
+    sounds = {span: to_mono_16k(block, facts.sample_rate_hz) for span, block in excerpts(source, facts, unique)}
+    if set(sounds) != set(unique):
+        raise CannotOpen("the recording became shorter while it was read", "wait until it is no longer written to")
+    texts = dict(zip(sounds, model.transcribe(list(sounds.values())), strict=True))
+    return tuple(texts[span] for span in shortened)
 
 
 def compare_text(recording: Recording, text: str, model: SpeechModel) -> Comparison:
-    """Hold the text of a prompt clip against what is heard in it.
+    """Compare the text of a prompt clip with a transcript of it.
 
     Args:
-        recording: The clip, as `fix` takes it; of a longer recording the first minute is heard.
-        text: What is said to be spoken in it.
-        model: Hears it.
+        recording: The clip, as in `fix`; only the first minute of a longer recording is transcribed.
+        text: The text that should be spoken in it.
+        model: The speech model.
 
     Raises:
-        TypeError, ValueError: As `check` does.
-        BadSpeechModel, EngineMissing: As `SpeechModel.transcribe` does.
+        TypeError, ValueError: As in `check`.
+        BadSpeechModel, EngineMissing: As in `SpeechModel.transcribe`.
         CannotOpen, NotARecording: The clip cannot be read.
     """
-    from preflight.checks import examine
+    from preflight.checks import analyze
 
-    heard = ""
+    recognized = ""
     with as_path(recording) as path:
-        subject = examine(path, role="prompt", prompt_text=text).subject
-        if subject.problem is not None:
-            raise subject.problem
-        if subject.has_sound and subject.duration_s:
-            (heard,) = hear(path, [(0.0, min(subject.duration_s, _LONGEST_S))], model)
-    return Comparison(heard=heard, agreement=agreement(text, heard), language=model.language)
+        analysis = analyze(path, role="prompt", prompt_text=text)
+        if analysis.problem is not None:
+            raise analysis.problem
+        if analysis.probe is not None and analysis.has_sound and analysis.duration_s:
+            with Source.open(path) as source:
+                whole = (0.0, min(analysis.duration_s, _MAX_S))
+                (recognized,) = _transcribe(source, analysis.probe, [whole], model)
+    return Comparison(heard=recognized, agreement=agreement(text, recognized), language=model.language)
 
 
 def text_findings(
     comparison: Comparison, profile: Profile = DEFAULT, *, limit: float | None = None
 ) -> tuple[Finding, ...]:
-    """What the rule ``prompt-text-differs`` says: one finding, or none where text and sound agree.
+    """Return the finding of the rule ``prompt-text-differs``, if text and transcript differ.
 
     Args:
-        comparison: Of `compare_text`.
+        comparison: The result of `compare_text`.
         profile: Severity and threshold of the rule.
-        limit: Goes before the threshold: the `accuracy` that is asked of the endpoint, 0 to 1.
+        limit: Replaces the threshold: the `accuracy` in the request to the endpoint, 0 to 1.
     """
     from dataclasses import replace
 
-    from preflight.rules import Subject
+    from preflight.analysis.analysis import Analysis
 
     rule = "prompt-text-differs"
     if limit is not None:
         profile = replace(profile, thresholds={**profile.thresholds, rule: {"min_agreement": limit}})
-    subject = Subject("", 0, "prompt", "…", comparison=comparison)
-    return tuple(finding for finding in profile.findings(subject) if finding.rule == rule)
+    analysis = Analysis(role="prompt", prompt_text="…", comparison=comparison)
+    return tuple(finding for finding in profile.findings(analysis) if finding.rule == rule)

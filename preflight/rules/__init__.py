@@ -1,23 +1,23 @@
-"""Rules: findings from facts. Each is data with its source and one function; this table holds them all."""
+"""The rules: each is data with its source and one function that turns facts into findings."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from preflight.rules import background, channels, integrity, length, level, prompt_text, speech
-from preflight.rules import format as form
-from preflight.rules.model import Rule, Subject, Threshold
+from preflight.rules import format as file_format
+from preflight.rules.model import Rule, Threshold
 
-__all__ = ["RULES", "Rule", "Subject", "Threshold"]
+__all__ = ["RULES", "Rule", "Threshold"]
 
 _TABLE = (
-    form.NOT_EXAMINED,
-    form.UNREADABLE,
-    form.NO_AUDIO,
-    form.PROTECTED,
-    form.UNSUPPORTED_FORMAT,
-    form.EXTENSION_MISMATCH,
-    form.TOO_MANY_CHANNELS,
+    file_format.NOT_EXAMINED,
+    file_format.UNREADABLE,
+    file_format.NO_AUDIO,
+    file_format.PROTECTED,
+    file_format.UNSUPPORTED_FORMAT,
+    file_format.EXTENSION_MISMATCH,
+    file_format.TOO_MANY_CHANNELS,
     length.TOO_SHORT,
     length.TOO_LONG,
     length.TOO_LARGE,
@@ -49,4 +49,4 @@ _TABLE = (
     speech.LONG_PAUSE,
 )
 RULES: Final = {rule.name: rule for rule in _TABLE}
-"""Every rule by its name."""
+"""All rules by name, in the order of their findings."""

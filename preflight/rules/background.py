@@ -1,68 +1,70 @@
-"""Rules about what is heard beside the voice, and how much of the voice is left."""
+"""Rules about background noise, hum, gating and bandwidth."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preflight.rules.model import Rule, Subject, Threshold
+from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
 
-def _noisy(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured = subject.measurements
+def _noisy(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
     if "snr_db" not in measured:
         return
     floor, ratio = measured["noise_floor_dbfs"], measured["snr_db"]
-    advice = "record in a quieter room, and nearer to the microphone"
+    advice = "record in a quieter room, closer to the microphone"
     if ratio < rule["min_snr_db"]:
         yield rule.finding(
-            f"the voice is only {ratio:.0f} dB above the noise: {advice}", value=ratio, limit=rule["min_snr_db"]
+            f"SNR {ratio:.1f} dB, below {rule['min_snr_db']:g} dB: {advice}", value=ratio, limit=rule["min_snr_db"]
         )
     elif floor > rule["max_noise_floor_dbfs"]:
         yield rule.finding(
-            f"the noise between the words has {floor:.0f} dBFS: {advice}",
+            f"noise floor {floor:.1f} dBFS, above {rule['max_noise_floor_dbfs']:g} dBFS: {advice}",
             value=floor,
             limit=rule["max_noise_floor_dbfs"],
         )
 
 
-def _gated(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured = subject.measurements
-    percent = measured.get("digital_silence_percent", 0.0)
-    if percent > rule["max_digital_silence_percent"]:
+def _gated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    percent, limit = measured.get("digital_silence_percent", 0.0), rule["max_digital_silence_percent"]
+    if percent > limit:
         yield rule.finding(
-            f"between the words there is digital silence ({percent:.0f} %), where a microphone would hear the room: "
-            "a gate or noise reduction has been at work, or the voice is synthetic; the noise floor says nothing",
+            f"{percent:.1f} % of the pauses are digital silence, above {limit:g} %, so the noise floor is unknown: "
+            "record without noise gate or noise reduction (synthetic voices look the same)",
             value=percent,
-            limit=rule["max_digital_silence_percent"],
+            limit=limit,
         )
 
 
-def _hum(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured = subject.measurements
+def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
     if "hum_db" not in measured or measured["hum_dbfs"] < rule["min_hum_dbfs"]:
         return
     if measured["hum_db"] > rule["max_hum_db"]:
         yield rule.finding(
-            f"it hums at {measured['hum_hz']:.0f} Hz and its multiples ({measured['hum_dbfs']:.0f} dBFS, "
-            f"{measured['hum_db']:.0f} dB above the rest): look for a bad cable, a power supply or a dimmer nearby",
+            f"mains hum at {measured['hum_hz']:.0f} Hz and harmonics: {measured['hum_dbfs']:.0f} dBFS, "
+            f"{measured['hum_db']:.1f} dB above the surrounding noise (limit {rule['max_hum_db']:g} dB): check cables, "
+            "power supplies and dimmers",
             value=measured["hum_db"],
             limit=rule["max_hum_db"],
         )
 
 
-def _narrow_band(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured = subject.measurements
-    if not subject.can_be_judged or measured.get("bandwidth_hz", float("inf")) >= rule["min_bandwidth_hz"]:
+def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    if not analysis.can_be_judged or measured.get("bandwidth_hz", float("inf")) >= rule["min_bandwidth_hz"]:
         return
-    rate = subject.probe.sample_rate_hz if subject.probe else 0
+    rate = analysis.probe.sample_rate_hz if analysis.probe else 0
     yield rule.finding(
-        f"the voice reaches only up to {measured['bandwidth_hz'] / 1000:.1f} kHz, although the file could hold "
-        f"{rate / 2000:.0f} kHz: it comes from a telephone, a headset or a low bit rate; use the original",
+        f"bandwidth {measured['bandwidth_hz']:.0f} Hz, below {rule['min_bandwidth_hz']:g} Hz (the sample rate allows "
+        f"{rate / 2:.0f} Hz): use the original instead of a telephone, headset or low-bit-rate recording",
         value=measured["bandwidth_hz"],
         limit=rule["min_bandwidth_hz"],
     )
@@ -71,46 +73,48 @@ def _narrow_band(rule: Rule, subject: Subject) -> Iterator[Finding]:
 NOISY = Rule(
     "noisy",
     "warning",
-    what="Noise is heard behind the voice.",
-    why="It is cloned with the voice. Removing it afterwards damages the timbre.",
-    source="ACX asks for a noise floor of at most -60 dBFS RMS; the strict profile does too.",
-    mend="Record in a quieter room, nearer to the microphone. The endpoint can reduce noise (--noise-reduction).",
+    what="There is noise behind the voice.",
+    why="The clone reproduces it. Removing it afterward damages the timbre.",
+    source="ACX requires a noise floor below -60 dBFS RMS; so does the strict profile.",
+    fix_hint="Record in a quieter room, closer to the microphone. The endpoint can reduce noise (--noise-reduction).",
     judge=_noisy,
     thresholds=(
-        Threshold("min_snr_db", 20.0, "Below, noise is heard in every pause; the detector stays right down to 5 dB."),
-        Threshold("max_noise_floor_dbfs", -30.0, "30 dB above what ACX accepts."),
+        Threshold(
+            "min_snr_db", 20.0, "Below this, noise is audible in every pause. Speech detection works down to 5 dB."
+        ),
+        Threshold("max_noise_floor_dbfs", -30.0, "30 dB above the maximum of ACX."),
     ),
 )
 GATED = Rule(
     "gated",
     "info",
-    what="Between the words there is digital silence.",
-    why="A naive noise measurement is deceived by it, and a gate also eats the ends of words.",
-    source="Frames below -95 dBFS, the last bit of 16-bit audio, of all frames without speech.",
-    mend="Record without a gate or noise reduction.",
+    what="The pauses between words are digital silence.",
+    why="The noise floor cannot be measured, and a noise gate also cuts off the ends of words.",
+    source="The share of frames without speech that are below -95 dBFS, the least significant bit of 16-bit audio.",
+    fix_hint="Record without a noise gate or noise reduction.",
     judge=_gated,
-    thresholds=(Threshold("max_digital_silence_percent", 50.0, "More of it silence than room."),),
+    thresholds=(Threshold("max_digital_silence_percent", 50.0, "More silence than room noise."),),
 )
 HUM = Rule(
     "hum",
     "warning",
-    what="The mains hums in the recording, at 50 or 60 Hz and their multiples.",
-    why="A clone learns the hum as part of a low voice.",
-    source="Lines that stand out of their neighbourhood (6 to 24 Hz away) in the quietest quarter of the seconds.",
-    mend="Look for a bad cable, a power supply or a dimmer nearby; run the laptop on its battery.",
+    what="There is mains hum at 50 or 60 Hz and harmonics.",
+    why="The clone reproduces the hum as part of a low voice.",
+    source="Spectral lines above the level 6 to 24 Hz away, in the quietest quarter of the seconds.",
+    fix_hint="Check cables, power supplies and dimmers, use battery power, or run `onetake fix --edit notch-hum`.",
     judge=_hum,
     thresholds=(
-        Threshold("max_hum_db", 15.0, "Clean and noisy speech has up to 11 dB: docs/benchmarks.md."),
-        Threshold("min_hum_dbfs", -75.0, "15 dB below the noise floor that ACX accepts: not heard."),
+        Threshold("max_hum_db", 15.0, "Speech without hum has up to 11 dB: docs/benchmarks.md."),
+        Threshold("min_hum_dbfs", -75.0, "15 dB below the noise floor limit of ACX: inaudible."),
     ),
 )
 NARROW_BAND = Rule(
     "narrow-band",
     "warning",
-    what="The voice has no high frequencies, whatever the sample rate says.",
-    why="A clone sounds as dull as its source.",
-    source="Telephones reach 3.4 kHz (ITU-T G.712), wide-band telephony 7 kHz (G.722).",
-    mend="Use the original recording, not a telephone's, a messenger's or one that was sampled up.",
+    what="The voice has no high frequencies, although the sample rate allows them.",
+    why="The clone sounds as dull as its source.",
+    source="Telephones reach 3.4 kHz (ITU-T G.712), wideband telephony 7 kHz (G.722).",
+    fix_hint="Use the original recording, not one from a telephone or messenger, and not an upsampled one.",
     judge=_narrow_band,
-    thresholds=(Threshold("min_bandwidth_hz", 5000.0, "Between the two kinds of telephony."),),
+    thresholds=(Threshold("min_bandwidth_hz", 5000.0, "Between narrowband and wideband telephony."),),
 )

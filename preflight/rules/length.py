@@ -1,75 +1,84 @@
-"""Rules about how long and how large a take is."""
+"""Rules about the duration and the size of a recording."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.display.text import clock, megabytes
-from preflight.rules.model import Rule, Subject
+from preflight.display.text import clock, megabytes, seconds_beside
+from preflight.rules.model import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
 _CONTRACT = "The clone endpoint's parameter table: audio_url."
 _PROMPT_CONTRACT = "The clone endpoint's parameter table: clone_prompt."
 
 
-def _is_lossy(subject: Subject) -> bool:
-    return subject.probe is not None and subject.probe.bits is None
+def _is_lossy(analysis: Analysis) -> bool:
+    return analysis.probe is not None and analysis.probe.bits is None
 
 
-def _padded(seconds: float, padded: float) -> str:
-    return f"it lasts {clock(seconds)}, but {padded:.2f} s in a decoder that keeps what its encoder padded"
+def _with_padding(seconds: float, padded: float, limit: float) -> str:
+    decoded, with_padding = (seconds_beside(each, limit) for each in (seconds, padded))
+    return f"{decoded} long, but {with_padding} in decoders that keep the encoder padding"
 
 
-def _too_short(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    seconds, limit = subject.duration_s, limits.MIN_DURATION_S
-    if subject.role != "recording" or not subject.has_sound or seconds is None:
+def _near(rule: Rule, seconds: float, limit: float, change: str) -> Finding:
+    """The warning that another decoder may measure a lossy recording on the other side of a limit."""
+    return rule.finding(
+        f"{seconds_beside(seconds, limit)} long, within {limits.LOSSY_MARGIN_S:g} s of the {limit:g} s limit, so other "
+        f"decoders may exceed it: {change}",
+        severity="warning",
+        value=seconds,
+        limit=limit,
+    )
+
+
+def _too_short(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    seconds, limit = analysis.duration_s, limits.MIN_DURATION_S
+    if analysis.role != "recording" or not analysis.has_sound or seconds is None:
         return
     if seconds < limit:
         yield rule.finding(
-            f"it lasts {clock(seconds)}; at least {clock(limit)} are needed: record more",
+            f"{seconds_beside(seconds, limit)} long, below the {limit:g} s minimum: record more, or join several takes "
+            "(onetake join)",
             value=seconds,
             limit=limit,
         )
-    elif _is_lossy(subject) and seconds < limit + limits.LOSSY_MARGIN_S:
-        yield rule.finding(
-            f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too short",
-            severity="warning",
-            value=seconds,
-            limit=limit,
-        )
+    elif _is_lossy(analysis) and seconds < limit + limits.LOSSY_MARGIN_S:
+        yield _near(rule, seconds, limit, "record a little more")
 
 
-def _too_long(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    seconds, limit = subject.duration_s, limits.MAX_DURATION_S
-    if subject.role != "recording" or not subject.has_sound or seconds is None:
+def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    seconds, limit = analysis.duration_s, limits.MAX_DURATION_S
+    if analysis.role != "recording" or not analysis.has_sound or seconds is None:
         return
-    if subject.decoded and subject.decoded.stopped:
+    if analysis.stopped:
         yield rule.finding(
-            f"it lasts more than {clock(seconds)}, which is where decoding was stopped: cut it first",
+            f"more than {clock(seconds)} long (decoding stopped there), above the {limit:g} s maximum: cut it first",
             value=seconds,
             limit=limit,
         )
     elif seconds > limit:
         yield rule.finding(
-            f"it lasts {clock(seconds)}; at most {clock(limit)} are accepted",
+            f"{seconds_beside(seconds, limit)} long, above the {limit:g} s maximum: trim it (onetake fix)",
             value=seconds,
             limit=limit,
             spans=((limit, seconds),),
             fix="trim",
         )
-    elif (padded := subject.padded_s or seconds) > limit:
+    elif (padded := analysis.padded_s or seconds) > limit:
         yield rule.finding(
-            f"{_padded(seconds, padded)}; at most {clock(limit)} are accepted",
+            f"{_with_padding(seconds, padded, limit)}, above the {limit:g} s maximum: trim it (onetake fix)",
             value=padded,
             limit=limit,
             fix="trim",
         )
-    elif _is_lossy(subject) and seconds > limit - limits.LOSSY_MARGIN_S:
+    elif _is_lossy(analysis) and seconds > limit - limits.LOSSY_MARGIN_S:
         yield rule.finding(
             f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too long",
             severity="warning",
@@ -78,20 +87,22 @@ def _too_long(rule: Rule, subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _prompt_too_long(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    seconds, limit = subject.duration_s, limits.PROMPT_BELOW_S
-    if subject.role != "prompt" or not subject.has_sound or seconds is None:
+def _prompt_too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    seconds, limit = analysis.duration_s, limits.PROMPT_BELOW_S
+    if analysis.role != "prompt" or not analysis.has_sound or seconds is None:
         return
-    margin = limits.LOSSY_MARGIN_S if _is_lossy(subject) else 0.0
+    margin = limits.LOSSY_MARGIN_S if _is_lossy(analysis) else 0.0
     if seconds >= limit:
         yield rule.finding(
-            f"it lasts {clock(seconds)}; a prompt clip must be shorter than {clock(limit)}: choose one sentence",
+            f"{seconds_beside(seconds, limit)} long, but a prompt clip must be shorter than {limit:g} s: choose one "
+            "sentence",
             value=seconds,
             limit=limit,
         )
-    elif (padded := subject.padded_s or seconds) >= limit:
+    elif (padded := analysis.padded_s or seconds) >= limit:
         yield rule.finding(
-            f"{_padded(seconds, padded)}; a prompt clip must be shorter than {clock(limit)}: leave a word out",
+            f"{_with_padding(seconds, padded, limit)}, but a prompt clip must be shorter than {limit:g} s: leave out a "
+            "word",
             value=padded,
             limit=limit,
         )
@@ -104,25 +115,27 @@ def _prompt_too_long(rule: Rule, subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _prompt_text_missing(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    if subject.role == "prompt" and not (subject.prompt_text or "").strip():
-        yield rule.finding("a prompt clip is only of use with the text spoken in it: give --prompt-text")
+def _prompt_text_missing(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    if analysis.role == "prompt" and not (analysis.prompt_text or "").strip():
+        yield rule.finding("no text for the prompt clip: give the spoken words with --prompt-text")
 
 
-def _too_large(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    size = subject.size
-    if subject.probe is None or size <= limits.SAFE_BYTES:
+def _too_large(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    size = analysis.size
+    if analysis.probe is None or size <= limits.SAFE_BYTES:
         return
     if size > limits.MAX_BYTES:
+        action = "shrink it (onetake fix)" if analysis.role == "recording" else "export it as M4A or MP3"
         yield rule.finding(
-            f"it has {megabytes(size)}; at most 20 MB are accepted",
+            f"{megabytes(size)}, above the 20 MB maximum: {action}",
             value=size,
             limit=limits.MAX_BYTES,
-            fix="shrink" if subject.role == "recording" else None,
+            fix="shrink" if analysis.role == "recording" else None,
         )
     else:
         yield rule.finding(
-            f"it has {megabytes(size)}; whether 20 MB means less than that is not documented",
+            f"{size:,} bytes, above {limits.SAFE_BYTES:,}: the service does not document whether its 20 MB limit means "
+            f"that or {limits.MAX_BYTES:,} bytes",
             severity="warning",
             value=size,
             limit=limits.SAFE_BYTES,
@@ -133,39 +146,39 @@ TOO_SHORT = Rule(
     "too-short",
     "error",
     what="The recording is shorter than 10 seconds.",
-    why="The endpoint refuses it (code 2037).",
+    why="The endpoint rejects it (code 2037).",
     source=_CONTRACT,
-    mend="Record more: one to two minutes of varied speech are best.",
+    fix_hint="Record more: one to two minutes of varied speech work best. `onetake join` joins several takes.",
     judge=_too_short,
     is_contract=True,
 )
 TOO_LONG = Rule(
     "too-long",
     "error",
-    what="The recording is longer than 5 minutes, for one decoder or another.",
-    why="The endpoint refuses it (code 2037). What an encoder padded counts, too: some decoders play it.",
+    what="The recording is longer than 5 minutes in at least one common decoder.",
+    why="The endpoint rejects it (code 2037). Encoder padding counts as well, because some decoders play it.",
     source=_CONTRACT,
-    mend="`onetake fix` keeps at most five minutes and cuts at a pause.",
+    fix_hint="Run `onetake fix`: it keeps up to five minutes and cuts at a pause.",
     judge=_too_long,
     is_contract=True,
 )
 PROMPT_TOO_LONG = Rule(
     "prompt-too-long",
     "error",
-    what="The prompt clip lasts 8 seconds or more, for one decoder or another.",
-    why="The endpoint refuses it (code 2048).",
+    what="The prompt clip is 8 seconds or longer in at least one common decoder.",
+    why="The endpoint rejects it (code 2048).",
     source=_PROMPT_CONTRACT,
-    mend="Choose one whole sentence of 3 to 7.5 seconds, and its text. Cutting would part the clip from its text.",
+    fix_hint="Choose one whole sentence of 3 to 7.5 s. `onetake fix` does not cut prompt clips: the text must match.",
     judge=_prompt_too_long,
     is_contract=True,
 )
 PROMPT_TEXT_MISSING = Rule(
     "prompt-text-missing",
     "error",
-    what="A prompt clip came without the text spoken in it.",
-    why="The endpoint takes both or neither.",
+    what="The prompt clip has no text.",
+    why="The endpoint requires both the clip and its text, or neither.",
     source=_PROMPT_CONTRACT,
-    mend="Give the exact words with --prompt-text, with punctuation at the end.",
+    fix_hint="Give the exact words with --prompt-text, ending with punctuation.",
     judge=_prompt_text_missing,
     is_contract=True,
 )
@@ -173,9 +186,9 @@ TOO_LARGE = Rule(
     "too-large",
     "error",
     what="The file is larger than 20 MB.",
-    why="The endpoint refuses it.",
-    source=_CONTRACT + ' "20 MB" may mean 20,000,000 or 20,971,520 bytes: between them there is a warning.',
-    mend="`onetake fix` writes it smaller: first as WAV without loss, else as M4A at the highest rate that fits.",
+    why="The endpoint rejects it.",
+    source=_CONTRACT + ' "20 MB" may mean 20,000,000 or 20,971,520 bytes; sizes in between are a warning.',
+    fix_hint="Run `onetake fix`: it writes a lossless WAV if that fits, else an M4A at the highest bit rate that fits.",
     judge=_too_large,
     is_contract=True,
 )

@@ -1,77 +1,78 @@
-"""Rules about level: too quiet, too loud, clipped."""
+"""Rules about level: too quiet, too loud, clipped, wrong full scale."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from preflight.display.text import clock
-from preflight.rules.model import Rule, Subject, Threshold
+from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
-_ACX = "ACX audio submission requirements: RMS of -23 to -18 dBFS, peaks at most -3 dBFS; the strict profile has them."
+_ACX = "ACX audio submission requirements: RMS from -23 to -18 dBFS, peaks up to -3 dBFS; used by the strict profile."
 
 
-def _clipped(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured, heard = subject.measurements, subject.heard
-    if heard is None or not measured["clipped_percent"] > rule["max_clipped_percent"]:
+def _clipped(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    if not analysis.is_measured or not measured["clipped_percent"] > rule["max_clipped_percent"]:
         return
-    times = len(heard.clipped)
+    count = len(analysis.clipped)
     yield rule.finding(
-        f"the peaks are cut off {times} time{'s' if times > 1 else ''}, first at {clock(heard.clipped[0][0])} "
-        f"({measured['clipped_percent']:.2f} % of all samples): lower the input gain and record again",
+        f"{measured['clipped_percent']:.2f} % of the samples are clipped (limit {rule['max_clipped_percent']:g} %), in "
+        f"{count} place{'s' if count > 1 else ''}, first at {clock(analysis.clipped[0][0])}: lower the input gain and "
+        "record again",
         value=measured["clipped_percent"],
         limit=rule["max_clipped_percent"],
-        spans=heard.clipped,
+        spans=analysis.clipped,
     )
 
 
-def _too_quiet(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured = subject.measurements
-    if not subject.can_be_judged:
+def _too_quiet(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    if not analysis.can_be_judged:
         return
     speech = measured.get("speech_level_dbfs", measured["rms_dbfs"])
     for what, value, limit in (
-        ("the voice has", speech, rule["min_speech_level_dbfs"]),
-        ("it has", measured["rms_dbfs"], rule["min_rms_dbfs"]),
+        ("speech level", speech, rule["min_speech_level_dbfs"]),
+        ("level", measured["rms_dbfs"], rule["min_rms_dbfs"]),
     ):
         if value < limit:
             yield rule.finding(
-                f"{what} {value:.1f} dBFS RMS; at least {limit:.0f} are wanted: go nearer to the microphone, "
-                "or raise the input gain",
+                f"{what} {value:.1f} dBFS RMS, below {limit:g} dBFS: move closer to the microphone, or raise the input "
+                "gain",
                 value=value,
                 limit=limit,
             )
             return
 
 
-def _too_loud(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    measured = subject.measurements
-    if not subject.can_be_judged:
+def _too_loud(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    if not analysis.can_be_judged:
         return
-    for what, value, limit in (
-        ("it has", measured["rms_dbfs"], rule["max_rms_dbfs"]),
-        ("its peaks reach", measured["sample_peak_dbfs"], rule["max_peak_dbfs"]),
+    for what, value, unit, limit in (
+        ("level", measured["rms_dbfs"], "dBFS RMS", rule["max_rms_dbfs"]),
+        ("peak", measured["sample_peak_dbfs"], "dBFS", rule["max_peak_dbfs"]),
     ):
         if value > limit:
-            unit = "dBFS RMS" if what == "it has" else "dBFS"
             yield rule.finding(
-                f"{what} {value:.1f} {unit}; at most {limit:.0f} are wanted: lower the input gain",
+                f"{what} {value:.1f} {unit}, above {limit:g} dBFS: lower the input gain",
                 value=value,
                 limit=limit,
             )
             return
 
 
-def _float_scale(rule: Rule, subject: Subject) -> Iterator[Finding]:
-    scale = subject.decoded.ending.float_scale if subject.decoded else 1.0
-    if scale != 1.0 and subject.has_sound:
+def _float_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    scale = analysis.float_scale
+    if scale != 1.0 and analysis.has_sound:
         yield rule.finding(
-            f"full scale of its floating-point samples is {scale:.7g} instead of 1: other programs read noise at full "
-            "volume; divide the samples by that, or run `onetake fix`",
+            f"the floating-point samples have a full scale of {scale:.7g} instead of 1, so other programs play them as "
+            "distortion: divide the samples by it (onetake fix)",
             value=scale,
             limit=1.0,
             fix="scale",
@@ -82,25 +83,25 @@ FLOAT_SCALE = Rule(
     "float-scale",
     "error",
     what="Floating-point samples have the range of integers, such as ±32767, instead of ±1.",
-    why="Every decoder takes 1 for full scale, so that nothing but distortion is left of the voice.",
-    source="WAVE_FORMAT_IEEE_FLOAT: full scale is ±1. Half of the samples beyond ±64 in 5 % of all windows of "
-    "4096, or whole numbers beyond ±4; the scale is that of 16, 24 or 32 bits.",
-    mend="`onetake fix` divides the samples. In Python, divide int16 samples by 32768 before writing them as float.",
+    why="Every decoder assumes a full scale of 1 and clips the rest, which leaves only distortion.",
+    source="WAVE_FORMAT_IEEE_FLOAT: full scale is ±1. Detected if the median exceeds 64 in 5 % of the windows of 4096 "
+    "samples, or if all samples are whole numbers and exceed 4; the scale is that of 16, 24 or 32 bits.",
+    fix_hint="Run `onetake fix`. In Python, divide int16 samples by 32768 before you write them as float.",
     judge=_float_scale,
     is_contract=True,
 )
 CLIPPED = Rule(
     "clipped",
     "warning",
-    what="The peaks of the sound are cut off, at full scale or at a lower ceiling.",
-    why="The edges that this makes are heard as crackle, and a clone learns them as part of the voice.",
-    source="Runs of three and more equal samples at a channel's ceiling, entered or left at a step. After a lossy "
-    "codec or a resampler, plateaus at one level: peaks whose steep edges would lead to 1.2 times the height or more.",
-    mend="Lower the input gain until the loudest words stay 6 dB below full scale, and record again.",
+    what="Peaks are clipped, at full scale or at a lower ceiling.",
+    why="Clipping sounds like crackle, and the clone reproduces it as part of the voice.",
+    source="Runs of three or more equal samples at the peak of a channel that start or end with a step. After a lossy "
+    "codec or a resampler: plateaus at one level, with edges steep enough for a peak at least 1.2 times as high.",
+    fix_hint="Lower the input gain until the loudest words peak 6 dB below full scale, and record again.",
     judge=_clipped,
     thresholds=(
         Threshold(
-            "max_clipped_percent", 0.05, "Found from 0.1 % on, after lossy codecs from 1 % on; clean speech has none."
+            "max_clipped_percent", 0.05, "Detected from 0.1 %, after lossy codecs from 1 %; clean speech has none."
         ),
     ),
 )
@@ -108,25 +109,25 @@ TOO_QUIET = Rule(
     "too-quiet",
     "warning",
     what="The voice is recorded at a very low level.",
-    why="Noise and the last bits of the converter come near to it.",
+    why="Background noise and quantization noise are then close to the voice.",
     source=_ACX,
-    mend="Go nearer to the microphone, or raise the input gain.",
+    fix_hint="Move closer to the microphone, or raise the input gain.",
     judge=_too_quiet,
     thresholds=(
-        Threshold("min_speech_level_dbfs", -36.0, "13 dB below the least that ACX accepts."),
-        Threshold("min_rms_dbfs", -45.0, "22 dB below the least that ACX accepts."),
+        Threshold("min_speech_level_dbfs", -36.0, "13 dB below the minimum of ACX."),
+        Threshold("min_rms_dbfs", -45.0, "22 dB below the minimum of ACX."),
     ),
 )
 TOO_LOUD = Rule(
     "too-loud",
     "warning",
-    what="The recording is louder than a voice can be without distortion.",
-    why="At such a level speech was limited or distorted on the way.",
+    what="The recording is louder than undistorted speech can be.",
+    why="Speech at such a level has been limited or distorted.",
     source=_ACX,
-    mend="Lower the input gain, and leave out limiters.",
+    fix_hint="Lower the input gain, and record without a limiter.",
     judge=_too_loud,
     thresholds=(
-        Threshold("max_rms_dbfs", -10.0, "8 dB above the most that ACX accepts."),
-        Threshold("max_peak_dbfs", 3.0, "Only lossy codings and floating-point files hold more than full scale."),
+        Threshold("max_rms_dbfs", -10.0, "8 dB above the maximum of ACX."),
+        Threshold("max_peak_dbfs", 3.0, "Only lossy codecs and floating-point files can exceed full scale."),
     ),
 )

@@ -44,6 +44,21 @@ class Hardening(NamedTuple):
     system_calls: bool
 
 
+def limit_memory(most_bytes: int) -> None:
+    """Limit the memory of this process, so that a hostile file ends it and not the machine, and disable core dumps."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    # RLIMIT_AS would count address space that allocators only reserve; only Linux counts data alone
+    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    _, highest = resource.getrlimit(kind)
+    limit = most_bytes if highest == resource.RLIM_INFINITY else min(most_bytes, highest)
+    with contextlib.suppress(ValueError, OSError):  # macOS accepts no limit on some machines
+        resource.setrlimit(kind, (limit, highest))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment for a child, without all that the child does not need: keys, proxies, settings."""
     return {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}

@@ -1,4 +1,4 @@
-"""Who has which decoding process: they are lent, given back, and kept for the next recording."""
+"""Worker processes: acquired for a recording, released, and kept for the next one."""
 
 from __future__ import annotations
 
@@ -9,84 +9,85 @@ import threading
 from typing import TYPE_CHECKING
 
 from preflight.errors import DecoderFailed
-from preflight.worker.process import Process
+from preflight.worker.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+class Cancelled(RuntimeError):
+    """The result is no longer wanted."""
+
+
 class WorkerPool:
-    """Threads that use processes, and can be dismissed at any time: what they wait for is then ended."""
+    """Threads that use worker processes, and can be cancelled at any time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lent: list[Process] = []
-        self._is_dismissed = False
+        self._busy: list[WorkerProcess] = []
+        self._is_cancelled = False
 
-    def join(self) -> None:
-        """Let the calling thread belong to the crew, until it ends."""
-        _of_thread.crew = self
+    def add_thread(self) -> None:
+        """Add the calling thread, until it ends."""
+        _of_thread.pool = self
 
-    def dismiss(self) -> None:
-        """End the processes that its threads use; those threads, and those that want one later, get `Dismissed`.
+    def cancel(self) -> None:
+        """Kill the processes that its threads use. Those threads get `Cancelled`, and so do those that want one later.
 
-        So do those that read a file, at their next block.
+        Threads that hash a file get it at the next megabyte.
         """
         with self._lock:
-            self._is_dismissed = True
-            for process in self._lent:
+            self._is_cancelled = True
+            for process in self._busy:
                 process.interrupt()
 
     @property
-    def is_dismissed(self) -> bool:
-        """Whether `dismiss` was called."""
-        return self._is_dismissed
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._is_cancelled
 
     @contextlib.contextmanager
-    def uses(self, process: Process) -> Iterator[None]:
+    def uses(self, process: WorkerProcess) -> Iterator[None]:
         """Note that one of its threads uses `process`.
 
         Raises:
-            Dismissed: The crew is no longer wanted.
+            Cancelled: The pool was cancelled.
         """
         with self._lock:
-            if self._is_dismissed:
-                raise Dismissed
-            self._lent.append(process)
+            if self._is_cancelled:
+                raise Cancelled
+            self._busy.append(process)
         try:
             yield
         except DecoderFailed:
-            if self._is_dismissed:  # nothing is wrong with the recording
-                raise Dismissed from None
+            if self._is_cancelled:  # it was killed: nothing is wrong with the recording
+                raise Cancelled from None
             raise
         finally:
             with self._lock:
-                self._lent.remove(process)
-
-
-class Dismissed(RuntimeError):
-    """Nobody waits for this recording any more."""
+                self._busy.remove(process)
 
 
 _of_thread = threading.local()
-_free: list[Process] = []
+_free: list[WorkerProcess] = []
 _lock = threading.Lock()
 
 
 @contextlib.contextmanager
-def acquire(*, fresh: bool = False) -> Iterator[Process]:
-    """A process that is free: one that was started before, or a new one.
+def acquire(*, fresh: bool = False) -> Iterator[WorkerProcess]:
+    """A free worker process: one that was started before, or a new one.
 
     Args:
-        fresh: Take a new one.
+        fresh: Start a new one.
 
     Raises:
-        Dismissed: The calling thread belongs to a crew that is no longer wanted.
+        Cancelled: The calling thread belongs to a pool that was cancelled.
     """
-    crew: WorkerPool | None = getattr(_of_thread, "crew", None)
-    process = _taken(fresh=fresh)
+    pool: WorkerPool | None = getattr(_of_thread, "pool", None)
+    process = _free_process() if not fresh else None
+    process = process or WorkerProcess()
     try:
-        with crew.uses(process) if crew else contextlib.nullcontext():
+        with pool.uses(process) if pool else contextlib.nullcontext():
             yield process
     finally:
         with _lock:
@@ -98,28 +99,31 @@ def acquire(*, fresh: bool = False) -> Iterator[Process]:
 
 
 def require_wanted() -> None:
-    """Raise `Dismissed` where the calling thread belongs to a crew that is no longer wanted."""
-    crew: WorkerPool | None = getattr(_of_thread, "crew", None)
-    if crew is not None and crew.is_dismissed:
-        raise Dismissed
+    """Raise `Cancelled` where the calling thread belongs to a pool that was cancelled."""
+    pool: WorkerPool | None = getattr(_of_thread, "pool", None)
+    if pool is not None and pool.is_cancelled:
+        raise Cancelled
 
 
-def _taken(*, fresh: bool) -> Process:
+def _free_process() -> WorkerProcess | None:
     with _lock:
-        while (process := _free.pop() if _free and not fresh else None) is not None and not process.is_alive:
+        while _free:
+            process = _free.pop()
+            if process.is_alive:
+                return process
             process.end()
-    return process or Process()
+    return None
 
 
 def prepare() -> None:
-    """Start a process now that will be needed soon: it starts while its caller does other things."""
-    process = Process()
+    """Start a process that will be needed soon: it starts while its caller does other things."""
+    process = WorkerProcess()
     with _lock:
         _free.append(process)
 
 
 def end_all() -> None:
-    """End the processes that are free."""
+    """End the free processes."""
     with _lock:
         ended = _free[:]
         _free.clear()
@@ -128,7 +132,7 @@ def end_all() -> None:
 
 
 def _forget() -> None:
-    """In a fork: the processes belong to the parent, and so does whoever held the lock."""
+    """In a fork: the processes belong to the parent, and a thread of the parent may have held the lock."""
     global _lock  # noqa: PLW0603 - there is one
     _free.clear()
     _lock = threading.Lock()

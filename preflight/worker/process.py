@@ -1,202 +1,206 @@
-"""The decoding process as its caller sees it: started once, used for one recording after the other."""
+"""One worker process as its caller sees it: started once, used for one recording after another."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
+import queue
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from preflight.errors import DecoderFailed, NotExamined, PreflightError
-from preflight.worker import descriptors
-from preflight.worker import protocol as wire
+from preflight import errors
+from preflight.analysis.analysis import Analysis
+from preflight.worker import protocol
 from preflight.worker.hardening import clean_environment
-from preflight.worker.ring import Ring, shared_memory
 
 if TYPE_CHECKING:
-    from preflight.media.decoder import Stored
+    from preflight.analysis.analyze import Progress
+    from preflight.input.source import Source
 
 _SILENT_S: Final = 60.0
-"""A process that neither computes without end nor says anything waits for a disk that does not answer."""
-_PIPE_BYTES: Final = 1 << 20
-_SET_PIPE_SIZE: Final = 1031
-"""F_SETPIPE_SZ of Linux: what waits for the speech detector keeps nobody else waiting."""
-_START: Final = "import sys; sys.path[:] = sys.argv[3:]; from preflight.worker.worker import main; main(*sys.argv[1:3])"
+"""A worker that neither computes without end nor sends anything waits for a disk that does not answer."""
+_START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.worker import main; main(sys.argv[1])"
+_ERRORS: Final = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}
 
 
-class Process:
-    """A decoding process. One caller at a time; what it receives as sound is overwritten by the next message."""
+def is_possible() -> bool:
+    """Whether there is an interpreter to start: a program that embeds one has none."""
+    return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+class WorkerProcess:
+    """A worker process, for one caller at a time.
+
+    The interpreter is started directly, not by `multiprocessing`: callers need no ``__main__`` guard, and the worker
+    inherits none of their state, also where they have threads.
+
+    Attributes:
+        is_free: Whether it can be given a job.
+    """
 
     def __init__(self) -> None:
-        self._files, theirs = descriptors.channel()
-        with shared_memory() as memory, theirs:
-            shared = [theirs.fileno()] if memory is None else [theirs.fileno(), memory]
-            arguments = ["" if memory is None else str(memory), str(theirs.fileno()), *module_path()]
+        self._files: socket.socket | None = None
+        theirs: socket.socket | None = None
+        if hasattr(socket, "send_fds"):
+            # a pair without a name: no other process can connect to it
+            self._files, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs or contextlib.nullcontext():
+            inherited = [theirs.fileno()] if theirs else []
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-S", "-c", _START, *arguments],
+                [sys.executable, "-P", "-s", "-S", "-c", _START, "".join(map(str, inherited)), *module_path()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
                 env={**clean_environment(), "OPENBLAS_NUM_THREADS": "1"},
-                pass_fds=shared,
+                pass_fds=inherited,
                 process_group=0,  # Ctrl-C is for the caller
             )
-            self._ring = None if memory is None else Ring(memory)
         assert self._child.stdin is not None  # noqa: S101 - both are pipes
         assert self._child.stdout is not None  # noqa: S101
-        self._requests, self._answers = self._child.stdin.fileno(), self._child.stdout.fileno()
-        self._unread = bytearray()
+        self._input, self._output = self._child.stdin.fileno(), self._child.stdout.fileno()
+        self._answers: queue.SimpleQueue[protocol.Answer | Exception] = queue.SimpleQueue()
+        self._reader: threading.Thread | None = None
         self._jobs = 0
-        self._holds_sound = False
         self.is_free = True
-        os.set_blocking(self._requests, False)
-        if sys.platform == "linux":
-            import fcntl
 
-            with contextlib.suppress(OSError):  # over the user's share of pipe memory: smaller pieces then
-                fcntl.fcntl(self._requests, _SET_PIPE_SIZE, _PIPE_BYTES)
-
-    def give(self, job: wire.Job, descriptor: int) -> None:
-        """Give it a job.
-
-        Args:
-            job: What to do.
-            descriptor: The recording, open for reading; nobody else uses its position until the job is done.
-
-        Raises:
-            DecoderFailed: It crashed.
-        """
-        self.is_free = False
-        self._jobs += 1
-        self._holds_sound = False
-        if self._ring is not None:
-            self._ring.begin()
-        try:
-            descriptors.send(self._files, descriptor)
-        except OSError:
-            raise self._end_explained() from None
-        self.send(wire.JOB, msgspec.msgpack.encode(job))
-
-    def send(self, kind: bytes, content: bytes | memoryview = b"") -> None:
-        """Send a message of a kind that `wire` knows.
-
-        Both pipes can be full at once where sound goes through them: the other process then takes nothing before
-        somebody reads what it sends. So that is read meanwhile; it is at most `ring.SLOTS` blocks.
-
-        Raises:
-            DecoderFailed: The process crashed, or does not listen.
-        """
-        rest = memoryview(wire.REQUEST.pack(kind, len(content)) + content)
-        while rest:
-            events = self._wait((self._requests, select.POLLOUT), (self._answers, select.POLLIN))
-            if events.get(self._answers, 0) & select.POLLIN:
-                self._unread += os.read(self._answers, _PIPE_BYTES)
-            if self._requests in events:
-                try:
-                    rest = rest[os.write(self._requests, rest) :]
-                except BlockingIOError:
-                    continue
-                except BrokenPipeError:
-                    raise self._end_explained() from None
-
-    def receive(self) -> wire.Message | Stored:
-        """Wait for the next message or block of sound.
-
-        Raises:
-            DecoderFailed: The process crashed, or was ended because it did not come to an end.
-        """
-        if self._holds_sound:
-            self._holds_sound = False
-            self.send(wire.USED)
-        kind, length, number, is_planar, channels = wire.ANSWER.unpack(self._read(wire.ANSWER.size))
-        try:
-            if length > wire.MOST_BYTES:
-                raise ValueError("no message is so long")
-            if kind == wire.SOUND:
-                self._holds_sound = True
-                content = self._read(length) if self._ring is None else self._ring.next_slot(length)
-                return wire.read_sound(content, number, channels, is_planar=bool(is_planar))
-            message = wire.read_message(self._read(length))
-        except (msgspec.MsgspecError, ValueError, KeyError) as error:
-            raise self._crashed("nonsense") from error
-        self.is_free = not isinstance(message, wire.Facts | wire.StillAtWork | wire.Ended)
-        return message
-
-    def _read(self, count: int) -> memoryview:
-        room = memoryview(bytearray(count))
-        done = min(count, len(self._unread))
-        if done:
-            room[:done] = self._unread[:done]
-            del self._unread[:done]
-        while done < count:
-            self._wait((self._answers, select.POLLIN))
-            got = os.readv(self._answers, [room[done:]])
-            if not got:
-                raise self._end_explained()
-            done += got
-        return room
-
-    def _wait(self, *wanted: tuple[int, int]) -> dict[int, int]:
-        """Wait until something of `wanted`, pipes with their events, has come; events by pipe."""
-        poll = select.poll()
-        for pipe, event in wanted:
-            poll.register(pipe, event)
-        events = poll.poll(_SILENT_S * 1000)
-        if not events:
-            self.end()
-            raise DecoderFailed(
-                f"no data from the decoder for {_SILENT_S:.0f} s (stalled disk or network share?)",
-                "copy the recording to a local disk, and check it there",
-            )
-        return dict(events)
-
-    def _end_explained(self) -> PreflightError:
-        status = self._child.wait()
-        self.end()
-        if status == -signal.SIGPROF:
-            return DecoderFailed("decoding it comes to no end", "export it again from the program that recorded it")
-        if status > 0:
-            return NotExamined.because(f"the decoding process ended with status {status}")
-        # 0: how it ended is not known where the caller has the system reap its children
-        return self._crashed(signal.Signals(-status).name if status else "it ended")
-
-    def _crashed(self, how: str) -> DecoderFailed:
-        message = f"it makes the decoder crash ({how})"
-        hint = "export it again from the program that recorded it"
-        return DecoderFailed(message, hint, retry_with_fresh_worker=self._jobs > 1)
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._child.pid
 
     @property
     def is_alive(self) -> bool:
         """Whether it has not ended."""
         return self._child.poll() is None
 
+    def submit(self, job: protocol.Job, source: Source) -> None:
+        """Send it a job, which it begins at once.
+
+        Raises:
+            CannotOpen: No path leads to the file any more.
+            DecoderFailed: The process has ended.
+        """
+        with source.reopened() as descriptor:
+            self.is_free = False
+            self._jobs += 1
+            try:
+                if self._files is None:
+                    job = msgspec.structs.replace(job, path=os.fsencode(source.path), identity=source.identity)
+                else:
+                    socket.send_fds(self._files, [b"f"], [descriptor])
+                # a job has a few hundred bytes, and the pipe is empty: this cannot block
+                protocol.send(self._input, job)
+            except OSError:
+                raise self._ended() from None
+        # a thread for each job, so that an idle process costs none, and a fork of the caller meets none
+        self._reader = threading.Thread(target=self._read, name="preflight-answers", daemon=True)
+        self._reader.start()
+
+    def result(self, on_progress: Progress | None = None) -> Analysis:
+        """Wait for the result of the job.
+
+        Args:
+            on_progress: Called with each heartbeat.
+
+        Raises:
+            CannotOpen: Reading failed.
+            NotARecording: It is not recognized as audio, or cannot be decoded.
+            DecoderFailed: The process crashed, or timed out.
+            NotExamined: A bug in onetake.
+        """
+        while isinstance(answer := self._next(), protocol.Heartbeat):
+            if on_progress is not None:
+                on_progress(answer.seconds, answer.total_s)
+        self._join()
+        self.is_free = True
+        if isinstance(answer, Analysis):
+            return answer
+        if answer.kind == "bug":
+            raise errors.NotExamined.because(answer.message)
+        raise _ERRORS.get(answer.kind, errors.NotARecording)(answer.message, answer.hint)
+
+    def _next(self) -> protocol.Answer:
+        try:
+            answer = self._answers.get(timeout=_SILENT_S)
+        except queue.Empty:
+            self.end()
+            raise errors.DecoderFailed(
+                f"no data from the decoder for {_SILENT_S:.0f} s (stalled disk or network share?)",
+                "copy the recording to a local disk, and check it there",
+            ) from None
+        if isinstance(answer, EOFError):
+            raise self._ended()
+        if isinstance(answer, Exception):
+            raise self._crashed("invalid answer") from answer
+        return answer
+
+    def _read(self) -> None:
+        """Pass the answers to one job on, in a thread: a queue can be waited for with a timeout on every system."""
+        answer: protocol.Answer | Exception
+        while True:
+            try:
+                answer = protocol.receive_answer(self._output)
+            except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+                answer = error
+            self._answers.put(answer)
+            if not isinstance(answer, protocol.Heartbeat):
+                return
+
+    def _join(self) -> None:
+        if self._reader is not None:
+            self._reader.join()
+            self._reader = None
+
+    def _ended(self) -> errors.PreflightError:
+        status = self._child.wait()
+        self.end()
+        if status == -signal.SIGPROF:
+            message = "decoding timed out: 8 s of CPU time without output"
+            return errors.DecoderFailed(message, "export it again from the program that recorded it")
+        if status > 0:
+            return errors.NotExamined.because(f"the worker process exited with status {status}")
+        # 0: the status is unknown where the caller has the system reap its children (SIGCHLD ignored)
+        return self._crashed(signal.Signals(-status).name if status else "it ended")
+
+    def _crashed(self, how: str) -> errors.DecoderFailed:
+        # a recording before this one may have harmed the process: then a fresh one decides
+        return errors.DecoderFailed(
+            f"it makes the decoder crash ({how})",
+            "export it again from the program that recorded it",
+            retry_with_fresh_worker=self._jobs > 1,
+        )
+
     def interrupt(self) -> None:
-        """End it while another thread uses it, who will see that."""
+        """Kill it while another thread waits for its result; that thread gets `DecoderFailed`."""
         self.is_free = False
         self._child.kill()
 
     def end(self) -> None:
-        """End it at once."""
+        """Kill it, and close the pipes."""
+        self.is_free = False
         self._child.kill()
         self._child.wait()
-        self._files.close()
+        self._join()  # it reads from the pipe that is closed next
+        if self._files is not None:
+            self._files.close()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()
 
 
 def module_path() -> list[str]:
-    """Where this process finds its modules; ours among them, however they were found."""
+    """Where this process finds its modules, and `preflight` itself, however it was found."""
     entries = [entry for entry in sys.path if entry]
     if "" in sys.path:
-        with contextlib.suppress(OSError):  # the working folder is gone, and what was in it
+        with contextlib.suppress(OSError):  # the working folder was removed, with what was in it
             entries.insert(sys.path.index(""), str(Path.cwd()))
     home = str(Path(__file__).resolve().parents[2])
     return entries if home in entries else [*entries, home]

@@ -1,167 +1,144 @@
-"""What is said over the pipes between the two processes.
+"""Messages between a caller and a worker process: one protocol for one recording and for many.
 
-Each message begins with its kind and its length. Sound lies in memory that both share, or follows, as it lies in
-memory; so does the 16 kHz that the speech detector hears, which goes the other way. The rest is MessagePack.
+::
+
+    caller                                              worker
+      |  start the interpreter                            |
+      | ------------------------------------------------> |  limit memory, import libraries, harden
+      |                                                   |
+      |  the open file (a descriptor, or a path in Job)   |
+      |  Job                                              |
+      | ------------------------------------------------> |  read headers, decode, measure
+      |                                        Heartbeat  |  after the first block, then at most 5 a second
+      | <------------------------------------------------ |
+      |                               Analysis | Failure  |  exactly one; the worker then waits for the next Job
+      | <------------------------------------------------ |
+      |                                                   |
+      |  close standard input                             |
+      | ------------------------------------------------> |  exit
+
+Messages go through the worker's standard input and output: a length of 4 bytes, big-endian, then MessagePack. The file
+is passed as a descriptor through a UNIX socket (SCM_RIGHTS) where the system can do that: the worker then needs no
+right to open it. Else the worker opens the path and compares the file's identity. No audio passes between processes.
+
+A worker that sends nothing for 60 s is killed by its caller; one that uses 8 s of CPU time without decoding a block is
+killed by the system (SIGPROF). Then there is neither `Analysis` nor `Failure`, only the end of the stream.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import Final
 
 import msgspec
 
-from preflight.analysis.analysis import Decoded, Ending
-from preflight.media.probe import Probe
+from preflight.analysis.analysis import Analysis
 
-if TYPE_CHECKING:
-    from preflight.analysis.vad.speech import SpeechHeard
-    from preflight.media.decoder import Stored
-    from preflight.worker.ring import Ring
-
-REQUEST: Final = struct.Struct("<cI")
-"""Kind and bytes that follow."""
-JOB: Final = b"j"
-USED: Final = b"u"
-"""The oldest block of sound is no longer needed: at most `ring.SLOTS` are passed on before."""
-MIX: Final = b"m"
-END: Final = b"e"
-"""There is no more of the mix."""
-
-ANSWER: Final = struct.Struct("<cIcBH")
-"""Kind and bytes; of sound also the kind of number, whether channel follows channel, and their count."""
-SOUND: Final = b"s"
-TEXT: Final = b"t"
-MOST_BYTES: Final = 1 << 26
-"""No message is larger: what claims to be comes from a process that is out of its mind."""
-_NAMES: Final = {b"h": "int16", b"i": "int32", b"f": "float32"}
-_LETTERS: Final = {name: letter for letter, name in _NAMES.items()}
+_LENGTH: Final = struct.Struct(">I")
+MAX_BYTES: Final = 1 << 26
+"""The levels of six hours take 9 MB. A larger message comes from a process that is out of control."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the process is to do with the open file that it was passed before.
+    """What to do with a recording.
 
     Attributes:
-        name: Of the recording, fit to be shown.
-        suffix: The ending of its file's name.
-        wanted: ``headers`` alone; ``sound``, which is passed on; or ``whole``: it is measured there, too.
-        listen_s: How much of it the meters hear there; None for all.
-        pictures: Whether they keep what can be drawn.
+        name: Its path, fit to be shown.
+        suffix: The ending of its file name.
+        headers_only: Read the headers; decode nothing.
+        measure_s: As in `analyze_source`.
+        pictures: As in `analyze_source`.
+        threads: As in `analyze_source`.
+        path: The file to open where its descriptor cannot be passed; else None.
+        identity: Device and inode that the opened file must have.
     """
 
     name: str
     suffix: str
-    wanted: Literal["headers", "sound", "whole"]
-    listen_s: float | None = None
+    headers_only: bool = False
+    measure_s: float | None = None
     pictures: bool = False
+    threads: bool = False
+    path: bytes | None = None
+    identity: tuple[int, int] | None = None
 
 
-class Headers(msgspec.Struct, frozen=True, tag=True):
-    """What the headers say, where nothing else was wanted."""
+class Heartbeat(msgspec.Struct, frozen=True, tag=True):
+    """The job goes on.
 
-    probe: Probe
+    Attributes:
+        seconds: Seconds measured.
+        total_s: Seconds of the whole recording by its headers; None when unknown.
+    """
 
-
-class Facts(msgspec.Struct, frozen=True, tag=True):
-    """What the headers say: the first of a pass."""
-
-    probe: Probe
-
-
-class Ended(msgspec.Struct, frozen=True, tag=True):
-    """How decoding went: what follows the last block of a pass whose sound was passed on."""
-
-    ending: Ending
+    seconds: float
+    total_s: float | None
 
 
-class Speech(msgspec.Struct, frozen=True, tag=True):
-    """A `SpeechHeard`, the probabilities as little-endian float32: the last of a pass whose sound was passed on."""
+class Failure(msgspec.Struct, frozen=True, tag=True):
+    """There is no analysis.
 
-    probabilities: bytes
-    window_s: float
-    voice_like_s: float
-
-    @classmethod
-    def of(cls, heard: SpeechHeard) -> Self:
-        """As it is sent."""
-        track = heard.track
-        return cls(track.probabilities.astype("<f4").tobytes(), track.window_s, heard.voice_like_s)
-
-    def heard(self) -> SpeechHeard:
-        """As it was."""
-        import numpy as np
-
-        from preflight.analysis.vad.speech import SpeechHeard, SpeechTrack
-
-        probabilities = np.frombuffer(self.probabilities, "<f4").astype(np.float32, copy=False)
-        return SpeechHeard(SpeechTrack(probabilities, self.window_s), self.voice_like_s)
-
-
-class Measured(msgspec.Struct, frozen=True, tag=True):
-    """What was found: the last of a pass that was measured there; `decoded` is None where there was no sound."""
-
-    decoded: Decoded | None
-
-
-class StillAtWork(msgspec.Struct, frozen=True, tag=True):
-    """Measuring goes on: who waits for its end need not take the process for dead."""
-
-
-class Refused(msgspec.Struct, frozen=True, tag=True):
-    """The recording cannot be read: a `PreflightError`, by its kind."""
+    Attributes:
+        kind: The `kind` of a `PreflightError`; ``bug`` for any other exception.
+        message: Of the error; for a bug the exception's name and where it was raised, without its text, which may
+            hold secrets.
+        hint: Of the error.
+    """
 
     kind: str
     message: str
-    hint: str
+    hint: str = ""
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
-    """A bug: the exception's name, then where it happened."""
-
-    lines: tuple[str, ...]
-
-
-Message = Headers | Facts | Ended | Speech | Measured | StillAtWork | Refused | Failed
-_DECODER: Final = msgspec.msgpack.Decoder(Message)
+Answer = Analysis | Heartbeat | Failure
+_ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
+_JOBS: Final = msgspec.msgpack.Decoder(Job)
 
 
-def write_message(descriptor: int, message: Message) -> None:
-    """Send `message`."""
+def send(descriptor: int, message: Job | Answer) -> None:
+    """Write `message`.
+
+    Raises:
+        BrokenPipeError: The other process has ended.
+    """
     content = msgspec.msgpack.encode(message)
-    _write(descriptor, ANSWER.pack(TEXT, len(content), b" ", 0, 0) + content)
-
-
-def write_sound(descriptor: int, ring: Ring | None, block: Stored) -> None:
-    """Pass a block of shape (frames, channels) on, through the next slot of `ring`, or without one through the pipe."""
-    import numpy as np
-
-    is_planar = not block.flags.c_contiguous
-    samples = block.T if is_planar else block
-    head = ANSWER.pack(SOUND, samples.nbytes, _LETTERS[block.dtype.name], is_planar, block.shape[1])
-    if ring is None:
-        _write(descriptor, head)
-        _write(descriptor, np.ascontiguousarray(samples).data.cast("B"))
-        return
-    np.frombuffer(ring.next_slot(samples.nbytes), samples.dtype).reshape(samples.shape)[:] = samples
-    _write(descriptor, head)
-
-
-def read_sound(content: memoryview, number: bytes, channels: int, *, is_planar: bool) -> Stored:
-    """The block in `content`, of shape (frames, channels); raises ValueError or KeyError for what is none."""
-    import numpy as np
-
-    samples = np.frombuffer(content, _NAMES[number])
-    return samples.reshape(channels, -1).T if is_planar else samples.reshape(-1, channels)
-
-
-def _write(descriptor: int, content: bytes | memoryview) -> None:
-    rest = memoryview(content)
+    rest = memoryview(_LENGTH.pack(len(content)) + content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def read_message(content: memoryview) -> Message:
-    """The message in `content`; raises `msgspec.MsgspecError` for what is none."""
-    message: Message = _DECODER.decode(content)
-    return message
+def receive_answer(descriptor: int) -> Answer:
+    """Wait for the next message of a worker.
+
+    Raises:
+        EOFError: The worker has ended.
+        ValueError, msgspec.MsgspecError: What it sent is not a message.
+    """
+    answer: Answer = _ANSWERS.decode(_receive(descriptor))
+    return answer
+
+
+def receive_job(descriptor: int) -> Job:
+    """Wait for the next job.
+
+    Raises:
+        EOFError: The caller has ended, or closed the pipe.
+    """
+    return _JOBS.decode(_receive(descriptor))
+
+
+def _receive(descriptor: int) -> bytes:
+    (length,) = _LENGTH.unpack(_read(descriptor, _LENGTH.size))
+    if length > MAX_BYTES:
+        raise ValueError(f"a message of {length} bytes")
+    return _read(descriptor, length)
+
+
+def _read(descriptor: int, count: int) -> bytes:
+    content = bytearray()
+    while len(content) < count:
+        if not (part := os.read(descriptor, count - len(content))):
+            raise EOFError
+        content += part
+    return bytes(content)

@@ -13,8 +13,7 @@ import sys
 from array import array
 from typing import Any, Final
 
-from preflight.worker.hardening import harden
-from preflight.worker.memory_limit import limit_memory
+from preflight.worker.hardening import harden, limit_memory
 
 RATE_HZ: Final = 16000
 MEMORY_BYTES: Final = 4 << 30
@@ -38,7 +37,7 @@ def main(folder: str, architecture: str) -> None:
     sounds = _sounds()
     try:
         from moonshine_voice import ModelArch, Transcriber
-    except Exception as error:  # noqa: BLE001 - told to the other process
+    except Exception as error:  # noqa: BLE001 - reported to the other process
         return _say(answers, engine=str(error))
     harden(readable=[folder])
     try:

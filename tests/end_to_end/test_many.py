@@ -301,6 +301,7 @@ def test_ctrl_c_finishes_paid_calls_and_a_second_one_abandons_them(home: Path, s
         assert services.objects() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "storage"])  # and two at once, and stopped: make soak
 def test_a_killed_batch_is_resumed(home: Path, tmp_path: Path, how: Disturbance) -> None:
     with rig(tmp_path / "rig", takes=8) as made:
@@ -309,6 +310,7 @@ def test_a_killed_batch_is_resumed(home: Path, tmp_path: Path, how: Disturbance)
         settle_and_count(made, 8)
 
 
+@pytest.mark.slow
 def test_a_batch_survives_faulty_proxies(home: Path, tmp_path: Path) -> None:
     with rig(tmp_path / "rig", takes=8) as made:
         endings, met = run_through(made, share=0.3, seed=5)

@@ -124,7 +124,7 @@ def test_every_model_speaks_in_every_format(
     ("arguments", "message"),
     [
         (("nobody", "Text.", "-o", "a.mp3"), "has no voice 'nobody'"),
-        (("good", "Text.", "-o", "a.ogg"), "no ending"),
+        (("good", "Text.", "-o", "a.ogg"), "no supported file extension"),
         (("good", "Text.", "-o", "nowhere/a.mp3"), "cannot be written"),
         (("good", "", "-o", "a.mp3"), "text"),
         (("good", "Text.", "-o", "a.mp3", "--model", "nonsense"), "model"),

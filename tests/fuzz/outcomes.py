@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 import preflight
-from preflight.batch import check_whole
-from preflight.profile import DEFAULT
-from preflight.worker import pool as lending
+from preflight.batch import check_many
+from preflight.worker import pool as workers
 from tests.fuzz.recordings import Case
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def _alone(path: Path) -> Report:
 
 
 def _of_many(path: Path) -> Report:
-    return check_whole(path, quick=False, profile=DEFAULT)
+    return next(check_many([path], workers=1))
 
 
 def _by_headers(path: Path) -> Report:
@@ -109,7 +108,7 @@ def _require_equal(reports: list[Report]) -> None:
 
 def decoders() -> list[int]:
     """The process ids of the idle workers."""
-    return [waiting._child.pid for waiting in lending._free]
+    return [waiting.pid for waiting in workers._free]
 
 
 def _forget_peaks() -> None:

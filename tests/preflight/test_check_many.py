@@ -1,4 +1,4 @@
-"""Many recordings at a time."""
+"""`check_many`: order, laziness, cancellation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 import preflight
-from preflight.worker import pool as lending
+from preflight.worker import pool as workers
 from tests.support.make_audio import FIXTURES
 from tests.support.processes import HANGS_AFTER_S
 
@@ -38,12 +38,12 @@ PATIENCE_S: Final = HANGS_AFTER_S
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_stays() -> Iterator[None]:
     yield
-    lending.end_all()
+    workers.end_all()
 
 
 @pytest.fixture(scope="module")
 def alone() -> list[preflight.Report]:
-    """What `check` says of each of `TAKES`."""
+    """Return the report of `check` for each of `TAKES`."""
     return [preflight.check(path) for path in TAKES]
 
 
@@ -59,7 +59,7 @@ def threads_at_work() -> list[str]:
 
 
 class Paths:
-    """Recordings without end, and how many of them were asked for."""
+    """An endless iterator of recordings that counts how many were consumed."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -71,30 +71,30 @@ class Paths:
 
 
 @pytest.mark.parametrize("workers", [None, 1, 3])
-def test_the_order_is_that_of_the_paths(workers: int | None, alone: list[preflight.Report]) -> None:
+def test_reports_are_in_the_order_of_the_paths(workers: int | None, alone: list[preflight.Report]) -> None:
     assert list(preflight.check_many(TAKES, workers=workers)) == alone
     assert [report.verdict for report in alone].count("rejected") == 4
 
 
-def test_no_recordings_no_reports() -> None:
+def test_no_recordings_give_no_reports() -> None:
     assert list(preflight.check_many([])) == []
 
 
-def test_headers_only(alone: list[preflight.Report]) -> None:
+def test_check_many_with_quick(alone: list[preflight.Report]) -> None:
     quick = list(preflight.check_many(TAKES, quick=True, workers=2))
     assert quick == [preflight.check(path, quick=True) for path in TAKES]
     assert {report.method for report in quick} == {"headers"}
     assert [report.path for report in quick] == [report.path for report in alone]
 
 
-def test_the_profile_is_heeded() -> None:
+def test_check_many_uses_the_profile() -> None:
     profile = preflight.PROFILES["default"].changed(ignore=["too-short"])
     reports = list(preflight.check_many([SHORT, SHORT], profile=profile, workers=2))
     assert [report.verdict for report in reports] == ["ready", "ready"]
 
 
 class BytesPath:
-    """A path by a name of bytes, as `os.DirEntry` can be."""
+    """A path with a bytes name, like `os.DirEntry` of a bytes folder."""
 
     def __fspath__(self) -> bytes:
         return os.fsencode(SHORT)
@@ -106,7 +106,7 @@ def test_paths_of_every_kind() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_no_more_paths_are_asked_for_than_are_soon_needed(workers: int) -> None:
+def test_paths_are_consumed_lazily(workers: int) -> None:
     paths = Paths()
     reports = preflight.check_many(paths, workers=workers)
     assert paths.taken == 0
@@ -119,7 +119,7 @@ def test_no_more_paths_are_asked_for_than_are_soon_needed(workers: int) -> None:
     assert paths.taken == taken
 
 
-def test_the_first_report_comes_before_the_last_path() -> None:
+def test_the_first_report_does_not_wait_for_the_last_path() -> None:
     is_reported = threading.Event()
 
     def paths() -> Iterator[Path]:
@@ -134,7 +134,7 @@ def test_the_first_report_comes_before_the_last_path() -> None:
     assert len(list(reports)) == AHEAD
 
 
-def test_who_leaves_early_leaves_nothing_behind() -> None:
+def test_an_abandoned_iteration_leaves_no_workers() -> None:
     for report in preflight.check_many(Paths(), workers=3):
         assert report.verdict == "rejected"
         break
@@ -142,7 +142,7 @@ def test_who_leaves_early_leaves_nothing_behind() -> None:
     assert preflight.check(SHORT).verdict == "rejected"
 
 
-def test_where_the_paths_fail_so_does_the_check() -> None:
+def test_an_exception_of_the_paths_is_propagated() -> None:
     def paths() -> Iterator[Path]:
         yield SHORT
         raise LookupError("no more")
@@ -153,7 +153,7 @@ def test_where_the_paths_fail_so_does_the_check() -> None:
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_any_executor_does(kind: str, alone: list[preflight.Report]) -> None:
+def test_check_runs_in_any_executor(kind: str, alone: list[preflight.Report]) -> None:
     pool: Executor = (
         ThreadPoolExecutor(2)
         if kind == "threads"

@@ -1,4 +1,4 @@
-"""Every recording in fixtures/: what it is, what is said of it, what becomes of it."""
+"""Each recording in fixtures/: its format, its verdict, and the result of fixing it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ FIXES = {
 }
 
 
-def test_the_table_holds_every_recording() -> None:
+def test_the_table_has_every_fixture() -> None:
     assert {file.name for file in FIXTURES.iterdir() if file.suffix not in (".py", ".txt", "")} == set(TABLE)
 
 
@@ -85,7 +85,7 @@ def test_verdict(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if "good" in name])
-def test_headers_alone_come_to_the_same_verdict_on_good_takes(name: str) -> None:
+def test_quick_gives_the_same_verdict_for_good_recordings(name: str) -> None:
     report = preflight.check(FIXTURES / name, quick=True)
     assert (report.verdict, report.method, report.file.sha256) == ("ready", "headers", None)
     assert report.measurements == {}
@@ -100,7 +100,7 @@ def test_fix_makes_it_ready(name: str, tmp_path: Path) -> None:
     again = preflight.check(fixed.path)
     assert again.verdict == "ready"
     assert again.file.sha256 == fixed.after.file.sha256
-    # of the damaged take the whole stretch is kept, up to the pause before the damage
+    # of the damaged recording, the part up to the pause before the damage is kept
     seconds = 13.055 if name == "damaged.mp3" else fixed.before.file.duration_s
     assert again.file.duration_s == pytest.approx(seconds, abs=AAC_FRAME_S + 1e-6)
     if fixed.action == "rewrap":
@@ -109,12 +109,12 @@ def test_fix_makes_it_ready(name: str, tmp_path: Path) -> None:
 
 
 def bare_packets(path: Path) -> list[bytes]:
-    """Without the headers that raw AAC puts before every packet."""
+    """Return the packets without ADTS headers."""
     return [packet[7:] if path.suffix == ".aac" else packet for packet in packets(path)]
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row[0] == "fixable" and name in FIXES])
-def test_fixing_twice_is_fixing_once(name: str, tmp_path: Path) -> None:
+def test_fix_is_idempotent(name: str, tmp_path: Path) -> None:
     (tmp_path / "once").mkdir()
     (tmp_path / "twice").mkdir()
     once = preflight.fix(FIXTURES / name, tmp_path / "once")
@@ -124,7 +124,7 @@ def test_fixing_twice_is_fixing_once(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row[0] == "ready"])
-def test_what_is_ready_is_copied_byte_for_byte(name: str, tmp_path: Path) -> None:
+def test_a_ready_recording_is_copied_unchanged(name: str, tmp_path: Path) -> None:
     out = tmp_path / f"copy{Path(name).suffix}"
     fixed = preflight.fix(FIXTURES / name, out)
     assert (fixed.action, fixed.lossless, fixed.edits) == ("keep", True, ())
@@ -132,7 +132,7 @@ def test_what_is_ready_is_copied_byte_for_byte(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row[0] == "rejected"])
-def test_what_is_rejected_is_refused_with_the_reason(name: str, tmp_path: Path) -> None:
+def test_a_rejected_recording_cannot_be_fixed(name: str, tmp_path: Path) -> None:
     with pytest.raises(preflight.CannotFix) as caught:
         preflight.fix(FIXTURES / name, tmp_path)
     assert caught.value.message
@@ -140,7 +140,7 @@ def test_what_is_rejected_is_refused_with_the_reason(name: str, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_damage_without_a_pause_is_cut_where_it_begins(tmp_path: Path) -> None:
+def test_damage_without_a_pause_before_it_is_cut_at_its_start(tmp_path: Path) -> None:
     data = bytearray((FIXTURES / "good.mp3").read_bytes())
     at = int(len(data) * 0.95)
     data[at : at + 1_000] = np.random.default_rng(3).bytes(1_000)

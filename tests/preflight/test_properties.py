@@ -1,4 +1,4 @@
-"""Whatever the bytes: always a verdict, never an exception, in bounded time."""
+"""Properties for arbitrary bytes: always a verdict, never an exception, in bounded time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDINGS = st.sampled_from([".wav", ".mp3", ".m4a", ".bin"])
 
 
 def look(data: bytes, ending: str) -> preflight.Report:
-    """Check the bytes, and mend them if that is said to be possible."""
+    """Check the bytes, and fix them if the verdict is fixable."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"take{ending}"
         path.write_bytes(data)
@@ -36,15 +36,15 @@ def look(data: bytes, ending: str) -> preflight.Report:
         quick = preflight.check(path, quick=True)
         assert quick.method == "headers"
         if report.verdict != "rejected":
-            mend(path, Path(folder) / "out")
+            fix(path, Path(folder) / "out")
     assert msgspec.json.decode(msgspec.json.encode(report), type=preflight.Report) == report
     assert (report.verdict == "ready") == (not report.errors)
     found = {finding.rule for one in (report, quick) for finding in one.findings}
-    assert "not-examined" not in found  # which tells a bug
+    assert "not-examined" not in found  # a bug in onetake
     return report
 
 
-def mend(path: Path, out: Path) -> None:
+def fix(path: Path, out: Path) -> None:
     out.mkdir()
     try:
         fixed = preflight.fix(path, out)
@@ -64,7 +64,7 @@ def test_random_bytes(data: bytes, ending: str) -> None:
 
 @OFTEN
 @given(NAMES, st.floats(0, 1), ENDINGS)
-def test_cut_off_anywhere(name: str, part: float, ending: str) -> None:
+def test_truncated_anywhere(name: str, part: float, ending: str) -> None:
     data = DATA[name]
     look(data[: int(len(data) * part)], ending)
 
@@ -91,27 +91,27 @@ def test_overwritten_headers(name: str, at: int, value: int, count: int) -> None
 @given(st.integers(0, 0xFFFF), st.sampled_from([0, 4, 8, 16, 24]))
 @example(0x00FF, 16)
 @example(0x1600, 16)
-def test_any_coding_that_a_wav_may_name(tag: int, bits: int) -> None:
+def test_any_format_tag_of_a_wav(tag: int, bits: int) -> None:
     sound = integers(talk(1))
     look(riff(form_chunk(tag, bits=bits, align=2), chunk(b"data", sound)), ".wav")
 
 
 @OFTEN
 @given(st.binary(min_size=4, max_size=4))
-def test_any_coding_that_an_m4a_may_name(name: bytes) -> None:
+def test_any_sample_entry_of_an_m4a(name: bytes) -> None:
     look(DATA["good.m4a"].replace(b"mp4a", name), ".m4a")
 
 
 @OFTEN
 @given(NAMES, NAMES, st.floats(0, 1), st.floats(0, 1))
-@example("truncated.m4a", "truncated.m4a", 0.25, 0.5)  # a frame of 34 channels, which nothing converts
+@example("truncated.m4a", "truncated.m4a", 0.25, 0.5)  # a frame of 34 channels, which cannot be converted
 def test_spliced(first: str, second: str, part: float, other: float) -> None:
     one, two = DATA[first], DATA[second]
     look(one[: int(len(one) * part)] + two[int(len(two) * other) :], ".mp3")
 
 
 @given(st.floats(0, 1e6))
-def test_a_clock_is_never_ahead(seconds: float) -> None:
+def test_a_clock_does_not_round_up(seconds: float) -> None:
     parts = [float(part) for part in clock(seconds).split(":")]
     read = sum(part * 60**place for place, part in enumerate(reversed(parts)))
     assert read <= seconds + 1e-6
@@ -120,12 +120,12 @@ def test_a_clock_is_never_ahead(seconds: float) -> None:
 
 
 def takes() -> st.SearchStrategy[list[tuple[bool, int]]]:
-    """Stretches of speech and of quiet, in frames of 10 ms."""
+    """Return levels of alternating speech and silence, in frames of 10 ms."""
     return st.lists(st.tuples(st.booleans(), st.integers(1, 300)), min_size=1, max_size=30)
 
 
 @given(takes(), st.floats(0, 60))
-def test_cuts_lie_inside_pauses(stretches: list[tuple[bool, int]], moment: float) -> None:
+def test_cuts_are_inside_pauses(stretches: list[tuple[bool, int]], moment: float) -> None:
     levels = np.concatenate([np.full(count, -20.0 if loud else -70.0) for loud, count in stretches])
     pauses = find_pauses(levels.astype(np.float32), 0.01)
     end = len(levels) / 100
@@ -143,24 +143,23 @@ def test_cuts_lie_inside_pauses(stretches: list[tuple[bool, int]], moment: float
 
 
 def near(pauses: list[tuple[float, float]], cut: float, end: float) -> bool:
-    """A cut that was asked for inside the first or last tenth of a pause."""
+    """A cut requested inside the first or last tenth of a pause."""
     return any(start <= cut <= stop for start, stop in pauses) and cut <= end
 
 
 @pytest.mark.parametrize("levels", [[], [-70.0] * 500, [-20.0] * 500])
-def test_a_take_without_contrast_has_no_pauses(levels: list[float]) -> None:
+def test_a_recording_without_contrast_has_no_pauses(levels: list[float]) -> None:
     assert find_pauses(np.array(levels, np.float32), 0.01) == []
 
 
-def test_the_pauses_of_a_known_take_are_found(tmp_path: Path) -> None:
+def test_the_pauses_of_a_known_recording_are_found(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(making.wav(making.talk(40)))
-    from preflight.checks import examine
+    from preflight.checks import analyze
 
-    levels = examine(path).levels
-    assert levels is not None
-    told = len(making.story()) / making.RATE
-    found = find_pauses(levels.frame_levels_dbfs(), levels.frame_s)
+    analysis = analyze(path)
+    story_s = len(making.story()) / making.RATE
+    found = find_pauses(analysis.frame_levels_dbfs(), analysis.frame_s)
     for number in range(1, 4):
-        start = number * told + (number - 1) * making.PAUSE_S
+        start = number * story_s + (number - 1) * making.PAUSE_S
         assert any(low <= start + 0.05 and high >= start + making.PAUSE_S - 0.05 for low, high in found)

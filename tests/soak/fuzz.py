@@ -39,9 +39,9 @@ _TARGETS: Final = {"ready": 0.01, "fixable": 0.01, "rejected": 0.1, "unreadable"
 but not all of them beyond recognition."""
 _SURVIVED: Final = {
     "crashed": "decoder crash",
-    "came to no end": "no end",
+    "came to no end": "timed out",
     "wanted too much memory": "takes more memory",
-    "stood still": "stands still",
+    "stood still": "no data from the decoder",
 }
 """Failures of the decoder that only the worker process contains, and the words of the rule `unreadable` for them."""
 

@@ -1,4 +1,4 @@
-"""Decoding processes that fail, and what becomes of processes."""
+"""Worker processes that fail, and what becomes of processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from preflight.worker import process as room
+from preflight.worker import process as worker_process
 from preflight.worker.pool import acquire
 from tests.support.processes import HANGS_AFTER_S
 
@@ -15,17 +15,18 @@ FAULTS = {
     "crash": "os.kill(os.getpid(), signal.SIGSEGV)",
     "abort": "os.abort()",
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",
-    "hang": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5)\n    while True: pass",
-    "hang in C": "child.CPU_S_WITHOUT_SOUND = 0.5; child._allow_more_time(0.5); sum(itertools.repeat(0))",
+    "hang": "child.CPU_LIMIT_S = 0.5; child.limit_cpu()\n    while True: pass",
+    "hang in C": "child.CPU_LIMIT_S = 0.5; child.limit_cpu(); sum(itertools.repeat(0))",
     "memory": "bytearray(1 << 30)",
     "garbage": "os.write(answers, b'?' * 5000); time.sleep(9)",
-    "too long": "os.write(answers, wire.ANSWER.pack(wire.TEXT, 1 << 31, b' ', 0, 0)); time.sleep(9)",
-    "broken text": "os.write(answers, wire.ANSWER.pack(wire.TEXT, 3, b' ', 0, 0) + b'???'); time.sleep(9)",
-    "odd sound": "os.write(answers, wire.ANSWER.pack(wire.SOUND, 3, b'f', 0, 2) + b'???'); time.sleep(9)",
+    "too long": "os.write(answers, b'\\xff' * 4); time.sleep(9)",
+    "cut off": "os.write(answers, b'\\0\\0\\0\\x09???'); os._exit(0)",
+    "not a message": "os.write(answers, b'\\0\\0\\0\\x03???'); time.sleep(9)",
+    "another message": "wire.send(answers, wire.Job('a', 'b')); time.sleep(9)",
 }
 START = """
 import itertools, os, signal, sys, time
-sys.path[:] = sys.argv[3:]
+sys.path[:] = sys.argv[2:]
 from preflight.media.decoder import Decoder
 from preflight.worker import worker as child
 from preflight.worker import protocol as wire
@@ -39,17 +40,17 @@ def stored_blocks(decoder):
     yield first
     {fault}
 Decoder.stored_blocks = stored_blocks
-child.main(*sys.argv[1:3])
+child.main(sys.argv[1])
 """
 
 
 def install(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_START", START.format(fault=fault))
+    monkeypatch.setattr(worker_process, "_START", START.format(fault=fault))
 
 
 def idle_process() -> int:
     with acquire() as process:
-        return process._child.pid
+        return process.pid
 
 
 def children_of(pid: int) -> list[int]:

@@ -198,6 +198,11 @@ def sparse(path: Path, size: int, head: bytes = b"") -> Path:
 
 
 def packets(path: Path) -> list[bytes]:
-    """The coded sound of a file, packet by packet."""
-    with av.open(str(path)) as container:
+    """The packets of a file."""
+    return packets_in(path.read_bytes())
+
+
+def packets_in(data: bytes) -> list[bytes]:
+    """The packets of a file's content."""
+    with av.open(io.BytesIO(data), "r") as container:
         return [bytes(packet) for packet in container.demux(container.streams.audio[0]) if packet.size]

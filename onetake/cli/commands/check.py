@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from preflight import Profile, Report
-    from preflight.analysis.pictures import Pictures
-    from preflight.input.types import Stored
+    from preflight.analysis.analysis import Analysis
+    from preflight.input.types import SpooledFile
 
 
 def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) -> None:
@@ -75,6 +75,8 @@ def command(
     """Report what recordings are, how they sound, and whether the clone service accepts them. FILE can be - for
     standard input; a FOLDER stands for all recordings in it.
     """  # noqa: D205 - as one paragraph the help fits a screen
+    from preflight.checks import analyze, report_of
+
     files_from = options.pop("files_from")
     if not files and files_from is None and prompt is None:
         raise UsageError("no recording is named", "give one or more files")
@@ -86,36 +88,34 @@ def command(
     with open_inputs(files, files_from) as takes:
         output = CheckOutput(form, options.pop("out"), profile, failing, takes=takes, prompt=prompt)
         with contextlib.closing(
-            _check_all(takes, profile, jobs, quick=quick, pictures=output.wants_pictures)
-        ) as checked:
-            for take, (report, pictures) in zip(takes, checked, strict=True):
-                output.add(take, report, pictures)
+            _analyses(takes, profile, jobs, quick=quick, pictures=output.wants_pictures)
+        ) as analyses:
+            for take, analysis in zip(takes, analyses, strict=True):
+                output.add(take, report_of(analysis, profile), analysis.pictures)
     if prompt is not None:
-        from preflight.checks import examine
-
-        clip = examine(
+        clip = analyze(
             prompt, role="prompt", prompt_text=prompt_text, quick=quick, pictures=form == "html", profile=profile
         )
-        output.add(prompt, clip.report, clip.pictures)
+        output.add(prompt, report_of(clip, profile), clip.pictures)
     output.end()
     return exit_with(_status(output.reports, failing, exit_zero=exit_zero))
 
 
-def _check_all(
-    takes: list[str | Stored], profile: Profile, jobs: int | None, *, quick: bool, pictures: bool
-) -> Generator[tuple[Report, Pictures | None], None, None]:
+def _analyses(
+    takes: list[str | SpooledFile], profile: Profile, jobs: int | None, *, quick: bool, pictures: bool
+) -> Generator[Analysis, None, None]:
     if len(takes) == 1:
-        from preflight.checks import examine
+        from preflight.checks import analyze
 
         with show_progress("checking", AUDIO) as on_progress:
-            one = examine(takes[0], quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
-        yield one.report, one.pictures
+            analysis = analyze(takes[0], quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
+        yield analysis
     elif takes:
-        from preflight.batch import illustrate_many
+        from preflight.batch import analyze_many
 
-        with contextlib.closing(illustrate_many(takes, quick=quick, profile=profile, workers=jobs)) as found:
-            for illustrated in with_progress(found, len(takes), label="checking"):
-                yield illustrated.report, illustrated.pictures
+        many = analyze_many(takes, quick=quick, pictures=pictures, profile=profile, workers=jobs)
+        with contextlib.closing(many) as analyses:
+            yield from with_progress(analyses, len(takes), label="checking")
 
 
 def _status(reports: list[Report], failing: set[str], *, exit_zero: bool) -> Status:

@@ -61,7 +61,7 @@ def command(
         with named_problems(file), show_progress("listening", AUDIO) as tell:
             clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=tell)
             spans = [(clip.start_s, clip.end_s) for clip in clips]
-            heard = preflight.hear(file, spans, model) if model else None
+            heard = preflight.transcribe(file, spans, model) if model else None
         _show(file, clips, heard, as_json=as_json)
         return exit_with(Status.DONE)
     if text is not None:

@@ -39,7 +39,7 @@ def command(name: str | None, *, as_json: bool) -> None:
         raise UsageError(f"there is no rule {name!r}", f"the rules are {', '.join(RULES)}")
     rule = RULES[name]
     print_text(f"{rule.name} ({rule.severity})")
-    for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Fix", rule.mend)):
+    for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Fix", rule.fix_hint)):
         print_text(f"{title + ':':<8}{text}")
     for threshold in rule.thresholds:
         print_text(f"  {threshold.name} = {threshold.value:g}  ({threshold.source.rstrip('.')})")
@@ -47,5 +47,5 @@ def command(name: str | None, *, as_json: bool) -> None:
 
 def _fields(rule: Rule) -> dict[str, Any]:
     thresholds = [{"name": limit.name, "value": limit.value, "source": limit.source} for limit in rule.thresholds]
-    names = {"what": rule.what, "why": rule.why, "source": rule.source, "fix": rule.mend}
+    names = {"what": rule.what, "why": rule.why, "source": rule.source, "fix": rule.fix_hint}
     return {"name": rule.name, "severity": rule.severity, **names, "thresholds": thresholds}

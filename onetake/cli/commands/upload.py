@@ -17,7 +17,7 @@ from onetake.cli.options.shared import (
     services,
     setting_options,
 )
-from onetake.clones.prepare import prepare
+from onetake.clones.prepare import analyze_take, prepare
 from onetake.clones.uploads import UploadTracker, verified_link
 from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_line
@@ -46,7 +46,7 @@ def command(file: str, *, sandbox: bool, as_json: bool, **options: Any) -> Any:
     with services(options, sandbox=sandbox) as (settings, home), scratch_folder() as folder:
         storage = settings.storage()
         storage.require_public()
-        take = prepare(file, folder, steps)
+        take = prepare(file, analyze_take(file, steps), folder, steps)
         with Ledger(home, warn=steps.warn) as ledger:
             upload, url, expires_at = _store(storage, ledger, take, steps)
         steps.step("upload", f"{upload.bytes / 1e6:.1f} MB stored as {upload.key}, and its link verified")

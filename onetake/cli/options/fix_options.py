@@ -9,7 +9,7 @@ import click
 
 from onetake.cli.command import AdvancedOption
 from onetake.cli.options.profile_options import names_in
-from preflight.fixes.options import KINDS, Container, Keep
+from preflight.fixes.options import EDIT_KINDS, Container, Keep
 
 if TYPE_CHECKING:
     from preflight import FixOptions
@@ -47,7 +47,7 @@ def wishing_options(function: Any) -> Any:
         click.option("--until", "end_s", type=moment, metavar="TIME", help="Keep what comes until here."),
         click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="Bring it there, e.g. -20."),
         click.option("--limit", cls=AdvancedOption, is_flag=True, help="Limit peaks at -3 dBTP for that."),
-        click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(KINDS)} (repeatable)."),
+        click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(EDIT_KINDS)} (repeatable)."),
         click.option("--unsafe", is_flag=True, help="Every edit that answers a finding."),
     ]
     for option in reversed(options):

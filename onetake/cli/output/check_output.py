@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from preflight import Profile, Report
     from preflight.analysis.pictures import Pictures
-    from preflight.input.types import Stored
+    from preflight.input.types import SpooledFile
 
 FORMS: Final = (*LINE_FORMS, "json", "jsonl", "html")
 
@@ -52,7 +52,7 @@ class CheckOutput:
         profile: Profile,
         failing: set[str],
         *,
-        takes: Sequence[str | Stored],
+        takes: Sequence[str | SpooledFile],
         prompt: str | None = None,
     ) -> None:
         self.reports: list[Report] = []
@@ -74,7 +74,7 @@ class CheckOutput:
         """Whether waveforms are shown: on the page, or for a single take on a terminal that can draw them."""
         return self._page is not None or (self._on_terminal and not self._is_batch and can_draw(sys.stdout.encoding))
 
-    def add(self, take: str | Stored, report: Report, pictures: Pictures | None) -> None:
+    def add(self, take: str | SpooledFile, report: Report, pictures: Pictures | None) -> None:
         """Print one report, or keep it for the end.
 
         Args:

@@ -151,4 +151,4 @@ def test_a_folder_without_recordings_is_reported(say: Say, home: Path) -> None:
     assert "takes: there is no recording in this folder" in ran.out
     shutil.copy(FIXTURES / "good.wav", "takes/deep")
     ran = say("fix", "takes", "-o", "out.wav")
-    assert "this is a folder, not a recording: name" in ran.err.replace("\n  ", ": ")
+    assert "this is a folder, not a recording: choose" in ran.err.replace("\n  ", ": ")

@@ -54,7 +54,7 @@ def test_what_does_not_fit_together(say: Say, take: Path, arguments: tuple[str, 
 
 def test_a_clip_that_is_not_there(say: Say, take: Path) -> None:
     ran = say("prompt", str(take), "--pick", "9", "-o", "x.wav", "--text", "Words.")
-    assert (ran.status, "no prompt clip 9" in ran.err) == (1, True)
+    assert (ran.status, "prompt clip 9 does not exist" in ran.err) == (1, True)
     assert not Path("x.wav").exists()
 
 
@@ -82,5 +82,5 @@ def test_a_clone_takes_its_prompt_from_the_recording(
     lacking = say("clone", str(take), "--auto-prompt", "1")
     assert (lacking.status, "needs the text" in lacking.err) == (2, True)
     too_many = say("clone", str(take), *words[:1], "40", *words[2:])
-    assert (too_many.status, "no prompt clip 40" in too_many.err) == (1, True)
+    assert (too_many.status, "prompt clip 40 does not exist" in too_many.err) == (1, True)
     assert services.objects() == {}

@@ -47,7 +47,7 @@ def test_check_says_so(say: Say, home: Path) -> None:
     words = ("check", "--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text")
     ran = say(*words, "no punctuation")
     assert ran.status == 1
-    assert "error prompt-text-unfit: its text must end with punctuation" in ran.out
+    assert "error prompt-text-unfit: the prompt text must end with punctuation" in ran.out
     assert say(*words, "Punctuation!").status == 0
     take = str(FIXTURES / "good.wav")
     ran = say("prompt", take, "--pick", "1", "-o", "clip.wav", "--text", "no punctuation")

@@ -70,7 +70,7 @@ def test_consent_is_asked_for_once_in_a_batch(home: Path) -> None:
     terminal.until("write a name and a date")
     terminal.answer("Ann Example, today\n")
     # the storage is on this machine, where a service far away could not fetch anything
-    terminal.until("is an address that cannot be reached from outside")
+    terminal.until("is a private address, which the service cannot reach")
     assert terminal.end() == 3
     assert terminal.shown.count("Who agreed") == 2  # of the answer that was none, and of all takes
     assert paid_calls(home) == []

@@ -11,7 +11,14 @@ import pytest
 
 import preflight
 from client import CloneOptions
-from onetake.clones.prepare import plan_request, prepare, prepare_in_executor, prepare_request
+from onetake.clones.prepare import (
+    PreparedFile,
+    analyze_take,
+    plan_request,
+    prepare,
+    prepare_in_executor,
+    prepare_request,
+)
 from onetake.errors import TakeRefused
 from tests.onetake.clones.conftest import Recorder, request_for
 from tests.preflight.prompt.test_clips import noisy, recording, sentence
@@ -21,9 +28,13 @@ from tests.support.services import FIXTURES, PROMPT_TEXT
 PROMPT = str(FIXTURES / "prompt.wav")
 
 
+def prepared_file(path: Path, folder: Path, recorder: Recorder) -> PreparedFile:
+    return prepare(path, analyze_take(path, recorder), folder, recorder)
+
+
 @pytest.mark.parametrize("name", ["good.wav", "good.mp3", "good.m4a"])
 def test_a_ready_recording_is_sent_as_it_is(tmp_path: Path, recorder: Recorder, name: str) -> None:
-    file = prepare(FIXTURES / name, tmp_path, recorder)
+    file = prepared_file(FIXTURES / name, tmp_path, recorder)
     assert file.path == FIXTURES / name
     assert file.changes == ()
     assert file.report.verdict == "ready"
@@ -36,7 +47,7 @@ def test_a_ready_recording_is_sent_as_it_is(tmp_path: Path, recorder: Recorder, 
 def test_a_fixable_recording_is_copied_and_fixed(tmp_path: Path, recorder: Recorder) -> None:
     take = FIXTURES / "voice-message.ogg"
     before = take.read_bytes()
-    file = prepare(take, tmp_path, recorder)
+    file = prepared_file(take, tmp_path, recorder)
     assert Path(str(file.path)).parent == tmp_path / "recording"
     assert file.changes
     assert file.report.verdict == "ready"
@@ -48,7 +59,7 @@ def test_a_fixable_recording_is_copied_and_fixed(tmp_path: Path, recorder: Recor
 
 
 def test_a_wrong_extension_alone_needs_no_copy(tmp_path: Path, recorder: Recorder) -> None:
-    file = prepare(FIXTURES / "wrong-name.mp3", tmp_path, recorder)
+    file = prepared_file(FIXTURES / "wrong-name.mp3", tmp_path, recorder)
     assert file.path == FIXTURES / "wrong-name.mp3"
     assert file.changes == ()
     assert file.report.file.container != "mp3"
@@ -57,7 +68,7 @@ def test_a_wrong_extension_alone_needs_no_copy(tmp_path: Path, recorder: Recorde
 @pytest.mark.parametrize("name", ["too-short.wav", "silent.m4a", "protected.m4a", "text.mp3", "empty.wav"])
 def test_a_recording_that_cannot_be_fixed_is_refused(tmp_path: Path, recorder: Recorder, name: str) -> None:
     with pytest.raises(TakeRefused, match=name) as caught:
-        prepare(FIXTURES / name, tmp_path, recorder)
+        prepared_file(FIXTURES / name, tmp_path, recorder)
     assert caught.value.hint
     assert caught.value.report.verdict == "rejected"
     restored = pickle.loads(pickle.dumps(caught.value))
@@ -65,7 +76,7 @@ def test_a_recording_that_cannot_be_fixed_is_refused(tmp_path: Path, recorder: R
 
 
 def test_warnings_of_the_check_are_reported(tmp_path: Path, recorder: Recorder) -> None:
-    file = prepare(FIXTURES / "stereo.m4a", tmp_path, recorder)
+    file = prepared_file(FIXTURES / "stereo.m4a", tmp_path, recorder)
     warned = [finding for finding in file.report.findings if finding.severity == "warning"]
     assert len(recorder.warnings) >= len(warned)
 
@@ -73,7 +84,7 @@ def test_warnings_of_the_check_are_reported(tmp_path: Path, recorder: Recorder) 
 def test_a_copy_that_cannot_be_written_is_reported(tmp_path: Path, recorder: Recorder) -> None:
     (tmp_path / "recording").mkdir()
     with pytest.raises(OSError, match="recording"):
-        prepare(FIXTURES / "voice-message.ogg", tmp_path, recorder)
+        prepared_file(FIXTURES / "voice-message.ogg", tmp_path, recorder)
 
 
 def test_a_request_without_prompt_has_one_file(tmp_path: Path, recorder: Recorder) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from onetake.clones.cloner import Cloner
-from onetake.clones.prepare import PreparedFile, prepare
+from onetake.clones.prepare import PreparedFile, analyze_take, prepare
 from onetake.clones.uploads import UploadTracker, delete_abandoned, try_delete_abandoned, verified_link
 from onetake.config.settings import load
 from onetake.errors import LedgerFailed
@@ -34,7 +34,7 @@ def _empty(services: Services) -> Iterator[None]:
 @pytest.fixture
 def prepared(home: Path, recorder: Recorder) -> PreparedFile:
     shutil.copy(FIXTURES / "good.m4a", "take.m4a")
-    return prepare("take.m4a", home, recorder)
+    return prepare("take.m4a", analyze_take("take.m4a", recorder), home, recorder)
 
 
 @pytest.fixture

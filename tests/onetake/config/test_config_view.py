@@ -93,7 +93,7 @@ def test_a_setting_that_is_not_set_is_not_a_problem(say: Say, flags: tuple[str, 
     [
         (os.mkfifo, "not a regular file"),
         (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
-        (lambda path: path.write_bytes(b"#" * 1_000_001), "more than 1,000,000 bytes"),
+        (lambda path: path.write_bytes(b"#" * 1_000_001), "larger than the limit of 1,000,000 bytes"),
         (lambda path: path.write_text("a = " + "[" * 100_000), "not valid TOML"),
         (lambda path: path.write_text("url_expires_s = " + "1" * 5_000), "not valid TOML"),
     ],

@@ -16,6 +16,8 @@ from onetake.sandbox.endpoint.fetch_audio import check_prompt, check_source, dec
 from preflight.report import Role
 from tests.support.make_audio import RATE, at_rate, coded, m4a, mp3, talk, wav
 
+pytestmark = pytest.mark.slow
+
 FORMS: dict[str, Callable[..., bytes]] = {
     "mp3": mp3,
     "m4a": m4a,

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.analyze import listen
 from tests.support import make_audio as making
-from tests.support.audio_measures import SoundPass, heard, measured
+from tests.support.audio_measures import analysis_of, measured
 from tests.support.defects import noise
 
 if TYPE_CHECKING:
@@ -24,16 +23,13 @@ RATES = st.sampled_from([1_000, 3_363, 8_000, 11_025, 16_000, 22_050, 44_099, 44
 
 
 def assert_sane(sound: Sound, rate: int) -> None:
-    decoded, _ = listen(SoundPass(sound, rate))
-    assert decoded is not None
-    assert all(math.isfinite(value) for value in decoded.measurements.values()), decoded.measurements
-    if decoded.heard is None:
-        assert not len(sound)
-        return
-    for spans in (decoded.heard.speech, decoded.heard.clipped, decoded.heard.dropouts, decoded.heard.clicks):
+    analysis = analysis_of(sound, rate)
+    assert all(math.isfinite(value) for value in analysis.measurements.values()), analysis.measurements
+    assert analysis.is_measured == bool(len(sound))
+    for spans in (analysis.speech, analysis.pauses, analysis.clipped, analysis.dropouts, analysis.clicks):
         assert all(0 <= start <= end <= len(sound) / rate + 1e-9 for start, end in spans)
         assert list(spans) == sorted(spans)
-    assert decoded.heard.seconds == pytest.approx(len(sound) / rate)
+    assert analysis.measured_s == analysis.decoded_s == pytest.approx(len(sound) / rate)
 
 
 @OFTEN
@@ -55,7 +51,7 @@ def test_results_do_not_depend_on_the_blocks(block: int, rate: int) -> None:
     sound = np.stack((talk, np.roll(talk, 7) * 0.5), axis=1)
     sound[rate // 2 : rate // 2 + 900] = 0
     sound = np.clip(sound, -0.3, 0.3)
-    assert heard(sound, rate, block=block) == heard(sound, rate, block=len(sound))
+    assert analysis_of(sound, rate, block=block) == analysis_of(sound, rate, block=len(sound))
 
 
 def test_the_end_counts_as_much_as_the_beginning() -> None:
@@ -89,9 +85,9 @@ def test_what_is_full_of_defects_does_not_fill_the_memory(make: object) -> None:
     assert callable(make)
     peaks = []
     for seconds in (60, 180):
-        sound = SoundPass(make(seconds * 24_000), 24_000)
+        sound = make(seconds * 24_000)
         tracemalloc.start()
-        listen(sound)
+        analysis_of(sound, 24_000)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 4_000_000

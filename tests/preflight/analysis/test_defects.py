@@ -13,6 +13,8 @@ from tests.support import make_audio as making
 from tests.support.audio_measures import judged
 from tests.support.defects import Defect, Speech
 
+pytestmark = pytest.mark.slow
+
 
 def shortened(speech: Speech) -> Speech:
     """In whole tenths of a second: transforms take ten times as long where the number of samples has a large prime."""

@@ -15,6 +15,8 @@ from tests.support import make_audio as making
 from tests.support.make_audio import FIXTURES, talk
 from tests.support.processes import HANGS_AFTER_S
 
+pytestmark = pytest.mark.slow
+
 # not getrusage: a child inherits the peak of its parent
 PEAK = "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")

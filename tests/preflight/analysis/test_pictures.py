@@ -12,27 +12,24 @@ import msgspec
 import numpy as np
 import pytest
 
-from preflight.analysis.analyze import listen
-from preflight.batch import illustrate_many
-from preflight.checks import examine
-from preflight.worker.process import Process
-from tests.support.audio_measures import SoundPass, tone
+from preflight.batch import analyze_many
+from preflight.checks import analyze, report_of
+from tests.support.audio_measures import analysis_of, tone
 from tests.support.make_audio import FIXTURES
+from tests.support.worker_jobs import count_jobs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from preflight.analysis.pictures import Pictures
-    from preflight.worker import protocol as wire
 
 RATE = 16_000
 
 
 def drawn(sound: NDArray[np.float32], rate: int = RATE) -> Pictures:
-    decoded, _ = listen(SoundPass(sound, rate), pictures=True)
-    assert decoded is not None
-    assert decoded.pictures is not None
-    return decoded.pictures
+    pictures = analysis_of(sound, rate, pictures=True).pictures
+    assert pictures is not None
+    return pictures
 
 
 def test_the_waveform_shows_each_channel_where_it_is() -> None:
@@ -77,41 +74,36 @@ def test_the_size_is_bounded_for_any_duration(seconds: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["good.m4a", "surround.m4a", "damaged.mp3", "silent.m4a"])
-def test_pictures_change_no_report(name: str) -> None:
+def test_pictures_change_nothing_else(name: str) -> None:
     path = FIXTURES / name
-    plain, here = examine(path), examine(path, pictures=True)
-    apart = examine(path, pictures=True, whole=True)
+    plain, drawn = analyze(path), analyze(path, pictures=True)
     assert plain.pictures is None
-    assert here.pictures is not None
-    assert here.pictures == apart.pictures
-    assert plain.report == here.report == apart.report
+    assert drawn.pictures is not None
+    assert report_of(plain) == report_of(drawn)
+    assert next(analyze_many([path], pictures=True)) == drawn
 
 
 def test_one_job_for_each_recording(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pictures come from the pass that measures: nothing is decoded for them."""
-    jobs: list[str] = []
-    give = Process.give
-
-    def counted(process: Process, job: wire.Job, descriptor: int) -> None:
-        jobs.append(job.name)
-        give(process, job, descriptor)
-
-    monkeypatch.setattr(Process, "give", counted)
+    jobs = count_jobs(monkeypatch)
     takes = [FIXTURES / name for name in ("good.m4a", "good.mp3", "stereo.m4a")]
-    assert all(one.pictures for one in illustrate_many(takes))
+    assert all(one.pictures for one in analyze_many(takes, pictures=True))
     assert sorted(jobs) == sorted(map(str, takes))
 
 
 def test_files_without_audio_have_no_pictures(tmp_path: Path) -> None:
     takes = [FIXTURES / "text.mp3", FIXTURES / "empty.wav", tmp_path / "missing.wav", FIXTURES / "good.wav"]
-    found = list(illustrate_many(takes))
+    found = list(analyze_many(takes, pictures=True))
     assert [one.pictures is not None for one in found] == [False, False, False, True]
-    assert [one.pictures for one in illustrate_many(takes, quick=True)] == [None] * 4
+    assert [one.pictures for one in analyze_many(takes, quick=True, pictures=True)] == [None] * 4
 
 
 def test_pictures_come_from_any_executor() -> None:
     takes = [FIXTURES / "good.wav", FIXTURES / "text.mp3"]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        found = list(illustrate_many(takes, workers=1, executor=pool))
-    assert found == list(illustrate_many(takes))
-    assert pickle.loads(pickle.dumps(found)) == found
+        good, text = analyze_many(takes, pictures=True, workers=1, executor=pool)
+    expected = next(analyze_many(takes, pictures=True))
+    assert good == expected
+    assert pickle.loads(pickle.dumps(good)) == good
+    assert text.problem is not None
+    assert "text file" in text.problem.message

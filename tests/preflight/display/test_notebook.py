@@ -1,4 +1,4 @@
-"""What notebooks show: well-formed, harmless whatever a name says, and never an error."""
+"""Notebook HTML: well-formed, safe with hostile names, and never an error."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ HOSTILE = "</td><script>alert(1)</script>\"'&\x1b[31m\u202e\udcff\n<img src=x on
 GOOD = preflight.check(FIXTURES / "good.wav")
 
 
-def shown(value: preflight.Report | preflight.Fixed) -> ElementTree.Element:
-    """The markup as a tree; it holds nothing that runs or that is loaded from elsewhere."""
+def parsed(value: preflight.Report | preflight.Fixed) -> ElementTree.Element:
+    """Return the markup as a tree; check that it neither runs nor loads anything."""
     text = value._repr_html_()
     text.encode("utf-8")
     tree = ElementTree.fromstring(text)
@@ -41,9 +41,9 @@ def words(tree: ElementTree.Element) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_report_is_shown(path: Path) -> None:
+def test_every_report_is_rendered(path: Path) -> None:
     for report in (preflight.check(path), preflight.check(path, quick=True), preflight.check(path, role="prompt")):
-        tree = shown(report)
+        tree = parsed(report)
         assert tree.tag == "div"
         rows = list(tree.iter("tr"))[1:]
         assert [["".join(cell.itertext()) for cell in row][:2] for row in rows] == [
@@ -56,26 +56,26 @@ def test_every_report_is_shown(path: Path) -> None:
             assert clock(seconds) in words(tree)
 
 
-def test_speech_and_findings_stand_where_they_are() -> None:
+def test_bars_are_at_the_positions_of_speech_and_findings() -> None:
     finding = preflight.Finding(rule="clipped", severity="warning", message="It clips.", spans=((2.0, 4.0), (9.0, 9.0)))
     file = msgspec.structs.replace(GOOD.file, duration_s=10.0)
     report = msgspec.structs.replace(GOOD, file=file, speech=((0.0, 5.0),), findings=(finding,))
-    tree = shown(report)
+    tree = parsed(report)
     bars = [(float(rect.get("x", "")), float(rect.get("width", ""))) for rect in tree.iter("rect")]
     assert bars == [(0, 500), (200, 200), (900, 3)]
     assert "0:02.0–0:04.0" in words(tree)  # noqa: RUF001
 
 
-def test_nothing_that_comes_from_outside_becomes_markup() -> None:
+def test_untrusted_text_is_escaped() -> None:
     finding = preflight.Finding(rule=HOSTILE, severity="error", message=HOSTILE, spans=((0.0, 1.0),))
     file = msgspec.structs.replace(GOOD.file, container=HOSTILE, codec=HOSTILE)
     report = msgspec.structs.replace(GOOD, path=HOSTILE, file=file, findings=(finding,))
-    tree = shown(report)
+    tree = parsed(report)
     assert words(tree).count("<script>alert(1)</script>") >= 4
     assert "\u202e" not in words(tree)
     assert "\x1b" not in words(tree)
     fixed = preflight.Fixed(path=HOSTILE, action="convert", lossless=False, edits=(), before=report, after=report)
-    shown(fixed)
+    parsed(fixed)
 
 
 MOMENTS = st.one_of(st.floats(), st.floats(0, 20))
@@ -87,43 +87,48 @@ MOMENTS = st.one_of(st.floats(), st.floats(0, 20))
     seconds=st.one_of(st.none(), MOMENTS),
     value=st.floats(),
 )
-def test_it_never_raises(text: str, spans: list[tuple[float, float]], seconds: float | None, value: float) -> None:
+def test_rendering_never_raises(
+    text: str, spans: list[tuple[float, float]], seconds: float | None, value: float
+) -> None:
     finding = preflight.Finding(rule=text, severity="info", message=text, spans=tuple(spans), value=value)
     file = msgspec.structs.replace(GOOD.file, duration_s=seconds, codec=text)
     measured = {"integrated_loudness_lufs": value}
     report = msgspec.structs.replace(
         GOOD, path=text, file=file, measurements=measured, speech=tuple(spans), findings=(finding,)
     )
-    shown(report)
-    shown(preflight.Fixed(path=text, action=text, lossless=True, edits=(), before=report, after=None))
+    parsed(report)
+    parsed(preflight.Fixed(path=text, action=text, lossless=True, edits=(), before=report, after=None))
 
 
-def test_also_of_what_is_no_report_any_more() -> None:
+def test_an_invalid_report_is_rendered_as_plain_text() -> None:
     broken = msgspec.structs.replace(GOOD, findings=None, path=3, file="<b>")
-    assert shown(broken).tag == "pre"
+    assert parsed(broken).tag == "pre"
 
 
-def test_what_was_mended_is_shown(tmp_path: Path) -> None:
+def test_a_fix_is_rendered(tmp_path: Path) -> None:
     planned = preflight.plan(FIXTURES / "voice-message.ogg")
-    assert all(edit.what in words(shown(planned)) for edit in planned.edits)
-    assert "planned" in words(shown(planned))
+    assert all(edit.what in words(parsed(planned)) for edit in planned.edits)
+    assert "planned" in words(parsed(planned))
     fixed = preflight.fix(FIXTURES / "voice-message.ogg", tmp_path / "take.wav")
-    assert str(tmp_path / "take.wav") in words(shown(fixed))
+    assert str(tmp_path / "take.wav") in words(parsed(fixed))
     unsafe = preflight.plan(FIXTURES / "good.wav", options=preflight.FixOptions(loudness_lufs=-20))
-    assert ("unsafe" in words(shown(unsafe))) == any(not edit.safe for edit in unsafe.edits)
+    assert ("unsafe" in words(parsed(unsafe))) == any(not edit.safe for edit in unsafe.edits)
     kept = preflight.plan(FIXTURES / "good.wav")
-    assert "Its bytes stay as they are." in words(shown(kept))
+    assert "The bytes are unchanged." in words(parsed(kept))
 
 
-def test_colours_let_the_page_shine_through() -> None:
+def test_colors_work_on_light_and_dark_pages() -> None:
     text = preflight.check(FIXTURES / "voice-message.ogg")._repr_html_()
     assert not re.search(r"#[0-9a-f]{3,6}\b|rgb\(", text)
     assert "currentColor" in text
 
 
-def test_nobody_pays_for_it_who_does_not_look() -> None:
-    script = "import preflight, sys; preflight.check(sys.argv[1]); print('preflight.display.notebook' in sys.modules)"
+def test_checking_does_not_import_the_notebook() -> None:
+    script = "import preflight, sys; preflight.check(sys.argv[1]); print({*sys.argv[2:]} & {*sys.modules})"
     done = subprocess.run(
-        [sys.executable, "-c", script, FIXTURES / "good.wav"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, FIXTURES / "good.wav", "preflight.display.notebook", "jinja2"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout == "False\n"
+    assert done.stdout == "set()\n"

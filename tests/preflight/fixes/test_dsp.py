@@ -1,194 +1,199 @@
-"""What `fix` does to the sound: nothing that was not needed, and cuts only where nobody speaks."""
+"""Filters, loudness and limiter, measured on synthetic audio."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 from numpy.typing import NDArray
 
-import preflight
-from tests.support import make_audio as making
-from tests.support.make_audio import NOISE_DBFS, PAUSE_S, RATE, coded, m4a, mp3, quiet, story, talk, wav
+from preflight.errors import CannotFix
+from preflight.fixes.dsp import apply_filters, measure_loudness, measure_peak, process, resample
+from preflight.fixes.edits import MAX_GAIN_DBTP, DspSettings
 
-FADE = RATE // 100
-CLEAR = RATE // 10
+pytestmark = pytest.mark.slow
 
-
-def whole_numbers(path: Path | str, start: int = 0, stop: int | None = None) -> NDArray[np.int32]:
-    sound, _ = soundfile.read(path, dtype="int32", start=start, stop=stop, always_2d=True)
-    return np.asarray(sound, np.int32)
+RATE = 16_000
+Sound = NDArray[np.float32]
 
 
-def level_dbfs(sound: NDArray[np.int32]) -> float:
-    return float(10 * np.log10(np.mean((sound / 2.0**31) ** 2)))
+def sine(hz: float, seconds: float = 4.0, level: float = 0.1, rate: int = RATE, channels: int = 1) -> Sound:
+    wave = level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)
+    return np.repeat(wave[:, np.newaxis], channels, axis=1).astype(np.float32)
 
 
-def mended(path: Path, out: Path) -> preflight.Fixed:
-    fixed = preflight.fix(path, out)
-    assert fixed.after is not None
-    assert fixed.after.verdict == "ready"
-    assert preflight.check(out).verdict == "ready"
-    return fixed
+def bursts(seconds: float = 8.0, level: float = 0.1) -> Sound:
+    """Noise with peaks far above its loudness, as in speech."""
+    generator = np.random.default_rng(4)
+    noise = generator.normal(0, 1, round(seconds * RATE))
+    smooth = np.convolve(noise, np.ones(8) / 8, "same")
+    envelope = 0.2 + np.abs(np.sin(2 * np.pi * 1.3 * np.arange(len(noise)) / RATE)) ** 4
+    return np.asarray(level * smooth * envelope, np.float32)[:, np.newaxis]
 
 
-def test_too_long_is_cut_inside_a_pause_and_otherwise_untouched(long_take: Path, tmp_path: Path) -> None:
-    out = tmp_path / "cut.wav"
-    fixed = mended(long_take, out)
-    kept = whole_numbers(out)
-    assert fixed.lossless
-    assert 10 * RATE <= len(kept) <= 300 * RATE
-    assert len(kept) > 285 * RATE  # as much as the pauses allow
-    given = whole_numbers(long_take, stop=len(kept) + CLEAR)
-    assert np.array_equal(kept[:-FADE], given[: len(kept) - FADE])
-    for near in (given[len(kept) - CLEAR : len(kept)], given[len(kept) :]):
-        assert level_dbfs(near) < NOISE_DBFS + 3
-    assert "cut at pauses" in fixed.edits[0].what
+def source(sound: Sound, size: int = 4096) -> Callable[[], Iterator[Sound]]:
+    return lambda: (sound[start : start + size] for start in range(0, len(sound), size))
 
 
-def test_a_long_mp3_is_cut_the_same_way(tmp_path: Path) -> None:
-    path, out = tmp_path / "long.mp3", tmp_path / "cut.wav"
-    path.write_bytes(mp3(making.at_rate(talk(320), 8000), 8000, bit_rate=24_000))
-    fixed = mended(path, out)
-    assert (fixed.action, fixed.lossless) == ("convert", False)
-    assert fixed.after is not None
-    assert 285 < (fixed.after.file.duration_s or 0) < 300
+def processed(sound: Sound, rate: int = RATE, **settings: Any) -> Sound:
+    peak = float(np.abs(sound).max())
+    return np.concatenate(list(process(source(sound), rate, DspSettings(**settings), peak=peak)))
 
 
-def test_without_a_pause_it_is_left_to_a_human(tmp_path: Path) -> None:
-    path = tmp_path / "drone.wav"
-    path.write_bytes(wav(np.tile(story()[4 * RATE : 5 * RATE], 301), subtype="PCM_U8"))
-    with pytest.raises(preflight.CannotFix, match="no pause"):
-        preflight.fix(path, tmp_path / "out.wav")
-    assert not (tmp_path / "out.wav").exists()
+def level_db(before: Sound, after: Sound) -> float:
+    """Gain in the middle, where filters have settled."""
+    middle = slice(len(before) // 2, -len(before) // 8)
+    return float(20 * np.log10(np.std(after[middle]) / np.std(before[middle])))
 
 
-def test_too_large_becomes_a_smaller_wav_while_that_fits(tmp_path: Path) -> None:
-    path, out = tmp_path / "large.wav", tmp_path / "fit.wav"
-    sound = np.stack([making.at_rate(talk(64), 48_000)] * 2, axis=1)
-    path.write_bytes(wav(sound, 48_000, "DOUBLE"))
-    fixed = mended(path, out)
-    assert fixed.after is not None
-    assert (fixed.after.file.codec, fixed.after.file.sample_rate_hz) == ("pcm_s24le", 48_000)
-    assert out.stat().st_size <= 20_000_000
-    assert not fixed.lossless
-    again, _ = soundfile.read(out, dtype="float64")
-    assert np.abs(again - sound).max() < 2 * 2**-23
+def test_nothing_asked_nothing_changed() -> None:
+    sound = bursts()
+    assert np.array_equal(processed(sound), sound)
 
 
-def test_too_large_for_any_wav_becomes_m4a(tmp_path: Path) -> None:
-    path = tmp_path / "large.wav"
-    path.write_bytes(wav(np.stack([making.at_rate(talk(29), 192_000)] * 2, axis=1), 192_000))
-    (tmp_path / "out").mkdir()
-    fixed = preflight.fix(path, tmp_path / "out")
-    assert fixed.after is not None
-    assert (fixed.after.verdict, fixed.after.file.container, fixed.after.file.channels) == ("ready", "m4a", 2)
-    assert fixed.after.file.bytes <= 20_000_000
-    assert fixed.after.file.duration_s == pytest.approx(29, abs=0.05)
-    with pytest.raises(preflight.CannotFix, match=r"as WAV it would have 22\.3 MB"):
-        preflight.fix(path, tmp_path / "out.wav")
+@pytest.mark.parametrize(
+    ("hz", "low", "high"), [(20, -60, -40), (40, -30, -20), (80, -6.5, -5.5), (160, -0.8, 0), (1000, -0.05, 0.05)]
+)
+def test_the_high_pass_has_24_db_per_octave(hz: float, low: float, high: float) -> None:
+    sound = sine(hz)
+    assert low <= level_db(sound, processed(sound, high_pass_hz=80.0)) <= high
 
 
-def test_a_lossy_result_keeps_clear_of_the_limit(tmp_path: Path) -> None:
-    path, out = tmp_path / "almost.flac", tmp_path / "out.m4a"
-    path.write_bytes(wav(making.at_rate(talk(299.95), 8000), 8000, form="FLAC"))
-    fixed = mended(path, out)
-    assert fixed.after is not None
-    assert (fixed.after.file.duration_s or 0) < 299.9
-    assert "too-long" not in {finding.rule for finding in fixed.after.findings}
+@pytest.mark.parametrize("mains", [50.0, 60.0])
+@pytest.mark.parametrize("harmonic", [1, 2, 3, 6])
+def test_notches_remove_mains_hum_and_its_harmonics(mains: float, harmonic: int) -> None:
+    sound = sine(harmonic * mains)
+    assert level_db(sound, processed(sound, hum_hz=mains)) < -35
 
 
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
-def test_flac_becomes_the_same_samples(subtype: str, tmp_path: Path) -> None:
-    path, out = tmp_path / "take.flac", tmp_path / "take.wav"
-    path.write_bytes(wav(talk(12), form="FLAC", subtype=subtype))
-    assert mended(path, out).lossless
-    assert np.array_equal(whole_numbers(path), whole_numbers(out))
-    assert soundfile.info(out).subtype == subtype
+@pytest.mark.parametrize("hz", [25.0, 75.0, 220.0, 1000.0])
+def test_notches_keep_what_is_between(hz: float) -> None:
+    sound = sine(hz)
+    assert level_db(sound, processed(sound, hum_hz=50.0)) > -1.5
 
 
-@pytest.mark.parametrize(("muxer", "codec"), [("ipod", "alac"), ("mov", "pcm_s16le"), ("aiff", "pcm_s16be")])
-def test_lossless_codings_become_the_same_samples(muxer: str, codec: str, tmp_path: Path) -> None:
-    path, out = tmp_path / "take", tmp_path / "take.wav"
-    sound = talk(12)
-    path.write_bytes(coded(sound, muxer, codec))
-    assert mended(path, out).lossless
-    assert np.abs(whole_numbers(out)[:, 0] / 2.0**31 - sound).max() <= 2**-15
+def test_notches_near_the_nyquist_frequency_are_left_out() -> None:
+    sound = sine(100.0, rate=600)
+    assert len(processed(sound, 600, hum_hz=60.0)) == len(sound)
 
 
-def test_the_longest_whole_stretch_of_a_damaged_take_is_kept(tmp_path: Path) -> None:
-    path, out = tmp_path / "damaged.mp3", tmp_path / "whole.wav"
-    path.write_bytes(making.rotten(mp3(talk(60)), 0.3, 2000))
-    report = preflight.check(path)
-    damage = next(finding for finding in report.errors if finding.rule == "damaged")
-    assert damage.spans[0][0] == pytest.approx(18, abs=0.5)
-    assert 0 < (damage.value or 0) < 0.5
-    fixed = mended(path, out)
-    assert fixed.after is not None
-    # from the first pause behind the damage (at 24.2 s) to the end
-    assert fixed.after.file.duration_s == pytest.approx(60 - 24.2 + PAUSE_S / 2, abs=0.6)
+def test_the_offset_of_each_channel_is_removed() -> None:
+    sound = sine(200.0, channels=2) + np.array([0.2, -0.05], np.float32)
+    result = processed(sound, remove_dc=True)
+    assert result.mean(axis=0) == pytest.approx([0, 0], abs=1e-6)
+    assert level_db(sound[:, :1], result[:, :1]) == pytest.approx(0, abs=1e-3)
 
 
-def test_damage_that_leaves_too_little_is_rejected(tmp_path: Path) -> None:
-    path = tmp_path / "damaged.mp3"
-    path.write_bytes(making.rotten(mp3(talk(16)), 0.5, 2000))
-    report = preflight.check(path)
-    assert (report.verdict, [finding.fix for finding in report.errors]) == ("rejected", [None])
+def test_the_offset_is_that_of_the_inverted_channel() -> None:
+    sound = sine(200.0, channels=2) + np.array([0.2, 0.1], np.float32)
+    result = processed(sound, remove_dc=True, invert=True)
+    assert result.mean(axis=0) == pytest.approx([0, 0], abs=1e-6)
+    assert np.abs(result[:, 0] + result[:, 1]).max() < 1e-6
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
-def test_samples_that_are_no_sound_are_damage(value: float, tmp_path: Path) -> None:
-    sound = talk(30)
-    sound[14 * RATE : 14 * RATE + 4000] = value
-    path, out = tmp_path / "float.wav", tmp_path / "whole.wav"
-    path.write_bytes(wav(sound, subtype="FLOAT"))
-    report = preflight.check(path)
-    damage = next(finding for finding in report.errors if finding.rule == "damaged")
-    assert damage.spans == ((14.0, 14.25),)
-    assert all(np.isfinite(number) for number in report.measurements.values())
-    mended(path, out)
-    kept, _ = soundfile.read(out, dtype="float32")
-    # to the middle of the pause before the hole
-    assert len(kept) == pytest.approx(len(story()) + PAUSE_S / 2 * RATE, abs=CLEAR)
-    assert np.abs(kept - sound[: len(kept)])[:-FADE].max() < 2**-20
+def test_pauses_are_removed_before_the_filters() -> None:
+    sound = sine(200.0, 4.0)
+    result = processed(sound, pauses=((1.0, 2.0),), high_pass_hz=80.0)
+    assert len(result) == 3 * RATE
 
 
-def test_channels_that_carry_sound_are_folded_at_full_strength(tmp_path: Path) -> None:
-    path, out = tmp_path / "array.wav", tmp_path / "mono.wav"
-    sound = talk(12)
-    path.write_bytes(wav(np.stack([sound, sound, sound * 0, sound * 0], axis=1)))
-    fixed = mended(path, out)
-    assert "keep channel 1 of 4, which carries the voice" in [edit.what for edit in fixed.edits]
-    assert not fixed.lossless
-    again, _ = soundfile.read(out, dtype="float32")
-    assert np.abs(again - sound).max() < 2**-14
+@pytest.mark.parametrize("target", [-40.0, -30.0, -24.0])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_loudness_is_normalized_with_one_gain(target: float, channels: int) -> None:
+    sound = np.repeat(bursts(), channels, axis=1)
+    result = processed(sound, loudness_lufs=target)
+    assert measure_loudness(iter([result]), RATE).lufs == pytest.approx(target, abs=0.01)
+    factor = float(result[:, 0] @ sound[:, 0] / (sound[:, 0] @ sound[:, 0]))
+    assert np.abs(result - factor * sound).max() < 1e-6
 
 
-def test_dither_is_the_same_every_time(tmp_path: Path) -> None:
-    path = tmp_path / "take.m4a"
-    path.write_bytes(coded(talk(12), "mov", "aac"))
-    for name in ("one.wav", "two.wav"):
-        mended(path, tmp_path / name)
-    assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
+def test_the_gain_stops_where_a_peak_reaches_the_limit() -> None:
+    result = processed(bursts(), loudness_lufs=-9.0)
+    found = measure_loudness(iter([result]), RATE)
+    assert found.dbtp == pytest.approx(MAX_GAIN_DBTP, abs=0.02)
+    assert (found.lufs or 0) < -12
 
 
-@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
-@pytest.mark.parametrize("ending", [".m4a", ".mp3"])
-def test_every_rate_can_be_coded(rate: int, ending: str, tmp_path: Path) -> None:
-    path, out = tmp_path / "take.flac", tmp_path / f"take{ending}"
-    path.write_bytes(wav(making.at_rate(talk(11), rate), rate, form="FLAC"))
-    fixed = mended(path, out)
-    assert fixed.after is not None
-    assert fixed.after.file.duration_s == pytest.approx(11, abs=2 * 1152 / min(rate, 48_000))
-    assert fixed.after.file.sample_rate_hz == min(rate, 48_000)
-    assert fixed.after.measurements["rms_dbfs"] == pytest.approx(fixed.before.measurements["rms_dbfs"], abs=0.5)
+def test_with_a_limiter_the_target_is_reached() -> None:
+    sound = bursts()
+    result = processed(sound, loudness_lufs=-14.0, limit=True)
+    found = measure_loudness(iter([result]), RATE)
+    assert found.lufs == pytest.approx(-14, abs=0.2)
+    assert found.dbtp == pytest.approx(MAX_GAIN_DBTP, abs=0.1)
+    assert len(result) == len(sound)  # the look-ahead of the limiter does not shift it
 
 
-@pytest.mark.parametrize("name", ["take.mp3", "take.m4a"])
-def test_a_prompt_is_never_cut(name: str, tmp_path: Path) -> None:
-    path = tmp_path / name
-    path.write_bytes((mp3 if name.endswith("mp3") else m4a)(np.concatenate((story(), quiet(1)))))
-    with pytest.raises(preflight.CannotFix, match="shorter than"):
-        preflight.fix(path, tmp_path / "out.wav", role="prompt", prompt_text="Words.")
+def test_a_target_out_of_reach_is_reported() -> None:
+    with pytest.raises(CannotFix, match=r"reaches only -\d+\.\d LUFS, not -2 LUFS") as caught:
+        processed(bursts(3.0), loudness_lufs=-2.0, limit=True)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("sound", [bursts(0.3), bursts(3.0, 1e-6), np.zeros((0, 1), np.float32)])
+def test_audio_without_a_loudness_is_reported(sound: Sound) -> None:
+    with pytest.raises(CannotFix, match="too quiet or too short"):
+        list(process(source(sound), RATE, DspSettings(loudness_lufs=-20.0), peak=0.1))
+
+
+@pytest.mark.parametrize("gain_db", [-12.0, 12.0])
+def test_a_gain(gain_db: float) -> None:
+    sound = bursts()
+    assert np.abs(processed(sound, gain_db=gain_db) - sound * 10 ** (gain_db / 20)).max() < 1e-6
+
+
+@pytest.mark.parametrize("hz", [1000.0, 4000.0])
+def test_the_loudness_of_a_tone_is_that_of_the_standard(hz: float) -> None:
+    """EBU Tech 3341, case 1: 1 kHz at -23 dBFS in both channels has -23 LUFS; K-weighting adds about 3 dB at 4 kHz."""
+    sound = sine(hz, 20.0, 10 ** (-23 / 20), 48_000, 2)
+    expected = {1000.0: -23.0, 4000.0: -19.7}[hz]
+    assert measure_loudness(iter([sound]), 48_000).lufs == pytest.approx(expected, abs=0.3)
+
+
+def test_the_true_peak_lies_between_the_samples() -> None:
+    """Sampled at 45 degrees, a tone of a quarter of the sample rate has samples 3 dB below its peak."""
+    # faded, because a tone that starts at once overshoots in any interpolation
+    wave = 0.5 * np.sin(np.pi / 2 * np.arange(RATE) + np.pi / 4) * np.hanning(RATE)
+    found = measure_peak(iter([wave.astype(np.float32)[:, np.newaxis]]), RATE)
+    assert found.sample == pytest.approx(0.5 * np.sqrt(0.5), rel=1e-4)
+    assert found.dbtp == pytest.approx(-6.02, abs=0.1)
+
+
+def test_the_peak_of_nothing() -> None:
+    assert measure_peak(iter([]), RATE).sample == 0
+    assert measure_loudness(iter([]), RATE).lufs is None
+
+
+@pytest.mark.parametrize(("before", "after"), [(48_000, 16_000), (16_000, 48_000), (44_100, 48_000)])
+def test_resampling_does_not_alias(before: int, after: int) -> None:
+    kept = np.concatenate(list(resample(source(sine(1000.0, rate=before))(), before, after)))
+    assert len(kept) == pytest.approx(4 * after, abs=64)
+    assert np.sqrt(2 * np.mean(kept[after:-after] ** 2)) == pytest.approx(0.1, rel=0.01)
+    if after < before:
+        above = np.concatenate(list(resample(source(sine(11_000.0, rate=before))(), before, after)))
+        assert np.abs(above[after:-after]).max() < 1e-4
+
+
+def test_resampling_to_the_same_rate_returns_the_same_blocks() -> None:
+    blocks = source(bursts())()
+    assert resample(blocks, RATE, RATE) is blocks
+
+
+def test_filters_are_fed_and_drained_block_by_block() -> None:
+    read = 0
+
+    def counted() -> Iterator[Sound]:
+        nonlocal read
+        for block in source(bursts(20.0), 1024)():
+            read += 1
+            yield block
+
+    result = apply_filters(counted(), RATE, [("highpass", "f=80")])
+    next(result)
+    assert read < 20
+
+
+def test_empty_blocks_do_no_harm() -> None:
+    empty = np.zeros((0, 1), np.float32)
+    assert list(apply_filters(iter([empty, empty]), RATE, [("highpass", "f=80")])) == []

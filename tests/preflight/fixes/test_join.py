@@ -1,16 +1,20 @@
-"""Several short takes become one that is long enough: equally loud, with a breath between, without clicks."""
+"""Short takes become one recording: equally loud, with pauses between them, without clicks."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 import preflight
-from preflight.fixes.join import BREATH_S
+from preflight.fixes.convert import FixJob
+from preflight.fixes.join import PAUSE_S, arrange
+from preflight.fixes.options import FixOptions
+from tests.support.fix_analyses import analysis_of, report_with
 from tests.support.make_audio import FIXTURES, RATE, at_rate, m4a, mp3, quiet, story, wav
 
 
@@ -21,7 +25,7 @@ def write(path: Path, data: bytes) -> Path:
 
 @pytest.fixture
 def takes(tmp_path: Path) -> list[Path]:
-    """Three of one voice, in three formats, at three levels, with much silence at the ends of the second."""
+    """Three takes of one voice, in three formats, at three levels, with long silence at the ends of the second."""
     return [
         write(tmp_path / "a.wav", wav(0.3 * story())),
         write(tmp_path / "b.m4a", m4a(np.concatenate([quiet(3), story(), quiet(4)]))),
@@ -30,16 +34,16 @@ def takes(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("ending", [".wav", ".m4a", ".mp3"])
-def test_takes_of_every_kind_become_one(ending: str, takes: list[Path], tmp_path: Path) -> None:
+def test_takes_in_different_formats_are_joined(ending: str, takes: list[Path], tmp_path: Path) -> None:
     joined = preflight.join(takes, tmp_path / f"out{ending}")
     assert joined.after.verdict == "ready"
     assert joined.after.file.sample_rate_hz == 44_100
-    assert joined.after.file.duration_s == pytest.approx(3 * 11.5 + 2 * BREATH_S, abs=1.0)
+    assert joined.after.file.duration_s == pytest.approx(3 * 11.5 + 2 * PAUSE_S, abs=1.0)
     assert not {"gated", "dropouts", "clipped", "long-pause"} & {finding.rule for finding in joined.after.findings}
     assert joined.after.measurements["true_peak_dbtp"] < 0
 
 
-def test_all_are_equally_loud_and_stand_where_it_says(takes: list[Path], tmp_path: Path) -> None:
+def test_all_takes_are_equally_loud_and_start_where_reported(takes: list[Path], tmp_path: Path) -> None:
     joined = preflight.join(takes, tmp_path / "out.wav")
     sound, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
     loudness = []
@@ -50,11 +54,11 @@ def test_all_are_equally_loud_and_stand_where_it_says(takes: list[Path], tmp_pat
     assert max(loudness) - min(loudness) < 0.5
     speech = joined.after.speech
     gaps = [after[0] - before[1] for before, after in pairwise(speech)]
-    assert sorted(gaps)[-2] == pytest.approx(BREATH_S, abs=0.25)
+    assert sorted(gaps)[-2] == pytest.approx(PAUSE_S, abs=0.25)
 
 
-def test_nothing_clicks(tmp_path: Path) -> None:
-    """Takes that begin and end in the middle of a wave."""
+def test_cuts_in_speech_do_not_click(tmp_path: Path) -> None:
+    """Takes that start and end in the middle of a word."""
     hard = story()[RATE // 2 : -RATE]
     takes = [write(tmp_path / f"{number}.wav", wav(hard)) for number in range(2)]
     joined = preflight.join(takes, tmp_path / "out.wav")
@@ -74,12 +78,12 @@ def test_the_same_takes_become_the_same_file(takes: list[Path], tmp_path: Path) 
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["prompt.wav"], "nothing to join"), (["prompt.wav", "prompt.m4a"], "0:10.2 are needed"),
+        (["prompt.wav"], "only one take"), (["prompt.wav", "prompt.m4a"], "below the 0:10.2 minimum"),
         (["good.wav", "text.mp3"], "text.mp3: it is a text file"), (["good.wav", "silent.m4a"], "silent.m4a"),
-        (["good.wav", "damaged.mp3"], "damaged.mp3"), (["good.wav"] * 27, "at most 5:00.0"),
+        (["good.wav", "damaged.mp3"], "damaged.mp3"), (["good.wav"] * 27, "above the 5:00.0 maximum"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_joined(names: list[str], words: str, tmp_path: Path) -> None:
+def test_takes_that_cannot_be_joined(names: list[str], words: str, tmp_path: Path) -> None:
     with pytest.raises(preflight.CannotFix, match=words) as caught:
         preflight.join([FIXTURES / name for name in names], tmp_path / "out.wav")
     assert caught.value.hint
@@ -98,7 +102,7 @@ def test_no_take_is_overwritten(takes: list[Path], tmp_path: Path) -> None:
     assert (tmp_path / "out.wav").read_text() == "mine"
 
 
-def test_a_take_is_heard_whatever_its_channels(tmp_path: Path) -> None:
+def test_the_voice_is_kept_from_any_channel_layout(tmp_path: Path) -> None:
     """Opposite polarity would cancel; and two channels are louder than the one they become."""
     one = 0.4 * story()
     takes = [
@@ -115,3 +119,74 @@ def test_a_take_is_heard_whatever_its_channels(tmp_path: Path) -> None:
         for part in joined.parts
     ]
     assert max(levels) - min(levels) < 0.3
+
+
+def job(*, name: str = "take.wav", **fields: Any) -> FixJob:
+    analysis = analysis_of(name=name, **fields)
+    return FixJob(name, analysis, report_with(analysis), preflight.PROFILES["default"], FixOptions())
+
+
+SPEECH = ((2.0, 5.0), (6.0, 9.0))
+SILENCES = ((0.0, 2.0), (5.0, 6.0), (9.0, 12.0))
+
+
+def test_takes_are_trimmed_to_half_a_pause_at_each_end() -> None:
+    takes = [job(name=f"{number}.wav", seconds=12.0, speech=SPEECH, pauses=SILENCES) for number in range(3)]
+    parts = arrange(takes, [1.0, 0.0, -1.0])
+    assert [(part.path, part.gain_db) for part in parts] == [("0.wav", 1.0), ("1.wav", 0.0), ("2.wav", -1.0)]
+    assert [(part.start_s, part.end_s) for part in parts] == [pytest.approx((1.7, 9.3))] * 3
+    assert [part.at_s for part in parts] == pytest.approx([0.0, 7.6, 15.2])
+
+
+def test_a_take_without_silence_gets_a_pause() -> None:
+    takes = [job(seconds=12.0, speech=((0.0, 12.0),), pauses=()) for _ in range(2)]
+    first, second = arrange(takes, [0.0, 0.0])
+    assert (first.start_s, first.end_s) == (0.0, 12.0)
+    assert second.at_s == pytest.approx(12.0 + PAUSE_S)
+
+
+def test_a_take_with_a_little_silence_gets_the_rest_of_the_pause() -> None:
+    takes = [job(seconds=12.0, speech=((0.1, 11.8),), pauses=()) for _ in range(2)]
+    assert arrange(takes, [0.0, 0.0])[1].at_s == pytest.approx(12.0 + PAUSE_S - 0.2 - 0.1)
+
+
+def test_a_take_without_detected_speech_is_kept_completely() -> None:
+    takes = [job(seconds=12.0, speech=(), pauses=()) for _ in range(2)]
+    assert arrange(takes, [0.0, 0.0])[1].at_s == pytest.approx(12.0 + PAUSE_S)
+
+
+@pytest.mark.parametrize("rates", [(16_000, 16_000), (16_000, 44_100)])
+@pytest.mark.parametrize("lengths", [(6.0, 6.0), (3.0, 4.0, 8.0)])
+def test_the_result_has_the_length_of_its_parts(
+    rates: tuple[int, int], lengths: tuple[float, ...], tmp_path: Path
+) -> None:
+    takes = []
+    for number, seconds in enumerate(lengths):
+        rate = rates[number % 2]
+        take = at_rate(story()[: round(seconds * RATE)], rate)
+        takes.append(write(tmp_path / f"{number}.wav", wav(take, rate)))
+    joined = preflight.join(takes, tmp_path / "out.wav")
+    last = joined.parts[-1]
+    info = soundfile.info(tmp_path / "out.wav")
+    assert info.samplerate == max(rates)
+    assert info.frames / info.samplerate == pytest.approx(last.at_s + last.end_s - last.start_s, abs=0.002)
+
+
+def test_the_pause_has_the_noise_of_the_quietest_take(tmp_path: Path) -> None:
+    """Digital silence between takes would be a dropout."""
+    cropped = story()[RATE // 2 : -RATE]
+    takes = [write(tmp_path / f"{number}.wav", wav(cropped)) for number in range(2)]
+    joined = preflight.join(takes, tmp_path / "out.wav")
+    sound, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    first, second = joined.parts
+    gap = sound[round((first.end_s - first.start_s + 0.02) * rate) : round((second.at_s - 0.02) * rate)]
+    assert len(gap) > 0.2 * rate
+    level = 20 * np.log10(np.std(gap))
+    assert -90 < level <= -59
+
+
+def test_stereo_stays_only_if_all_takes_are_stereo(tmp_path: Path) -> None:
+    both = write(tmp_path / "stereo.wav", wav(np.stack([story(), 0.9 * story()], axis=1)))
+    one = write(tmp_path / "mono.wav", wav(story()))
+    assert preflight.join([both, both], tmp_path / "two.wav").after.file.channels == 2
+    assert preflight.join([both, one], tmp_path / "one.wav").after.file.channels == 1

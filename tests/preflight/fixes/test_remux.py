@@ -1,9 +1,11 @@
-"""Cuts that code nothing anew: the packets that are kept are those of the recording, and all players agree on them."""
+"""Packets that are copied: they stay unchanged, and all players agree on the length of the result."""
 
 from __future__ import annotations
 
+import io
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,12 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import preflight
-from preflight.fixes.mp3_cut import cut_mp3, read_frame
-from preflight.fixes.remux import rewrap
+from preflight.fixes.mp3_cut import read_frame
+from preflight.fixes.remux import remux
 from preflight.input.source import Source
 from preflight.media.probe import probe
 from tests.soak.fix_matrix import best_correlation, decoded
-from tests.support.make_audio import FIXTURES, at_rate, coded, m4a, mp3, packets, talk
+from tests.support.make_audio import FIXTURES, at_rate, coded, copied, m4a, mp3, packets, talk, with_video
 
 SECONDS = 24.0
 MP3S = {
@@ -43,19 +45,19 @@ def cut(data: bytes, ending: str, folder: Path, window: tuple[float, float]) -> 
     path, out = folder / f"take{ending}", folder / f"out{ending}"
     path.write_bytes(data)
     with Source.open(path) as source, out.open("w+b") as file:
-        rewrap(source, file, "mp3" if ending == ".mp3" else "m4a", window)
+        remux(source, file, "mp3" if ending == ".mp3" else "m4a", window)
     return path, out
 
 
 WINDOWS = st.tuples(st.floats(0, 13), st.floats(10.5, 11)).map(lambda drawn: (drawn[0], sum(drawn)))
 
 
-def are_a_stretch(kept: list[bytes], all_of_them: list[bytes]) -> bool:
+def are_consecutive(kept: list[bytes], all_of_them: list[bytes]) -> bool:
     starts = [number for number, packet in enumerate(all_of_them) if packet == kept[0]]
     return any(all_of_them[start : start + len(kept)] == kept for start in starts)
 
 
-def seen_by_players(path: Path) -> list[float]:
+def lengths_in_players(path: Path) -> list[float]:
     """Seconds by FFmpeg's decoder, by its header, and by libsndfile where it reads the format."""
     with av.open(str(path)) as container:
         rate = container.streams.audio[0].codec_context.sample_rate
@@ -73,9 +75,9 @@ def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> 
         path, out = cut(MP3S[name], ".mp3", Path(folder), window)
         before, rate = decoded(path)
         after, _ = decoded(out)
-        assert are_a_stretch(packets(out), packets(path))
+        assert are_consecutive(packets(out), packets(path))
         frame = read_frame(packets(out)[0])
-        shown = seen_by_players(out)
+        shown = lengths_in_players(out)
     assert max(shown) - min(shown) <= (4095 + frame.samples) / rate
     first = round(window[0] * rate)
     # a cut may begin up to four frames earlier, where frames reach back too far, or with the recording
@@ -93,31 +95,35 @@ def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> 
 def test_an_m4a_is_cut_between_packets(name: str, window: tuple[float, float]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, out = cut(M4AS[name], ".m4a", Path(folder), window)
-        assert are_a_stretch(packets(out), packets(path))
+        assert are_consecutive(packets(out), packets(path))
         before, rate = decoded(path)
         after, _ = decoded(out)
-        shown = seen_by_players(out)
+        shown = lengths_in_players(out)
     assert max(shown) - min(shown) <= 2 * 1024 / rate
     assert len(after) / rate == pytest.approx(window[1] - window[0], abs=2.1 * 1024 / rate)
     assert best_correlation(before, after) > 0.999
 
 
-def test_where_frames_reach_too_far_back_it_is_coded_anew(tmp_path: Path) -> None:
+def test_a_recording_is_re_encoded_where_frames_reach_back_too_far(tmp_path: Path) -> None:
     """At 40 kbit/s and 48 kHz the reservoir spans five frames: more than can be passed over."""
     path, out = tmp_path / "few-bits.mp3", tmp_path / "out.mp3"
     path.write_bytes(mp3(at_rate(talk(SECONDS), 48_000), 48_000, bit_rate=40_000))
-    with Source.open(path) as source, out.open("w+b") as file, pytest.raises(preflight.CannotFix, match="too far back"):
-        rewrap(source, file, "mp3", (2.0, 13.0))
+    with (
+        Source.open(path) as source,
+        out.open("w+b") as file,
+        pytest.raises(preflight.CannotFix, match="depend too much on earlier ones"),
+    ):
+        remux(source, file, "mp3", (2.0, 13.0))
     options = preflight.FixOptions(start_s=2.0, end_s=13.0)
     fixed = preflight.fix(path, out, options=options, force=True)
-    assert preflight.plan(path, out, options=options).edits == fixed.edits  # what is said first is what is done
+    assert preflight.plan(path, out, options=options).edits == fixed.edits  # the plan is what is done
     assert fixed.after is not None
     assert (fixed.action, fixed.after.file.container, fixed.after.verdict) == ("convert", "mp3", "ready")
     assert fixed.after.file.duration_s == pytest.approx(11, abs=0.1)
 
 
 @pytest.mark.parametrize(("data", "ending"), [(MP3S["constant"], ".mp3"), (M4AS["one channel"], ".m4a")])
-def test_ten_seconds_by_hand_are_ten_seconds(data: bytes, ending: str, tmp_path: Path) -> None:
+def test_a_requested_part_of_ten_seconds_is_not_shorter(data: bytes, ending: str, tmp_path: Path) -> None:
     path, out = tmp_path / f"take{ending}", tmp_path / f"out{ending}"
     path.write_bytes(data)
     fixed = preflight.fix(path, out, options=preflight.FixOptions(start_s=5.0, end_s=15.0))
@@ -131,7 +137,7 @@ def long_sound(seconds: float) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("ending", [".mp3", ".m4a"])
-def test_too_long_is_cut_at_a_pause_without_coding(ending: str, tmp_path: Path) -> None:
+def test_a_long_recording_is_cut_at_a_pause_without_re_encoding(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"long{ending}"
     path.write_bytes((mp3 if ending == ".mp3" else m4a)(long_sound(330), 8000, bit_rate=24_000))
     (tmp_path / "out").mkdir()
@@ -145,13 +151,13 @@ def test_too_long_is_cut_at_a_pause_without_coding(ending: str, tmp_path: Path) 
         ("rewrap", "", True),
     ]
     kept = packets(Path(fixed.path or ""))
-    assert are_a_stretch(kept, packets(path))
+    assert are_consecutive(kept, packets(path))
     sound, rate = decoded(Path(fixed.path or ""))
     for edge in (sound[: rate // 20], sound[-rate // 20 :]):
         assert np.sqrt(np.mean(edge**2)) < 10 ** (-50 / 20)
 
 
-def test_what_cannot_be_decoded_at_the_edge_is_left_out(tmp_path: Path) -> None:
+def test_undecodable_packets_at_the_edge_are_left_out(tmp_path: Path) -> None:
     data = (FIXTURES / "raw.aac").read_bytes()
     path, out = tmp_path / "cut.aac", tmp_path / "out.m4a"
     path.write_bytes(data[: int(len(data) * 0.95)])
@@ -161,24 +167,45 @@ def test_what_cannot_be_decoded_at_the_edge_is_left_out(tmp_path: Path) -> None:
         assert sum(frame.samples for frame in container.decode(audio=0)) / 16_000 > 10
 
 
-def test_the_info_frame_of_a_cut_says_what_is_there(tmp_path: Path) -> None:
-    frames = packets(FIXTURES / "good.mp3")
-    path = tmp_path / "cut.mp3"
-    with path.open("w+b") as file:
-        cut_mp3(frames, file, 30_000, 150_000)
-    data = path.read_bytes()
-    at = data.index(b"Info")
-    count, size = (int.from_bytes(data[at + 8 + 4 * number : at + 12 + 4 * number]) for number in range(2))
-    assert size == len(data)
-    assert count == len(packets(path))
-    table = list(data[at + 16 : at + 116])
-    assert table == sorted(table)
-    assert table[50] == pytest.approx(128, abs=6)
+class _File(io.BytesIO):
+    """A file that is full after a number of bytes."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > 5000:
+            raise OSError(28, "No space left on device")
+        return super().write(data)
 
 
-def test_no_frames_no_cut(tmp_path: Path) -> None:
-    with (tmp_path / "cut.mp3").open("w+b") as file, pytest.raises(preflight.CannotFix):
-        cut_mp3([], file, 0, 1000)
-    for nonsense in (b"", b"\xff", b"ID3" * 9, b"\xff\xff" * 9):
-        with pytest.raises(preflight.CannotFix):
-            read_frame(nonsense)
+@pytest.mark.parametrize(("data", "ending"), [(MP3S["constant"], ".mp3"), (M4AS["one channel"], ".m4a")])
+@pytest.mark.parametrize("window", [None, (2.0, 14.0)])
+def test_a_full_disk_is_reported(data: bytes, ending: str, window: Any, tmp_path: Path) -> None:
+    path = tmp_path / f"take{ending}"
+    path.write_bytes(data)
+    with Source.open(path) as source, pytest.raises(OSError, match="No space left"):
+        remux(source, _File(), "mp3" if ending == ".mp3" else "m4a", window)
+
+
+def test_without_an_audio_track_there_is_nothing_to_copy(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    path.write_bytes(with_video(None))
+    with Source.open(path) as source, pytest.raises(preflight.CannotFix, match="no audio track"):
+        remux(source, io.BytesIO(), "m4a")
+
+
+def test_packets_that_do_not_fit_into_the_container(tmp_path: Path) -> None:
+    path = tmp_path / "take.m4a"
+    path.write_bytes(M4AS["one channel"])
+    with Source.open(path) as source, pytest.raises(preflight.CannotFix, match="packets cannot be copied") as caught:
+        remux(source, io.BytesIO(), "mp3")
+    assert caught.value.hint == "re-encode it"
+
+
+def test_audio_that_starts_later_than_its_picture_starts_at_once(tmp_path: Path) -> None:
+    path, out = tmp_path / "late.mp4", tmp_path / "out.m4a"
+    path.write_bytes(copied(M4AS["one channel"], "mp4", shift_s=3.0))
+    with Source.open(path) as source, out.open("w+b") as file:
+        remux(source, file, "m4a")
+    assert packets(out) == packets(path)
+    with av.open(str(out)) as container:
+        track = container.streams.audio[0]
+        assert float((track.start_time or 0) * (track.time_base or 1)) < 0.1

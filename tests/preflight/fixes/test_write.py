@@ -1,7 +1,9 @@
-"""Where `fix` writes: only under a name that is free and right, all of it or nothing."""
+"""Output files: complete and verified, under a name that fits, or not at all."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import resource
 import signal
@@ -9,11 +11,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 import preflight
+from preflight.fixes.write import (
+    TEMPORARY_PREFIX,
+    is_folder,
+    remove_abandoned,
+    require_output,
+    write_verified,
+)
 from tests.support.make_audio import FIXTURES, talk, wav
 from tests.support.processes import HANGS_AFTER_S
 
@@ -25,12 +36,12 @@ def take(name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["out", "out.flac", "out.wav.txt", "out.ogg"])
-def test_an_ending_that_is_not_accepted(name: str, tmp_path: Path) -> None:
+def test_a_suffix_that_is_not_accepted(name: str, tmp_path: Path) -> None:
     with pytest.raises(preflight.BadOutput, match=r"\.wav, \.mp3 or \.m4a"):
         preflight.fix(take("good.wav"), tmp_path / name)
 
 
-def test_an_ending_that_would_lie(tmp_path: Path) -> None:
+def test_a_suffix_that_does_not_fit_the_result(tmp_path: Path) -> None:
     with pytest.raises(preflight.BadOutput) as caught:
         preflight.fix(take("good.wav"), tmp_path / "out.mp3")
     assert "'out.wav'" in caught.value.hint
@@ -48,10 +59,10 @@ def test_the_take_itself_is_never_overwritten(tmp_path: Path) -> None:
     assert path.read_bytes() == take("telephone.wav").read_bytes()
 
 
-def test_a_name_that_is_taken(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced_only_by_force(tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
     out.write_text("mine")
-    with pytest.raises(preflight.OutputExists, match="exists already"):
+    with pytest.raises(preflight.OutputExists, match="already exists"):
         preflight.fix(take("telephone.wav"), out)
     assert out.read_text() == "mine"
     preflight.fix(take("telephone.wav"), out, force=True)
@@ -61,7 +72,7 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
         preflight.fix(take("telephone.wav"), tmp_path / "dangling.wav")
 
 
-def test_a_folder_keeps_the_name_and_gives_the_right_ending(tmp_path: Path) -> None:
+def test_in_a_folder_the_result_gets_the_right_suffix(tmp_path: Path) -> None:
     fixed = preflight.fix(take("wrong-name.mp3"), tmp_path)
     assert fixed.path == str(tmp_path / "wrong-name.m4a")
     with pytest.raises(preflight.OutputExists):
@@ -113,14 +124,14 @@ def test_a_full_disk_leaves_nothing(name: str, ending: str, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def slow_take(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 s that have to be coded as AAC, which takes a second or more."""
+    """290 s that have to be encoded as AAC, which takes a second or more."""
     path = tmp_path_factory.mktemp("slow") / "slow.flac"
     path.write_bytes(wav(talk(290), form="FLAC"))
     return path
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_an_end_in_the_middle_leaves_nothing_under_the_name(number: int, slow_take: Path, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_no_output(number: int, slow_take: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.m4a"
     child = subprocess.Popen([sys.executable, "-c", FIX, str(slow_take), str(out)], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
@@ -133,7 +144,7 @@ def test_an_end_in_the_middle_leaves_nothing_under_the_name(number: int, slow_ta
         assert not list(tmp_path.iterdir())
 
 
-def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+def test_concurrent_writers_do_not_overwrite_each_other(tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
     outcomes: list[str] = []
 
@@ -177,3 +188,120 @@ def is_open(number: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def produce(data: bytes) -> Callable[[IO[bytes], Path], str]:
+    def write(file: IO[bytes], temporary: Path) -> str:
+        file.write(data)
+        file.flush()
+        assert temporary.read_bytes() == data
+        return "verified"
+
+    return write
+
+
+def fail(file: IO[bytes], _temporary: Path) -> None:
+    file.write(b"partial")
+    raise preflight.CannotFix("the result would be rejected")
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_verified_file_gets_its_name(force: bool, tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    assert write_verified(out, "wav", produce(b"new"), force=force) == "verified"
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("out.wav", b"new")]
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_file_that_fails_verification_is_removed(force: bool, tmp_path: Path) -> None:
+    with pytest.raises(preflight.CannotFix):
+        write_verified(tmp_path / "out.wav", "wav", fail, force=force)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+
+    def slow(file: IO[bytes], _temporary: Path) -> None:
+        file.write(b"new")
+        out.write_bytes(b"other")
+
+    with pytest.raises(preflight.OutputExists):
+        write_verified(out, "wav", slow, force=False)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("out.wav", b"other")]
+
+
+def test_a_link_stays_a_link_and_a_mode_stays(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.wav", tmp_path / "link.wav"
+    real.write_bytes(b"old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    write_verified(link, "wav", produce(b"new"), force=True)
+    assert link.is_symlink()
+    assert (real.read_bytes(), real.stat().st_mode & 0o777) == (b"new", 0o640)
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_a_fifo_is_not_replaced(force: bool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "out.wav")
+    with pytest.raises((preflight.BadOutput, preflight.OutputExists)):
+        require_output(take("good.wav"), tmp_path / "out.wav", force=force)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"), (errno.EDQUOT, "the disk is full"), (errno.EFBIG, "the disk is full"),
+        (errno.ENOENT, "the output folder does not exist"), (errno.EACCES, "permission denied"),
+        (errno.EIO, "could not be written: input/output error"),
+    ],
+)  # fmt: skip
+def test_system_errors_are_explained(number: int, words: str, tmp_path: Path) -> None:
+    def broken(_file: IO[bytes], _temporary: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(preflight.CannotWrite, match=words) as caught:
+        write_verified(tmp_path / "out.wav", "wav", broken, force=False)
+    assert caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+def leftover(folder: Path, name: str = f"{TEMPORARY_PREFIX}0123.wav", age_s: float = 120.0) -> Path:
+    path = folder / name
+    path.write_bytes(b"partial")
+    os.utime(path, (time.time() - age_s, time.time() - age_s))
+    return path
+
+
+def test_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    gone = leftover(tmp_path)
+    kept = [
+        leftover(tmp_path, f"{TEMPORARY_PREFIX}young.wav", 5.0),
+        leftover(tmp_path, f"{TEMPORARY_PREFIX}other.txt"),
+        leftover(tmp_path, "take.wav"),
+    ]
+    (tmp_path / f"{TEMPORARY_PREFIX}folder.wav").mkdir()
+    (tmp_path / f"{TEMPORARY_PREFIX}link.wav").symlink_to(kept[-1])
+    remove_abandoned(tmp_path)
+    assert not gone.exists()
+    assert all(path.exists() for path in kept)
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_the_file_of_a_running_process_is_kept(tmp_path: Path) -> None:
+    path = leftover(tmp_path)
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_abandoned(tmp_path)
+        assert path.exists()
+    remove_abandoned(tmp_path)
+    assert not path.exists()
+
+
+def test_a_folder_that_cannot_be_listed_is_ignored(tmp_path: Path) -> None:
+    remove_abandoned(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(("name", "expected"), [(".", True), ("missing", False), ("x" * 300, False), ("a\0b", False)])
+def test_what_is_a_folder(name: str, expected: bool, tmp_path: Path) -> None:
+    assert is_folder(tmp_path / name) == expected

@@ -1,4 +1,4 @@
-"""Whatever is handed over: one clear finding, no exception, no second file, bounded time."""
+"""Malformed input: one clear finding, no exception, no other file is opened, bounded time."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ PLAYLISTS = {
     "lavfi": "sine=frequency=1000:duration=20\n",
 }
 
-# name: content, rule, words of its message
+# name: content, rule, part of the message
 REJECTED: dict[str, tuple[Callable[[], bytes], str, str]] = {
-    "random.mp3": (lambda: NOISE, "unreadable", "no audio format"),
-    "random.wav": (lambda: NOISE, "unreadable", "no audio format"),
-    "syncwords.mp3": (lambda: b"\xff\xfb\x90\x00" * 5000, "unreadable", "no audio format"),
+    "random.mp3": (lambda: NOISE, "unreadable", "format is not recognized"),
+    "random.wav": (lambda: NOISE, "unreadable", "format is not recognized"),
+    "syncwords.mp3": (lambda: b"\xff\xfb\x90\x00" * 5000, "unreadable", "format is not recognized"),
     "syncwords.aac": (lambda: b"\xff\xf1\x50\x80" * 5000, "unreadable", "sample rate of 0 Hz"),
-    "zeros.m4a": (lambda: bytes(100_000), "unreadable", "no audio format"),
+    "zeros.m4a": (lambda: bytes(100_000), "unreadable", "format is not recognized"),
     "letter.mp3": (lambda: "Größe, ein Brief.\n".encode() * 40, "unreadable", "text file"),
     "page.m4a": (lambda: b"<!DOCTYPE html><html></html>", "unreadable", "text file"),
     "tag.mp3": (lambda: id3((b"TIT2", b"\0x")), "unreadable", "ID3 tag"),
-    "photo.mp3": (lambda: b"\xff\xd8\xff\xe0\0\x10JFIF\0" + NOISE[:3000], "unreadable", "no audio format"),
+    "photo.mp3": (lambda: b"\xff\xd8\xff\xe0\0\x10JFIF\0" + NOISE[:3000], "unreadable", "format is not recognized"),
     "one-byte.wav": (lambda: b"R", "unreadable", ""),
     "no-data.wav": (lambda: riff(form_chunk()), "unreadable", "header is broken"),
     "no-form.wav": (lambda: riff(chunk(b"data", SAMPLES)), "unreadable", "header is broken"),
     "no-channels.wav": (lambda: riff(form_chunk(channels=0, align=2), chunk(b"data", SAMPLES)), "unreadable", ""),
     "0-hz.wav": (lambda: riff(form_chunk(rate=0), chunk(b"data", SAMPLES)), "unreadable", "0 Hz"),
     "10-mhz.wav": (lambda: riff(form_chunk(rate=10_000_000), chunk(b"data", SAMPLES)), "unreadable", "10000000 Hz"),
-    "0-bits.wav": (lambda: riff(form_chunk(bits=0, align=2), chunk(b"data", SAMPLES)), "unreadable", "no decoder"),
-    "odd-tag.wav": (lambda: riff(form_chunk(0x9999), chunk(b"data", SAMPLES)), "unreadable", "no decoder"),
-    # nobody can tell where a packet of it begins, FFmpeg neither
-    "aac-inside.wav": (lambda: making.coded(TAKE, "wav", "aac"), "unsupported-format", "a WAV that holds AAC"),
+    "0-bits.wav": (lambda: riff(form_chunk(bits=0, align=2), chunk(b"data", SAMPLES)), "unreadable", "unknown codec"),
+    "odd-tag.wav": (lambda: riff(form_chunk(0x9999), chunk(b"data", SAMPLES)), "unreadable", "unknown codec"),
+    # a WAV has no packet boundaries for AAC, and FFmpeg cannot find them either
+    "aac-inside.wav": (lambda: making.coded(TAKE, "wav", "aac"), "unsupported-format", "a WAV with AAC audio"),
     "no-moov.m4a": (lambda: m4a(TAKE).replace(b"moov", b"XXXX"), "unreadable", "index (moov)"),
     "huge-table.m4a": (lambda: patched(m4a(TAKE), b"stsz", 8, b"\x7f\xff\xff\xff"), "unreadable", "index (moov)"),
     "encrypted.m4a": (lambda: m4a(TAKE).replace(b"mp4a", b"enca"), "protected", "encrypted"),
     "video.mp4": (lambda: making.with_video(None), "no-audio", "only video"),
     "silent.wav": (lambda: wav(TAKE * 0), "no-audio", "silent"),
-    "header.wav": (lambda: riff(form_chunk(), chunk(b"data", b"")), "no-audio", "no sound"),
+    "header.wav": (lambda: riff(form_chunk(), chunk(b"data", b"")), "no-audio", "no audio"),
     "not-a-number.wav": (lambda: wav(TAKE * np.float32(np.nan), subtype="FLOAT"), "no-audio", ""),
 }
 
@@ -104,7 +104,7 @@ PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
     "folder": (_folder, "folder"),
     "pipe": (os.mkfifo, "pipe"),
     "socket": (_socket, "socket"),
-    "circle": (lambda path: path.symlink_to(path), "circle"),
+    "circle": (lambda path: path.symlink_to(path), "cycle"),
     "dangling": (lambda path: path.symlink_to(path.parent / "nowhere"), "no such file"),
     "device": (lambda path: path.symlink_to("/dev/null"), "device"),
     "empty": (lambda path: path.touch(), "empty"),
@@ -113,7 +113,7 @@ PLACES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", PLACES)
 @pytest.mark.parametrize("quick", [False, True])
-def test_places_that_are_no_files(kind: str, quick: bool, tmp_path: Path) -> None:
+def test_paths_without_a_regular_file_are_rejected(kind: str, quick: bool, tmp_path: Path) -> None:
     make, words = PLACES[kind]
     path = tmp_path / "take.wav"
     make(path)
@@ -126,7 +126,7 @@ def test_places_that_are_no_files(kind: str, quick: bool, tmp_path: Path) -> Non
         preflight.fix(path, tmp_path / "out.wav")
 
 
-def test_names_that_no_system_takes() -> None:
+def test_impossible_names_are_reported() -> None:
     for name in ("", "a\0b.wav", "x" * 5000 + ".wav", "good.wav/take.wav"):
         report = preflight.check(name)
         assert [finding.rule for finding in report.findings] == ["unreadable"]
@@ -156,7 +156,7 @@ def test_odd_names(name: bytes, tmp_path: Path) -> None:
     assert preflight.check(out).verdict == "ready"
 
 
-def test_nothing_is_said_on_the_terminal(tmp_path: Path) -> None:
+def test_the_library_does_not_print(tmp_path: Path) -> None:
     for name, data in {
         "rotten.mp3": rotten(mp3(TAKE), 0.5, 3000),
         "rotten.m4a": rotten(m4a(TAKE), 0.6, 4000),
@@ -187,8 +187,8 @@ def test_nothing_is_said_on_the_terminal(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-def test_a_sparse_file_costs_its_reading_and_no_more(tmp_path: Path) -> None:
-    """2 GB that begin like a WAV of 512 MB: what the header claims is decoded, and the rest passed over."""
+def test_a_sparse_file_is_not_decoded_to_its_end(tmp_path: Path) -> None:
+    """2 GB that start like a WAV of 512 MB: only the declared data is decoded."""
     head = riff(form_chunk(rate=48_000), b"data" + struct.pack("<I", 2**24))[:44]
     path = making.sparse(tmp_path / "sparse.wav", 2**31, head)
     begin = time.process_time()
@@ -208,8 +208,8 @@ def test_odd_times_in_an_m4a(field: int, value: int, tmp_path: Path) -> None:
         assert report.file.duration_s == pytest.approx(12.5, abs=0.15)
 
 
-def test_encrypted_by_its_packets(tmp_path: Path) -> None:
-    """A sample entry that was renamed to hide the protection leaves packets that no decoder takes."""
+def test_encrypted_packets_are_reported(tmp_path: Path) -> None:
+    """A renamed sample entry hides the protection, but its packets cannot be decoded."""
     data = m4a(TAKE)
     start = data.index(b"mdat") + 4
     path = tmp_path / "take.m4a"
@@ -219,8 +219,8 @@ def test_encrypted_by_its_packets(tmp_path: Path) -> None:
     assert {"unreadable", "damaged", "too-short"} & {finding.rule for finding in report.errors}
 
 
-def test_where_a_container_cannot_be_followed_any_further_is_damage(tmp_path: Path) -> None:
-    """Ogg declares no length: nothing else would tell that the rest is missing."""
+def test_an_unreadable_rest_of_a_container_is_damage(tmp_path: Path) -> None:
+    """Ogg declares no duration, so only the demuxer error shows that the rest is missing."""
     data = (FIXTURES / "voice-message.ogg").read_bytes()
     page = data.index(b"OggS", len(data) // 2)
     path = tmp_path / "take.ogg"

@@ -1,4 +1,4 @@
-"""The recordings of a folder, as a library and as the command, and who is shown how far the work has come."""
+"""Finding the recordings of a folder, in the library and in the command, and the progress bar."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE_S: Final = HANGS_AFTER_S
 
 
 class Folder:
-    """A folder in which every file is the shortest of the fixtures."""
+    """A folder whose files are copies of the shortest fixture."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "takes")
 
 
-def test_recordings_are_found_by_their_endings_in_order(folder: Folder) -> None:
+def test_recordings_are_found_by_extension_in_order(folder: Folder) -> None:
     folder.add(
         "b.wav", "a.MP3", "a/z.m4a", "a/b/c.ogg", "a-b/x.flac", "c.qta", "notes.txt", "wav", "take.wav.part", "B.wav"
     )
@@ -55,19 +55,19 @@ def test_recordings_are_found_by_their_endings_in_order(folder: Folder) -> None:
     assert folder.found() == expected
 
 
-def test_an_empty_folder_holds_none(folder: Folder) -> None:
+def test_an_empty_folder_has_no_recordings(folder: Folder) -> None:
     assert folder.found() == []
     folder.add("notes.txt")
     assert folder.found() == []
 
 
-def test_what_is_missing_or_no_folder_is_left_as_it_is(folder: Folder) -> None:
+def test_a_missing_path_or_a_file_is_yielded_itself(folder: Folder) -> None:
     for path in (str(folder.path / "missing"), str(SHORT)):
         assert list(preflight.recordings_in(path)) == [path]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_told(folder: Folder) -> None:
+def test_a_folder_without_permission_is_reported(folder: Folder) -> None:
     folder.add("a.wav", "closed/b.wav", "open/c.wav")
     closed = folder.path / "closed"
     closed.chmod(0)
@@ -78,10 +78,10 @@ def test_a_folder_that_may_not_be_read_is_told(folder: Folder) -> None:
         closed.chmod(0o700)
 
 
-def test_hidden_files_and_folders_are_passed_over(folder: Folder) -> None:
+def test_hidden_files_and_folders_are_skipped(folder: Folder) -> None:
     folder.add(".hidden.wav", ".cache/a.wav", "a/.git/b.wav", "a/b.wav", "._a.wav")
     assert folder.found() == [b"a/b.wav"]
-    hidden = Folder(folder.path / ".cache")  # that one was asked for
+    hidden = Folder(folder.path / ".cache")  # named explicitly
     assert hidden.found() == [b"a.wav"]
 
 
@@ -113,7 +113,7 @@ def test_odd_names_are_found_and_opened(folder: Folder) -> None:
         report.path.encode("utf-8")
 
 
-def test_a_folder_with_an_ending_is_a_folder(folder: Folder) -> None:
+def test_a_folder_with_an_audio_extension_is_a_folder(folder: Folder) -> None:
     folder.add("take.wav/inside.wav")
     os.mkfifo(folder.path / "pipe.wav")
     assert folder.found() == [b"pipe.wav", b"take.wav/inside.wav"]
@@ -123,7 +123,7 @@ def test_a_folder_with_an_ending_is_a_folder(folder: Folder) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
-    """Environment variables of a user without settings."""
+    """Return the environment of a user without settings."""
     for name in ("home", "tmp"):
         (tmp_path / name).mkdir()
     rest = {name: value for name, value in os.environ.items() if not name.startswith(("ONETAKE_", "XDG_", "NO_COLOR"))}
@@ -152,18 +152,18 @@ def test_the_command_checks_a_folder(jobs: str, folder: Folder, home: dict[str, 
     assert [take["verdict"] for take in takes] == ["rejected", "ready", *["rejected"] * 4]
 
 
-def test_a_line_for_each_of_a_folder(folder: Folder, home: dict[str, str]) -> None:
+def test_jsonl_has_a_line_per_recording_of_a_folder(folder: Folder, home: dict[str, str]) -> None:
     folder.add(*ODD[:3])
     status, out, err = onetake(home, "check", str(folder.path), "--format", "jsonl")
     assert (status, err) == (1, "")
     assert [json.loads(line)["file"]["duration_s"] for line in out.splitlines()] == [2.0] * 3
     status, out, _ = onetake(home, "check", str(folder.path))
     assert status == 1
-    assert len([line for line in out.splitlines() if not line.startswith(" ")]) == 3  # names break no line
+    assert len([line for line in out.splitlines() if not line.startswith(" ")]) == 3  # line breaks in names are escaped
     assert "a\\nb.wav: rejected" in out
 
 
-def test_the_status_is_that_of_the_worst(folder: Folder, home: dict[str, str]) -> None:
+def test_the_exit_status_is_that_of_the_worst_recording(folder: Folder, home: dict[str, str]) -> None:
     folder.add("b.wav")
     for words, status in (((), 1), (("--exit-zero",), 0), (("--ignore", "too-short"), 0), (("--jobs", "0"), 2)):
         assert onetake(home, "check", str(folder.path), *words)[0] == status, words
@@ -172,7 +172,7 @@ def test_the_status_is_that_of_the_worst(folder: Folder, home: dict[str, str]) -
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl"])
-def test_an_empty_folder_is_no_success(form: str, folder: Folder, home: dict[str, str]) -> None:
+def test_an_empty_folder_is_an_error(form: str, folder: Folder, home: dict[str, str]) -> None:
     folder.add("notes.txt")
     status, out, err = onetake(home, "check", str(folder.path), "--format", form)
     assert (status, err) == (1, "")
@@ -189,7 +189,7 @@ def on_terminals(
     out_too: bool = False,
     err_too: bool = True,
 ) -> tuple[int, str, str]:
-    """Run the command with standard error, or standard output, or both on a terminal; what each of them got."""
+    """Run the command with stderr, stdout or both on a terminal, and return what each received."""
     ends = [pty.openpty() if is_terminal else os.pipe() for is_terminal in (out_too, err_too)]
     running = subprocess.Popen(
         [sys.executable, *program, *arguments],
@@ -216,11 +216,11 @@ def _read_all(end: int, got: list[bytes], number: int) -> None:
     try:
         while part := os.read(end, 65536):
             got[number] += part
-    except OSError:  # so a terminal ends
+    except OSError:  # EIO marks the end of a terminal
         return
 
 
-def test_a_bar_is_shown_to_who_looks_and_to_nobody_else(folder: Folder, home: dict[str, str]) -> None:
+def test_a_progress_bar_is_shown_only_on_a_terminal(folder: Folder, home: dict[str, str]) -> None:
     folder.add("a.wav", "b.wav", "c.wav")
     words = ("check", str(folder.path), "--format", "json", "--jobs", "2")
     status, out, err = on_terminals(home, *words, program=IMPATIENT)
@@ -233,12 +233,12 @@ def test_a_bar_is_shown_to_who_looks_and_to_nobody_else(folder: Folder, home: di
     assert onetake(home, *words)[2] == ""
 
 
-def test_a_bar_comes_before_the_table_of_a_terminal(folder: Folder, home: dict[str, str]) -> None:
+def test_the_progress_bar_is_followed_by_the_table(folder: Folder, home: dict[str, str]) -> None:
     folder.add("a.wav", "b.wav")
     status, out, err = on_terminals(home, "check", str(folder.path), program=IMPATIENT, out_too=True)
     assert status == 1
     assert re.search(r"checking .* [01] of 2", err)
-    assert out.count("rejected") == 3  # two rows, and how many there are
+    assert out.count("rejected") == 3  # two rows and the summary
     assert "checking" not in out
 
 

@@ -1,4 +1,4 @@
-"""Settings and profiles: what may stand in their place, how much of it is read, and as what."""
+"""Small text files: which files are accepted, up to which size, in which encoding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import preflight
 from preflight.errors import CannotOpen
-from preflight.input.small_text import MOST_BYTES, read_small_text
+from preflight.input.small_text import MAX_BYTES, read_small_text
 from tests.support.make_audio import FIXTURES, sparse
 
 PLACES = {
@@ -24,10 +24,10 @@ PLACES = {
     "/dev/zero": "not a regular file",
     "folder": "it is a folder",
     "missing": "no such file",
-    "a\0b": "cannot be that of a file",
-    "a\ud800b": "cannot be that of a file",
-    "large": "more than 1,000,000 bytes",
-    "endless": "more than 1,000,000 bytes",
+    "a\0b": "not a valid file name",
+    "a\ud800b": "not a valid file name",
+    "large": "larger than the limit of 1,000,000 bytes",
+    "endless": "larger than the limit of 1,000,000 bytes",
     "wide": "UTF-16 or UTF-32",
     "latin": "not UTF-8",
 }
@@ -38,14 +38,14 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     Path("folder").mkdir()
-    Path("large").write_bytes(b" " * (MOST_BYTES + 1))
+    Path("large").write_bytes(b" " * (MAX_BYTES + 1))
     sparse(Path("endless"), 1 << 40)
     Path("wide").write_text('extends = "strict"', encoding="utf-16")
     Path("latin").write_text('extends = "é"', encoding="latin-1")
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_what_is_no_small_text(places: None, name: str) -> None:
+def test_unsuitable_files_are_rejected(places: None, name: str) -> None:
     with pytest.raises(CannotOpen, match=PLACES[name]):
         read_small_text(name)
     with pytest.raises(preflight.BadProfile, match=PLACES[name]):
@@ -53,7 +53,7 @@ def test_what_is_no_small_text(places: None, name: str) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
-def test_a_shell_may_put_a_pipe_in_its_place() -> None:
+def test_a_pipe_of_the_shell_is_read() -> None:
     check = f"'{sys.executable}' -m onetake check '{FIXTURES / 'good.wav'}' --format json"
     script = f"""{check} --profile <(sleep 0.3; printf '[severity]\\nhum = "%s"\\n' "$0")"""
     for level, status in (("off", 0), ("nonsense", 2)):
@@ -63,7 +63,7 @@ def test_a_shell_may_put_a_pipe_in_its_place() -> None:
 
 
 @given(text=st.text(), is_marked=st.booleans())
-def test_any_text_comes_back(text: str, is_marked: bool) -> None:
+def test_any_text_round_trips(text: str, is_marked: bool) -> None:
     content = text.removeprefix("\ufeff").encode()
     with tempfile.NamedTemporaryFile() as file:
         file.write(codecs.BOM_UTF8 * is_marked + content)

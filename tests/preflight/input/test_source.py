@@ -1,4 +1,4 @@
-"""What is not an ordinary file of a sensible size is refused at once, whatever asks for it."""
+"""Special files and files above the size limit are rejected by all functions without reading them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 
 import preflight
 from preflight import limits
-from preflight.fixes.leftovers import PREFIX
+from preflight.fixes.write import TEMPORARY_PREFIX
 from preflight.input.source import Source
-from preflight.worker.pool import Dismissed, WorkerPool, require_wanted
+from preflight.worker.pool import Cancelled, WorkerPool, require_wanted
 from tests.support.make_audio import FIXTURES, wav
 
 GOOD = FIXTURES / "good.wav"
@@ -51,7 +51,7 @@ SPECIAL: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="paths of Linux")
 @pytest.mark.parametrize("kind", SPECIAL)
-def test_special_files_and_huge_ones_are_refused_before_a_byte_is_read(kind: str, tmp_path: Path) -> None:
+def test_special_and_huge_files_are_rejected_without_reading(kind: str, tmp_path: Path) -> None:
     make, words = SPECIAL[kind]
     path = tmp_path / "take.wav"
     make(path)
@@ -68,7 +68,7 @@ def test_special_files_and_huge_ones_are_refused_before_a_byte_is_read(kind: str
     assert not (tmp_path / "out.wav").exists()
 
 
-def test_the_largest_size_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_the_maximum_size_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = GOOD.stat().st_size
     monkeypatch.setattr(limits, "MAX_SOURCE_BYTES", size)
     assert preflight.check(GOOD).verdict == "ready"
@@ -76,18 +76,18 @@ def test_the_largest_size_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert preflight.check(GOOD).verdict == "rejected"
 
 
-def test_hashing_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
-    crew, blocks = WorkerPool(), 0
+def test_hashing_stops_when_the_check_is_cancelled(tmp_path: Path) -> None:
+    workers, blocks = WorkerPool(), 0
 
     def on_block() -> None:
         nonlocal blocks
         blocks += 1
         if blocks == 2:
-            crew.dismiss()
+            workers.cancel()
         require_wanted()
 
     def work() -> None:
-        crew.join()
+        workers.add_thread()
         with Source.open(path) as source:
             source.sha256(on_block)
 
@@ -96,7 +96,7 @@ def test_hashing_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:
     thread = threading.Thread(target=lambda: ended.append(_error_of(work)))
     thread.start()
     thread.join()
-    assert (ended, blocks) == ([Dismissed], 2)
+    assert (ended, blocks) == ([Cancelled], 2)
 
 
 def _error_of(work: Callable[[], None]) -> type[BaseException]:
@@ -105,7 +105,7 @@ def _error_of(work: Callable[[], None]) -> type[BaseException]:
     return caught.type
 
 
-def test_the_digest_ends_where_the_file_ended_when_it_was_opened(tmp_path: Path) -> None:
+def test_the_digest_covers_the_size_at_opening(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(b"first")
     with Source.open(path) as source:
@@ -116,7 +116,7 @@ def test_the_digest_ends_where_the_file_ended_when_it_was_opened(tmp_path: Path)
 
 @contextlib.contextmanager
 def nested(folder: Path, name: str, levels: int) -> Iterator[int]:
-    """The descriptor of the deepest of nested folders, which are removed one by one: pytest's way is recursive."""
+    """Yield the descriptor of the deepest folder; remove the folders iteratively, since pytest's cleanup recurses."""
     handles = [os.open(folder, os.O_RDONLY)]
     try:
         for _ in range(levels):
@@ -132,7 +132,7 @@ def nested(folder: Path, name: str, levels: int) -> Iterator[int]:
         os.close(handles.pop())
 
 
-def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
+def test_folders_nested_more_deeply_than_the_recursion_limit(tmp_path: Path) -> None:
     levels, limit = 400, sys.getrecursionlimit()
     with nested(tmp_path, "d", levels) as deepest:
         os.close(os.open("take.wav", os.O_CREAT | os.O_WRONLY, dir_fd=deepest))
@@ -145,7 +145,7 @@ def test_folders_nested_deeper_than_the_stack(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PATH_MAX of Linux")
-def test_folders_nested_deeper_than_a_path_can_be_long_are_reported(tmp_path: Path) -> None:
+def test_folders_nested_beyond_the_maximum_path_length_are_reported(tmp_path: Path) -> None:
     (tmp_path / "take.wav").touch()
     with nested(tmp_path, "d" * 200, 25):
         first, second = preflight.recordings_in(str(tmp_path))
@@ -163,7 +163,7 @@ def test_an_output_has_the_permissions_of_the_umask(mask: int, tmp_path: Path) -
     assert stat.S_IMODE((tmp_path / "out.wav").stat().st_mode) == 0o666 & ~mask
 
 
-def test_a_replaced_output_keeps_its_permissions_and_a_link_stays_one(tmp_path: Path) -> None:
+def test_a_replaced_output_keeps_its_permissions_and_its_symlink(tmp_path: Path) -> None:
     real, link = tmp_path / "real.wav", tmp_path / "link.wav"
     real.touch(mode=0o640)
     real.chmod(0o640)
@@ -185,17 +185,17 @@ def test_only_regular_files_are_replaced(kind: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_killed_runs_left_beside_an_output_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_killed_runs_are_removed(tmp_path: Path) -> None:
     fcntl = pytest.importorskip("fcntl")
     names = ("dead.wav", "living.wav", "young.wav", "other.txt")
-    dead, living, young, other = (tmp_path / f"{PREFIX}{name}" for name in names)
+    dead, living, young, other = (tmp_path / f"{TEMPORARY_PREFIX}{name}" for name in names)
     for path in (dead, living, young, other):
         path.write_bytes(b"x")
     kept = tmp_path / "kept.wav"
     kept.write_bytes(wav_bytes())
-    link = tmp_path / f"{PREFIX}link.wav"
+    link = tmp_path / f"{TEMPORARY_PREFIX}link.wav"
     link.symlink_to(kept)
-    fifo = tmp_path / f"{PREFIX}fifo.wav"
+    fifo = tmp_path / f"{TEMPORARY_PREFIX}fifo.wav"
     os.mkfifo(fifo)
     for path in (dead, living, other, fifo, kept):
         os.utime(path, (1, 1))

@@ -1,4 +1,4 @@
-"""Recordings in every form a phone, a recorder or a program writes: what they are, and how long they really are."""
+"""Recordings in all formats of phones, recorders and programs: detected format and true duration."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def sound_chunk(size: int | None = None) -> bytes:
 
 
 def frame_s(report: preflight.Report) -> float:
-    """One frame of the coding, and what its encoder puts before the first."""
+    """Return the duration of one frame of the codec, plus the encoder delay."""
     return FRAMES.get(report.file.codec, 0) / report.file.sample_rate_hz + 1e-6
 
 
 @pytest.mark.parametrize("name", READY)
-def test_accepted_forms_are_ready_and_as_long_as_they_sound(name: str, tmp_path: Path) -> None:
+def test_accepted_formats_are_ready_with_the_right_duration(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(READY[name]())
     report = preflight.check(path)
@@ -104,7 +104,7 @@ def test_accepted_forms_are_ready_and_as_long_as_they_sound(name: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", FIXABLE)
-def test_other_forms_are_told_by_content_and_mended(name: str, tmp_path: Path) -> None:
+def test_other_formats_are_detected_and_converted(name: str, tmp_path: Path) -> None:
     make, container, codec = FIXABLE[name]
     path = tmp_path / name
     path.write_bytes(make())
@@ -121,7 +121,7 @@ def test_other_forms_are_told_by_content_and_mended(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("name", READY)
-def test_content_is_told_under_any_name(name: str, tmp_path: Path) -> None:
+def test_the_format_is_detected_under_any_name(name: str, tmp_path: Path) -> None:
     data = READY[name]()
     right = Path(name).suffix
     for wrong in (".ogg", ".txt", ".MP4"):
@@ -136,7 +136,7 @@ def test_content_is_told_under_any_name(name: str, tmp_path: Path) -> None:
         assert preflight.check(path, quick=True).verdict == "ready"
 
 
-def test_sound_that_begins_late_beside_its_pictures_begins_at_once_when_mended(tmp_path: Path) -> None:
+def test_a_fix_drops_the_delay_of_audio_in_a_video(tmp_path: Path) -> None:
     path = tmp_path / "late.mkv"
     path.write_bytes(FIXABLE["late.mkv"][0]())
     preflight.fix(path, tmp_path / "out.m4a")
@@ -146,7 +146,7 @@ def test_sound_that_begins_late_beside_its_pictures_begins_at_once_when_mended(t
 
 
 @pytest.mark.parametrize("claimed", [0, 0xFFFFFFFF, 0x7FFFF000])
-def test_a_wav_whose_size_was_never_filled_in(claimed: int, tmp_path: Path) -> None:
+def test_a_wav_without_a_final_size_is_read_to_its_end(claimed: int, tmp_path: Path) -> None:
     path = tmp_path / "pipe.wav"
     path.write_bytes(riff(form_chunk(), sound_chunk(claimed)))
     report = preflight.check(path)
@@ -157,7 +157,7 @@ def test_a_wav_whose_size_was_never_filled_in(claimed: int, tmp_path: Path) -> N
     assert (tmp_path / "mended.wav").read_bytes()[44:] == SAMPLES
 
 
-def test_mp3_joined_of_two_rates(tmp_path: Path) -> None:
+def test_a_concatenated_mp3_with_two_sample_rates_is_reported(tmp_path: Path) -> None:
     first, second = np.stack((AT_48K, AT_48K), axis=1), making.at_rate(TAKE, 22_050)
     path = tmp_path / "joined.mp3"
     path.write_bytes(mp3(first, 48_000, bit_rate=128_000) + mp3(second, 22_050))
@@ -173,7 +173,7 @@ def test_mp3_joined_of_two_rates(tmp_path: Path) -> None:
     assert fixed.after.file.duration_s == pytest.approx(2 * SECONDS, abs=0.2)
 
 
-def test_mp3_joined_of_the_same_rate_is_whole(tmp_path: Path) -> None:
+def test_a_concatenated_mp3_with_one_sample_rate_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "joined.mp3"
     path.write_bytes(mp3(TAKE) + mp3(TAKE))
     report = preflight.check(path)
@@ -181,7 +181,7 @@ def test_mp3_joined_of_the_same_rate_is_whole(tmp_path: Path) -> None:
     assert report.file.duration_s == pytest.approx(2 * SECONDS, abs=0.2)
 
 
-def test_measured_in_known_sound(tmp_path: Path) -> None:
+def test_levels_of_a_known_signal(tmp_path: Path) -> None:
     path = tmp_path / "sine.wav"
     sine = (np.sin(np.arange(RATE * 12) * (2 * np.pi * 1000 / RATE)) / 2).astype(np.float32)
     path.write_bytes(wav(sine, subtype="FLOAT"))
@@ -191,8 +191,8 @@ def test_measured_in_known_sound(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("codec", "channels"), [("aac", 6), ("aac", 8), ("alac", 6)])
-def test_many_channels_are_decoded_and_folded(codec: str, channels: int, tmp_path: Path) -> None:
-    """The planes of eight channels are as many as FFmpeg keeps in a frame itself."""
+def test_multichannel_audio_is_decoded_and_mixed_to_mono(codec: str, channels: int, tmp_path: Path) -> None:
+    """Eight is the number of planes that FFmpeg stores in a frame itself."""
     sound = np.zeros((len(TAKE), channels), np.float32)
     sound[:, 0] = TAKE
     path = tmp_path / "many.m4a"

@@ -1,4 +1,4 @@
-"""Every duration that an MP4 declares, against what it holds; and what its edit list hides."""
+"""The declared durations of an MP4 compared with its content, and its edit list."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def box(name: bytes, *contents: bytes) -> bytes:
 
 
 def declared(data: bytes, name: bytes, seconds: float) -> bytes:
-    """`data` with another duration in the first box of this name."""
+    """Return `data` with another duration in the first box of this name."""
     at = data.index(name) + 4
     offset, scale = FIELDS[name]
     field = struct.pack(">I", round(seconds * scale))
@@ -38,13 +38,13 @@ def declared(data: bytes, name: bytes, seconds: float) -> bytes:
 
 
 def in_moov(data: bytes, more: bytes) -> bytes:
-    """`data`, whose index is its last box, with another box at the end of the index."""
+    """Return `data`, whose last box is moov, with another box at the end of moov."""
     at = data.index(b"moov") - 4
     return data[:at] + struct.pack(">I", len(data) - at + len(more)) + data[at + 4 :] + more
 
 
 def text_track(seconds: float) -> bytes:
-    """A chapter track without samples."""
+    """Return a chapter track without samples."""
     tkhd = box(b"tkhd", struct.pack(">IIIIII", 7, 0, 0, 9, 0, round(seconds * MOVIE_SCALE)), bytes(60))
     mdhd = box(b"mdhd", struct.pack(">IIIIIHH", 0, 0, 0, 1000, round(seconds * 1000), 0x55C4, 0))
     hdlr = box(b"hdlr", bytes(8), b"text", bytes(13))
@@ -63,14 +63,14 @@ def test_a_wrong_duration_is_named_and_corrected_by_copying(name: bytes, seconds
     assert (finding.rule, finding.value) == ("header-mismatch", seconds)
     assert finding.severity == ("warning" if 10 <= seconds <= 300 else "error")
     assert finding.limit == pytest.approx(SECONDS, abs=0.1)
-    assert f"{name.decode()} {seconds:.1f} s" in finding.message
+    assert f"{seconds:.1f} s ({name.decode()})" in finding.message
     fixed = preflight.fix(path, out)
     assert (fixed.action, fixed.lossless) == ("rewrap", True)
     assert fixed.after is not None
     assert fixed.after.findings == ()
 
 
-def test_headers_alone_contradict_each_other(tmp_path: Path) -> None:
+def test_contradicting_durations_are_reported_with_quick(tmp_path: Path) -> None:
     path = tmp_path / "take.m4a"
     path.write_bytes(declared(TAKE, b"mvhd", 420.0))
     report = preflight.check(path, quick=True)
@@ -82,7 +82,7 @@ def test_headers_alone_contradict_each_other(tmp_path: Path) -> None:
     assert report.file.duration_s == pytest.approx(0.9 * SECONDS, abs=0.5)
 
 
-def test_a_chapter_track_that_is_longer_than_the_sound(tmp_path: Path) -> None:
+def test_a_chapter_track_longer_than_the_audio_is_reported(tmp_path: Path) -> None:
     path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
     path.write_bytes(in_moov(AT_END, text_track(SECONDS)))
     assert preflight.check(path).findings == ()
@@ -112,7 +112,7 @@ def test_a_fragmented_file_declares_its_length_in_mehd(tmp_path: Path) -> None:
     assert preflight.check(out).findings == ()
 
 
-def test_what_an_edit_list_hides_is_left_out_by_copying(tmp_path: Path) -> None:
+def test_a_fix_drops_what_an_edit_list_hides(tmp_path: Path) -> None:
     path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
     data = m4a(talk(26.0))
     for name in (b"elst", b"tkhd", b"mvhd"):
@@ -122,7 +122,7 @@ def test_what_an_edit_list_hides_is_left_out_by_copying(tmp_path: Path) -> None:
     (finding,) = report.findings
     assert report.file.duration_s == pytest.approx(13.0, abs=0.1)
     assert (finding.rule, finding.severity) == ("header-mismatch", "error")
-    assert "leaves out 13.1 s" in finding.message
+    assert "hides 13.1 s" in finding.message
     assert preflight.fix(path, out).action == "rewrap"
     assert preflight.check(out).findings == ()
     with av.open(str(out), options={"ignore_editlist": "1"}) as container:
@@ -130,7 +130,7 @@ def test_what_an_edit_list_hides_is_left_out_by_copying(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [b"free", b"udta"])
-def test_an_m4a_is_too_large_only_because_of_a_box(name: bytes, tmp_path: Path) -> None:
+def test_an_m4a_too_large_only_by_an_extra_box_is_copied(name: bytes, tmp_path: Path) -> None:
     path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
     path.write_bytes(in_moov(AT_END, box(name, bytes(21_500_000))))
     fixed = preflight.fix(path, out)
@@ -141,8 +141,8 @@ def test_an_m4a_is_too_large_only_because_of_a_box(name: bytes, tmp_path: Path) 
     assert packets(out) == packets(tmp_path / "bare.m4a")
 
 
-def test_xhe_aac_is_named(tmp_path: Path) -> None:
-    """No free encoder writes it: this is AAC (LC) whose configuration says object type 42."""
+def test_xhe_aac_is_reported(tmp_path: Path) -> None:
+    """There is no free encoder: this is AAC (LC) with object type 42 in its configuration."""
     path = tmp_path / "take.m4a"
     data = copied(TAKE, "mp4")
     with av.open(str(_written(tmp_path / "plain.m4a", data))) as container:
@@ -175,7 +175,7 @@ def test_a_segment_index_declares_a_length(tmp_path: Path) -> None:
 
     path.write_bytes(indexed(420.0))
     (finding,) = preflight.check(path).findings
-    # FFmpeg takes the length from this index, too, so that the rest seems to be missing
+    # FFmpeg uses the duration in this index as well, so that the rest seems to be missing
     assert (finding.rule, finding.severity, finding.fix) == ("truncated", "error", "rewrite-header")
     assert preflight.fix(path, out).action == "rewrap"
     assert preflight.check(out).findings == ()

@@ -1,4 +1,4 @@
-"""Floating-point files in the range of integers are named and scaled; corrupt samples do not change the scale."""
+"""Floating-point files with the range of integers are reported and scaled; corrupt samples do not change the scale."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scale_of(sound: Any) -> float:
 
 @pytest.mark.parametrize("form", ["WAV", "RF64"])
 @pytest.mark.parametrize(("full", "whole"), [(2.0**15, True), (2.0**15, False), (2.0**23, False), (2.0**31, False)])
-def test_integers_as_floats_are_an_error_that_fix_removes(full: float, whole: bool, form: str, tmp_path: Path) -> None:
+def test_unscaled_integers_are_an_error_that_fix_repairs(full: float, whole: bool, form: str, tmp_path: Path) -> None:
     path, out = tmp_path / "take.wav", tmp_path / "out.wav"
     sound = story().astype(np.float64) * full
     stored = np.rint(sound) if whole else sound * 0.9
@@ -41,7 +41,7 @@ def test_integers_as_floats_are_an_error_that_fix_removes(full: float, whole: bo
     assert not {"float-scale", "too-loud"} & {finding.rule for finding in preflight.check(out).findings}
 
 
-def test_a_scale_beyond_every_integer_is_found_too() -> None:
+def test_a_full_scale_above_32_bits_is_detected() -> None:
     assert scale_of(story() * np.float32(1e30)) > 1e29
 
 
@@ -57,7 +57,7 @@ def test_a_hot_or_damaged_take_keeps_its_scale(gain: float, glitches: list[tuple
     assert scale_of(sound) == 1.0
 
 
-def test_nothing_has_no_scale() -> None:
+def test_the_full_scale_of_silence_is_one() -> None:
     assert scale_of(np.empty(0, np.float32)) == 1.0
     assert scale_of(np.zeros(9000, np.float32)) == 1.0
     assert scale_of(np.full(9000, np.nan, np.float32)) == 1.0

@@ -1,4 +1,4 @@
-"""Some hundred broken recordings: always a verdict, never an exception, in bounded time and memory."""
+"""Hundreds of malformed recordings: always a verdict, never an exception, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_broken_recordings(first: int, tmp_path: Path) -> None:
     assert len(verdicts) > 1, "nothing was left of any recording: this breaks them too much to look into them"
 
 
-def test_a_case_is_made_again_from_its_seed() -> None:
+def test_a_case_is_reproducible_from_its_seed() -> None:
     for seed in range(100):
         assert broken(seed, CORPUS) == broken(seed, dict(CORPUS))
     assert len({broken(seed, CORPUS).data for seed in range(100)}) > 90

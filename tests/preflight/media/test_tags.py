@@ -1,4 +1,4 @@
-"""Tags around and between MP3 frames, files joined end to end, and frames that are lost."""
+"""Tags before, between and after MP3 frames, concatenated files, and lost frames."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text_frame(name: bytes, text: str) -> bytes:
 
 
 def ape(size: int = 40_000) -> bytes:
-    """An APEv2 tag with a cover, header and footer."""
+    """Return an APEv2 tag with a cover image, header and footer."""
     value = b"Cover Art (Front)\0" + b"cover.jpg\0" + b"\xff\xfb\x90\x64" * (size // 4)
     item = struct.pack("<II", len(value), 2) + value
     fields = (
@@ -64,7 +64,7 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_tags_are_no_damage_and_no_sound(name: str, tmp_path: Path) -> None:
+def test_tags_are_neither_damage_nor_audio(name: str, tmp_path: Path) -> None:
     path = tmp_path / "take.mp3"
     path.write_bytes(WRAPPED[name])
     report = preflight.check(path)
@@ -96,7 +96,7 @@ def test_joined_files_are_copied_without_the_tags(name: str, tmp_path: Path) -> 
     assert packets(out) == once * 2
 
 
-def test_the_info_frame_of_the_first_part_is_not_believed(tmp_path: Path) -> None:
+def test_the_info_frame_of_the_first_part_is_not_trusted(tmp_path: Path) -> None:
     path, out = tmp_path / "take.mp3", tmp_path / "out.mp3"
     path.write_bytes(mp3(talk(3.0)) + mp3(talk(SECONDS), xing=False))
     report = preflight.check(path)
@@ -110,7 +110,7 @@ def test_the_info_frame_of_the_first_part_is_not_believed(tmp_path: Path) -> Non
     assert preflight.check(out).findings == ()
 
 
-def test_a_file_is_too_large_only_because_of_its_tag(tmp_path: Path) -> None:
+def test_a_file_too_large_only_by_its_tag_is_copied(tmp_path: Path) -> None:
     path, out = tmp_path / "take.mp3", tmp_path / "out.mp3"
     picture = b"APIC" + struct.pack(">IH", 21_000_000, 0)
     path.write_bytes(id3v2(21_100_000, picture) + MP3)
@@ -133,7 +133,7 @@ def test_the_length_in_an_id3_tag_is_compared(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [500, 4096, 20_000])
-def test_overwritten_bytes_are_lost_time(size: int, tmp_path: Path) -> None:
+def test_overwritten_bytes_are_reported_as_lost(size: int, tmp_path: Path) -> None:
     """At 48 kbit/s and 16 kHz a frame has 216 bytes."""
     data = bytearray(BARE)
     at = len(data) // 3
@@ -148,7 +148,7 @@ def test_overwritten_bytes_are_lost_time(size: int, tmp_path: Path) -> None:
     assert held == pytest.approx(len(BARE) / 216 * FRAME_S, abs=2 * FRAME_S)
 
 
-def test_a_hole_of_zeros_is_lost_time(tmp_path: Path) -> None:
+def test_a_gap_of_zeros_is_reported_as_lost(tmp_path: Path) -> None:
     data = bytearray(BARE)
     data[20_000:30_000] = bytes(10_000)
     path = tmp_path / "take.mp3"
@@ -171,7 +171,7 @@ def test_lost_frames_of_raw_aac(tmp_path: Path) -> None:
     assert damaged[0].value == pytest.approx(size / bytes_per_s, abs=0.3)
 
 
-def test_random_bytes_hold_no_frames(tmp_path: Path) -> None:
+def test_random_bytes_contain_no_frames(tmp_path: Path) -> None:
     path = tmp_path / "noise.mp3"
     path.write_bytes(np.random.default_rng(7).bytes(300_000))
     with Source.open(path) as source:

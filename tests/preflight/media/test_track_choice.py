@@ -1,4 +1,4 @@
-"""Files with several audio tracks: the one with the most speech is used, and named."""
+"""Files with several audio tracks: the one with the most speech is chosen and reported."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_track_with_the_most_speech_is_used(name: str, tmp_path: Path) -> No
     fixed = preflight.fix(path, out)
     assert (fixed.before.file.audio_track, fixed.before.file.audio_tracks) == (number, len(sounds))
     (finding,) = fixed.before.errors
-    assert f"track {number} is used" in finding.message
+    assert f"track {number}, which has the most speech" in finding.message
     assert any(f"audio track {number} of {len(sounds)}" in edit.what for edit in fixed.edits)
     with av.open(str(path)) as container:
         track = container.streams.audio[number - 1]
@@ -59,7 +59,7 @@ def test_the_track_with_the_most_speech_is_used(name: str, tmp_path: Path) -> No
     assert packets(out) == wanted
 
 
-def test_a_re_encoded_track_is_the_same_one(tmp_path: Path) -> None:
+def test_a_re_encoded_track_is_chosen_again(tmp_path: Path) -> None:
     path, out = tmp_path / "take.mkv", tmp_path / "out.wav"
     path.write_bytes(tracks(SILENCE, VOICE, form="matroska", codec="libopus"))
     fixed = preflight.fix(path, out)
@@ -68,10 +68,10 @@ def test_a_re_encoded_track_is_the_same_one(tmp_path: Path) -> None:
     assert fixed.after.verdict == "ready"
 
 
-def test_a_track_that_cannot_be_decoded_hides_no_other(tmp_path: Path) -> None:
+def test_an_undecodable_track_does_not_hide_another(tmp_path: Path) -> None:
     path = tmp_path / "take.m4a"
     data = tracks(VOICE, VOICE)
-    for name in (b"mp4a", b"esds"):  # of the first track: nobody knows this codec then
+    for name in (b"mp4a", b"esds"):  # of the first track, so that its codec is unknown
         data = data.replace(name, b"xyzw", 1)
     path.write_bytes(data)
     report = preflight.check(path)

@@ -1,4 +1,4 @@
-"""WAV files as programs really write them: joined, big-endian, 64-bit, behind tags, with odd chunks."""
+"""Unusual WAV files that programs write: concatenated, big-endian, 64-bit, after tags, with odd chunks."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_samples_are_found_behind_other_chunks(name: str, tmp_path: Path) ->
     assert preflight.check(path).file.duration_s == pytest.approx(SECONDS)
 
 
-def test_parts_of_different_formats_are_refused(tmp_path: Path) -> None:
+def test_concatenated_files_of_different_formats_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(ONE + wav(talk(11.0), 8000))
     (finding,) = preflight.check(path).errors
@@ -115,7 +115,7 @@ def test_the_fact_chunk_is_compared(tmp_path: Path) -> None:
     for quick in (False, True):
         (finding,) = preflight.check(path, quick=quick).findings
         assert (finding.rule, finding.severity) == ("header-mismatch", "error")
-        assert "fact 420.0 s" in finding.message
+        assert "420.0 s (fact)" in finding.message
     assert preflight.fix(path, out).lossless
     assert preflight.check(out).findings == ()
     assert soundfile.read(out, dtype="int16")[0].astype("<i2").tobytes() == SAMPLES
@@ -123,7 +123,7 @@ def test_the_fact_chunk_is_compared(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bits", [8, 24, 32])
 def test_big_endian_samples_of_every_size(bits: int, tmp_path: Path) -> None:
-    """The same bytes as AIFF, which is big-endian by definition, say what the samples are."""
+    """Decode random samples of each size from RIFX."""
     whole = np.random.default_rng(bits).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), 12 * 1000, dtype=np.int64)
     if bits == 8:
         samples = (whole + 128).astype("u1").tobytes()

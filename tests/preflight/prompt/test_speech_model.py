@@ -1,4 +1,4 @@
-"""Which folders are taken for speech models: as people name them, and as the engine's hub lays them out."""
+"""Folders that are accepted as speech models: renamed by users, and as the engine's hub lays them out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def folder(path: Path, files: tuple[str, ...]) -> Path:
         ("small-streaming-en", (*STREAMING, *OLD_FRONT), "small-streaming-en"),
     ],
 )
-def test_what_the_hub_lays_out_is_a_model(place: str, files: tuple[str, ...], name: str, tmp_path: Path) -> None:
+def test_folders_of_the_hub_are_models(place: str, files: tuple[str, ...], name: str, tmp_path: Path) -> None:
     model = SpeechModel(folder(tmp_path / place, files))
     assert (model.name, f"{model.size}-{model.language}") == (name, name)
 
@@ -41,14 +41,16 @@ def test_what_the_hub_lays_out_is_a_model(place: str, files: tuple[str, ...], na
 @pytest.mark.parametrize(
     ("place", "files", "words"),
     [
-        ("quantized_26_08_21", (*STREAMING, *NEW_FRONT), "not called like"),
-        ("tiny-en/quantized-by-me", WHOLE, "not called like"),
+        ("quantized_26_08_21", (*STREAMING, *NEW_FRONT), "not the name of a speech model"),
+        ("tiny-en/quantized-by-me", WHOLE, "not the name of a speech model"),
         ("tiny-streaming-en", STREAMING, "lacks frontend.model.ort"),
         ("tiny-streaming-en", (*STREAMING, *NEW_FRONT[:1]), "lacks frontend.weights.ort"),
         ("tiny-streaming-en", OLD_FRONT, "lacks adapter.ort"),
         ("tiny-en", WHOLE[1:], "lacks encoder_model.ort"),
     ],
 )
-def test_what_is_none_says_what_it_lacks(place: str, files: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_other_folders_are_refused_with_the_reason(
+    place: str, files: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
     with pytest.raises(BadSpeechModel, match=words):
         SpeechModel(folder(tmp_path / place, files))

@@ -1,4 +1,4 @@
-"""Every rule is raised by something, and says what to do in one line."""
+"""Each contract rule is reported for some recording, with a message of one line."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def recording(given: Callable[[], bytes] | str, folder: Path) -> Path:
     return path
 
 
-def test_no_rule_of_the_contract_goes_without_a_recording() -> None:
+def test_every_contract_rule_has_a_recording_that_breaks_it() -> None:
     contract = {name for name, rule in preflight.RULES.items() if rule.is_contract}
-    # what raises that one is a bug, in test_decoding_process.py
+    # only a bug raises that one: tests/preflight/worker/test_worker.py
     assert contract - {"not-examined"} == set(RAISED_BY) | set(RAISED_BY_PROMPTS) | {"prompt-text-unfit"}
 
 
 @pytest.mark.parametrize("rule", RAISED_BY)
-def test_raised(rule: str, tmp_path: Path) -> None:
+def test_contract_rules_report_recordings(rule: str, tmp_path: Path) -> None:
     report = preflight.check(recording(RAISED_BY[rule], tmp_path))
     finding = next(finding for finding in report.findings if finding.rule == rule)
     assert finding.severity == "error"
@@ -57,13 +57,13 @@ def test_raised(rule: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", RAISED_BY_PROMPTS)
-def test_raised_for_prompts(rule: str) -> None:
+def test_contract_rules_report_prompts(rule: str) -> None:
     report = preflight.check(FIXTURES / str(RAISED_BY_PROMPTS[rule]), role="prompt")
     assert rule in [finding.rule for finding in report.errors]
     assert not {"too-short", "too-long"} & {finding.rule for finding in report.findings}
 
 
-def test_a_prompt_text_has_to_end_with_a_mark() -> None:
+def test_a_prompt_text_must_end_with_punctuation() -> None:
     report = preflight.check(FIXTURES / "prompt.wav", role="prompt", prompt_text="The small brown dog slept")
     assert [(finding.rule, finding.severity) for finding in report.findings] == [("prompt-text-unfit", "error")]
     assert "must end with punctuation" in report.findings[0].message
@@ -78,7 +78,7 @@ def test_errors_come_first() -> None:
 
 
 @pytest.mark.parametrize("make", [mp3, m4a])
-def test_a_cut_off_take_tells_where_it_stops(make: Callable[..., bytes], tmp_path: Path) -> None:
+def test_a_truncated_file_is_reported_with_its_end(make: Callable[..., bytes], tmp_path: Path) -> None:
     path = tmp_path / ("take.mp3" if make is mp3 else "take.m4a")
     data = make(talk(40))
     path.write_bytes(data[: len(data) // 2])

@@ -14,7 +14,7 @@ import pytest
 
 import preflight
 from preflight.worker import hardening
-from preflight.worker import process as room
+from preflight.worker import process as worker_process
 from preflight.worker.pool import acquire, end_all
 from preflight.worker.process import module_path
 from tests.support.make_audio import FIXTURES
@@ -148,7 +148,7 @@ def test_a_decoder_that_is_taken_over_reaches_nothing(
         lines = [f"done = [work() for work in ({', '.join(attempts)},) if not refused(work)]"]
         lines.append("if done: os._exit(3)")
         monkeypatch.setattr(
-            room,
+            worker_process,
             "_START",
             (room_start := _start("\n    ".join(lines))),
         )
@@ -184,7 +184,7 @@ def test_its_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> No
     end_all()
     assert preflight.check(GOOD).verdict == "ready"
     with acquire() as process:
-        environment = Path(f"/proc/{process._child.pid}/environ").read_bytes().decode()
+        environment = Path(f"/proc/{process.pid}/environ").read_bytes().decode()
     end_all()
     names = {entry.partition("=")[0] for entry in environment.split("\0") if entry}
     assert "PATH" in names
@@ -205,7 +205,7 @@ def test_it_is_hardened_while_it_decodes() -> None:
     end_all()
     assert preflight.check(GOOD).verdict == "ready"
     with acquire() as process:
-        status = Path(f"/proc/{process._child.pid}/status").read_text()
+        status = Path(f"/proc/{process.pid}/status").read_text()
     values = dict(line.split(":", 1) for line in status.splitlines())
     assert values["NoNewPrivs"].strip() == "1"
     if os.uname().machine in {"x86_64", "aarch64"}:

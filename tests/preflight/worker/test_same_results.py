@@ -1,23 +1,33 @@
-"""What a check says does not depend on container, blocks, processes or how many are checked at a time."""
+"""Results do not depend on container, blocks, threads, processes or how many recordings are checked at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pytest
+import soundfile
+from msgspec.structs import replace
 
 import preflight
-from preflight.analysis.analyze import listen
-from preflight.analysis.decode_session import DecodeSession
-from preflight.checks import examine
+from preflight.analysis.analyze import analyze_source
+from preflight.batch import analyze_many
+from preflight.checks import analyze
 from preflight.input.source import Source
 from preflight.worker import process
 from preflight.worker.pool import end_all
 from tests.support import make_audio as making
-from tests.support.make_audio import FIXTURES, RATE, talk
+from tests.support.make_audio import FIXTURES, RATE, quiet, talk
+from tests.support.worker_jobs import count_jobs
+
+F_SETPIPE_SZ: Final = 1031
+"""Of Linux, fcntl(2)."""
 
 
 def containers(channels: int) -> dict[str, bytes]:
@@ -53,19 +63,24 @@ def test_the_container_makes_no_difference(channels: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("block_samples", [997, 1 << 24])
-@pytest.mark.parametrize("name", ["good.wav", "stereo.m4a", "good.mp3", "lossless.flac", "voice-message.ogg"])
-def test_the_blocks_and_the_process_make_no_difference(
+@pytest.mark.parametrize(
+    "name", ["good.wav", "stereo.m4a", "good.mp3", "lossless.flac", "voice-message.ogg", "surround.m4a"]
+)
+def test_blocks_threads_and_processes_make_no_difference(
     name: str, block_samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = FIXTURES / name
-    by_sound, apart = examine(path).subject, examine(path, whole=True).subject
+    expected = analyze(path, threads=True)
+    assert analyze(path, threads=False) == expected
+    assert next(analyze_many([path])) == expected
     monkeypatch.setattr("preflight.limits.BLOCK_SAMPLES", block_samples)
-    with Source.open(path) as source:
-        here = DecodeSession(source)
-        decoded, _ = listen(here, 300.0)
-    assert decoded is not None
-    assert decoded == apart.decoded == by_sound.decoded
-    assert here.probe == apart.probe == by_sound.probe
+    for threads in (False, True):
+        with Source.open(path) as source:
+            found = analyze_source(source, measure_s=300.0, threads=threads)
+        assert (
+            replace(found, name=expected.name, suffix=path.suffix, size=expected.size, sha256=expected.sha256)
+            == expected
+        )
 
 
 @pytest.mark.parametrize("name", ["damaged.mp3", "surround.m4a", "truncated.wav", "text.mp3"])
@@ -76,33 +91,59 @@ def test_where_no_process_can_be_started_the_report_is_the_same(name: str, monke
     assert preflight.check(FIXTURES / name) == apart
 
 
-def long_take(name: str, folder: Path) -> Path:
-    """A minute at 44.1 kHz: many times what any pipe holds, in both directions."""
-    sound = np.tile(talk(12), 5)
-    path = folder / name
+def minute(path: Path) -> Path:
+    """A minute of sentences of 4 s, with a second of silence before each."""
+    sentence, _ = soundfile.read(FIXTURES / "prompt.wav", dtype="float32")
+    sound = np.tile(np.concatenate((quiet(1), sentence)), 12)
     path.write_bytes(making.wav(sound) if path.suffix == ".wav" else making.coded(sound, "ipod", "aac", rate=RATE))
     return path
 
 
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there is no shared memory here anyway")
-@pytest.mark.parametrize("pipe_bytes", [4096, 65536])
 @pytest.mark.parametrize("name", ["minute.wav", "minute.m4a"])
-def test_without_shared_memory_and_with_small_pipes_nothing_waits_for_ever(
-    name: str, pipe_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_memfd_and_with_small_pipes_all_commands_work(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on macOS. Both pipes fill up when the sound goes one way and what the detector hears the other."""
-    path = long_take(name, tmp_path)
+    """As on macOS: pipes of 64 KiB, no anonymous shared memory."""
+    path = minute(tmp_path / name)
     options = preflight.FixOptions(start_s=5.0, end_s=30.0)
-    outputs = [tmp_path / f"{way}{path.suffix}" for way in ("shared", "piped")]
-    shared, fixed = preflight.check(path), preflight.fix(path, outputs[0], options=options)
+
+    def results(way: str) -> tuple[object, ...]:
+        out = tmp_path / f"{way}{path.suffix}"
+        fixed = preflight.fix(path, out, options=options)
+        clip, _ = preflight.cut_prompt(path, tmp_path / f"{way}-prompt{path.suffix}", prompt_text="Some words.")
+        return preflight.check(path), fixed.edits, out.read_bytes(), clip, preflight.prompt_clips(path)
+
+    expected = results("linux")
     end_all()
-    monkeypatch.delattr(os, "memfd_create")
-    monkeypatch.setattr(process, "_PIPE_BYTES", pipe_bytes)
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    popen = subprocess.Popen
+
+    def with_small_pipes(*arguments: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        child = popen(*arguments, **settings)
+        for pipe in filter(None, (child.stdin, child.stdout)):
+            fcntl.fcntl(pipe, F_SETPIPE_SZ, 65536)
+        return child
+
+    if sys.platform == "linux":
+        monkeypatch.setattr(subprocess, "Popen", with_small_pipes)
     monkeypatch.setattr(process, "_SILENT_S", 20.0)
-    assert preflight.check(path) == shared
-    assert preflight.fix(path, outputs[1], options=options).edits == fixed.edits
-    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    assert results("macos") == expected
     end_all()
+
+
+@pytest.mark.parametrize("call", ["check", "fix", "prompt"])
+def test_a_take_is_analyzed_once_per_command(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = minute(tmp_path / "minute.m4a")
+    jobs = count_jobs(monkeypatch)
+    out = tmp_path / "out.m4a"
+    calls: dict[str, Callable[[], object]] = {
+        "check": lambda: preflight.check(path),
+        "fix": lambda: preflight.fix(path, out, options=preflight.FixOptions(start_s=5.0, end_s=30.0)),
+        "prompt": lambda: preflight.cut_prompt(path, out, prompt_text="Some words."),
+    }
+    calls[call]()
+    assert jobs.count(str(path)) == 1
+    assert len(jobs) == (1 if call == "check" else 2)  # and what was written is checked
 
 
 def test_many_at_a_time_make_no_difference() -> None:

@@ -1,22 +1,24 @@
-"""Whatever a decoder does, it costs one finding: crash, hang, hunger for memory, nonsense."""
+"""A decoder that crashes, hangs, takes too much memory or answers nonsense costs one finding."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import preflight
 from onetake.cli.main import run
 from preflight.input.source import Source
-from preflight.worker import process as room
+from preflight.worker import process as worker_process
+from preflight.worker import protocol
 from preflight.worker.pool import end_all
 from tests.support.faulty_decoders import FAULTS, idle_process, install
 from tests.support.make_audio import FIXTURES
@@ -26,13 +28,13 @@ GOOD = FIXTURES / "good.wav"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("is_batch", [False, True])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_decoder_that_fails_costs_one_finding(
-    fault: str, whole: bool, faulty: Path, monkeypatch: pytest.MonkeyPatch
+    fault: str, is_batch: bool, faulty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(FAULTS[fault], monkeypatch)
-    check = (lambda path: next(preflight.check_many([path], workers=1))) if whole else preflight.check
+    check = (lambda path: next(preflight.check_many([path], workers=1))) if is_batch else preflight.check
     assert check(GOOD).verdict == "ready"
     first = idle_process()
     report = check(faulty)
@@ -41,11 +43,11 @@ def test_a_decoder_that_fails_costs_one_finding(
     message = report.findings[0].message
     assert "\n" not in message
     assert ": " in message
-    words = {"hang": "no end", "hang in C": "no end", "memory": "memory"}.get(fault, "crash")
+    words = {"hang": "timed out", "hang in C": "timed out", "memory": "memory"}.get(fault, "crash")
     assert words in message
     assert report.file.sha256 == hashlib.sha256(faulty.read_bytes()).hexdigest()
     assert check(GOOD).verdict == "ready"
-    assert (idle_process() == first) == (fault == "memory")  # what says no is still sound
+    assert (idle_process() == first) == (fault == "memory")  # a worker that answers is kept
 
 
 def test_what_a_library_prints_disturbs_nothing(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +57,7 @@ def test_what_a_library_prints_disturbs_nothing(faulty: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("bug", "words"), [("raise KeyError('secret')", "KeyError"), ("os._exit(3)", "status 3")])
-def test_a_bug_is_a_finding_of_its_file_and_told_as_a_bug(
+def test_a_bug_is_a_finding_of_its_file_and_reported_as_a_bug(
     bug: str,
     words: str,
     faulty: Path,
@@ -135,8 +137,8 @@ def test_a_fork_does_not_share_the_process() -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=HANGS_AFTER_S)
 
 
-def test_a_recording_that_is_still_written_to_is_told(faulty: Path) -> None:
-    def append(_heard_s: float, _all_s: float | None) -> None:
+def test_a_recording_that_is_still_written_to_is_reported(faulty: Path) -> None:
+    def append(_seconds: float, _total_s: float | None) -> None:
         with faulty.open("ab") as file:
             file.write(b"more")
 
@@ -148,17 +150,16 @@ def test_a_recording_that_is_still_written_to_is_told(faulty: Path) -> None:
 def test_a_recording_that_is_replaced_meanwhile_is_not_mistaken(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a file cannot be opened again by its descriptor, it is by its path: another one may stand there by now."""
     monkeypatch.setattr("preflight.input.source._DESCRIPTORS", "/nowhere")
-    sha256 = Source.sha256
+    reopened = Source.reopened
 
-    def replaced(source: Source, **arguments: Any) -> str:
-        digest = sha256(source, **arguments)
+    def replaced(source: Source) -> AbstractContextManager[int]:
         faulty.with_name("new.wav").write_bytes(faulty.read_bytes())
         faulty.with_name("new.wav").replace(faulty)
-        return digest
+        return reopened(source)
 
-    monkeypatch.setattr(Source, "sha256", replaced)
+    monkeypatch.setattr(Source, "reopened", replaced)
     assert "replaced" in preflight.check(faulty).findings[0].message
-    monkeypatch.setattr(Source, "sha256", sha256)
+    monkeypatch.setattr(Source, "reopened", reopened)
     assert preflight.check(faulty).verdict == "ready"
 
 
@@ -186,7 +187,7 @@ def test_a_relative_path_after_the_folder_was_changed(tmp_path: Path, monkeypatc
 
 HARMED = """
 import os, signal, sys
-sys.path[:] = sys.argv[3:]
+sys.path[:] = sys.argv[2:]
 from preflight.media.decoder import Decoder
 from preflight.worker import worker as child
 decode, served = Decoder.stored_blocks, []
@@ -196,29 +197,57 @@ def stored_blocks(decoder):
     served.append(decoder)
     yield from decode(decoder)
 Decoder.stored_blocks = stored_blocks
-child.main(*sys.argv[1:3])
+child.main(sys.argv[1])
 """
 
 
 def test_a_good_recording_is_not_blamed_for_the_one_before(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that a hostile file has harmed may crash later: then a new one has the last word."""
-    monkeypatch.setattr(room, "_START", HARMED)
+    monkeypatch.setattr(worker_process, "_START", HARMED)
     assert preflight.check(faulty).verdict == "ready"
     first = idle_process()
     assert preflight.check(GOOD).verdict == "ready"
     assert idle_process() != first
 
 
-def test_a_process_that_is_still_at_work_is_not_taken_for_dead(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    slowly = "child._SIGN_OF_LIFE_S = 0.2\n    for block in decode(decoder): time.sleep(0.5); yield block"
-    install(slowly, monkeypatch)
-    assert next(preflight.check_many([GOOD], workers=1)).verdict == "ready"  # it is started, which may take long
-    monkeypatch.setattr(room, "_SILENT_S", 3.0)
-    assert next(preflight.check_many([faulty], workers=1)).file.duration_s == pytest.approx(30 + 8.2, abs=0.1)
+def test_a_slow_worker_is_waited_for_and_a_silent_one_is_not(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("for block in decode(decoder): time.sleep(0.5); yield block", monkeypatch)
+    assert preflight.check(GOOD).verdict == "ready"  # the worker is started, which may take long
+    monkeypatch.setattr(worker_process, "_SILENT_S", 3.0)
+    assert preflight.check(faulty).file.duration_s == pytest.approx(30 + 8.2, abs=0.1)
     install("time.sleep(60)", monkeypatch)
     end_all()
-    report = next(preflight.check_many([faulty], workers=1))
-    assert "no data from the decoder for 3 s" in report.findings[0].message
+    assert "no data from the decoder for 3 s" in preflight.check(faulty).findings[0].message
+
+
+def test_progress_is_reported_from_the_first_block_to_the_end(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("for block in decode(decoder): time.sleep(0.1); yield block", monkeypatch)
+    seen: list[tuple[float, float | None]] = []
+    preflight.check(faulty, on_progress=lambda seconds, total_s: seen.append((seconds, total_s)))
+    assert len(seen) >= 2
+    assert seen == sorted(seen)
+    assert all(total_s == pytest.approx(30, abs=0.1) for _, total_s in seen)
+
+
+def test_a_worker_that_cannot_be_passed_descriptors_opens_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [preflight.check(FIXTURES / name) for name in ("good.wav", "good.m4a", "text.mp3")]
+    end_all()
+    monkeypatch.delattr(socket, "send_fds")
+    assert [preflight.check(FIXTURES / name) for name in ("good.wav", "good.m4a", "text.mp3")] == expected
+    end_all()
+
+
+def test_a_worker_opens_no_other_file_under_the_same_path(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "send_fds")
+    send = protocol.send
+
+    def replaced(descriptor: int, message: protocol.Job) -> None:
+        faulty.with_name("new.wav").write_bytes(faulty.read_bytes())
+        faulty.with_name("new.wav").replace(faulty)
+        send(descriptor, message)
+
+    monkeypatch.setattr(protocol, "send", replaced)
+    assert "replaced" in preflight.check(faulty).findings[0].message
 
 
 @LINUX

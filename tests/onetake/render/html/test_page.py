@@ -8,19 +8,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
 
-from preflight.worker.process import Process
 from tests.onetake.conftest import Say
 from tests.support.report_pages import HOSTILE, Page, hostile_takes, links_of, require_self_contained
 from tests.support.services import FIXTURES, PROMPT_TEXT
-
-if TYPE_CHECKING:
-    from preflight.worker import protocol as wire
+from tests.support.worker_jobs import count_jobs
 
 GOOD = str(FIXTURES / "good.wav")
 SHORT = str(FIXTURES / "too-short.wav")
@@ -181,14 +177,7 @@ def test_a_page_of_two_hundred_takes(say: Say, home: Path) -> None:
 
 
 def test_each_take_is_decoded_once(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs: list[str] = []
-    give = Process.give
-
-    def counted(process: Process, job: wire.Job, descriptor: int) -> None:
-        jobs.append(job.name)
-        give(process, job, descriptor)
-
-    monkeypatch.setattr(Process, "give", counted)
+    jobs = count_jobs(monkeypatch)
     written(say, GOOD, str(FIXTURES / "good.mp3"))
     assert sorted(jobs) == sorted([GOOD, str(FIXTURES / "good.mp3")])
 

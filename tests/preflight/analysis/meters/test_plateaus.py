@@ -162,7 +162,7 @@ def test_the_finding_names_share_and_places() -> None:
     _, findings = judged(decoded(clipped(3), "aac-64"), HIGH_RATE)
     finding = findings["clipped"]
     assert finding.value == pytest.approx(3, rel=0.4)
-    assert f"{len(finding.spans)} times" in finding.message
+    assert f"{len(finding.spans)} places" in finding.message
     require_places(clipped(3), finding.spans)
 
 

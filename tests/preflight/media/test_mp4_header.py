@@ -1,0 +1,175 @@
+"""The boxes of MP4, from the smallest movie that has them."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preflight.media.mp4_header import Movie, read_movie, with_movie_facts
+from preflight.media.probe import Probe
+from tests.support.sources import opened
+
+SCALE, RATE = 1000, 44_100
+EMPTY_EDIT, UNKNOWN = -1, 0xFFFFFFFF
+
+
+def box(name: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return struct.pack(">I", 8 + len(body)) + name + body
+
+
+def full_box(name: bytes, *content: bytes, version: int = 0) -> bytes:
+    return box(name, bytes([version, 0, 0, 0]), *content)
+
+
+def times(scale: int, duration: int, version: int = 0) -> bytes:
+    """Creation time, modification time, time scale and duration of mvhd and mdhd."""
+    return struct.pack(">QQIQ" if version else ">IIII", 0, 0, scale, duration)
+
+
+def edit_list(*edits: tuple[int, int], version: int = 0) -> bytes:
+    form = ">QqI" if version else ">IiI"
+    entries = b"".join(struct.pack(form, duration, time, 1 << 16) for duration, time in edits)
+    return box(b"edts", full_box(b"elst", struct.pack(">I", len(edits)), entries, version=version))
+
+
+def track(
+    media_s: float = 10.0,
+    *,
+    handler: bytes = b"soun",
+    declared_s: float | None = None,
+    edits: bytes = b"",
+    size: int = 100,
+) -> bytes:
+    """Return a track of one-second samples of `size` bytes."""
+    ticks = round(media_s * RATE)
+    tables = box(
+        b"stbl",
+        full_box(b"stts", struct.pack(">III", 1, round(media_s), RATE)),
+        full_box(b"stsz", struct.pack(">II", size, round(media_s))),
+    )
+    media = box(
+        b"mdia",
+        full_box(b"mdhd", times(RATE, ticks)),
+        full_box(b"hdlr", bytes(4), handler),
+        box(b"minf", tables),
+    )
+    declared = round((media_s if declared_s is None else declared_s) * SCALE)
+    return box(b"trak", full_box(b"tkhd", struct.pack(">IIIII", 0, 0, 1, 0, declared)), edits, media)
+
+
+def moov(*tracks: bytes, duration_s: float = 10.0, version: int = 0, more: bytes = b"") -> bytes:
+    header = full_box(b"mvhd", times(SCALE, round(duration_s * SCALE), version), version=version)
+    return box(b"moov", header, *tracks, more)
+
+
+def read(content: bytes) -> Movie:
+    with opened(content) as source:
+        movie = read_movie(source)
+    assert movie is not None
+    return movie
+
+
+def completed(content: bytes, audio_track: int = 0) -> Probe:
+    facts = Probe("m4a", "aac", RATE, 1, declared_duration_s=1.0, audio_track=audio_track)
+    with opened(content) as source:
+        return with_movie_facts(source, facts, 0)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_movie_with_one_track(version: int) -> None:
+    movie = read(box(b"ftyp", b"M4A ") + moov(track(), version=version))
+    assert movie.durations == {"mvhd": 10.0}
+    (audio,) = movie.tracks
+    assert (audio.handler, audio.timescale, audio.media_s, audio.sample_bytes) == (b"soun", RATE, 10.0, 1000)
+    assert audio.durations == {"tkhd": 10.0, "mdhd": 10.0}
+
+
+@pytest.mark.parametrize("ticks", [0, UNKNOWN])
+def test_an_unknown_duration_is_not_declared(ticks: int) -> None:
+    movie = read(box(b"moov", full_box(b"mvhd", times(SCALE, ticks)), track()))
+    assert movie.durations == {}
+
+
+def test_a_file_without_movie_box() -> None:
+    with opened(box(b"ftyp", b"M4A ") + box(b"mdat", bytes(100))) as source:
+        assert read_movie(source) is None
+
+
+def test_sample_sizes_from_a_table() -> None:
+    sizes = full_box(b"stsz", struct.pack(">IIIII", 0, 3, 10, 20, 30))
+    media = box(b"mdia", full_box(b"mdhd", times(RATE, 1)), box(b"minf", box(b"stbl", sizes)))
+    assert read(moov(box(b"trak", media))).tracks[0].sample_bytes == 60
+
+
+def test_boxes_with_a_64_bit_size_and_up_to_the_end_of_the_file() -> None:
+    large = struct.pack(">I", 1) + b"free" + struct.pack(">Q", 16 + 50) + bytes(50)
+    last = struct.pack(">I", 0) + b"mdat" + bytes(100)
+    movie = read(large + moov(track()) + last)
+    assert (len(movie.tracks), movie.held_share) == (1, 1.0)
+
+
+def test_the_share_of_a_truncated_mdat() -> None:
+    content = moov(track()) + box(b"mdat", bytes(1000))
+    assert read(content[:-250]).held_share == 0.75
+    assert completed(content[:-250]).estimated_duration_s == 7.5
+
+
+def test_a_segment_index_is_summed_up_by_reference_without_nested_indexes() -> None:
+    entries = [(0, 4000), (0, 5000), (1 << 31, 9000)]
+    content = b"".join(struct.pack(">III", kind, duration, 0) for kind, duration in entries)
+    sidx = full_box(b"sidx", struct.pack(">IIII", 7, SCALE, 0, 0), struct.pack(">HH", 0, len(entries)), content)
+    movie = read(moov(track()) + sidx + sidx)
+    assert movie.indexed == {7: 18.0}
+    assert movie.durations["sidx"] == 18.0
+
+
+def test_the_fragment_duration() -> None:
+    mehd = box(b"mvex", full_box(b"mehd", struct.pack(">I", 12 * SCALE)))
+    assert read(moov(track(), more=mehd)).durations["mehd"] == 12.0
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_an_edit_list_that_hides_audio(version: int) -> None:
+    edits = edit_list((500, EMPTY_EDIT), (4000, 2 * RATE), version=version)
+    facts = completed(moov(track(edits=edits, declared_s=4.0), duration_s=4.0))
+    assert (facts.estimated_duration_s, facts.hidden_s) == (4.0, 6.0)
+    assert dict(facts.declared) == {"mvhd": 4.0, "tkhd": 4.0, "elst": 4.0}
+    assert (facts.is_size_known, facts.audio_bytes) == (True, 1000)
+
+
+def test_an_encoder_delay_is_not_hidden_audio() -> None:
+    facts = completed(moov(track(edits=edit_list((9950, 2112)))))
+    assert facts.hidden_s == 0.0
+    assert facts.estimated_duration_s == pytest.approx(9.95)
+
+
+def test_an_edit_of_duration_zero_plays_the_rest() -> None:
+    assert completed(moov(track(edits=edit_list((0, 3 * RATE))))).estimated_duration_s == 7.0
+
+
+def test_only_a_text_track_longer_than_the_audio_is_declared() -> None:
+    for seconds, expected in ((5.0, []), (20.0, ["text track tkhd", "text track mdhd"])):
+        facts = completed(moov(track(), track(seconds, handler=b"text")))
+        assert [name for name, _ in facts.declared if "text" in name] == expected
+
+
+def test_the_chosen_audio_track_counts() -> None:
+    content = moov(track(8.0, handler=b"vide"), track(10.0), track(6.0))
+    assert completed(content, audio_track=1).estimated_duration_s == 6.0
+
+
+def test_a_movie_without_audio_track_adds_nothing() -> None:
+    assert completed(moov(track(handler=b"vide"))).estimated_duration_s is None
+
+
+@given(data=st.data())
+def test_overwritten_boxes_do_not_raise(data: st.DataObject) -> None:
+    content = bytearray(moov(track(edits=edit_list((4000, RATE)))) + box(b"mdat", bytes(50)))
+    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=5)):
+        content[at] = value
+    facts = completed(bytes(content[: data.draw(st.integers(1, len(content)))]))
+    assert facts.estimated_duration_s is None or facts.estimated_duration_s >= 0

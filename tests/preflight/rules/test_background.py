@@ -1,0 +1,46 @@
+"""The rules about background noise, gating, hum and bandwidth."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.analyses import changed, finding, findings
+
+
+@pytest.mark.parametrize(
+    ("rule", "measurements", "message"),
+    [
+        ("noisy", {"snr_db": 19.6}, "SNR 19.6 dB, below 20 dB: record in a quieter room"),
+        ("noisy", {"noise_floor_dbfs": -25.0}, "noise floor -25.0 dBFS, above -30 dBFS: record in a quieter room"),
+        ("gated", {"digital_silence_percent": 80.0}, "80.0 % of the pauses are digital silence, above 50 %"),
+        ("hum", {"hum_db": 22.0, "hum_dbfs": -55.0}, "mains hum at 50 Hz and harmonics: -55 dBFS, 22.0 dB above"),
+        ("narrow-band", {"bandwidth_hz": 3400.0}, "bandwidth 3400 Hz, below 5000 Hz (the sample rate allows 22050 Hz)"),
+    ],
+)
+def test_reported(rule: str, measurements: dict[str, float], message: str) -> None:
+    found = finding(rule, changed(measurements))
+    assert found.message.startswith(message)
+    assert found.value in measurements.values()
+
+
+@pytest.mark.parametrize(
+    ("rule", "measurements"),
+    [
+        ("noisy", {"snr_db": 20.0, "noise_floor_dbfs": -30.0}),
+        ("gated", {"digital_silence_percent": 50.0}),
+        ("hum", {"hum_db": 15.0, "hum_dbfs": -55.0}),
+        ("hum", {"hum_db": 40.0, "hum_dbfs": -76.0}),
+        ("narrow-band", {"bandwidth_hz": 5000.0}),
+    ],
+)
+def test_not_reported_at_the_limit(rule: str, measurements: dict[str, float]) -> None:
+    assert findings(rule, changed(measurements)) == []
+
+
+@pytest.mark.parametrize("rule", ["noisy", "gated", "hum", "narrow-band"])
+def test_not_reported_without_a_measurement(rule: str) -> None:
+    few = {"rms_dbfs": -20.0, "sample_peak_dbfs": -3.0}
+    analysis = changed()
+    analysis.measurements.clear()
+    analysis.measurements.update(few)
+    assert findings(rule, analysis) == []

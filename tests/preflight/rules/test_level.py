@@ -1,0 +1,66 @@
+"""The rules about level: clipping, too quiet, too loud, wrong full scale."""
+
+from __future__ import annotations
+
+import pytest
+
+from preflight.profile import STRICT
+from tests.support.analyses import changed, finding, findings
+
+
+def test_clipped() -> None:
+    found = finding("clipped", changed({"clipped_percent": 0.31}, clipped=((3.1, 3.2), (8.0, 8.1))))
+    assert found.message == (
+        "0.31 % of the samples are clipped (limit 0.05 %), in 2 places, first at 0:03.1: lower the input gain and "
+        "record again"
+    )
+    assert (found.value, found.limit, found.spans) == (0.31, 0.05, ((3.1, 3.2), (8.0, 8.1)))
+    assert findings("clipped", changed({"clipped_percent": 0.05}, clipped=((3.1, 3.2),))) == []
+
+
+@pytest.mark.parametrize(
+    ("measurements", "message"),
+    [
+        ({"speech_level_dbfs": -40.0}, "speech level -40.0 dBFS RMS, below -36 dBFS"),
+        ({"rms_dbfs": -50.0}, "level -50.0 dBFS RMS, below -45 dBFS"),
+    ],
+)
+def test_too_quiet(measurements: dict[str, float], message: str) -> None:
+    assert finding("too-quiet", changed(measurements)).message.startswith(message)
+
+
+def test_only_one_level_is_reported_as_too_quiet() -> None:
+    assert len(findings("too-quiet", changed({"speech_level_dbfs": -50.0, "rms_dbfs": -60.0}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("measurements", "message"),
+    [
+        ({"rms_dbfs": -8.0}, "level -8.0 dBFS RMS, above -10 dBFS: lower the input gain"),
+        ({"sample_peak_dbfs": 3.2}, "peak 3.2 dBFS, above 3 dBFS: lower the input gain"),
+    ],
+)
+def test_too_loud(measurements: dict[str, float], message: str) -> None:
+    assert finding("too-loud", changed(measurements)).message == message
+
+
+@pytest.mark.parametrize("rule", ["too-quiet", "too-loud"])
+def test_a_normal_level(rule: str) -> None:
+    assert findings(rule, changed()) == []
+
+
+def test_the_strict_profile_has_its_own_limits() -> None:
+    quiet, loud = changed({"rms_dbfs": -24.0}), changed({"sample_peak_dbfs": -2.0})
+    assert [found.limit for found in findings("too-quiet", quiet, STRICT)] == [-23.0]
+    assert [found.limit for found in findings("too-loud", loud, STRICT)] == [-3.0]
+
+
+def test_silence_is_not_too_quiet() -> None:
+    assert findings("too-quiet", changed({"rms_dbfs": -120.0, "sample_peak_dbfs": -120.0})) == []
+
+
+def test_float_scale() -> None:
+    found = finding("float-scale", changed(float_scale=32768.0))
+    assert (found.severity, found.value, found.limit, found.fix) == ("error", 32768.0, 1.0, "scale")
+    assert "full scale of 32768 instead of 1" in found.message
+    assert findings("float-scale", changed()) == []
