@@ -38,7 +38,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
         raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
     profile = profile_from(flags)
     options = wishes_from(flags)
-    with named_problems(file), show_progress("mending", AUDIO) as tell:
+    with named_problems(file), show_progress("fixing", AUDIO) as tell:
         if dry_run:
             fixed = preflight.plan(file, out, options=options, profile=profile, on_progress=tell)
         else:
