@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from preflight.analysis.analysis import Comparison
     from preflight.batch import check_many
     from preflight.checks import check
     from preflight.errors import (
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from preflight.input.types import Recording
     from preflight.profile import PROFILES, Profile, load_profile
     from preflight.prompt.clips import PromptClip, cut_prompt, prompt_clips
-    from preflight.prompt.text_match import Comparison
     from preflight.prompt.transcribe import SpeechModel, compare_text, text_findings, transcribe
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
@@ -117,7 +117,7 @@ _MODULES = {
     "RULES": "rules",
     "Rule": "rules",
     "display_name": "input.source",
-    "Comparison": "prompt.text_match",
+    "Comparison": "analysis.analysis",
     "SpeechModel": "prompt.transcribe",
     "compare_text": "prompt.transcribe",
     "transcribe": "prompt.transcribe",

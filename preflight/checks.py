@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from preflight import limits
 from preflight.analysis.analysis import Analysis
 from preflight.errors import CannotOpen, DecoderFailed, NotARecording, NotExamined, PreflightError
-from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
+from preflight.input.spool import as_path
 from preflight.media.probe import probe_plain_wav
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of

@@ -71,7 +71,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
     from onetake.config.settings import home_path, load
     from onetake.ledger import Ledger
     from onetake.speech_model import with_chosen_model
-    from preflight.input.as_path import as_path
+    from preflight.input.spool import as_path
 
     loaded = load(settings or {})
     with contextlib.ExitStack() as stack:

@@ -22,7 +22,7 @@ from onetake.errors import LedgerFailed, failure_of
 from onetake.io.received_audio import save_audio
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
-from onetake.render.times import local_time
+from onetake.render.text import local_time
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:

@@ -254,7 +254,7 @@ def compare_prompt(request: CloneRequest, path: PathLike, report: Report, observ
     name = display_name(request.take if request.prompt is None else request.prompt)  # not that of a temporary copy
     comparison = compare_text(path, text, request.speech_model)
     findings = text_findings(comparison, request.profile, limit=request.options.accuracy)
-    transcript = comparison.heard or "nothing"
+    transcript = comparison.transcript or "nothing"
     agreement = "" if comparison.agreement is None else f" (agreement {comparison.agreement:.2f})"
     observer.step("transcribe", f"{transcript}{agreement}")
     for finding in findings:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from onetake.console.progress import AUDIO, BYTES, Progress, Unit
-from onetake.console.status_line import can_show_progress, status_line
+from onetake.console.progress import AUDIO, BYTES, Progress, Unit, can_show_progress, status_line
 from onetake.console.streams import print_stderr
-from onetake.console.verbosity import is_quiet, is_verbose
+from onetake.console.terminal import is_quiet, is_verbose
 from onetake.render.text import safe
 
 if TYPE_CHECKING:

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from onetake.console.status_line import status_line
-from onetake.console.terminal import is_terminal, terminal_columns, wants_color
+from onetake.console.progress import status_line
+from onetake.console.terminal import is_terminal, terminal_columns, wants_color, wrap
 from onetake.errors import OutputClosed, OutputLost
-from onetake.render.wrapping import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

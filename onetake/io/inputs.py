@@ -10,11 +10,32 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from onetake.errors import InputFailed, UsageError
+from preflight.errors import CannotOpen
+from preflight.input.spool import MAX_BYTES, spooled_stream
+from preflight.input.types import SpooledFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from preflight.input.types import SpooledFile
+
+@contextlib.contextmanager
+def store_stdin(stream: IO[bytes], max_bytes: int = MAX_BYTES) -> Iterator[SpooledFile]:
+    """Store a stream in a temporary file, shown as ``<stdin>``, for the block. On POSIX the file has no name.
+
+    Args:
+        stream: The stream; it is read to its end.
+        max_bytes: The size limit.
+
+    Raises:
+        InputFailed: The stream is larger, cannot be read, or cannot be stored.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            path = stack.enter_context(spooled_stream(stream, max_bytes))
+        except CannotOpen as error:
+            raise InputFailed(f"standard input: {error.message}", error.hint) from error
+        yield SpooledFile("<stdin>", path)
+
 
 PIPE: Final = "-"
 _MAX_LIST_BYTES: Final = 100_000_000
@@ -38,7 +59,7 @@ def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Itera
     if PIPE not in files:
         yield list(recordings_of([*files, *listed]))
         return
-    from onetake.io.stdin import store_stdin
+    from onetake.io.inputs import store_stdin
 
     with store_stdin(_standard_input()) as piped:
         place = files.index(PIPE)

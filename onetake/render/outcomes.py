@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.render.text import safe, styled
-from onetake.render.times import local_time
+from onetake.render.text import local_time, safe, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

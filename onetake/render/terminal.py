@@ -9,8 +9,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from onetake.console.terminal import INDENT, MIN_COLUMNS, fit, truncate, wrap
 from onetake.render.text import colored, safe
-from onetake.render.wrapping import INDENT, MIN_COLUMNS, fit, truncate, wrap
 from preflight.display.text import clock, describe_file, describe_sound
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
-"""Plain text for people: escaped control characters, and colors only where the stream wants them."""
+"""Plain text for people: escaped control characters, local times, and colors only where the stream wants them."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
@@ -13,6 +14,15 @@ from preflight.display.text import describe_file, describe_sound
 
 if TYPE_CHECKING:
     from preflight import Report
+
+
+def local_time(moment: datetime) -> datetime:
+    """Convert to the local time zone, or to UTC if that zone is invalid, such as TZ=XXX+99:99."""
+    try:
+        return moment.astimezone()
+    except (ValueError, OverflowError, OSError):  # an offset of a day or more, or a year that the system cannot convert
+        return moment.astimezone(UTC)
+
 
 _COLORS: Final = {
     "ready": "green",

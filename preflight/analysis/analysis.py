@@ -14,9 +14,8 @@ import msgspec
 from preflight import limits
 from preflight.analysis.pictures import Pictures
 from preflight.errors import PreflightError
-from preflight.media.damage import Damage
+from preflight.media.frames import Damage
 from preflight.media.probe import Probe
-from preflight.prompt.text_match import Comparison
 from preflight.report import Method, Role, Span
 
 if TYPE_CHECKING:
@@ -54,6 +53,20 @@ class ChannelFacts:
         total = sum(self.alone_s)
         own = tuple(at for at, alone in enumerate(self.alone_s) if alone >= max(_LEAST_TURN_S, _TURN_SHARE * total))
         return own if len(own) > 1 else ()
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """A text compared with what a speech model recognized.
+
+    Attributes:
+        transcript: The recognized text; empty if there is none.
+        agreement: From 0 to 1; None if the texts are written in different scripts, which cannot be compared.
+        language: The language of the model as a code, e.g. ``en``.
+    """
+
+    transcript: str
+    agreement: float | None
+    language: str
 
 
 class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -159,6 +172,6 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         """RMS of every whole frame over all channels, in dBFS, not below -120; shape (frames,)."""
         import numpy as np
 
-        from preflight.analysis.decibels import levels_db
+        from preflight.analysis.meters.levels import levels_db
 
         return levels_db(np.frombuffer(self.frame_powers, "<f4"))

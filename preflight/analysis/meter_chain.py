@@ -12,15 +12,14 @@ from preflight.analysis.downmix import Downmix
 from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.meters import hum
 from preflight.analysis.meters.bandwidth import BandwidthMeter
-from preflight.analysis.meters.channel_layout import LayoutMeter
-from preflight.analysis.meters.channels import ChannelMeter
+from preflight.analysis.meters.channels import ChannelMeter, LayoutMeter
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
 from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
-from preflight.analysis.pauses import pauses_between_speech
-from preflight.analysis.picture_meters import PictureMeters
+from preflight.analysis.pictures import PictureMeters
+from preflight.analysis.spans import pauses_between_speech
 from preflight.analysis.speech_levels import speech_levels
 from preflight.analysis.vad import speech
 
@@ -154,7 +153,7 @@ class _SoundMeters:
 
     def analysis(self, levels: LevelMeter) -> Analysis:
         self._hum.end()
-        voice = self._detector.heard()
+        voice = self._detector.result()
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()

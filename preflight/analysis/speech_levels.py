@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.decibels import decibels
+from preflight.analysis.meters.levels import decibels
 from preflight.analysis.spans import merged, true_runs
 from preflight.analysis.vad.silero import WINDOW
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from preflight.analysis.analyze import one_thread
 from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
-from preflight.analysis.numpy_runtime import one_thread
 from preflight.errors import CannotFix
 from preflight.fixes.edit_buffer import amplify, remove_spans
 from preflight.fixes.edits import MAX_GAIN_DBTP

@@ -18,8 +18,8 @@ from preflight.fixes.edits import Edit
 from preflight.fixes.options import MINIMAL, FixOptions
 from preflight.fixes.plan import Plan, make_plan, plan_conversion
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
-from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
+from preflight.input.spool import as_path
 from preflight.input.types import PathLike, Recording, stem_of
 from preflight.profile import DEFAULT, Profile
 from preflight.report import Report, Role

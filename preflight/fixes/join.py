@@ -23,8 +23,8 @@ from preflight.fixes.encode import choose_target, downmix_weights
 from preflight.fixes.options import MINIMAL
 from preflight.fixes.window import trim_silence
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
-from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
+from preflight.input.spool import as_path
 from preflight.input.types import PathLike, Recording
 from preflight.media.probe import Probe
 from preflight.profile import DEFAULT, Profile

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from preflight import limits
-from preflight.analysis.pauses import first_cut_after, last_cut_before
-from preflight.analysis.spans import merged
+from preflight.analysis.spans import first_cut_after, last_cut_before, merged
 from preflight.display.text import clock
 from preflight.errors import CannotFix
 

@@ -1,4 +1,4 @@
-"""Spool a recording without a file to a temporary one, which is deleted when it is no longer needed."""
+"""Give any recording a path: one without a file is spooled to a temporary file, which is deleted after use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
+from preflight.input.types import PathLike, Recording, SpooledFile, is_segment, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from preflight.input.samples import PcmAudio
     from preflight.input.types import BinaryStream
+
 
 MAX_BYTES: Final = 2 << 30
 """The maximum size to spool: a hundred times the size limit of the service."""
@@ -213,3 +215,42 @@ def _reason(error: Exception) -> str:
     """Return the message of the system or library in one line."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return " ".join(text.split()).lower()
+
+
+@contextlib.contextmanager
+def as_path(recording: Recording) -> Iterator[PathLike]:
+    """Yield a path where the recording can be opened several times.
+
+    Yields:
+        The recording itself if it is a path, else a `SpooledFile`. If the recording cannot be read or spooled, the
+        `SpooledFile` has the problem, and `Source.open` raises it.
+
+    Raises:
+        TypeError: The argument cannot be a recording.
+        ValueError: The samples are invalid, or the file object is closed or not open for reading.
+    """
+    if isinstance(recording, str | os.PathLike):
+        yield recording
+        return
+    name = name_of(recording)
+    with contextlib.ExitStack() as stack:
+        try:
+            path = stack.enter_context(_file_of(recording))
+            spooled = SpooledFile(name, path, has_file=regular_file(recording) is not None)
+        except CannotOpen as problem:
+            spooled = SpooledFile(name, problem=problem)
+        yield spooled
+
+
+def _file_of(recording: Any) -> contextlib.AbstractContextManager[str]:
+    if isinstance(recording, bytes | bytearray | memoryview):
+        return spooled_bytes(recording)
+    if isinstance(recording, tuple):
+        from preflight.input.samples import pcm_from_samples
+
+        return spooled_pcm(pcm_from_samples(recording))
+    if is_segment(recording):
+        from preflight.input.samples import pcm_from_segment
+
+        return spooled_pcm(pcm_from_segment(recording))
+    return spooled_file(recording)

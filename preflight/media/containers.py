@@ -1,4 +1,4 @@
-"""Open a recording with FFmpeg, which must not open any other file or URL.
+"""Open a recording with FFmpeg, which must not open any other file or URL, and choose its audio track.
 
 Some formats of FFmpeg are lists of *other* files (concat scripts, HLS playlists, …). So the input is passed as a file
 descriptor, ``fd:`` is the only allowed protocol, and only formats that contain audio themselves are allowed.
@@ -6,21 +6,101 @@ descriptor, ``fd:`` is the only allowed protocol, and only formats that contain 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from bisect import bisect_right
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import av
 import av.container
 import av.error
+import numpy as np
 from av.audio.stream import AudioStream
 
+from preflight import limits
 from preflight.errors import NotARecording
-from preflight.media.byte_ranges import RangeReader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+    from av.container import InputContainer
+    from numpy.typing import NDArray
+    from typing_extensions import Buffer
+
+    from preflight.errors import CannotOpen
     from preflight.input.source import Source
-    from preflight.media.byte_ranges import Range
+
+    Range = tuple[int, int]
+    """The offset of the first byte, and the offset after the last byte."""
+
+
+class RangeReader(io.RawIOBase):
+    """A seekable, read-only file that concatenates byte ranges of a recording.
+
+    Args:
+        source: The open recording.
+        ranges: The ranges in the order in which they are read, as (begin, end) in bytes.
+
+    Attributes:
+        error: Why reading failed. libsndfile does not propagate exceptions of a Python file object, and treats a
+            failed read as the end of the file: check this after reading.
+    """
+
+    def __init__(self, source: Source, ranges: Sequence[Range]) -> None:
+        super().__init__()
+        self._source = source
+        self._ranges = ranges
+        self._starts = [0, *accumulate(end - begin for begin, end in ranges)]
+        self._position = 0
+        self.error: CannotOpen | None = None
+
+    @property
+    def size(self) -> int:
+        """The total size of the ranges in bytes."""
+        return self._starts[-1]
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position and return it; a position past the end reads nothing."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Read up to the end of the current range into `buffer`, and return the number of bytes.
+
+        Raises:
+            CannotOpen: Reading failed.
+        """
+        from preflight.errors import CannotOpen
+
+        if self._position >= self.size:
+            return 0
+        view = memoryview(buffer).cast("B")
+        # the range whose start is the last one at or before the position; empty ranges are skipped
+        number = bisect_right(self._starts, self._position) - 1
+        begin, end = self._ranges[number]
+        offset = begin + self._position - self._starts[number]
+        try:
+            data = self._source.read_at(offset, min(len(view), end - offset))
+        except CannotOpen as error:
+            self.error = error  # libsndfile loses the exception
+            raise
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
 
 _FORMATS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,eac3,flac,flv,loas,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
@@ -79,3 +159,85 @@ def has_decoder(track: AudioStream) -> bool:
     """Whether FFmpeg has a decoder for the track."""
     # PyAV leaves codec_context None for an unknown codec, although its type does not say so
     return getattr(track, "codec_context", None) is not None
+
+
+_RATE_HZ: Final = 16_000
+"""The sample rate of the speech detector."""
+_COMPARED_S: Final = 2 * limits.MAX_DURATION_S
+"""Seconds of all tracks together: two tracks are compared over the maximum duration of a recording."""
+_MIN_S: Final = 30.0
+_MAX_TRACKS: Final = 16
+_SPEECH: Final = 0.5
+"""The probability from which a window counts as speech."""
+
+
+class _Score(NamedTuple):
+    """The quality of a track; the greatest tuple wins."""
+
+    speech_s: float
+    is_audible: bool
+    is_decodable: bool
+
+
+def choose_track(source: Source, ranges: Sequence[Range], protected: Collection[int]) -> int:
+    """Return the number of the audio track with the most speech, from 0; the first one if they are equal.
+
+    Decodes up to ten minutes of all tracks together and runs the speech detector on each.
+
+    Args:
+        source: The open recording.
+        ranges: The byte ranges of the media; the whole file if empty.
+        protected: The numbers of encrypted tracks, which are used only if there is no other track.
+
+    Raises:
+        NotARecording: FFmpeg cannot open the file.
+    """
+    with open_container(source, ranges) as container:
+        count = len(container.streams.audio)
+    numbers = [number for number in range(count) if number not in protected] or list(range(count))
+    seconds = max(_MIN_S, _COMPARED_S / len(numbers))
+    scores = {number: _score(source, ranges, number, seconds) for number in numbers[:_MAX_TRACKS]}
+    return max(scores, key=lambda number: (scores[number], -number))
+
+
+def _score(source: Source, ranges: Sequence[Range], number: int, seconds: float) -> _Score:
+    from preflight.analysis.vad.silero import WINDOW
+    from preflight.analysis.vad.speech import SpeechMeter
+
+    meter, frames, peak = SpeechMeter(_RATE_HZ), 0, 0.0
+    with open_container(source, ranges) as container:
+        stream = container.streams.audio[number]
+        if not has_decoder(stream):
+            return _Score(0.0, is_audible=False, is_decodable=False)
+        for block in _blocks(container, stream):
+            meter.add(block)
+            frames += len(block)
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+            if frames >= seconds * _RATE_HZ:
+                break
+    if not frames:
+        return _Score(0.0, is_audible=False, is_decodable=False)
+    windows = int(np.count_nonzero(meter.result().track.probabilities >= _SPEECH))
+    return _Score(windows * WINDOW / _RATE_HZ, peak > 10 ** (limits.SILENCE_DBFS / 20), is_decodable=True)
+
+
+def _blocks(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.float32]]:
+    """Yield the decodable part of a track in mono at 16 kHz, as arrays of shape (frames,)."""
+    import av
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=_RATE_HZ)
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except DECODER_ERRORS:
+            return  # the rest of the file is unreadable; `check` reports that for the chosen track
+        if packet is None:
+            return
+        try:
+            for frame in stream.decode(packet):
+                frame.pts = None  # the resampler would fill gaps between timestamps with silence
+                for resampled in resampler.resample(frame):
+                    yield np.asarray(resampled.to_ndarray().reshape(-1), np.float32)
+        except DECODER_ERRORS:
+            continue  # only this packet is lost; a track of such packets has no frames and loses

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preflight import limits
-from preflight.media.byte_ranges import RangeReader
-from preflight.media.damage import MERGE_WITHIN_S, Damage, merged_damage
+from preflight.media.containers import RangeReader
+from preflight.media.frames import MERGE_WITHIN_S, Damage, merged_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ class Decoder:
         """Read all floating-point PCM in advance: the full scale depends on all samples."""
         if not self.probe.codec.startswith("pcm_f"):
             return 1.0
-        from preflight.media.float_scale import ScaleMeter
+        from preflight.media.frames import ScaleMeter
 
         meter, frames = ScaleMeter(), 0
         for block in Decoder(self.source, self.probe)._raw_blocks():  # a separate decoder with its own counts

@@ -1,13 +1,14 @@
-"""Convert the decoded frames of FFmpeg to one format, and collect them to large float32 arrays."""
+"""Convert the decoded frames of FFmpeg to float32 arrays: their format, their full scale, and the lost parts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from av.audio.fifo import AudioFifo
@@ -16,6 +17,97 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Planes = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A part that could not be decoded.
+
+    Attributes:
+        start_s: The start on the timeline of the recording, in seconds.
+        end_s: The end on the timeline of the recording.
+        at_s: The position in the decoded audio, which lacks the lost parts before it.
+        until_s: Where the decoded audio is intact again: `at_s` if the part is missing from it, later if silence
+            replaces it.
+    """
+
+    start_s: float
+    end_s: float
+    at_s: float
+    until_s: float
+
+
+MERGE_WITHIN_S: Final = 0.1
+"""Damage within this time is merged."""
+
+
+def merged_damage(missing: Sequence[Damage], undecodable: Sequence[Damage], duration_s: float) -> tuple[Damage, ...]:
+    """Return all damage in order, with neighbors merged.
+
+    Args:
+        missing: The frames that are not in the file, as frame headers show it.
+        undecodable: What the decoder rejected, on a timeline without `missing`.
+        duration_s: The decoded duration in seconds.
+    """
+    shifted = []
+    for spot in undecodable:
+        lost_s = sum(gap.end_s - gap.start_s for gap in missing if gap.at_s <= spot.at_s)
+        shifted.append(Damage(spot.start_s + lost_s, spot.end_s + lost_s, spot.at_s, spot.until_s))
+    merged: list[Damage] = []
+    for spot in sorted((*missing, *shifted), key=lambda spot: (spot.at_s, spot.start_s)):
+        at_s, until_s = min(spot.at_s, duration_s), min(spot.until_s, duration_s)
+        last = merged[-1] if merged else None
+        if last and spot.start_s <= last.end_s + MERGE_WITHIN_S:
+            merged[-1] = Damage(last.start_s, max(spot.end_s, last.end_s), last.at_s, max(last.until_s, until_s))
+        else:
+            merged.append(Damage(spot.start_s, spot.end_s, at_s, until_s))
+    return tuple(merged)
+
+
+_WINDOW: Final = 4096
+_INTEGER_SCALES: Final = (2.0**15, 2.0**23, 2.0**31)
+"""The full scale of 16, 24 and 32 bits."""
+_WHOLE_ABOVE: Final = 4.0
+"""If all samples are whole numbers and exceed this, they are integers: normal floats are fractions."""
+_LOUD_MEDIAN: Final = 64.0
+"""36 dB above full scale. The median, because a few corrupt samples are damage, not another scale."""
+_LOUD_SHARE: Final = 0.05
+"""The share of the non-silent windows whose median must exceed `_LOUD_MEDIAN`."""
+_OUTLIER_SHARE: Final = 0.005
+"""The share of the loudest windows that is ignored when the scale is chosen."""
+
+
+class ScaleMeter:
+    """Estimates the full scale from the peaks and medians of windows of 4096 samples."""
+
+    def __init__(self) -> None:
+        self._peaks: list[float] = []
+        self._medians: list[float] = []
+        self._is_whole = True
+
+    def add(self, block: NDArray[Any]) -> None:
+        """Add a block of floats, shape (frames, channels); NaN and infinity are ignored."""
+        flat = block.reshape(-1)
+        sizes = np.abs(np.where(np.isfinite(flat), flat, 0)).astype(np.float64)
+        self._is_whole = self._is_whole and bool((sizes == np.rint(sizes)).all())
+        for start in range(0, len(sizes), _WINDOW):
+            window = sizes[start : start + _WINDOW]
+            self._peaks.append(float(window.max()))
+            self._medians.append(float(np.median(window)))
+
+    def scale(self) -> float:
+        """Return the full scale: 1, that of 16, 24 or 32 bits, or the next power of two above the peaks."""
+        peaks, medians = np.array(self._peaks), np.array(self._medians)
+        medians, peaks = medians[peaks > 0], np.sort(peaks[peaks > 0])
+        if not len(peaks):
+            return 1.0
+        # the loudest windows may be clicks or corrupt samples
+        typical = float(peaks[int((1 - _OUTLIER_SHARE) * (len(peaks) - 1))])
+        loud = float((medians > _LOUD_MEDIAN).mean())
+        if loud < _LOUD_SHARE and not (self._is_whole and typical > _WHOLE_ABOVE):
+            return 1.0
+        return next((scale for scale in _INTEGER_SCALES if typical <= scale), float(2 ** np.ceil(np.log2(typical))))
+
 
 _NEAR_S = 0.1
 """Format changes within this time count as one."""

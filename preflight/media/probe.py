@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.errors import NotARecording
-from preflight.media.damage import Damage
+from preflight.media.frames import Damage
 from preflight.media.tags import leading_tags
 from preflight.media.wav_header import WavHeader, read_wav_header
 
@@ -202,7 +202,7 @@ def _track_number(
 
     tracks = container.streams.audio
     if len(tracks) > 1 and not quick:
-        from preflight.media.track_choice import choose_track
+        from preflight.media.containers import choose_track
 
         protected = {
             number

@@ -14,7 +14,7 @@ from preflight.checks import analyze
 from preflight.errors import CannotFix, NotExamined
 from preflight.fixes.options import FixOptions
 from preflight.fixes.window import SpanIndex
-from preflight.input.as_path import as_path
+from preflight.input.spool import as_path
 from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts

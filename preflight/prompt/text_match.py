@@ -6,26 +6,10 @@ import unicodedata
 from collections import Counter
 from typing import Final
 
-import msgspec
-
 _SCRIPTS: Final = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "KATAKANA-HIRAGANA": "CJK", "IDEOGRAPHIC": "CJK"}
 """Scripts that are mixed in one text, such as kana and Han characters, count as one."""
 _KEPT_CATEGORIES: Final = "LNM"
 """Unicode categories of letters, numbers and marks."""
-
-
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A text compared with what a speech model recognized.
-
-    Attributes:
-        heard: The recognized text; empty if there is none.
-        agreement: From 0 to 1; None if the texts are written in different scripts, which cannot be compared.
-        language: The language of the model as a code, e.g. ``en``.
-    """
-
-    heard: str
-    agreement: float | None
-    language: str
 
 
 def agreement(text: str, recognized: str) -> float | None:

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from preflight.analysis.analysis import Comparison
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
-from preflight.input.as_path import as_path
 from preflight.input.source import Source, display_name
+from preflight.input.spool import as_path
 from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts, to_mono_16k
-from preflight.prompt.text_match import Comparison, agreement
+from preflight.prompt.text_match import agreement
 from preflight.worker.hardening import clean_environment
 from preflight.worker.process import module_path
 
@@ -242,7 +243,7 @@ def compare_text(recording: Recording, text: str, model: SpeechModel) -> Compari
             with Source.open(path) as source:
                 whole = (0.0, min(analysis.duration_s, _MAX_S))
                 (recognized,) = _transcribe(source, analysis.probe, [whole], model)
-    return Comparison(heard=recognized, agreement=agreement(text, recognized), language=model.language)
+    return Comparison(transcript=recognized, agreement=agreement(text, recognized), language=model.language)
 
 
 def text_findings(

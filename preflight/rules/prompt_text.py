@@ -6,7 +6,6 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from preflight.languages import language_name
 from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
@@ -14,6 +13,31 @@ if TYPE_CHECKING:
 
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
+
+
+_NAMES: Final = {
+    "ar": "Arabic",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "tl": "Tagalog",
+    "uk": "Ukrainian",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language code, or the code itself if it is unknown.
+
+    >>> language_name("de"), language_name("tlh")
+    ('German', 'tlh')
+    """
+    return _NAMES.get(code, code)
+
 
 _MAX_SHOWN: Final = 300
 """Characters; eight seconds of speech have fewer."""
@@ -48,7 +72,7 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     comparison, limit = analysis.comparison, rule["min_agreement"]
     if analysis.role != "prompt" or comparison is None:
         return
-    transcript = f'"{textwrap.shorten(comparison.heard, _MAX_SHOWN, placeholder=" …")}"'
+    transcript = f'"{textwrap.shorten(comparison.transcript, _MAX_SHOWN, placeholder=" …")}"'
     if comparison.agreement is None:
         supported = language_name(comparison.language)
         yield rule.finding(
@@ -57,7 +81,9 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             limit=limit,
         )
     elif comparison.agreement < limit:
-        found = f"the speech model transcribed {transcript}" if comparison.heard else "the speech model found no words"
+        found = (
+            f"the speech model transcribed {transcript}" if comparison.transcript else "the speech model found no words"
+        )
         yield rule.finding(
             f"the agreement of prompt text and transcript is {comparison.agreement:.2f}, below {limit:g}: {found}",
             value=comparison.agreement,

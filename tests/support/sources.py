@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from preflight.input.as_path import as_path
 from preflight.input.source import Source
+from preflight.input.spool import as_path
 from preflight.input.types import Recording
 
 

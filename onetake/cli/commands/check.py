@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import AdvancedOption, Command, exit_with
-from onetake.cli.options.profile_options import profile_from, profile_options
-from onetake.cli.options.shared import ANY_PATH, chosen_format
+from onetake.cli.main import AdvancedOption, Command, exit_with
+from onetake.cli.options import ANY_PATH, chosen_format, profile_from, profile_options
 from onetake.cli.output.check_output import FORMS, CheckOutput
 from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line

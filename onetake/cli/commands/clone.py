@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from onetake.cli.command import AdvancedOption, Command, exit_with
-from onetake.cli.options.consent import with_consent, with_known_consent
-from onetake.cli.options.profile_options import profile_from, profile_options
-from onetake.cli.options.shared import (
+from onetake.cli.main import AdvancedOption, Command, exit_with
+from onetake.cli.options import (
     ANY_PATH,
     RATE_LIMITS,
     SERVICE,
@@ -19,11 +17,15 @@ from onetake.cli.options.shared import (
     STORAGE,
     STORAGE_DETAILS,
     chosen_format,
+    profile_from,
+    profile_options,
     sandbox_option,
     services,
     setting_options,
+    with_consent,
+    with_known_consent,
 )
-from onetake.cli.output.clone_batch import Limits, clone_many
+from onetake.cli.output.batch_output import Limits, clone_many
 from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
 from onetake.console.steps import Steps

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from onetake.cli.command import Command
+from onetake.cli.main import Command
 from onetake.console.streams import print_line
 
 _SHELLS: Final = ("bash", "zsh", "fish")

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from onetake.cli.command import Command, exit_with
-from onetake.cli.options.shared import (
+from onetake.cli.main import Command, exit_with
+from onetake.cli.options import (
     RATE_LIMITS,
     SERVICE,
     SPEECH_MODEL,

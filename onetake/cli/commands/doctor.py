@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import Command, exit_with
-from onetake.cli.options.shared import (
+from onetake.cli.main import Command, exit_with
+from onetake.cli.options import (
     SERVICE,
     STORAGE,
     STORAGE_DETAILS,

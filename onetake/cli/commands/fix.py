@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import Command
-from onetake.cli.options.fix_options import wishes_from, wishing_options
-from onetake.cli.options.profile_options import profile_from, profile_options
-from onetake.cli.options.shared import ANY_PATH, json_option
+from onetake.cli.main import Command
+from onetake.cli.options import ANY_PATH, json_option, profile_from, profile_options, wishes_from, wishing_options
 from onetake.cli.output.fix_output import named_problems, print_written
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from onetake.cli.command import Command, exit_with
 from onetake.cli.commands.voices import DURATION, opened_ledger
-from onetake.cli.options.shared import SERVICE, json_option, setting_options
+from onetake.cli.main import Command, exit_with
+from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.config.settings import load
 from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_stderr, print_text

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import Command, exit_with
-from onetake.cli.options.profile_options import profile_from, profile_options
-from onetake.cli.options.shared import ANY_PATH, SPEECH_MODEL, json_option, setting_options
+from onetake.cli.main import Command, exit_with
+from onetake.cli.options import ANY_PATH, SPEECH_MODEL, json_option, profile_from, profile_options, setting_options
 from onetake.cli.output.fix_output import named_problems, print_written
 from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_stderr, print_text
-from onetake.console.verbosity import is_quiet
+from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.speech_model import chosen_model

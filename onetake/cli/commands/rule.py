@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import Command
-from onetake.cli.options.shared import json_option
+from onetake.cli.main import Command
+from onetake.cli.options import json_option
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 

@@ -7,7 +7,7 @@ import threading
 
 import click
 
-from onetake.cli.command import Command
+from onetake.cli.main import Command
 from onetake.console.streams import print_line, print_stderr
 
 

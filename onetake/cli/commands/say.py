@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import AdvancedOption, Command, exit_with
 from onetake.cli.commands.voices import opened_ledger
-from onetake.cli.options.shared import SERVICE, json_option, setting_options
+from onetake.cli.main import AdvancedOption, Command, exit_with
+from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.config.settings import load
 from onetake.console.progress import BYTES, show_progress
 from onetake.console.steps import Steps

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from onetake.cli.command import Group, exit_with
 from onetake.cli.commands.voices import opened_ledger
-from onetake.cli.options.shared import STORAGE, STORAGE_DETAILS, json_option, setting_options
+from onetake.cli.main import Group, exit_with
+from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, setting_options
 from onetake.config.settings import load
 from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_line, print_text

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from onetake.cli.command import Command
-from onetake.cli.options.shared import (
+from onetake.cli.main import Command
+from onetake.cli.options import (
     ANY_PATH,
     STORAGE,
     STORAGE_DETAILS,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from onetake.cli.command import Group, exit_with
-from onetake.cli.options.shared import chosen_format, json_option
+from onetake.cli.main import Group, exit_with
+from onetake.cli.options import chosen_format, json_option
 from onetake.config.settings import home_path
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_line, print_text

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.console.progress import Stopwatch
 from onetake.console.streams import print_json, print_line, print_stderr, print_text
-from onetake.console.terminal import is_terminal, terminal_columns
-from onetake.console.verbosity import is_quiet, is_verbose
+from onetake.console.terminal import is_quiet, is_terminal, is_verbose, terminal_columns
 from onetake.errors import UsageError
 from onetake.render.formats import LINE_FORMS, form_called
 from onetake.render.terminal import can_draw, table_lines, take_lines, verdict_counts
@@ -63,7 +62,7 @@ class CheckOutput:
         self._is_batch = len(takes) > 1
         self._page = None
         if form == "html":
-            from onetake.report_page import ReportPage
+            from onetake.render.html.report_page import ReportPage
 
             self._page = ReportPage(out, profile, [*takes, *([prompt] if prompt else [])])
         elif out is not None:

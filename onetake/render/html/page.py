@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from onetake.render.html.entry import short_names
 from onetake.render.html.player import AudioSources
+from onetake.render.html.report_page import short_names
 from onetake.render.html.table import VERDICTS, table_context
 from onetake.render.html.take import take_context
 from onetake.render.text import safe
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from onetake.render.html.entry import Entry
+    from onetake.render.html.report_page import Entry
     from preflight import Profile
 
 _FEW: Final = 3

@@ -11,7 +11,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from onetake.render.html.entry import Entry
+    from onetake.render.html.report_page import Entry
 
 _SMALL_BYTES: Final = 300_000
 _MOST_EMBEDDED_BYTES: Final = 3_000_000

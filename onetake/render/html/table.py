@@ -11,7 +11,7 @@ from preflight.report import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from onetake.render.html.entry import Entry
+    from onetake.render.html.report_page import Entry
 
 _MEASURED: Final = (
     ("Loudness", "integrated_loudness_lufs", "LUFS"),

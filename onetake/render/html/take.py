@@ -11,8 +11,8 @@ from preflight.display.text import clock, describe_file
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from onetake.render.html.entry import Entry
     from onetake.render.html.player import AudioSources
+    from onetake.render.html.report_page import Entry
     from preflight import Finding
 
 _MOST_PLACES: Final = 12

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.decibels import levels_db
 from preflight.analysis.framing import hann_spectra
+from preflight.analysis.meters.levels import levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.decibels import decibels, levels_db
+from preflight.analysis.meters.levels import decibels, levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.columns import Columns
-from preflight.analysis.pictures import LoudnessTrack
+from preflight.analysis.pictures import Columns, LoudnessTrack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

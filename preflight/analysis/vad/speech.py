@@ -57,7 +57,7 @@ class SpeechTrack:
 
 
 @dataclass(frozen=True)
-class SpeechHeard:
+class SpeechResult:
     """What the detector found.
 
     Attributes:
@@ -75,7 +75,7 @@ class SpeechDetector(Protocol):
     def add(self, samples: Samples) -> None:
         """Add the next samples of the downmix, at `SAMPLES_PER_FRAME`."""
 
-    def heard(self) -> SpeechHeard:
+    def result(self) -> SpeechResult:
         """Return the result, after all samples were added."""
 
 
@@ -102,14 +102,14 @@ class SpeechMeter:
         for start in range(0, whole, _BATCH * WINDOW):
             self._measure(wave[start : start + _BATCH * WINDOW].reshape(_BATCH, WINDOW))
 
-    def heard(self) -> SpeechHeard:
+    def result(self) -> SpeechResult:
         """Return the result, after all samples were added; the last window is padded with zeros."""
         if len(self._rest):
             count = -(-len(self._rest) // WINDOW)
             self._measure(np.pad(self._rest, (0, count * WINDOW - len(self._rest))).reshape(count, WINDOW))
             self._rest = self._rest[:0]
         probabilities = np.concatenate(self._probabilities) if self._probabilities else np.empty(0, np.float32)
-        return SpeechHeard(SpeechTrack(probabilities, self._window_s), round(self._voicing.voiced_s(), 2))
+        return SpeechResult(SpeechTrack(probabilities, self._window_s), round(self._voicing.voiced_s(), 2))
 
     def _measure(self, windows: Samples) -> None:
         probabilities = self._vad.probabilities(windows)

@@ -12,8 +12,7 @@ import click
 import pytest
 
 import onetake as package
-from onetake.cli.command import AdvancedOption
-from onetake.cli.main import root
+from onetake.cli.main import AdvancedOption, root
 from preflight import RULES
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES, Services, onetake

@@ -20,7 +20,7 @@ from onetake.clones.request import CloneRequest
 from onetake.errors import NotSettled
 from onetake.ledger import Claimed, Ledger, VoiceRecord
 from preflight.errors import CannotOpen
-from preflight.input.as_path import as_path as stored_path
+from preflight.input.spool import as_path as stored_path
 from tests.onetake.clones.conftest import request_for
 from tests.support.services import FIXTURES
 

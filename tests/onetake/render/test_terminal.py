@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from onetake.render.wrapping import columns_of
+from onetake.console.terminal import columns_of
 from tests.support.services import FIXTURES, onetake
 from tests.support.terminal import COLOUR, Window
 

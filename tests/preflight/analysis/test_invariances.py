@@ -10,8 +10,7 @@ import pytest
 
 from preflight.analysis.framing import Grid
 from preflight.analysis.meters.bandwidth import BandwidthMeter
-from preflight.analysis.meters.channel_layout import LayoutMeter
-from preflight.analysis.meters.channels import ChannelMeter
+from preflight.analysis.meters.channels import ChannelMeter, LayoutMeter
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
 from preflight.analysis.meters.levels import LevelMeter

@@ -1,14 +1,26 @@
-"""Spans found in arrays, against loops that do the same."""
+"""Spans and pauses."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.analysis.spans import merged, true_runs
+from preflight.analysis.meters.levels import LevelMeter
+from preflight.analysis.spans import (
+    MIN_PAUSE_S,
+    find_pauses,
+    first_cut_after,
+    last_cut_before,
+    merged,
+    pauses_between_speech,
+    true_runs,
+    without,
+)
+from tests.support.chunks import measured_by, sine
 
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=12)
 
@@ -40,3 +52,91 @@ def test_spans_are_joined_where_they_are_close(pairs: list[tuple[int, int]], gap
 def test_no_spans() -> None:
     assert merged(np.empty(0), np.empty(0), 1.0) == ()
     assert true_runs(np.zeros(0, bool)).shape == (0, 2)
+
+
+FRAME_S = 0.01
+Span = tuple[float, float]
+
+
+def levels(*parts: tuple[float, float]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """The level in dBFS for so many seconds, one after the other."""
+    return np.concatenate([np.full(round(seconds / FRAME_S), dbfs, np.float32) for dbfs, seconds in parts])
+
+
+def test_a_pause_is_where_the_level_is_near_the_floor() -> None:
+    found = find_pauses(levels((-20, 1), (-60, 0.5), (-20, 2), (-55, 0.3), (-20, 1)), FRAME_S)
+    assert found == [pytest.approx((1.0, 1.5)), pytest.approx((3.5, 3.8))]
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(0.24, 0), (0.25, 1), (0.26, 1)])
+def test_a_pause_lasts_a_quarter_of_a_second(seconds: float, count: int) -> None:
+    assert len(find_pauses(levels((-20, 1), (-60, seconds), (-20, 1)), FRAME_S)) == count
+
+
+def test_the_threshold_is_a_quarter_of_the_way_up() -> None:
+    """Floor -60, speech -20: the threshold is -50 dBFS."""
+    for dbfs, count in ((-50.5, 2), (-49.5, 1)):
+        found = find_pauses(levels((-20, 2), (-60, 0.5), (-20, 2), (dbfs, 0.3), (-20, 1)), FRAME_S)
+        assert len(found) == count
+
+
+def test_no_pauses_without_contrast() -> None:
+    assert find_pauses(levels((-20, 1), (-31, 1), (-20, 1)), FRAME_S) == []
+    assert find_pauses(np.empty(0, np.float32), FRAME_S) == []
+
+
+def test_digital_silence_does_not_lower_the_threshold() -> None:
+    """The floor is at least -80 dBFS, so that the room's noise at -70 dBFS is a pause, too."""
+    found = find_pauses(levels((-20, 2), (-120, 1), (-20, 2), (-70, 0.5), (-20, 2)), FRAME_S)
+    assert len(found) == 2
+
+
+def test_pauses_of_a_recording_without_the_speech_in_them() -> None:
+    sound = np.concatenate((sine(400, 1, 16_000, 0.1), np.zeros(16_000), sine(400, 1, 16_000, 0.1)))
+    meter = measured_by(LevelMeter, sound, 16_000)
+    assert pauses_between_speech(meter, ()) == [pytest.approx((1.0, 2.0), abs=0.02)]
+    (left,) = pauses_between_speech(meter, ((0.0, 1.5), (2.0, 3.0)))
+    assert left == pytest.approx((1.5, 2.0), abs=0.02)
+
+
+ORDERED = st.lists(st.integers(1, 40), min_size=2, max_size=16, unique=True).map(
+    lambda edges: [(a / 4, b / 4) for a, b in zip(sorted(edges)[::2], sorted(edges)[1::2], strict=False)]
+)
+
+
+@given(ORDERED, ORDERED)
+def test_what_remains_is_in_a_pause_and_outside_speech(pauses: list[Span], speech: list[Span]) -> None:
+    left = without(pauses, tuple(speech))
+    moments = np.arange(0, 11, 0.05) + 0.01
+    inside = [any(a <= moment < b for a, b in left) for moment in moments]
+    expected = [
+        any(a <= moment < b for a, b in pauses) and not any(a <= moment < b for a, b in speech) for moment in moments
+    ]
+    assert inside == expected  # on a grid of 0.25 s, no part is too short
+    assert all(end - start >= MIN_PAUSE_S for start, end in left)
+
+
+PAUSES: list[Span] = [(0.0, 0.5), (4.0, 5.0), (8.0, 8.3), (20.0, 20.4)]
+
+
+@pytest.mark.parametrize(
+    ("end_s", "cut"),
+    [
+        (10.0, 4.5),  # the last is short: within a sentence
+        (4.2, 4.2),  # inside a pause, at the limit
+        (4.05, None),  # too close to the sound before it; a pause at the very start leaves nothing
+        (19.0, 8.15),  # the long one is further back than ten seconds
+        (30.1, 20.2),
+        (300.0, 20.2),  # no pause in the last ten seconds: the last one
+        (0.4, None),
+    ],
+)
+def test_the_last_cut(end_s: float, cut: float | None) -> None:
+    assert last_cut_before(PAUSES, end_s) == (None if cut is None else pytest.approx(cut))
+
+
+@pytest.mark.parametrize(
+    ("start_s", "cut"), [(0.0, 0.25), (0.3, 0.3), (0.45, 4.5), (4.7, 4.7), (6.0, 8.15), (20.35, None), (21.0, None)]
+)
+def test_the_first_cut(start_s: float, cut: float | None) -> None:
+    assert first_cut_after(PAUSES, start_s) == (None if cut is None else pytest.approx(cut))

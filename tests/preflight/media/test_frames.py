@@ -1,16 +1,95 @@
-"""Conversion of decoded frames to one format, and collection to blocks."""
+"""Frames: conversion, full scale and damage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from preflight.media.frames import FrameCollector, FrameConverter, samples_of
+import preflight
+from preflight.media.frames import Damage, FrameCollector, FrameConverter, ScaleMeter, merged_damage, samples_of
+from tests.preflight.fixes.test_convert import decoded
+from tests.support.make_audio import story, wav
+
+MOMENTS = st.floats(0, 50)
+SPOTS = st.builds(lambda at, lost: Damage(at, at + lost, at, at), MOMENTS, st.floats(0, 2))
+
+
+def test_neighbors_are_merged() -> None:
+    near, far = Damage(1.0, 1.5, 1.0, 1.0), Damage(1.55, 2.0, 1.05, 1.05)
+    assert merged_damage([], [near, far], 60.0) == (Damage(1.0, 2.0, 1.0, 1.05),)
+
+
+def test_missing_frames_shift_the_later_damage_of_the_decoder() -> None:
+    missing, undecodable = Damage(10.0, 12.0, 10.0, 10.0), Damage(20.0, 20.5, 20.0, 20.0)
+    assert merged_damage([missing], [undecodable], 60.0) == (missing, Damage(22.0, 22.5, 20.0, 20.0))
+
+
+def test_positions_are_inside_the_decoded_audio() -> None:
+    assert merged_damage([], [Damage(61.0, 62.0, 61.0, 61.5)], 60.0) == (Damage(61.0, 62.0, 60.0, 60.0),)
+
+
+@given(missing=st.lists(SPOTS, max_size=8), undecodable=st.lists(SPOTS, max_size=8))
+def test_merged_damage_is_in_order(missing: list[Damage], undecodable: list[Damage]) -> None:
+    merged = merged_damage(missing, undecodable, 50.0)
+    positions = [spot.at_s for spot in merged]
+    assert positions == sorted(positions)
+    assert bool(merged) == bool(missing or undecodable)
+
+
+def scale_of(sound: Any) -> float:
+    meter = ScaleMeter()
+    for start in range(0, len(sound), 30_000):
+        meter.add(sound[start : start + 30_000])
+    return meter.scale()
+
+
+@pytest.mark.parametrize("form", ["WAV", "RF64"])
+@pytest.mark.parametrize(("full", "whole"), [(2.0**15, True), (2.0**15, False), (2.0**23, False), (2.0**31, False)])
+def test_unscaled_integers_are_an_error_that_fix_repairs(full: float, whole: bool, form: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.wav", tmp_path / "out.wav"
+    sound = story().astype(np.float64) * full
+    stored = np.rint(sound) if whole else sound * 0.9
+    path.write_bytes(wav(stored.astype(np.float32), subtype="FLOAT", form=form))
+    report = preflight.check(path)
+    finding = next(finding for finding in report.errors if finding.rule == "float-scale")
+    assert (report.verdict, finding.value) == ("fixable", full)
+    assert report.measurements["rms_dbfs"] < -10
+    assert not {"too-loud", "dc-offset", "dropouts", "damaged"} & {finding.rule for finding in report.findings}
+    fixed = preflight.fix(path, out)
+    assert (fixed.action, fixed.edits[0].name) == ("convert", "scale")
+    assert np.abs(decoded(out)[:, 0] - story() * (1 if whole else 0.9)).max() < 1e-4
+    assert not {"float-scale", "too-loud"} & {finding.rule for finding in preflight.check(out).findings}
+
+
+def test_a_full_scale_above_32_bits_is_detected() -> None:
+    assert scale_of(story() * np.float32(1e30)) > 1e29
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    gain=st.floats(0.001, 60),
+    glitches=st.lists(st.tuples(st.integers(0, 100_000), st.sampled_from([np.nan, np.inf, 1e30, -3e4])), max_size=5),
+)
+def test_a_hot_or_damaged_take_keeps_its_scale(gain: float, glitches: list[tuple[int, float]]) -> None:
+    sound = story()[:120_000] * np.float32(gain)
+    for place, value in glitches:
+        sound[place] = value
+    assert scale_of(sound) == 1.0
+
+
+def test_the_full_scale_of_silence_is_one() -> None:
+    assert scale_of(np.empty(0, np.float32)) == 1.0
+    assert scale_of(np.zeros(9000, np.float32)) == 1.0
+    assert scale_of(np.full(9000, np.nan, np.float32)) == 1.0
+
 
 RATE = 16_000
 
@@ -57,8 +136,8 @@ def test_another_format_is_converted_and_recorded(channels: int, rate: int) -> N
     changes: list[tuple[float, int, int]] = []
     converter = FrameConverter(RATE, 1, changes)
     frames: list[av.AudioFrame] = []
-    for given in (silence(RATE), *[silence(rate // 10, channels, rate)] * 10, None):
-        frames += converter.frames(given)
+    for item in (silence(RATE), *[silence(rate // 10, channels, rate)] * 10, None):
+        frames += converter.frames(item)
     assert changes == [(1.0, rate, channels)]
     assert {(made.sample_rate, made.layout.nb_channels) for made in frames} == {(RATE, 1)}
     assert sum(made.samples for made in frames) == pytest.approx(2 * RATE, abs=50)
@@ -67,8 +146,8 @@ def test_another_format_is_converted_and_recorded(channels: int, rate: int) -> N
 def test_changes_of_rate_and_channels_in_adjacent_frames_are_one() -> None:
     changes: list[tuple[float, int, int]] = []
     converter = FrameConverter(RATE, 1, changes)
-    for given in (silence(RATE), silence(160, 2), silence(480, 2, 48_000)):
-        list(converter.frames(given))
+    for item in (silence(RATE), silence(160, 2), silence(480, 2, 48_000)):
+        list(converter.frames(item))
     assert [(rate, channels) for _, rate, channels in changes] == [(48_000, 2)]
 
 

@@ -13,7 +13,8 @@ import soundfile
 
 import preflight
 from preflight import BadSpeechModel, SpeechModel
-from preflight.prompt.text_match import Comparison, agreement
+from preflight.analysis.analysis import Comparison
+from preflight.prompt.text_match import agreement
 from tests.preflight.prompt.test_clips import OTHERS, recording, sentence
 from tests.support.make_audio import FIXTURES, RATE, story, wav
 from tests.support.speech_models import carried_model
@@ -58,7 +59,7 @@ def test_a_wrong_text_is_a_warning_and_the_right_text_is_not(model: SpeechModel,
     (finding,) = preflight.text_findings(wrong)
     assert (finding.rule, finding.severity, finding.limit) == ("prompt-text-differs", "warning", 0.7)
     assert finding.value == wrong.agreement
-    assert wrong.heard in finding.message
+    assert wrong.transcript in finding.message
 
 
 @pytest.mark.skipif(not OTHERS.is_dir(), reason="the real recordings are not here")
@@ -74,7 +75,7 @@ def test_real_speech_and_a_language_that_the_model_does_not_have(model: SpeechMo
 
 
 def test_the_limit_is_that_of_the_profile_unless_one_is_given() -> None:
-    comparison = Comparison(heard="Words", agreement=0.8, language="en")
+    comparison = Comparison(transcript="Words", agreement=0.8, language="en")
     rule = "prompt-text-differs"
     harder = preflight.Profile("mine", {rule: "error"}, {rule: {"min_agreement": 0.9}})
     assert preflight.text_findings(comparison) == ()
@@ -86,10 +87,10 @@ def test_the_limit_is_that_of_the_profile_unless_one_is_given() -> None:
 
 
 def test_a_long_transcript_is_shortened_in_the_message() -> None:
-    endless = Comparison(heard="la " * 5000, agreement=0.1, language="en")
+    endless = Comparison(transcript="la " * 5000, agreement=0.1, language="en")
     (finding,) = preflight.text_findings(endless)
     assert len(finding.message) < 400
-    nothing = Comparison(heard="", agreement=0.0, language="en")
+    nothing = Comparison(transcript="", agreement=0.0, language="en")
     assert "found no words" in preflight.text_findings(nothing)[0].message
 
 

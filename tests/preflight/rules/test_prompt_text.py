@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from preflight.prompt.text_match import Comparison
+from preflight.analysis.analysis import Comparison
 from preflight.rules.prompt_text import problem_of_text
 from tests.support.analyses import changed, finding, findings
 
@@ -37,7 +37,7 @@ def test_prompt_text_unfit() -> None:
 
 def test_prompt_text_differs() -> None:
     def found(transcript: str, agreement: float | None) -> list[str]:
-        text = Comparison(heard=transcript, agreement=agreement, language="en")
+        text = Comparison(transcript=transcript, agreement=agreement, language="en")
         return [one.message for one in findings("prompt-text-differs", changed(role="prompt", comparison=text))]
 
     assert found("a small dog", 0.45) == [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from onetake.cli.output.check_output import CheckOutput
-from onetake.console.verbosity import Verbosity, set_verbosity
+from onetake.console.terminal import Verbosity, set_verbosity
 from onetake.errors import UsageError
 from preflight import Finding
 from preflight.profile import DEFAULT

@@ -1,19 +1,25 @@
-"""DC offset and the relation of two channels, from formulas."""
+"""Channels: DC offset, correlation and layout."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.meters.channels import ChannelMeter
+import preflight
+from preflight.analysis.analysis import ChannelFacts
+from preflight.analysis.meters.channels import ChannelMeter, LayoutMeter
+from preflight.fixes.options import FixOptions
+from tests.support.audio_measures import judged
 from tests.support.chunks import measured_by, sine, white_noise
+from tests.support.make_audio import RATE, quiet, story, wav
 
-RATE = 16_000
 TONE = sine(1000, 2, RATE, 0.5)
 
 
@@ -77,3 +83,131 @@ def test_silence_has_finite_values() -> None:
     found = relation(np.zeros(RATE), np.zeros(RATE))
     assert found["channel_difference_db"] == 0
     assert all(math.isfinite(value) for value in found.values())
+
+
+N = len(story())
+
+
+def noise(level: float, seed: int) -> Any:
+    return (np.random.default_rng(seed).normal(0, level, N)).astype(np.float32)
+
+
+def rules(report: preflight.Report) -> set[str]:
+    return {finding.rule for finding in report.findings}
+
+
+def written(path: Path, *channels: Any) -> Path:
+    path.write_bytes(wav(np.stack(channels, axis=1).astype(np.float32)))
+    return path
+
+
+@pytest.mark.parametrize("at", [0, 2, 3])
+def test_the_channel_with_the_voice_is_kept(at: int, tmp_path: Path) -> None:
+    channels = [noise(0.02, seed) for seed in range(4)]  # louder than the voice's pauses, and constant
+    channels[at] = story()
+    fixed = preflight.fix(written(tmp_path / "field.wav", *channels), tmp_path / "out.wav")
+    out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert np.abs(out - story()).max() < 1e-4
+    assert f"keep channel {at + 1} of 4" in next(edit.what for edit in fixed.edits if edit.name == "fold-down")
+
+
+def test_an_inverted_pair_of_four_is_found_and_not_mixed(tmp_path: Path) -> None:
+    path = written(tmp_path / "four.wav", story(), noise(0.001, 1), -0.9 * story(), noise(0.001, 2))
+    report = preflight.check(path)
+    assert {"too-many-channels", "out-of-phase"} <= rules(report)
+    assert "1 and 3" in next(finding.message for finding in report.findings if finding.rule == "out-of-phase")
+    preflight.fix(path, tmp_path / "out.wav")
+    out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert np.sqrt(np.mean(out**2)) == pytest.approx(np.sqrt(np.mean(story() ** 2)), rel=0.01)
+
+
+def test_polarity_is_fixed_on_request(tmp_path: Path) -> None:
+    path = written(tmp_path / "pair.wav", story(), -0.8 * story())
+    fixed = preflight.fix(path, tmp_path / "out.wav", options=FixOptions(edits=frozenset({"fix-polarity"})))
+    out, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert out.shape == (N, 2)
+    assert np.abs(out[:, 1] - 0.8 * story()).max() < 1e-4
+    assert fixed.after is not None
+    assert "out-of-phase" not in rules(fixed.after)
+
+
+def test_polarity_that_flips_halfway_is_found() -> None:
+    sign = np.where(np.arange(N) < N // 2, 1, -1)
+    decoded, findings = judged(np.stack((story(), sign * story()), axis=1), RATE)
+    (span,) = findings["out-of-phase"].spans
+    assert span == pytest.approx((N / 2 / RATE, N / RATE), abs=0.5)
+    assert decoded.channels is not None
+    assert decoded.channels.flipped
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_polarity_that_stays_does_not_flip(sign: int) -> None:
+    decoded, _ = judged(np.stack((story() + noise(0.002, 1), sign * story() + noise(0.002, 2)), axis=1), RATE)
+    assert decoded.channels is not None
+    assert not decoded.channels.flipped
+    assert decoded.channels.opposite == (() if sign > 0 else ((0, 1),))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_one_speaker_per_channel_is_a_finding(count: int, tmp_path: Path) -> None:
+    channels = [np.tile(quiet(1), N // RATE + 1)[:N] for _ in range(count)]
+    for turn, start in enumerate(range(0, N, 2 * RATE)):
+        channels[turn % 2][start : start + 2 * RATE] = story()[start : start + 2 * RATE]
+    path = written(tmp_path / "interview.wav", *channels)
+    report = preflight.check(path)
+    assert "separate-speakers" in rules(report)
+    fixed = preflight.fix(path, tmp_path / "out.wav", options=FixOptions(edits=frozenset({"mono"})))
+    assert "keep channel" in next(edit.what for edit in fixed.edits if edit.name == "fold-down")
+
+
+def test_a_stereo_recording_of_one_voice_has_one_speaker() -> None:
+    for other in (0.7 * np.roll(story(), 30), 0.3 * story(), 0.001 * noise(1, 3)):
+        assert "separate-speakers" not in judged(np.stack((story(), other), axis=1), RATE)[1]
+
+
+def layout(*channels: Any) -> ChannelFacts:
+    return measured_by(LayoutMeter, np.stack(channels, axis=1), RATE).facts()
+
+
+def test_levels_are_those_of_each_channel() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE)
+    facts = layout(tone, 0.1 * tone, np.zeros(2 * RATE))
+    assert facts.levels_dbfs == (-3.01, -23.01, -120)
+    assert facts.opposite == ()
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.3, -0.3, -1.0])
+def test_the_correlation_of_two_channels(gain: float) -> None:
+    facts = layout(story(), gain * story())
+    assert facts.correlation == pytest.approx(1 if gain > 0 else -1, abs=1e-6)
+    assert facts.opposite == (() if gain > 0 else ((0, 1),))
+
+
+def test_the_correlation_with_added_noise() -> None:
+    """Signal and noise of the same power: r = 1 / sqrt(2)."""
+    tone = np.sin(2 * np.pi * 1000 * np.arange(20 * RATE) / RATE)
+    hiss = np.random.default_rng(4).normal(0, np.sqrt(0.5), 20 * RATE)
+    assert layout(tone, tone + hiss).correlation == pytest.approx(np.sqrt(0.5), abs=0.005)
+
+
+def test_a_channel_far_below_is_not_opposite() -> None:
+    assert layout(story(), -0.005 * story()).opposite == ()  # 46 dB below: crosstalk
+
+
+def test_the_seconds_that_a_channel_is_alone() -> None:
+    tone = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(6 * RATE) / RATE)
+    time = np.arange(6 * RATE) / RATE
+    facts = layout(tone * (time < 4), tone * (time >= 3))
+    assert facts.alone_s == pytest.approx((3, 2), abs=0.02)
+    assert facts.speakers == (0, 1)
+    assert layout(tone * (time < 5.5), tone * (time >= 5)).speakers == ()  # half a second is a cough
+
+
+def test_the_best_channel_has_contrast_not_level() -> None:
+    assert layout(noise(0.3, 1), 0.2 * story()).best == 1
+
+
+def test_rows_that_are_too_quiet_do_not_flip() -> None:
+    sign = np.where(np.arange(N) < N // 2, 1, -1)
+    faint = 1e-4 * story()
+    assert layout(faint, sign * faint).flipped == ()

@@ -1,4 +1,4 @@
-"""Digital silence from noise gates, synthesizers and low bit depths is not a dropout; sound that is cut off is one."""
+"""Dropouts: gaps, repeated buffers and clicks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from preflight.analysis.meters.dropouts import DropoutMeter
+from preflight.analysis.meters.dropouts import DropoutMeter, RepeatDetector
 from tests.support import defects
 from tests.support import make_audio as making
 from tests.support.audio_measures import judged
@@ -91,3 +93,73 @@ def test_gaps_of_both_channels_are_one_dropout() -> None:
     sound[30_012:30_972] = 0
     both = measured_by(DropoutMeter, np.stack((sound, 0.5 * sound), axis=1), 48_000)
     assert both.measurements()["dropouts"] == 1
+
+
+RATE_HZ = 48_000
+CHUNK = 38_400
+BUFFERS = [256, 480, 512, 960, 1024, 1152, 2048, 4096]
+
+
+def repeats(sound: Any, channel: int = 0) -> list[tuple[int, int]]:
+    return measured_by(lambda grid: RepeatDetector(grid, channel), sound, RATE_HZ).found
+
+
+def with_repeat(at: int, buffer: int, rms: float = 0.1) -> Any:
+    sound = white_noise(rms, 2 * RATE_HZ)
+    sound[at : at + buffer] = sound[at - buffer : at]
+    return sound
+
+
+@pytest.mark.parametrize("buffer", BUFFERS)
+def test_a_repeated_buffer_is_found_to_the_sample(buffer: int) -> None:
+    assert repeats(with_repeat(20_003, buffer)) == [(20_003, 20_003 + buffer)]
+
+
+@pytest.mark.parametrize("at", [CHUNK - 1024, CHUNK - 500, CHUNK - 1, CHUNK, CHUNK + 1])
+def test_a_repeat_at_a_chunk_border_is_found_once(at: int) -> None:
+    assert repeats(with_repeat(at, 1024)) == [(at, at + 1024)]
+
+
+def test_a_buffer_written_three_times_is_one_repeat() -> None:
+    sound = white_noise(0.1, 2 * RATE_HZ)
+    for at in (20_000, 20_512):
+        sound[at : at + 512] = sound[at - 512 : at]
+    assert (20_000, 21_024) in repeats(sound)
+
+
+@pytest.mark.parametrize("buffer", [100, 300, 700, 3000])
+def test_other_sizes_are_no_buffers(buffer: int) -> None:
+    assert repeats(with_repeat(20_000, buffer)) == []
+
+
+def test_half_a_buffer_is_no_repeat() -> None:
+    sound = white_noise(0.1, 2 * RATE_HZ)
+    sound[20_000:20_500] = sound[20_000 - 1024 : 20_500 - 1024]
+    assert repeats(sound) == []
+
+
+def test_periodic_sound_repeats_for_longer() -> None:
+    assert repeats(np.tile(sine(1000, 0.01, RATE_HZ, 0.5) + 0.01, 200)) == []
+
+
+def test_faint_noise_and_silence_do_not_count() -> None:
+    assert repeats(with_repeat(20_000, 1024, rms=0.0005)) == []
+    assert repeats(np.zeros(2 * RATE_HZ)) == []
+
+
+def test_a_copy_with_another_gain_is_no_repeat() -> None:
+    sound = white_noise(0.1, 2 * RATE_HZ)
+    sound[20_000:21_024] = 0.9 * sound[20_000 - 1024 : 20_000]
+    assert repeats(sound) == []
+
+
+def test_each_channel_has_repeats_of_its_own() -> None:
+    both = np.stack((white_noise(0.1, 2 * RATE_HZ), with_repeat(20_000, 512)), axis=1)
+    assert repeats(both, channel=0) == []
+    assert repeats(both, channel=1) == [(20_000, 20_512)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(10_000, 2 * RATE_HZ - 5_000), st.sampled_from(BUFFERS))
+def test_a_repeat_anywhere_is_found_once(at: int, buffer: int) -> None:
+    assert repeats(with_repeat(at, buffer)) == [(at, at + buffer)]

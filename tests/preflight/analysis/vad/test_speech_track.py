@@ -65,7 +65,7 @@ def test_pieces_do_not_matter(piece: int) -> None:
     meters[0].add(sound)
     for at in range(0, len(sound), piece):
         meters[1].add(sound[at : at + piece])
-    whole, parts = (meter.heard() for meter in meters)
+    whole, parts = (meter.result() for meter in meters)
     assert np.array_equal(whole.track.probabilities, parts.track.probabilities)
     assert whole.voice_like_s == parts.voice_like_s
 
@@ -74,10 +74,10 @@ def test_pieces_do_not_matter(piece: int) -> None:
 def test_the_last_window_is_padded(samples: int, windows: int) -> None:
     meter = SpeechMeter(16_000)
     meter.add(np.zeros(samples, np.float32))
-    assert len(meter.heard().track.probabilities) == windows
+    assert len(meter.result().track.probabilities) == windows
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
 def test_a_window_is_32_ms(rate: int) -> None:
     assert SAMPLES_PER_FRAME == 160
-    assert SpeechMeter(rate).heard().track.window_s == pytest.approx(0.032, rel=0.005)
+    assert SpeechMeter(rate).result().track.window_s == pytest.approx(0.032, rel=0.005)

@@ -24,7 +24,7 @@ from pydub import AudioSegment
 
 import preflight
 from preflight.input import spool
-from preflight.input.as_path import as_path
+from preflight.input.spool import as_path
 from preflight.input.types import SpooledFile
 from tests.support.make_audio import FIXTURES, RATE
 from tests.support.sources import content_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.meters.gaps import GapDetector
+from preflight.analysis.meters.dropouts import GapDetector
 from tests.support.chunks import chunks_of, measured_by, sine, white_noise
 
 RATE = 48_000
