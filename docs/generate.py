@@ -42,6 +42,8 @@ def _rules() -> Iterator[str]:
     yield "# Rules"
     yield ""
     yield "A recording with an error is not sent; warnings do not block it. `onetake rule NAME` prints the same text."
+    yield "Beyond the first limit of a threshold, there is a finding and the quality is at most *fair*; beyond the second,"
+    yield "the quality is *poor*."
     for rule in RULES.values():
         yield ""
         yield f"## {rule.name}"
@@ -57,6 +59,10 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f"- **Source:** {rule.source}"
     for threshold in rule.thresholds:
         yield f"- `{threshold.name} = {threshold.value:g}`: {threshold.source}"
+        if threshold.poor is not None:
+            yield f"    - poor {threshold.side} {threshold.poor:g}: {threshold.poor_source}"
+        elif threshold.poor_source:
+            yield f"    - never poor: {threshold.poor_source}"
 
 
 def _settings() -> Iterator[str]:

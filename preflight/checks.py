@@ -16,7 +16,7 @@ from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
 from preflight.media.probe import probe_plain_wav
 from preflight.profile import DEFAULT, Profile
-from preflight.report import FileFacts, Method, Report, Role, verdict_of
+from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
 from preflight.worker.pool import acquire, require_wanted
 from preflight.worker.process import is_possible
 from preflight.worker.protocol import Job
@@ -213,6 +213,7 @@ def report_of(analysis: Analysis, profile: Profile = DEFAULT) -> Report:
         path=analysis.name,
         role=analysis.role,
         verdict=verdict_of(findings),
+        quality=worst_quality(findings) if analysis.can_be_judged else None,
         method=analysis.method,
         file=FileFacts(
             container=facts.container if facts else "",

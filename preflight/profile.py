@@ -8,7 +8,10 @@ A custom profile is a TOML file::
     hum = "off"                   # "error", "warning", "info" or "off"
 
     [thresholds.noisy]
-    min_snr_db = 35
+    min_snr_db = 35               # below this, there is a finding, and the quality is at most fair
+
+    [poor.noisy]
+    min_snr_db = 20               # below this, the quality is poor
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ Level = Severity | Literal["off"]
 
 _LEVELS: Final = (*get_args(Severity), "off")
 _MAX_VALUE: Final = 1e9
-_TABLES: Final = ("extends", "severity", "thresholds")
+_TABLES: Final = ("extends", "severity", "thresholds", "poor")
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Profile:
         name: The name for display.
         levels: The severity by rule name; ``off`` disables the rule.
         thresholds: The values by rule name and threshold name.
+        poor: The limits of poor quality by rule name and threshold name.
     """
 
     name: str
     levels: Mapping[str, Level] = field(default_factory=dict)
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    poor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def severity(self, rule: str) -> Level:
         """Return the severity of the findings of `rule`."""
@@ -57,9 +62,12 @@ class Profile:
 
     def apply(self, rule: Rule) -> Rule:
         """Return `rule` with the thresholds of this profile."""
-        values = self.thresholds.get(rule.name, {})
-        thresholds = (replace(one, value=values.get(one.name, one.value)) for one in rule.thresholds)
-        return replace(rule, thresholds=tuple(thresholds)) if values else rule
+        values, poor = self.thresholds.get(rule.name, {}), self.poor.get(rule.name, {})
+        thresholds = (
+            replace(one, value=values.get(one.name, one.value), poor=poor.get(one.name, one.poor))
+            for one in rule.thresholds
+        )
+        return replace(rule, thresholds=tuple(thresholds)) if values or poor else rule
 
     def findings(self, analysis: Analysis) -> tuple[Finding, ...]:
         """Return the findings about `analysis`, errors first, otherwise in the order of the rules."""
@@ -150,11 +158,24 @@ def _from_toml(name: str, content: Mapping[str, Any]) -> Profile:
     base = PROFILES.get(content.get("extends", "default"))
     if base is None:
         raise BadProfile(f"unknown profile {content['extends']!r} in extends", f"profiles: {', '.join(PROFILES)}")
-    levels, thresholds = content.get("severity", {}), content.get("thresholds", {})
-    if not isinstance(levels, dict) or not isinstance(thresholds, dict):
-        raise BadProfile("severity and thresholds must be tables", 'write [severity], then lines like hum = "off"')
-    merged = {rule: {**base.thresholds.get(rule, {}), **_values(rule, given)} for rule, given in thresholds.items()}
-    return Profile(name, {**base.levels, **_levels(levels)}, {**base.thresholds, **merged})
+    tables = [content.get(table, {}) for table in _TABLES[1:]]
+    if not all(isinstance(table, dict) for table in tables):
+        raise BadProfile(
+            "severity, thresholds and poor must be tables", 'write [severity], then lines like hum = "off"'
+        )
+    levels, thresholds, poor = tables
+    return Profile(
+        name,
+        {**base.levels, **_levels(levels)},
+        _merged_values(base.thresholds, thresholds, "thresholds"),
+        _merged_values(base.poor, poor, "poor"),
+    )
+
+
+def _merged_values(
+    base: Mapping[str, Mapping[str, float]], given: Mapping[str, Any], table: str
+) -> dict[str, Mapping[str, float]]:
+    return {**base, **{rule: {**base.get(rule, {}), **_values(rule, each, table)} for rule, each in given.items()}}
 
 
 def _levels(given: Mapping[str, Any]) -> dict[str, Level]:
@@ -165,13 +186,13 @@ def _levels(given: Mapping[str, Any]) -> dict[str, Level]:
     return cast("dict[str, Level]", dict(given))
 
 
-def _values(rule: str, given: object) -> dict[str, float]:
+def _values(rule: str, given: object, table: str) -> dict[str, float]:
     from preflight.rules import RULES
 
     _require_rules([rule])
     known = [threshold.name for threshold in RULES[rule].thresholds]
     if not isinstance(given, dict):
-        raise BadProfile(f"thresholds.{rule} must be a table", f"write [thresholds.{rule}]")
+        raise BadProfile(f"{table}.{rule} must be a table", f"write [{table}.{rule}]")
     for name, value in given.items():
         if name not in known:
             hint = f"thresholds of {rule}: {', '.join(known)}" if known else f"{rule} has no thresholds"

@@ -8,6 +8,7 @@ import msgspec
 
 Severity = Literal["error", "warning", "info"]
 Verdict = Literal["ready", "fixable", "rejected"]
+Quality = Literal["good", "fair", "poor"]
 Role = Literal["recording", "prompt"]
 Method = Literal["decoded", "headers"]
 Span = tuple[float, float]
@@ -55,6 +56,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         limit: The limit that the value was compared with.
         spans: Where the problem is, as (start, end) in seconds.
         fix: The name of the edit with which `preflight.fix` fixes it; None if it cannot.
+        quality: The quality of the recording by this finding alone, ``fair`` or ``poor``; None if the finding is about
+            the file or the contract rather than the sound.
+        summary: The problem in a few words, such as ``clipped (16 % of the samples)``.
     """
 
     rule: str
@@ -64,6 +68,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     spans: tuple[Span, ...] = ()
     fix: str | None = None
+    quality: Literal["fair", "poor"] | None = None
+    summary: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +79,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         path: The path for display, with bytes that are not valid UTF-8 escaped; for a recording without a file its
             kind, such as ``<bytes>``.
         role: Whether the limits of a recording or of a prompt clip applied.
-        verdict: ``ready`` to be sent unchanged, ``fixable`` by `preflight.fix`, or ``rejected``.
+        verdict: Whether the service would accept it: ``ready`` to be sent unchanged, ``fixable`` by `preflight.fix`, or
+            ``rejected``.
+        quality: Whether you would want its clone: the worst quality of the findings, ``good`` if there is none; None if
+            the sound was not measured.
         method: ``decoded``, or ``headers`` if only the headers were read.
         file: The format and size of the file.
         measurements: The measurements by name; each name ends with the unit.
@@ -84,11 +93,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     role: Role
     verdict: Verdict
+    quality: Quality | None = None
     method: Method
     file: FileFacts
     measurements: dict[str, float]
     speech: tuple[Span, ...] = ()
     findings: tuple[Finding, ...]
+
+    @property
+    def worst_finding(self) -> Finding | None:
+        """The finding that says most about the recording: an error, else one that determines the quality."""
+        graded = [finding for finding in self.findings if finding.quality and finding.quality == self.quality]
+        return next(iter((*self.errors, *graded)), None)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -101,6 +117,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         from preflight.display.notebook import html_of_report
 
         return html_of_report(self)
+
+
+def worst_quality(findings: tuple[Finding, ...]) -> Quality:
+    """Return the worst quality of the findings, ``good`` if none has one."""
+    found = {finding.quality for finding in findings}
+    return "poor" if "poor" in found else "fair" if "fair" in found else "good"
 
 
 def verdict_of(findings: tuple[Finding, ...]) -> Verdict:

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preflight.rules.model import Rule, Threshold
+from preflight.rules.model import Rule, Threshold, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
 
 def _noisy(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    measured = analysis.measurements
-    if "snr_db" not in measured:
-        return
+    if "snr_db" in analysis.measurements:
+        yield from worst(_noise(rule, analysis.measurements))
+
+
+def _noise(rule: Rule, measured: Mapping[str, float]) -> Iterator[Finding]:
     floor, ratio = measured["noise_floor_dbfs"], measured["snr_db"]
     advice = "record in a quieter room, closer to the microphone"
     if ratio < rule["min_snr_db"]:
         yield rule.finding(
-            f"SNR {ratio:.1f} dB, below {rule['min_snr_db']:g} dB: {advice}", value=ratio, limit=rule["min_snr_db"]
+            f"SNR {ratio:.1f} dB, below {rule['min_snr_db']:g} dB: {advice}",
+            value=ratio,
+            threshold="min_snr_db",
+            detail=f"SNR {ratio:.0f} dB",
         )
-    elif floor > rule["max_noise_floor_dbfs"]:
+    if floor > rule["max_noise_floor_dbfs"]:
         yield rule.finding(
             f"noise floor {floor:.1f} dBFS, above {rule['max_noise_floor_dbfs']:g} dBFS: {advice}",
             value=floor,
-            limit=rule["max_noise_floor_dbfs"],
+            threshold="max_noise_floor_dbfs",
+            detail=f"noise floor {floor:.0f} dBFS",
         )
 
 
@@ -39,13 +45,14 @@ def _gated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"{percent:.1f} % of the pauses are digital silence, above {limit:g} %, so the noise floor is unknown: "
             "record without noise gate or noise reduction (synthetic voices look the same)",
             value=percent,
-            limit=limit,
+            threshold="max_digital_silence_percent",
+            detail=f"{percent:.0f} % of the pauses",
         )
 
 
 def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
-    if "hum_db" not in measured or measured["hum_dbfs"] < rule["min_hum_dbfs"]:
+    if "hum_db" not in measured or measured["hum_dbfs"] <= rule["max_hum_dbfs"]:
         return
     if measured["hum_db"] > rule["max_hum_db"]:
         yield rule.finding(
@@ -54,6 +61,8 @@ def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             "power supplies and dimmers",
             value=measured["hum_db"],
             limit=rule["max_hum_db"],
+            quality=rule.threshold("max_hum_dbfs").grade(measured["hum_dbfs"]),
+            detail=f"{measured['hum_dbfs']:.0f} dBFS",
         )
 
 
@@ -66,7 +75,8 @@ def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         f"bandwidth {measured['bandwidth_hz']:.0f} Hz, below {rule['min_bandwidth_hz']:g} Hz (the sample rate allows "
         f"{rate / 2:.0f} Hz): use the original instead of a telephone, headset or low-bit-rate recording",
         value=measured["bandwidth_hz"],
-        limit=rule["min_bandwidth_hz"],
+        threshold="min_bandwidth_hz",
+        detail=f"nothing above {measured['bandwidth_hz'] / 1000:.1f} kHz",
     )
 
 
@@ -80,10 +90,21 @@ NOISY = Rule(
     judge=_noisy,
     thresholds=(
         Threshold(
-            "min_snr_db", 20.0, "Below this, noise is audible in every pause. Speech detection works down to 5 dB."
+            "min_snr_db",
+            20.0,
+            "Azure's custom neural voice flags recordings below this, and recommends 35 dB.",
+            15.0,
+            "ASHA's guideline for classrooms: below this, listeners no longer understand every word.",
         ),
-        Threshold("max_noise_floor_dbfs", -30.0, "30 dB above the maximum of ACX."),
+        Threshold(
+            "max_noise_floor_dbfs",
+            -30.0,
+            "30 dB above the maximum of ACX.",
+            -25.0,
+            "Less than 5 dB below the level that ElevenLabs recommends for the voice (-23 to -18 dBFS RMS).",
+        ),
     ),
+    label="background noise",
 )
 GATED = Rule(
     "gated",
@@ -93,7 +114,16 @@ GATED = Rule(
     source="The share of frames without speech that are below -95 dBFS, the least significant bit of 16-bit audio.",
     fix_hint="Record without a noise gate or noise reduction.",
     judge=_gated,
-    thresholds=(Threshold("max_digital_silence_percent", 50.0, "More silence than room noise."),),
+    thresholds=(
+        Threshold(
+            "max_digital_silence_percent",
+            50.0,
+            "More silence than room noise.",
+            None,
+            "Synthetic voices and well-adjusted gates look the same, and can be cloned.",
+        ),
+    ),
+    label="silenced pauses",
 )
 HUM = Rule(
     "hum",
@@ -105,8 +135,15 @@ HUM = Rule(
     judge=_hum,
     thresholds=(
         Threshold("max_hum_db", 15.0, "Speech without hum has up to 11 dB: docs/benchmarks.md."),
-        Threshold("min_hum_dbfs", -75.0, "15 dB below the noise floor limit of ACX: inaudible."),
+        Threshold(
+            "max_hum_dbfs",
+            -75.0,
+            "15 dB below the noise floor limit of ACX: inaudible up to this.",
+            -45.0,
+            "15 dB above the noise floor limit of ACX: audible under every word.",
+        ),
     ),
+    label="mains hum",
 )
 NARROW_BAND = Rule(
     "narrow-band",
@@ -116,5 +153,14 @@ NARROW_BAND = Rule(
     source="Telephones reach 3.4 kHz (ITU-T G.712), wideband telephony 7 kHz (G.722).",
     fix_hint="Use the original recording, not one from a telephone or messenger, and not an upsampled one.",
     judge=_narrow_band,
-    thresholds=(Threshold("min_bandwidth_hz", 5000.0, "Between narrowband and wideband telephony."),),
+    thresholds=(
+        Threshold(
+            "min_bandwidth_hz",
+            5000.0,
+            "Between narrowband and wideband telephony.",
+            4000.0,
+            "Narrowband telephony, sampled at 8 kHz. Azure's custom neural voice requires at least 16 kHz.",
+        ),
+    ),
+    label="dull sound",
 )

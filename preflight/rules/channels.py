@@ -25,6 +25,8 @@ def _dc_offset(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             "microphone or interface",
             value=offset,
             limit=limit,
+            quality=rule.threshold("max_dc_offset_percent").grade(abs(offset)),
+            detail=f"{offset:+.1f} %",
         )
 
 
@@ -35,7 +37,7 @@ def _dead_channel(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"one channel is {difference:.1f} dB quieter than the other (limit {limit:g} dB): record in mono, or check "
             "the cable",
             value=difference,
-            limit=limit,
+            threshold="max_channel_difference_db",
         )
 
 
@@ -49,18 +51,23 @@ def _out_of_phase(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             "elsewhere: keep only one channel",
             value=seconds,
             limit=0.0,
+            quality="poor",
+            detail=f"for {seconds:.0f} s",
             spans=channels.flipped,
         )
         return
     if channels is not None and len(channels.levels_dbfs) > 2 and channels.opposite:
         pairs = ", ".join(f"{one + 1} and {other + 1}" for one, other in channels.opposite[:_MAX_PAIRS])
-        yield rule.finding(f"channels {pairs} are out of phase: their mix loses the voice; keep only one")
+        yield rule.finding(
+            f"channels {pairs} are out of phase: their mix loses the voice; keep only one", quality="poor"
+        )
         return
     if analysis.can_be_judged and loss > rule["max_fold_down_loss_db"]:
         yield rule.finding(
             f"channels are out of phase: the mono sum loses {loss:.0f} dB; invert one channel",
             value=loss,
-            limit=rule["max_fold_down_loss_db"],
+            threshold="max_fold_down_loss_db",
+            detail=f"loses {loss:.0f} dB in mono",
         )
 
 
@@ -73,6 +80,8 @@ def _separate_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         f"each channel seems to have its own speaker ({which} alone): export the channel of the voice to clone",
         value=float(len(channels.speakers)),
         limit=1.0,
+        quality="poor",
+        detail="one per channel",
     )
 
 
@@ -94,7 +103,16 @@ DC_OFFSET = Rule(
     source="Good converters stay below 0.1 % of full scale.",
     fix_hint="Turn on the high-pass filter of the microphone or interface, or run `onetake fix --edit remove-dc`.",
     judge=_dc_offset,
-    thresholds=(Threshold("max_dc_offset_percent", 1.0, "-40 dBFS, above the noise of most rooms."),),
+    thresholds=(
+        Threshold(
+            "max_dc_offset_percent",
+            1.0,
+            "-40 dBFS, above the noise of most rooms.",
+            10.0,
+            "A tenth of the range is lost; peaks are clipped on one side only.",
+        ),
+    ),
+    label="DC offset",
 )
 DEAD_CHANNEL = Rule(
     "dead-channel",
@@ -104,7 +122,16 @@ DEAD_CHANNEL = Rule(
     source="A centered voice has the same level in both channels.",
     fix_hint="Record in mono, or check the cable of the other channel.",
     judge=_dead_channel,
-    thresholds=(Threshold("max_channel_difference_db", 30.0, "At this level only crosstalk is left."),),
+    thresholds=(
+        Threshold(
+            "max_channel_difference_db",
+            30.0,
+            "At this level only crosstalk is left.",
+            None,
+            "The other channel still has the whole voice.",
+        ),
+    ),
+    label="one dead channel",
 )
 OUT_OF_PHASE = Rule(
     "out-of-phase",
@@ -114,7 +141,16 @@ OUT_OF_PHASE = Rule(
     source="The mean of two unrelated channels loses 3 dB; the mean of two opposite channels loses everything.",
     fix_hint="Invert one channel, or keep only one: `onetake fix --edit fix-polarity`. A miswired cable causes this.",
     judge=_out_of_phase,
-    thresholds=(Threshold("max_fold_down_loss_db", 6.0, "Twice the loss of unrelated channels."),),
+    thresholds=(
+        Threshold(
+            "max_fold_down_loss_db",
+            6.0,
+            "Twice the loss of unrelated channels.",
+            12.0,
+            "Three quarters of the amplitude is lost, and the noise of both channels stays.",
+        ),
+    ),
+    label="out-of-phase channels",
 )
 SEPARATE_SPEAKERS = Rule(
     "separate-speakers",
@@ -124,6 +160,7 @@ SEPARATE_SPEAKERS = Rule(
     source="10 ms frames in which one channel is 10 dB above all others: 2 s and 15 % of them in each of two channels.",
     fix_hint="Export one channel. `onetake fix --edit mono` keeps the one with the most speech.",
     judge=_separate_speakers,
+    label="several speakers",
 )
 FALSE_STEREO = Rule(
     "false-stereo",
@@ -134,4 +171,5 @@ FALSE_STEREO = Rule(
     fix_hint="Export in mono.",
     judge=_false_stereo,
     thresholds=(Threshold("min_side_level_db", -60.0, "Smaller than the rounding errors of 16-bit audio."),),
+    label="two equal channels",
 )

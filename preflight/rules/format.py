@@ -206,6 +206,7 @@ NOT_EXAMINED = Rule(
     source="An unexpected exception in the worker process. `onetake check` then exits with status 6.",
     fix_hint="Report the bug, with the file if you can share it. Exporting the file again often helps.",
     judge=_not_examined,
+    label="not analyzed",
     is_contract=True,
 )
 UNREADABLE = Rule(
@@ -216,6 +217,7 @@ UNREADABLE = Rule(
     source=_CONTRACT,
     fix_hint="Open it in a player. If that fails as well, export it again from the program that recorded it.",
     judge=_unreadable,
+    label="unreadable",
     is_contract=True,
 )
 NO_AUDIO = Rule(
@@ -226,6 +228,7 @@ NO_AUDIO = Rule(
     source="Silence: no sample above -90 dBFS, the least significant bit of 16-bit audio.",
     fix_hint="Select the right microphone and record again.",
     judge=_no_audio,
+    label="no sound",
     is_contract=True,
 )
 PROTECTED = Rule(
@@ -236,6 +239,7 @@ PROTECTED = Rule(
     source="Sample entries drms and drmi (FairPlay), enca (ISO/IEC 23001-7) and aavd (Audible).",
     fix_hint="Use the unprotected original.",
     judge=_protected,
+    label="copy-protected",
     is_contract=True,
 )
 UNSUPPORTED_FORMAT = Rule(
@@ -246,6 +250,7 @@ UNSUPPORTED_FORMAT = Rule(
     source=_CONTRACT,
     fix_hint="Run `onetake fix`: it converts the audio to an accepted format, losslessly where possible.",
     judge=_unsupported_format,
+    label="format not accepted",
     is_contract=True,
 )
 EXTENSION_MISMATCH = Rule(
@@ -256,6 +261,7 @@ EXTENSION_MISMATCH = Rule(
     source='Error 2013, "invalid file ext", reported by users of API gateways.',
     fix_hint="Rename the file. `onetake fix` and `onetake clone` use the right extension.",
     judge=_extension_mismatch,
+    label="wrong file name extension",
     is_contract=True,
 )
 TOO_MANY_CHANNELS = Rule(
@@ -266,5 +272,6 @@ TOO_MANY_CHANNELS = Rule(
     source=_CONTRACT,
     fix_hint="Run `onetake fix`: it mixes the channels that carry audio down to mono.",
     judge=_too_many_channels,
+    label="too many channels",
     is_contract=True,
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SHORTFALL_S = 0.25
 """Encoder delay and padding are up to 0.1 s; if more is missing, the file is truncated."""
 _DAMAGED_SHORTFALL_S = 1.0
+_OFTEN = "More than one a minute in the longest accepted recording."
 _EDGE_S = 0.1
 """Editors that cut without re-encoding leave up to this much undecodable at the start or end; it is inaudible."""
 
@@ -146,15 +147,18 @@ def _breaks_limit(analysis: Analysis, claimed: float) -> bool:
 def _dropouts(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if not analysis.is_measured:
         return
-    kinds = (("dropout", analysis.dropouts, rule["max_dropouts"]), ("click", analysis.clicks, rule["max_clicks"]))
-    found = [(name, spans) for name, spans, limit in kinds if len(spans) > limit]
+    kinds = (("dropout", analysis.dropouts, "max_dropouts"), ("click", analysis.clicks, "max_clicks"))
+    found = [(name, spans, threshold) for name, spans, threshold in kinds if len(spans) > rule[threshold]]
     if found:
-        spans = sorted(span for _, some in found for span in some)
-        counts = " and ".join(f"{len(some)} {name}{'s' if len(some) > 1 else ''}" for name, some in found)
+        spans = sorted(span for _, some, _ in found for span in some)
+        counts = " and ".join(f"{len(some)} {name}{'s' if len(some) > 1 else ''}" for name, some, _ in found)
+        grades = [rule.threshold(threshold).grade(len(some)) for _, some, threshold in found]
         yield rule.finding(
             f"{counts}, first at {clock(spans[0][0])}: close other programs, use a larger buffer, or try another cable",
             value=len(spans),
             limit=0.0,
+            quality=max(grades),  # "poor" sorts after "fair"
+            detail=counts,
             spans=tuple(spans),
         )
 
@@ -167,6 +171,7 @@ TRUNCATED = Rule(
     source="WAV data chunk, Xing/Info frame count, MP4 edit list or FLAC STREAMINFO, compared with the decoded audio.",
     fix_hint="Copy or download it again. `onetake fix` keeps what is there and corrects the header.",
     judge=_truncated,
+    label="incomplete file",
     is_contract=True,
 )
 DAMAGED = Rule(
@@ -178,6 +183,7 @@ DAMAGED = Rule(
     "infinity in floating-point samples.",
     fix_hint="Copy the file again. `onetake fix` keeps the longest part without damage.",
     judge=_damaged,
+    label="damaged file",
     is_contract=True,
 )
 HEADER_MISMATCH = Rule(
@@ -190,6 +196,7 @@ HEADER_MISMATCH = Rule(
     "rate of an MP3 without a header. Tags between MP3 frames.",
     fix_hint="Run `onetake fix`: it writes a new header and copies the audio.",
     judge=_header_mismatch,
+    label="wrong duration in the header",
     is_contract=True,
 )
 DROPOUTS = Rule(
@@ -202,7 +209,8 @@ DROPOUTS = Rule(
     fix_hint="Close other programs, use a larger buffer or another cable, and record again.",
     judge=_dropouts,
     thresholds=(
-        Threshold("max_dropouts", 0.0, "A good recording has none."),
-        Threshold("max_clicks", 0.0, "A good recording has none."),
+        Threshold("max_dropouts", 0.0, "A good recording has none.", 5.0, _OFTEN),
+        Threshold("max_clicks", 0.0, "A good recording has none.", 5.0, _OFTEN),
     ),
+    label="gaps or clicks",
 )

@@ -150,6 +150,7 @@ TOO_SHORT = Rule(
     source=_CONTRACT,
     fix_hint="Record more: one to two minutes of varied speech work best. `onetake join` joins several takes.",
     judge=_too_short,
+    label="too short",
     is_contract=True,
 )
 TOO_LONG = Rule(
@@ -160,6 +161,7 @@ TOO_LONG = Rule(
     source=_CONTRACT,
     fix_hint="Run `onetake fix`: it keeps up to five minutes and cuts at a pause.",
     judge=_too_long,
+    label="too long",
     is_contract=True,
 )
 PROMPT_TOO_LONG = Rule(
@@ -170,6 +172,7 @@ PROMPT_TOO_LONG = Rule(
     source=_PROMPT_CONTRACT,
     fix_hint="Choose one whole sentence of 3 to 7.5 s. `onetake fix` does not cut prompt clips: the text must match.",
     judge=_prompt_too_long,
+    label="prompt clip too long",
     is_contract=True,
 )
 PROMPT_TEXT_MISSING = Rule(
@@ -180,6 +183,7 @@ PROMPT_TEXT_MISSING = Rule(
     source=_PROMPT_CONTRACT,
     fix_hint="Give the exact words with --prompt-text, ending with punctuation.",
     judge=_prompt_text_missing,
+    label="no text for the prompt clip",
     is_contract=True,
 )
 TOO_LARGE = Rule(
@@ -190,5 +194,6 @@ TOO_LARGE = Rule(
     source=_CONTRACT + ' "20 MB" may mean 20,000,000 or 20,971,520 bytes; sizes in between are a warning.',
     fix_hint="Run `onetake fix`: it writes a lossless WAV if that fits, else an M4A at the highest bit rate that fits.",
     judge=_too_large,
+    label="file too large",
     is_contract=True,
 )

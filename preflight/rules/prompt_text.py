@@ -99,6 +99,7 @@ PROMPT_TEXT_UNFIT = Rule(
     source="The clone endpoint's parameter table: clone_prompt.prompt_text; reported error codes.",
     fix_hint="Write exactly what is said in the clip, with the punctuation that ends the sentence.",
     judge=_unfit,
+    label="unsuitable prompt text",
     is_contract=True,
 )
 PROMPT_TEXT_DIFFERS = Rule(
@@ -109,5 +110,6 @@ PROMPT_TEXT_DIFFERS = Rule(
     source="The clone endpoint's parameter table: accuracy. Checked only with --speech-model.",
     fix_hint="Listen to the clip and write down every word. Small models and models for other languages make mistakes.",
     judge=_differs,
+    label="prompt text and clip differ",
     thresholds=(Threshold("min_agreement", 0.7, "The endpoint's default for accuracy; --accuracy replaces it."),),
 )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from preflight.display.text import clock
-from preflight.rules.model import Rule, Threshold
+from preflight.rules.model import Rule, Threshold, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
+_REMOVABLE = "Silence does not damage the voice, and `onetake fix` removes it."
 _OWN = "Measured: docs/benchmarks.md, defects and false alarms."
 _SPOKEN = Threshold(
     "min_speech_s", 0.5, "In noise, tones and silence the detector reports at most 0.2 s of speech per minute. " + _OWN
@@ -59,6 +60,7 @@ def _no_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         "resembles a voice: check that this is the right file",
         value=analysis.measurements["speech_s"],
         limit=rule["min_speech_s"],
+        quality="poor",
     )
 
 
@@ -71,6 +73,7 @@ def _unsure_voice(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         "before you pay for a clone",
         value=analysis.measurements["speech_percent"],
         limit=rule["min_speech_percent"],
+        quality="fair",
     )
 
 
@@ -79,21 +82,22 @@ def _little_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if not analysis.can_be_judged or not _is_speech(rule, analysis):
         return
     needed = rule["min_seconds_of_speech_s"] if analysis.role == "recording" else 0.0
+    found = []
     if measured["speech_s"] < needed:
-        yield rule.finding(
-            f"{measured['speech_s']:.1f} s of speech, below {needed:g} s: record more; one to two minutes work best",
-            value=measured["speech_s"],
-            limit=needed,
-            spans=analysis.speech,
+        message = (
+            f"{measured['speech_s']:.1f} s of speech, below {needed:g} s: record more; one to two minutes work best"
         )
-    elif measured["speech_percent"] < rule["min_share_of_speech_percent"]:
-        yield rule.finding(
+        found.append((message, measured["speech_s"], "min_seconds_of_speech_s"))
+    if measured["speech_percent"] < rule["min_share_of_speech_percent"]:
+        message = (
             f"speech in {measured['speech_percent']:.1f} % of the recording, below "
-            f"{rule['min_share_of_speech_percent']:g} %: cut the rest, or speak with shorter pauses",
-            value=measured["speech_percent"],
-            limit=rule["min_share_of_speech_percent"],
-            spans=analysis.speech,
+            f"{rule['min_share_of_speech_percent']:g} %: cut the rest, or speak with shorter pauses"
         )
+        found.append((message, measured["speech_percent"], "min_share_of_speech_percent"))
+    yield from worst(
+        rule.finding(message, value=value, threshold=threshold, spans=analysis.speech)
+        for message, value, threshold in found
+    )
 
 
 def _edge_silence(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -112,7 +116,7 @@ def _edge_silence(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         yield rule.finding(
             f"the recording {where} without speech, above {longest:g} s: trim it (onetake fix --edit trim-silence)",
             value=max(seconds for _, seconds, _ in found),
-            limit=longest,
+            threshold="max_edge_silence_s",
             spans=tuple(span for _, _, span in found),
         )
 
@@ -124,18 +128,18 @@ def _long_pause(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     pauses = [(before[1], after[0]) for before, after in pairwise(analysis.speech)]
     long_pauses = [(start, end) for start, end in pauses if end - start > longest]
     if long_pauses:
-        worst = max(end - start for start, end in long_pauses)
+        longest_s = max(end - start for start, end in long_pauses)
         what = (
-            f"a pause of {worst:.1f} s"
+            f"a pause of {longest_s:.1f} s"
             if len(long_pauses) == 1
-            else f"{len(long_pauses)} pauses of up to {worst:.1f} s"
+            else f"{len(long_pauses)} pauses of up to {longest_s:.1f} s"
         )
         first = "at" if len(long_pauses) == 1 else "first at"
         yield rule.finding(
             f"{what}, above {longest:g} s, {first} {clock(long_pauses[0][0])}: the clone will imitate pauses this "
             "long; shorten them (onetake fix --edit shorten-pauses)",
-            value=worst,
-            limit=longest,
+            value=longest_s,
+            threshold="max_pause_s",
             spans=tuple(long_pauses),
         )
 
@@ -148,6 +152,7 @@ NO_SPEECH = Rule(
     source="Silero VAD v6; pitch, harmonics and syllable rhythm as well, for voices that it does not detect.",
     fix_hint="Choose the right file. If it does contain speech, override the rule with --severity no-speech=warning.",
     judge=_no_speech,
+    label="no voice found",
     thresholds=(_SPOKEN, _SPOKEN_SHARE, _SPOKEN_OF_SOUND, _VOICE_LIKE),
 )
 UNSURE_VOICE = Rule(
@@ -158,6 +163,7 @@ UNSURE_VOICE = Rule(
     source="Silero VAD v6, compared with pitch, harmonics and syllable rhythm.",
     fix_hint="Listen to it. If it is the voice you want to clone, continue.",
     judge=_unsure_voice,
+    label="perhaps not a voice",
     thresholds=(_SPOKEN, _SPOKEN_SHARE, _SPOKEN_OF_SOUND, _VOICE_LIKE),
 )
 LITTLE_SPEECH = Rule(
@@ -172,9 +178,22 @@ LITTLE_SPEECH = Rule(
         _SPOKEN,
         _SPOKEN_SHARE,
         _SPOKEN_OF_SOUND,
-        Threshold("min_seconds_of_speech_s", 5.0, "Half of the shortest accepted recording."),
-        Threshold("min_share_of_speech_percent", 35.0, "Half of the minimum for read speech. " + _OWN),
+        Threshold(
+            "min_seconds_of_speech_s",
+            5.0,
+            "Half of the shortest accepted recording.",
+            2.5,
+            "A quarter of the shortest accepted recording: one sentence.",
+        ),
+        Threshold(
+            "min_share_of_speech_percent",
+            35.0,
+            "Half of the minimum for read speech. " + _OWN,
+            15.0,
+            "The limit below which the recording as a whole does not count as speech.",
+        ),
     ),
+    label="little speech",
 )
 EDGE_SILENCE = Rule(
     "edge-silence",
@@ -184,7 +203,8 @@ EDGE_SILENCE = Rule(
     source="ACX requires 0.5 to 1 s of room tone at the start, and 1 to 5 s at the end.",
     fix_hint="Trim it to about half a second: `onetake fix --edit trim-silence`.",
     judge=_edge_silence,
-    thresholds=(Threshold("max_edge_silence_s", 2.0, "Twice the maximum of ACX for the start."),),
+    thresholds=(Threshold("max_edge_silence_s", 2.0, "Twice the maximum of ACX for the start.", None, _REMOVABLE),),
+    label="silence at the edges",
 )
 LONG_PAUSE = Rule(
     "long-pause",
@@ -194,5 +214,6 @@ LONG_PAUSE = Rule(
     source="Guides of voice-cloning services: no pauses longer than about 1.5 s.",
     fix_hint="Record with shorter pauses, or run `onetake fix --edit shorten-pauses`.",
     judge=_long_pause,
-    thresholds=(Threshold("max_pause_s", 1.5, "Guides of voice-cloning services."),),
+    thresholds=(Threshold("max_pause_s", 1.5, "Guides of voice-cloning services.", None, _REMOVABLE),),
+    label="long pauses",
 )

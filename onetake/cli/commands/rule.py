@@ -43,9 +43,22 @@ def command(name: str | None, *, as_json: bool) -> None:
         print_text(f"{title + ':':<8}{text}")
     for threshold in rule.thresholds:
         print_text(f"  {threshold.name} = {threshold.value:g}  ({threshold.source.rstrip('.')})")
+        if threshold.poor is not None:
+            print_text(f"    poor {threshold.side} {threshold.poor:g}  ({threshold.poor_source.rstrip('.')})")
+        elif threshold.poor_source:
+            print_text(f"    never poor  ({threshold.poor_source.rstrip('.')})")
 
 
 def _fields(rule: Rule) -> dict[str, Any]:
-    thresholds = [{"name": limit.name, "value": limit.value, "source": limit.source} for limit in rule.thresholds]
+    thresholds = [
+        {
+            "name": limit.name,
+            "value": limit.value,
+            "source": limit.source,
+            "poor": limit.poor,
+            "poor_source": limit.poor_source,
+        }
+        for limit in rule.thresholds
+    ]
     names = {"what": rule.what, "why": rule.why, "source": rule.source, "fix": rule.fix_hint}
-    return {"name": rule.name, "severity": rule.severity, **names, "thresholds": thresholds}
+    return {"name": rule.name, "severity": rule.severity, "label": rule.label, **names, "thresholds": thresholds}
