@@ -42,8 +42,8 @@ def _rules() -> Iterator[str]:
     yield "# Rules"
     yield ""
     yield "A recording with an error is not sent; warnings do not block it. `onetake rule NAME` prints the same text."
-    yield "Beyond the first limit of a threshold, there is a finding and the quality is at most *fair*; beyond the second,"
-    yield "the quality is *poor*."
+    yield "Beyond the first limit of a threshold, there is a finding, and the quality is at most *fair*;"
+    yield "beyond the second, it is *poor*."
     for rule in RULES.values():
         yield ""
         yield f"## {rule.name}"
