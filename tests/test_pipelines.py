@@ -16,6 +16,7 @@ import yaml
 
 from preflight import recordings_in
 from preflight.input.discovery import _EXTENSIONS
+from tests.support.selection import parametrize_some
 from tests.test_readme import ROOT, blocks, newcomer, run
 
 __all__ = ["newcomer"]
@@ -46,7 +47,7 @@ def steps_of_a_pipeline(name: str) -> tuple[list[str], str | None]:
     return [command.replace(".venv/bin/", "") for command in re.findall(r"sh '([^']+)'", pipeline)], document
 
 
-@pytest.mark.parametrize("name", ["github", "gitlab", "jenkins"])
+@parametrize_some("name", ["github", "gitlab", "jenkins"], fast=1)
 @pytest.mark.parametrize("status", [0, 1])
 def test_pipeline(name: str, status: int, newcomer: Newcomer) -> None:
     """Its steps, but for those that install what is installed here already."""
@@ -88,6 +89,7 @@ def test_the_hook_is_the_one_of_the_page() -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_hook_runs(newcomer: Newcomer) -> None:
     """In a real repository, by pre-commit itself; only the environment is that of the tests instead of a new one."""

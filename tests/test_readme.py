@@ -16,6 +16,7 @@ from onetake.config.settings_table import SETTINGS
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from tests.support.processes import HANGS_AFTER_S
+from tests.support.selection import parametrize_some
 from tests.support.services import KEY, Services, services
 from tests.support.speech_models import fill_cache
 from uploader import PROVIDERS, Storage, StorageSettings
@@ -86,7 +87,12 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.C
 
 
 @pytest.mark.parametrize(
-    ("page", "command"), [(page, line) for page, line in reversed(ONCE.values()) if line[:4] != "make"]
+    ("page", "command"),
+    [
+        pytest.param(page, line, marks=() if page == "README.md" else pytest.mark.slow)
+        for page, line in reversed(ONCE.values())
+        if line[:4] != "make"
+    ],
 )
 def test_command(page: str, command: str, newcomer: tuple[Path, dict[str, str]]) -> None:
     for earlier in written_before(page, command):
@@ -107,6 +113,7 @@ def test_make_target(command: str) -> None:
     assert "onetake" in done.stdout or "pytest" in done.stdout
 
 
+@pytest.mark.slow
 def test_real_service_block(newcomer: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
     """The commands for the real service work with the settings of a sandbox, and so does the crontab line."""
     lines = "".join(blocks("sh")).splitlines()
@@ -148,7 +155,9 @@ def test_the_python_example_prints_verdict_and_duration(newcomer: tuple[Path, di
     assert done.stdout.startswith("ready 11.5")
 
 
-@pytest.mark.parametrize(("page", "block"), PYTHON, ids=[f"{page}-{number}" for number, (page, _) in enumerate(PYTHON)])
+@parametrize_some(
+    ("page", "block"), PYTHON, fast=4, ids=[f"{page}-{number}" for number, (page, _) in enumerate(PYTHON)]
+)
 def test_python(page: str, block: str, newcomer: tuple[Path, dict[str, str]], request: pytest.FixtureRequest) -> None:
     """Each block runs on its own, with real S3 storage and the stand-in endpoint."""
     work, environment = newcomer
@@ -200,6 +209,7 @@ def test_the_docstring_of_each_package_has_an_example_from_the_library_page(pack
     assert example in blocks("python", "docs/library.md")
 
 
+@pytest.mark.slow
 def test_the_output_in_the_readme_is_that_of_make_demo(newcomer: tuple[Path, dict[str, str]]) -> None:
     (shown,) = blocks("text")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -72,6 +72,7 @@ def filling_endpoint(folder: Path) -> Iterator[ScriptedServer]:
         yield endpoint
 
 
+@pytest.mark.slow
 def test_the_disk_of_the_ledger_fills_during_calls(
     say: Say, disk: Disk, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -235,6 +235,7 @@ def test_a_clone_above_the_maximum_cost_is_not_sent(say: Say, home: Path, cost: 
     assert paid_calls(home) == []
 
 
+@pytest.mark.slow
 def test_a_process_pool_can_prepare(home: Path, services: Services) -> None:
     """Requests, results and errors can be pickled."""
     make_takes(Path("many"), 3)
@@ -255,6 +256,7 @@ def test_a_process_pool_can_prepare(home: Path, services: Services) -> None:
     assert services.objects() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_finishes_paid_calls_and_a_second_one_abandons_them(home: Path, services: Services, times: int) -> None:
     make_takes(Path("many"), 10)  # four are sent at a time: some are not started when the third one is

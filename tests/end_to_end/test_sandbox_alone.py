@@ -41,6 +41,7 @@ def proxy() -> Iterator[tuple[str, list[bytes]]]:
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["http", "socks5"])
 def test_proxies_and_aws_settings_are_ignored(kind: str, proxy: tuple[str, list[bytes]], tmp_path: Path) -> None:
     address, requests = proxy

@@ -23,6 +23,7 @@ from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.onetake.conftest import Say
 from tests.support.scripted_service import ScriptedServer, answers, closes_after_reading
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, KEY, Services, ledger_dump, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
@@ -96,13 +97,14 @@ def test_a_deleted_voice_does_not_stop_the_others_from_being_kept(say: Say, home
     assert ran.out.startswith("kept  new")
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("model", "ending", "more"),
     [
         *((model, ".mp3", ()) for model in SPEECH_MODELS),
         *((model, ".wav", ("--link",)) for model in SPEECH_MODELS[::7]),  # the oldest and the newest
         *((model, ".flac", ()) for model in SPEECH_MODELS[::7]),
     ],
+    fast=4,
 )
 def test_every_model_speaks_in_every_format(
     say: Say, home: Path, clock: Clock, model: str, ending: str, more: tuple[str, ...]
@@ -192,6 +194,7 @@ def long_ago(home: Path) -> None:
         connection.execute("UPDATE uploads SET reserved_at = '2026-01-01T00:00:00+00:00'")
 
 
+@pytest.mark.slow
 def test_clean_deletes_abandoned_uploads_only(say: Say, home: Path, services: Services, clock: Clock) -> None:
     assert say("upload", GOOD).status == 0
     (wanted,) = services.objects()
@@ -212,6 +215,7 @@ def test_clean_deletes_abandoned_uploads_only(say: Say, home: Path, services: Se
     services.empty()
 
 
+@pytest.mark.slow
 def test_the_next_clone_deletes_abandoned_uploads(say: Say, home: Path, services: Services, clock: Clock) -> None:
     with Ledger(home / "onetake") as ledger:
         leave_behind(ledger)

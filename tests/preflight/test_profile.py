@@ -121,6 +121,7 @@ def test_thresholds_are_data_with_a_source(name: str) -> None:
     assert rule.fix_hint
 
 
+@pytest.mark.slow
 def test_only_the_first_five_minutes_of_a_long_recording_are_measured(long_take: Path) -> None:
     report = preflight.check(long_take)
     assert report.file.duration_s == pytest.approx(320, abs=0.1)

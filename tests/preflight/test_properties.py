@@ -69,6 +69,7 @@ def test_truncated_anywhere(name: str, part: float, ending: str) -> None:
     look(data[: int(len(data) * part)], ending)
 
 
+@pytest.mark.slow
 @OFTEN
 @given(NAMES, st.lists(st.tuples(st.floats(0, 0.999), st.binary(min_size=1, max_size=40)), max_size=8))
 def test_overwritten_anywhere(name: str, spots: list[tuple[float, bytes]]) -> None:
@@ -80,6 +81,7 @@ def test_overwritten_anywhere(name: str, spots: list[tuple[float, bytes]]) -> No
     look(bytes(rotten), ".m4a")
 
 
+@pytest.mark.slow
 @OFTEN
 @given(NAMES, st.integers(0, 400), st.integers(0, 255), st.integers(1, 8))
 def test_overwritten_headers(name: str, at: int, value: int, count: int) -> None:
@@ -96,12 +98,14 @@ def test_any_format_tag_of_a_wav(tag: int, bits: int) -> None:
     look(riff(form_chunk(tag, bits=bits, align=2), chunk(b"data", sound)), ".wav")
 
 
+@pytest.mark.slow
 @OFTEN
 @given(st.binary(min_size=4, max_size=4))
 def test_any_sample_entry_of_an_m4a(name: bytes) -> None:
     look(DATA["good.m4a"].replace(b"mp4a", name), ".m4a")
 
 
+@pytest.mark.slow
 @OFTEN
 @given(NAMES, NAMES, st.floats(0, 1), st.floats(0, 1))
 @example("truncated.m4a", "truncated.m4a", 0.25, 0.5)  # a frame of 34 channels, which cannot be converted

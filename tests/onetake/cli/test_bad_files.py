@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.onetake.conftest import Say
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, onetake
 
 REJECTED = [
@@ -98,7 +99,7 @@ def test_any_file_name_is_printed_without_control_characters(say: Say, name: byt
     assert len(refused.err.splitlines()) == 2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@parametrize_some("name", NAMES, fast=4)
 def test_any_file_name_can_be_written(say: Say, name: bytes) -> None:
     take, out = str(FIXTURES / "voice-message.ogg"), f"./{os.fsdecode(name)}"
     ran = say("fix", take, "--json", "-o", out)
@@ -112,7 +113,7 @@ def test_any_file_name_can_be_written(say: Say, name: bytes) -> None:
     assert "\x1b" not in again.err
 
 
-@pytest.mark.parametrize("name", [b"new\nline.wav", b"latin-\xe9\xff.wav", b"-x.wav"])
+@parametrize_some("name", [b"new\nline.wav", b"latin-\xe9\xff.wav", b"-x.wav"], fast=1)
 def test_file_names_pass_through_a_real_command_line(name: bytes, home: Path) -> None:
     shutil.copy(FIXTURES / "good.wav", f"./{os.fsdecode(name)}")
     # in an encoding that cannot hold everything, JSON stays UTF-8

@@ -19,6 +19,7 @@ from tests.onetake.conftest import Say
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.scripted_storage import Answer, Request
 from tests.support.scripted_storage import ScriptedServer as ScriptedStorage
+from tests.support.selection import parametrize_some
 from tests.support.services import READER, Services
 
 
@@ -40,7 +41,7 @@ def test_all_components_work(say: Say, services: Services, monkeypatch: pytest.M
     assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 5
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("changes", "status", "failing"),
     [
         ({"ONETAKE_API_KEY": ""}, 2, "key"),
@@ -56,6 +57,7 @@ def test_all_components_work(say: Say, services: Services, monkeypatch: pytest.M
         ({"ONETAKE_BASE_URL": "https://service.example"}, 3, "storage"),  # which could not fetch from a loopback host
         ({"ONETAKE_HOME": "/dev/null/home"}, 2, "ledger"),
     ],
+    fast=3,
 )
 def test_a_failing_component_is_named(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], status: int, failing: str

@@ -15,6 +15,7 @@ import onetake as package
 from onetake.cli.main import AdvancedOption, root
 from preflight import RULES
 from tests.onetake.conftest import Say
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, onetake
 
 GOOD = str(FIXTURES / "good.wav")
@@ -140,7 +141,7 @@ def crowded(home: Path) -> Path:
     return Path.cwd()
 
 
-@pytest.mark.parametrize("path", [None, ".", "", "nowhere:."])
+@parametrize_some("path", [None, ".", "", "nowhere:."], fast=1)
 @pytest.mark.parametrize("as_module", [True, False])
 def test_modules_of_the_same_names_in_the_working_folder_are_not_imported(
     crowded: Path, path: str | None, *, as_module: bool
@@ -151,6 +152,7 @@ def test_modules_of_the_same_names_in_the_working_folder_are_not_imported(
     assert ran.status == 0, ran.err
 
 
+@pytest.mark.slow
 def test_the_sandbox_does_not_import_them_either(crowded: Path) -> None:
     ran = onetake("clone", "take.wav", "--sandbox", "--json", env={"PYTHONPATH": "."})
     assert ran.status == 0, ran.err

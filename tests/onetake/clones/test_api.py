@@ -32,6 +32,7 @@ def test_clone_returns_the_voice_and_stores_it(services: Services, home: Path, m
         onetake.clone(FIXTURES / "good.m4a", consent=None, settings={"base_url": "https://service.example"})
 
 
+@pytest.mark.slow
 def test_all_forms_of_a_recording_have_one_voice(
     services: Services, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.onetake.conftest import Say
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, http, pages, says
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, ledger_dump, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
@@ -38,7 +39,7 @@ def test_an_existing_preview_is_replaced_only_with_force(say: Say, home: Path) -
     assert [path.name for path in Path.cwd().iterdir()] == ["demo.mp3"]
 
 
-@pytest.mark.parametrize("name", [b"new\nline.mp3", b"latin-\xff.mp3", b"-x.mp3"])
+@parametrize_some("name", [b"new\nline.mp3", b"latin-\xff.mp3", b"-x.mp3"], fast=1)
 def test_a_preview_with_any_name_does_not_lose_the_voice(say: Say, name: bytes) -> None:
     ran = say("clone", GOOD, *PREVIEW, "--json", "--demo", f"./{os.fsdecode(name)}")
     assert ran.status == 0
@@ -61,13 +62,14 @@ def test_an_unwritable_preview_is_refused_before_anything_is_sent(say: Say, serv
     assert Path("take.wav").read_bytes() == Path(GOOD).read_bytes()
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("link", "left"),
     [
         (pages(200), []),
         (says(http(200, b"RIFFnonsense" * 100, kind="audio/mpeg")), ["demo.mp3.answer"]),
         (None, []),
     ],
+    fast=1,
 )
 def test_a_preview_that_cannot_be_fetched_is_a_warning(
     say: Say,

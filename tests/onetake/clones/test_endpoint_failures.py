@@ -21,6 +21,7 @@ from tests.support.scripted_service import (
     repeats_forever,
     says,
 )
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, KEY, Services, ledger_dump, paid_calls
 
 TAKE = str(FIXTURES / "good.m4a")
@@ -65,7 +66,7 @@ def test_a_refusal_is_reported_and_stored(clone_from: CloneFrom, behaviour: Beha
     assert [(call["state"], call["kind"]) for call in calls] == [("refused", kind)]
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("behaviour", "kind"),
     [
         (pages(200), "nonsense-answer"),
@@ -79,6 +80,7 @@ def test_a_refusal_is_reported_and_stored(clone_from: CloneFrom, behaviour: Beha
             "outcome-unknown",
         ),
     ],
+    fast=3,
 )
 def test_an_unusable_answer_leaves_the_outcome_unknown(clone_from: CloneFrom, behaviour: Behaviour, kind: str) -> None:
     ended, document, calls, connections = clone_from(behaviour)
@@ -103,7 +105,7 @@ def test_a_connection_that_is_closed_at_once_is_reported_as_unknown_or_unreachab
     assert ("voice_id" in document) == (ended == 0)
 
 
-@pytest.mark.parametrize("headers", [("Retry-After: 1",), ()])
+@parametrize_some("headers", [("Retry-After: 1",), ()], fast=1)
 def test_a_rate_limited_call_is_retried(clone_from: CloneFrom, headers: tuple[str, ...]) -> None:
     ended, document, calls, connections = clone_from(answers(429, {"message": "slow"}, *headers), VOICE)
     assert (ended, document["voice_id"], connections) == (0, "voice_paid", 2)

@@ -12,6 +12,7 @@ import pytest
 
 from tests.onetake.conftest import Say
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, http, says
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, paid_calls
 
 TAKE = str(FIXTURES / "good.m4a")
@@ -111,7 +112,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@parametrize_some("name", CASES, fast=6)
 def test_each_answer_leads_to_one_state(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -13,6 +13,7 @@ from tests.onetake.conftest import Say
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.scripted_storage import ScriptedServer as ScriptedStorage
 from tests.support.scripted_storage import refusal
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, KEY, READER, Services, paid_calls
 
 TAKE = str(FIXTURES / "good.m4a")
@@ -55,7 +56,7 @@ def closed_port() -> int:
 Failing = Callable[..., tuple[int, dict[str, str]]]
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("changes", "status", "kind"),
     [
         ({"ONETAKE_ACCESS_KEY_ID": "NOSUCHKEYNOSUCHKEY"}, 3, "wrong-key"),
@@ -74,6 +75,7 @@ Failing = Callable[..., tuple[int, dict[str, str]]]
         ({"ONETAKE_URL_EXPIRES_S": "99999999"}, 2, "bad-setting"),
         ({"ONETAKE_ADDRESSING": "sideways"}, 2, "bad-setting"),
     ],
+    fast=4,
 )
 def test_settings_that_the_storage_refuses_are_reported(
     clone_with: Failing, changes: dict[str, str], status: int, kind: str
@@ -89,6 +91,7 @@ def test_a_storage_without_tls_is_reported(clone_with: Failing, services: Servic
     assert (status, error["kind"]) == (3, "tls-failed")
 
 
+@pytest.mark.slow
 def test_an_unreachable_storage_is_reported(clone_with: Failing) -> None:
     status, error = clone_with(ONETAKE_S3_ENDPOINT=f"http://127.0.0.1:{closed_port()}")
     assert (status, error["kind"]) == (3, "unreachable")

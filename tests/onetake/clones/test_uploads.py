@@ -123,6 +123,7 @@ def unusable_storage() -> Storage:
     return load({"bucket": "missing-bucket"}).storage()
 
 
+@pytest.mark.slow
 def test_a_verified_link_serves_the_upload(track: Track, prepared: PreparedFile, cloner: Cloner) -> None:
     import requests
 

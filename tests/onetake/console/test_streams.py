@@ -13,6 +13,7 @@ import pytest
 from onetake.render.formats import LINE_FORMS
 from tests.onetake.conftest import Say
 from tests.support.processes import HANGS_AFTER_S
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, onetake, paid_calls
 
 GOOD, SHORT = str(FIXTURES / "good.wav"), str(FIXTURES / "too-short.wav")
@@ -117,13 +118,13 @@ def piped(command: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [*SPEAKING, "--help", "check --help"])
+@parametrize_some("arguments", [*SPEAKING, "--help", "check --help"], fast=3)
 def test_a_broken_pipe_is_not_a_failure(home: Path, arguments: str) -> None:
     assert piped(f"onetake {arguments} | head -0") == (0, "")
 
 
 @full_disk
-@pytest.mark.parametrize("arguments", [*SPEAKING, "--version", *FAILING])
+@parametrize_some("arguments", [*SPEAKING, "--version", *FAILING], fast=4)
 def test_a_full_standard_output_is_reported(home: Path, arguments: str) -> None:
     status, err = piped(f"onetake {arguments} > /dev/full")
     assert status == 2
@@ -132,7 +133,7 @@ def test_a_full_standard_output_is_reported(home: Path, arguments: str) -> None:
 
 
 @full_disk
-@pytest.mark.parametrize("where", [">&-", "2>&-", "2>/dev/full"])
+@parametrize_some("where", [">&-", "2>&-", "2>/dev/full"], fast=1)
 def test_closed_streams_do_not_change_the_status(home: Path, where: str) -> None:
     assert piped(f"onetake check {GOOD} {where}")[0] == 0
     assert piped(f"onetake check {SHORT} {where}")[0] == 1
@@ -140,7 +141,7 @@ def test_closed_streams_do_not_change_the_status(home: Path, where: str) -> None
 
 
 @full_disk
-@pytest.mark.parametrize("where", ["> /dev/full", "| head -0", "2>/dev/full", ">&-"])
+@parametrize_some("where", ["> /dev/full", "| head -0", "2>/dev/full", ">&-"], fast=1)
 def test_a_broken_stream_does_not_lose_a_voice(
     home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:

@@ -24,6 +24,7 @@ from onetake.errors import InputFailed, UsageError
 from onetake.io.inputs import open_inputs, read_names, recordings_of, store_stdin
 from preflight.input.small_text import is_wide
 from tests.support.processes import HANGS_AFTER_S
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Ran
 
 NAMES = st.lists(
@@ -104,7 +105,7 @@ def takes(ran: Ran) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("words", [(), ("--quick",)])
+@parametrize_some("words", [(), ("--quick",)], fast=1)
 def test_standard_input_is_checked_like_a_file(home: Path, words: tuple[str, ...]) -> None:
     (piped,) = takes(fed(GOOD.read_bytes(), "-", "--format", "json", *words))
     (on_disk,) = takes(fed(b"", str(GOOD), "--format", "json", *words))
@@ -210,7 +211,7 @@ def test_unreadable_standard_input_is_reported(home: Path) -> None:
 ODD_NAMES = (b"a b.wav", b"\xff\xfe.wav", "ж.wav".encode(), b"-.wav", b"-")
 
 
-@pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\0"])
+@parametrize_some("after", [b"\n", b"\r\n", b"\0"], fast=1)
 @pytest.mark.parametrize("where", ["-", "list.txt", "/dev/fd"])
 def test_a_list_of_names_on_standard_input(home: Path, after: bytes, where: str) -> None:
     """Names of any bytes, including the one that means standard input on the command line."""

@@ -19,6 +19,7 @@ from tests.support.processes import HANGS_AFTER_S, Running, processes_with, wait
 from tests.support.scripted_service import ScriptedServer, answers, stalls
 from tests.support.scripted_storage import Answer, Request
 from tests.support.scripted_storage import ScriptedServer as ScriptedStorage
+from tests.support.selection import parametrize_some
 from tests.support.servers import HeldAnswers
 from tests.support.services import FIXTURES, KEY, Services, onetake, paid_calls
 
@@ -44,6 +45,7 @@ def _nothing_stays(home: Path) -> Iterator[None]:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 @linux_only
 @pytest.mark.parametrize(
     ("event", "number"),
@@ -70,6 +72,7 @@ def test_the_sandbox_of_a_killed_command_stops() -> None:
     assert [name for name in left_behind() if "sandbox" in name] == []
 
 
+@pytest.mark.slow
 @linux_only
 def test_the_storage_of_a_killed_supervisor_stops_and_the_next_one_cleans_up() -> None:
     running = Running("sandbox")
@@ -114,7 +117,7 @@ def held(services: Services) -> Iterator[Held]:
         assert endpoint.account()["clones_charged"] == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@parametrize_some("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], fast=1)
 def test_the_first_signal_waits_for_the_voice(
     home: Path, services: Services, held: Held, number: signal.Signals
 ) -> None:
@@ -149,6 +152,7 @@ def test_the_second_ctrl_c_stops_waiting_for_the_answer(home: Path, services: Se
     assert left_behind() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "times"), [("say", 1), ("say", 2), ("keep", 2)])
 def test_ctrl_c_waits_for_a_speech_call(home: Path, held: Held, command: str, times: int) -> None:
     held.answers.released.set()
@@ -222,7 +226,7 @@ class HoldingStorage(ScriptedStorage):
         return super()._behave(request)
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@parametrize_some("times", [1, 2], fast=1)
 def test_ctrl_c_during_the_cleanup_keeps_the_voice(home: Path, services: Services, times: int) -> None:
     with HoldingStorage() as storage, ScriptedServer(answers(200, {"voice_id": "voice_paid"})) as endpoint:
         env = services.settings(

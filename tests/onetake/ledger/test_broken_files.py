@@ -34,6 +34,7 @@ def ledger_part(say: Say) -> dict[str, object]:
     return next(part for part in parts if part["name"] == "ledger")
 
 
+@pytest.mark.slow
 def test_doctor_reports_damage_in_any_page(say: Say, home: Path) -> None:
     path = written_ledger(home / "onetake")
     assert ledger_part(say)["status"] == 0

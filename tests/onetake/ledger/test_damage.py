@@ -84,6 +84,7 @@ def written(folder: Path, content: bytes) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_flipped_bit_is_reported_or_changes_nothing_else(

@@ -144,6 +144,7 @@ with Ledger(pathlib.Path(sys.argv[1])) as ledger:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_dead_even_without_flock(tmp_path: Path, no_flock: dict[str, str]) -> None:
     def look() -> str:
         command = [sys.executable, "-c", LOOK, str(tmp_path)]

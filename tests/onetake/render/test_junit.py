@@ -64,6 +64,7 @@ def valid(document: str | bytes) -> ET.Element:
     return suite
 
 
+@pytest.mark.slow
 def test_the_document_of_all_fixtures_is_valid(say: Say) -> None:
     """Each fixture is a case; one with errors has a single failure that lists all of them."""
     names = sorted(str(path) for path in FIXTURES.iterdir() if path.suffix not in {".py", ".txt"})

@@ -62,6 +62,7 @@ def test_several_takes_are_a_table_with_rejected_takes_first(home: Path, columns
     assert "onetake check -v" in window.raw
 
 
+@pytest.mark.slow
 def test_no_colors_and_no_bars_in_pipes_or_if_disabled(home: Path) -> None:
     take = str(FIXTURES / "good.m4a")
     for declined in (

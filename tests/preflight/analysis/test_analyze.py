@@ -56,6 +56,7 @@ def test_any_length_rate_and_size(rate: int, frames: int, channels: int, seed: i
     assert_sane(sound, rate)
 
 
+@pytest.mark.slow
 @OFTEN
 @given(st.integers(1, 60_000), st.sampled_from([8_000, 44_100, 48_000]))
 def test_results_do_not_depend_on_the_blocks(block: int, rate: int) -> None:
@@ -92,6 +93,7 @@ def holes(count: int) -> Sound:
     return np.where(np.arange(count) % 600 < 300, 0.1 * noise(count, "white"), 0).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [square_wave, holes])
 def test_what_is_full_of_defects_does_not_fill_the_memory(make: object) -> None:
     assert callable(make)

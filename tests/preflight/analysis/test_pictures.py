@@ -137,7 +137,7 @@ def test_loudness_over_time_is_that_of_the_tone() -> None:
     assert drawn(tone(-23, 2, RATE)).short_term is None
 
 
-@pytest.mark.parametrize("seconds", [0.05, 3, 100, 1000])
+@pytest.mark.parametrize("seconds", [0.05, 3, 100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_the_size_is_bounded_for_any_duration(seconds: float) -> None:
     sound = np.random.default_rng(1).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
     pictures = drawn(sound)

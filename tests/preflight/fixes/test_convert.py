@@ -65,6 +65,7 @@ def test_hot_floating_point_is_scaled_not_clipped(subtype: str, form: str, tmp_p
     assert np.abs(decoded(out)[inner, 0] - given[inner]).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["wav", "m4a", "mp3"])
 @pytest.mark.parametrize("kind", ["m4a", "mp3", "opus", "vorbis"])
 def test_codecs_that_decode_above_full_scale(kind: str, ending: str, tmp_path: Path) -> None:
@@ -83,6 +84,7 @@ def test_codecs_that_decode_above_full_scale(kind: str, ending: str, tmp_path: P
         assert gain_of(fixed) < -1
 
 
+@pytest.mark.slow
 def test_headroom_of_a_downmix_and_of_a_cut(tmp_path: Path) -> None:
     quiet = np.float32(0.001) * np.roll(HOT, 3000)
     fixed = fixed_to(tmp_path / "four.wav", wav(np.stack((quiet, HOT, quiet, quiet), axis=1), subtype="FLOAT"))
@@ -92,6 +94,7 @@ def test_headroom_of_a_downmix_and_of_a_cut(tmp_path: Path) -> None:
     assert gain_of(preflight.fix(path, tmp_path / "short.wav")) < -6
 
 
+@pytest.mark.slow
 def test_a_resampled_take_has_headroom(tmp_path: Path) -> None:
     flat = np.clip(at_rate(3 * HOT, 96_000), -0.99, 0.99)
     fixed = fixed_to(tmp_path / "out.m4a", wav(flat, 96_000, "PCM_16"), to="m4a")
@@ -117,6 +120,7 @@ def test_no_gain_where_nothing_clips(tmp_path: Path) -> None:
     assert gain_of(fixed) == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(
     peak=st.floats(0.5, 40),

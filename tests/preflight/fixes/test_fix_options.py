@@ -12,6 +12,7 @@ import soundfile
 import preflight
 from preflight import FixOptions
 from tests.support.make_audio import FIXTURES, PAUSE_S, RATE, at_rate, quiet, story, talk, wav
+from tests.support.selection import parametrize_some
 
 SPEECH = talk(24)
 
@@ -35,7 +36,7 @@ def rules(fixed: preflight.Fixed) -> set[str]:
     return {finding.rule for finding in fixed.after.findings}
 
 
-@pytest.mark.parametrize("gain_db", [-40, -20, 0])
+@parametrize_some("gain_db", [-40, -20, 0], fast=1)
 @pytest.mark.parametrize("ending", [".wav", ".m4a", ".mp3"])
 def test_the_loudness_is_normalized_with_one_gain(gain_db: float, ending: str, tmp_path: Path) -> None:
     sound = SPEECH * np.float32(10 ** (gain_db / 20))
@@ -53,7 +54,7 @@ def test_the_gain_stops_where_a_peak_reaches_the_limit(tmp_path: Path) -> None:
     assert measured(fixed)["integrated_loudness_lufs"] < -15
 
 
-@pytest.mark.parametrize("rate", [16_000, 48_000])
+@parametrize_some("rate", [16_000, 48_000], fast=1)
 def test_with_a_limiter_the_target_loudness_is_reached(rate: int, tmp_path: Path) -> None:
     sound = SPEECH if rate == RATE else np.repeat(SPEECH, 3)
     fixed = edited(sound, tmp_path, rate, loudness_lufs=-14.0, limit=True)
@@ -156,6 +157,7 @@ def test_another_format(to: str, tmp_path: Path) -> None:
     assert (fixed.after.file.container, fixed.action) == (to, "keep" if to == "m4a" else "convert")
 
 
+@pytest.mark.slow
 def test_the_best_part_has_the_most_clean_speech(tmp_path: Path) -> None:
     said, spoiled = talk(150), np.clip(talk(150) * 8, -0.5, 0.5)
     path = tmp_path / "long.wav"
@@ -188,13 +190,14 @@ def test_music_and_faint_speech_at_the_ends_are_not_silence(tmp_path: Path) -> N
         assert edit.seconds == pytest.approx(-3.5, abs=0.3)
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 1), (44_100, 2), (48_000, 2)])
+@parametrize_some(("rate", "channels"), [(16_000, 1), (44_100, 1), (44_100, 2), (48_000, 2)], fast=1)
 def test_mp3_is_as_loud_as_its_source(rate: int, channels: int, tmp_path: Path) -> None:
     sound = np.repeat(SPEECH, 3) if rate > RATE else SPEECH
     fixed = edited(np.stack([sound] * channels, axis=1), tmp_path, rate, ".mp3", to="mp3")
     assert measured(fixed)["rms_dbfs"] == pytest.approx(fixed.before.measurements["rms_dbfs"], abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_loudness_out_of_reach_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(wav(SPEECH))
@@ -208,6 +211,7 @@ def test_a_loudness_out_of_reach_is_reported(tmp_path: Path) -> None:
     assert f"{measured(fixed)['integrated_loudness_lufs']:.0f}" in edit.what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".m4a", ".mp3", ".wav"])
 def test_a_requested_part_of_five_minutes_is_accepted(ending: str, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"

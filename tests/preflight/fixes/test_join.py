@@ -16,6 +16,7 @@ from preflight.fixes.join import PAUSE_S, arrange
 from preflight.fixes.options import FixOptions
 from tests.support.fix_analyses import analysis_of, report_with
 from tests.support.make_audio import FIXTURES, RATE, at_rate, m4a, mp3, quiet, story, wav
+from tests.support.selection import parametrize_some
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -33,7 +34,7 @@ def takes(tmp_path: Path) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("ending", [".wav", ".m4a", ".mp3"])
+@parametrize_some("ending", [".wav", ".m4a", ".mp3"], fast=1)
 def test_takes_in_different_formats_are_joined(ending: str, takes: list[Path], tmp_path: Path) -> None:
     joined = preflight.join(takes, tmp_path / f"out{ending}")
     assert joined.after.verdict == "ready"
@@ -69,6 +70,7 @@ def test_cuts_in_speech_do_not_click(tmp_path: Path) -> None:
     assert np.abs(sound[edge : edge + 2]).max() < 0.01
 
 
+@pytest.mark.slow
 def test_the_same_takes_become_the_same_file(takes: list[Path], tmp_path: Path) -> None:
     for name in ("one.wav", "two.wav"):
         preflight.join(takes, tmp_path / name)

@@ -22,6 +22,7 @@ from preflight.input.source import Source
 from preflight.media.probe import probe
 from tests.soak.fix_matrix import best_correlation, decoded
 from tests.support.make_audio import FIXTURES, at_rate, coded, copied, m4a, mp3, packets, talk, with_video
+from tests.support.selection import parametrize_some
 
 SECONDS = 24.0
 MP3S = {
@@ -67,7 +68,7 @@ def lengths_in_players(path: Path) -> list[float]:
     return [*lengths, soundfile.info(path).duration] if path.suffix == ".mp3" else lengths
 
 
-@pytest.mark.parametrize("name", MP3S)
+@parametrize_some("name", MP3S, fast=2)
 @settings(max_examples=10)
 @given(window=WINDOWS)
 def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> None:
@@ -89,7 +90,7 @@ def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> 
     )
 
 
-@pytest.mark.parametrize("name", M4AS)
+@parametrize_some("name", M4AS, fast=1)
 @settings(max_examples=10)
 @given(window=WINDOWS)
 def test_an_m4a_is_cut_between_packets(name: str, window: tuple[float, float]) -> None:
@@ -136,6 +137,7 @@ def long_sound(seconds: float) -> NDArray[np.float32]:
     return at_rate(talk(seconds), 8000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".mp3", ".m4a"])
 def test_a_long_recording_is_cut_at_a_pause_without_re_encoding(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"long{ending}"

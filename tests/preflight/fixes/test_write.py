@@ -130,6 +130,7 @@ def slow_take(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_process_leaves_no_output(number: int, slow_take: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.m4a"

@@ -156,6 +156,7 @@ def test_odd_names(name: bytes, tmp_path: Path) -> None:
     assert preflight.check(out).verdict == "ready"
 
 
+@pytest.mark.slow
 def test_the_library_does_not_print(tmp_path: Path) -> None:
     for name, data in {
         "rotten.mp3": rotten(mp3(TAKE), 0.5, 3000),

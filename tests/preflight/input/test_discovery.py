@@ -163,6 +163,7 @@ def test_jsonl_has_a_line_per_recording_of_a_folder(folder: Folder, home: dict[s
     assert "a\\nb.wav: rejected" in out
 
 
+@pytest.mark.slow
 def test_the_exit_status_is_that_of_the_worst_recording(folder: Folder, home: dict[str, str]) -> None:
     folder.add("b.wav")
     for words, status in (((), 1), (("--exit-zero",), 0), (("--ignore", "too-short"), 0), (("--jobs", "0"), 2)):

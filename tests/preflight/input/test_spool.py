@@ -27,6 +27,7 @@ from preflight.input import spool
 from preflight.input.spool import as_path
 from preflight.input.types import SpooledFile
 from tests.support.make_audio import FIXTURES, RATE
+from tests.support.selection import parametrize_some
 from tests.support.sources import content_of
 
 FILES = sorted(path for path in FIXTURES.iterdir() if path.suffix not in (".py", ".txt"))
@@ -62,7 +63,7 @@ def without_name(report: preflight.Report) -> preflight.Report:
     return msgspec.structs.replace(report, path="", findings=findings, verdict=verdict)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@parametrize_some("path", FILES, fast=5, ids=lambda path: path.name)
 def test_all_types_of_recordings_give_the_same_report(path: Path) -> None:
     expected = preflight.check(path)
     with contextlib.ExitStack() as stack:
@@ -161,7 +162,7 @@ def test_a_member_of_a_zip_archive(tmp_path: Path) -> None:
     assert (report.path, report.verdict) == ("good.wav", "ready")
 
 
-@pytest.mark.parametrize("where", ["no /proc", "no memory files", "neither"])
+@parametrize_some("where", ["no /proc", "no memory files", "neither"], fast=1)
 @pytest.mark.parametrize("form", ["bytes", "file", "BytesIO"])
 def test_spooling_without_proc_and_memfd(
     where: str, form: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -227,7 +228,7 @@ def test_an_endless_stream_is_read_to_the_limit(monkeypatch: pytest.MonkeyPatch)
 # --- fixing ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FORMS)
+@parametrize_some("name", FORMS, fast=3)
 def test_all_types_are_fixed_to_the_same_bytes(name: str, tmp_path: Path) -> None:
     for path in (GOOD, FIXTURES / "voice-message.ogg"):
         expected = preflight.fix(path, tmp_path / "expected.wav", force=True)

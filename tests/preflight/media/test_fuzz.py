@@ -14,6 +14,7 @@ CORPUS = committed()
 CASES_A_TEST = 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, 8 * CASES_A_TEST, CASES_A_TEST))
 def test_broken_recordings(first: int, tmp_path: Path) -> None:
     verdicts = set()

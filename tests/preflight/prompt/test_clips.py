@@ -77,6 +77,7 @@ def test_no_clip_starts_or_ends_inside_a_word(tmp_path: Path) -> None:
     require_whole(path, clips)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not OTHERS.is_dir(), reason="the real recordings are not here")
 @pytest.mark.parametrize("name", REAL)
 def test_clips_of_real_speech(name: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from preflight.analysis.analysis import Comparison
 from preflight.prompt.text_match import agreement
 from tests.preflight.prompt.test_clips import OTHERS, recording, sentence
 from tests.support.make_audio import FIXTURES, RATE, story, wav
+from tests.support.selection import parametrize_some
 from tests.support.speech_models import carried_model
 
 TEXT = (FIXTURES / "prompt.txt").read_text().strip()
@@ -49,7 +50,7 @@ def test_the_agreement_of_two_texts(text: str, recognized: str, expected: float 
     assert agreement(text, recognized) == expected
 
 
-@pytest.mark.parametrize("name", ["prompt.wav", "prompt.m4a"])
+@parametrize_some("name", ["prompt.wav", "prompt.m4a"], fast=1)
 def test_a_wrong_text_is_a_warning_and_the_right_text_is_not(model: SpeechModel, name: str) -> None:
     right = preflight.compare_text(FIXTURES / name, TEXT, model)
     assert right.agreement is not None
@@ -62,6 +63,7 @@ def test_a_wrong_text_is_a_warning_and_the_right_text_is_not(model: SpeechModel,
     assert wrong.transcript in finding.message
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not OTHERS.is_dir(), reason="the real recordings are not here")
 def test_real_speech_and_a_language_that_the_model_does_not_have(model: SpeechModel) -> None:
     known = preflight.compare_text(ENGLISH, "Some call me nature, others call me mother nature.", model)
@@ -94,6 +96,7 @@ def test_a_long_transcript_is_shortened_in_the_message() -> None:
     assert "found no words" in preflight.text_findings(nothing)[0].message
 
 
+@pytest.mark.slow
 def test_each_clip_of_a_recording_is_transcribed_separately(model: SpeechModel, tmp_path: Path) -> None:
     path = recording(tmp_path / "take.wav", sentence(), story()[: 5 * RATE], sentence())
     clips = preflight.prompt_clips(path, count=50)
@@ -114,9 +117,10 @@ def test_a_clip_up_to_the_last_sample(model: SpeechModel, tmp_path: Path) -> Non
         preflight.transcribe(path, [(0.0, seconds + 1)], model)
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     "sound",
     [np.zeros(0), np.zeros(100), np.zeros(64000), np.full(64000, np.nan), np.full(64000, 1e30)],
+    fast=2,
     ids=["empty", "short", "silence", "NaN", "huge"],
 )
 def test_audio_without_speech(model: SpeechModel, sound: np.ndarray) -> None:
@@ -175,7 +179,7 @@ def test_a_missing_folder_and_missing_files(copied: Path) -> None:
         SpeechModel(copied.with_name("small-streaming-en").rename(copied))
 
 
-@pytest.mark.parametrize("file", ["encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"])
+@parametrize_some("file", ["encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"], fast=1)
 @pytest.mark.parametrize("how", ["empty", "cut", "noise", "pipe"])
 def test_a_broken_model_is_reported(file: str, how: str, copied: Path) -> None:
     path = copied / file

@@ -47,7 +47,9 @@ def test_duration_of_a_wav(
     assert verdict_and_rules(report) == expected
 
 
-@pytest.mark.parametrize(("seconds", "rule"), [(10.05, "too-short"), (299.92, "too-long")])
+@pytest.mark.parametrize(
+    ("seconds", "rule"), [(10.05, "too-short"), pytest.param(299.92, "too-long", marks=pytest.mark.slow)]
+)
 def test_a_lossy_take_near_a_limit_is_warned_about(seconds: float, rule: str, tmp_path: Path) -> None:
     path = tmp_path / "take.mp3"
     path.write_bytes(mp3(making.at_rate(talk(seconds), 44_100), 44_100))
@@ -56,6 +58,7 @@ def test_a_lossy_take_near_a_limit_is_warned_about(seconds: float, rule: str, tm
     assert (rule, "warning") in verdict_and_rules(report)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "seconds"), [(mp3, 299.99), (m4a, 299.92)])
 def test_a_recording_too_long_only_by_its_padding_is_cut(make: Make, seconds: float, tmp_path: Path) -> None:
     ending = "mp3" if make is mp3 else "m4a"

@@ -24,6 +24,7 @@ from preflight.worker import process
 from preflight.worker.pool import end_all
 from tests.support import make_audio as making
 from tests.support.make_audio import FIXTURES, RATE, quiet, talk
+from tests.support.selection import parametrize_some
 from tests.support.worker_jobs import count_jobs
 
 F_SETPIPE_SZ: Final = 1031
@@ -62,7 +63,7 @@ def test_the_container_makes_no_difference(channels: int, tmp_path: Path) -> Non
         assert sound == expected, name
 
 
-@pytest.mark.parametrize("block_samples", [997, 1 << 24])
+@parametrize_some("block_samples", [997, 1 << 24], fast=1)
 @pytest.mark.parametrize(
     "name", ["good.wav", "stereo.m4a", "good.mp3", "lossless.flac", "voice-message.ogg", "surround.m4a"]
 )
@@ -99,7 +100,7 @@ def minute(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["minute.wav", "minute.m4a"])
+@parametrize_some("name", ["minute.wav", "minute.m4a"], fast=1)
 def test_without_memfd_and_with_small_pipes_all_commands_work(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_take_is_analyzed_once_per_command(call: str, tmp_path: Path, monkeypa
     assert len(jobs) == (1 if call == "check" else 2)  # and what was written is checked
 
 
+@pytest.mark.slow
 def test_many_at_a_time_make_no_difference() -> None:
     names = ("good.m4a", "text.mp3", "damaged.mp3", "missing.wav", "stereo.m4a", "telephone.wav", "surround.m4a")
     paths = [FIXTURES / name for name in names]

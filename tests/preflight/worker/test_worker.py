@@ -23,12 +23,13 @@ from preflight.worker.pool import end_all
 from tests.support.faulty_decoders import FAULTS, idle_process, install
 from tests.support.make_audio import FIXTURES
 from tests.support.processes import HANGS_AFTER_S
+from tests.support.selection import parametrize_some
 
 GOOD = FIXTURES / "good.wav"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-@pytest.mark.parametrize("is_batch", [False, True])
+@parametrize_some("is_batch", [False, True], fast=1)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_decoder_that_fails_costs_one_finding(
     fault: str, is_batch: bool, faulty: Path, monkeypatch: pytest.MonkeyPatch
@@ -210,6 +211,7 @@ def test_a_good_recording_is_not_blamed_for_the_one_before(faulty: Path, monkeyp
     assert idle_process() != first
 
 
+@pytest.mark.slow
 def test_a_slow_worker_is_waited_for_and_a_silent_one_is_not(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install("for block in decode(decoder): time.sleep(0.5); yield block", monkeypatch)
     assert preflight.check(GOOD).verdict == "ready"  # the worker is started, which may take long

@@ -143,6 +143,7 @@ def test_a_large_take_is_linked_relative_to_the_page(say: Say, home: Path) -> No
     assert sorted(os.fsencode(path.name) for path in linked) == sorted(HOSTILE)
 
 
+@pytest.mark.slow
 def test_the_embedded_audio_is_limited(say: Say, home: Path) -> None:
     for place in range(60):
         shutil.copy(FIXTURES / "good.m4a", f"take{place}.m4a")
@@ -151,6 +152,7 @@ def test_the_embedded_audio_is_limited(say: Say, home: Path) -> None:
     assert 10 < len(require_self_contained(REPORT)) < 40
 
 
+@pytest.mark.slow
 def test_five_minutes_add_less_than_a_megabyte(say: Say, home: Path) -> None:
     """Stereo at 48 kHz, clipped in 500 places."""
     noise = np.random.default_rng(3).normal(0, 0.1, (299 * 48_000, 2)).astype(np.float32)
@@ -166,6 +168,7 @@ def test_five_minutes_add_less_than_a_megabyte(say: Say, home: Path) -> None:
     assert REPORT.stat().st_size < 500_000
 
 
+@pytest.mark.slow
 def test_a_page_of_two_hundred_takes(say: Say, home: Path) -> None:
     for place in range(200):
         shutil.copy(SHORT, f"take{place:03d}.wav")

@@ -14,6 +14,7 @@ from preflight.analysis.meters.loudness import LoudnessMeter, integrated, k_weig
 from tests.support.audio_measures import measured, stereo, tone
 from tests.support.chunks import measured_by
 from tests.support.make_audio import FIXTURES
+from tests.support.selection import parametrize_some
 
 RATES = (44_100, 48_000)
 AUDIO = Path(__file__).parents[5] / "shared" / "audio"
@@ -36,7 +37,7 @@ INTEGRATED = {
 }
 
 
-@pytest.mark.parametrize("rate", RATES)
+@parametrize_some("rate", RATES, fast=1)
 @pytest.mark.parametrize("case", INTEGRATED)
 def test_integrated_loudness(case: str, rate: int) -> None:
     parts, lufs = INTEGRATED[case]
@@ -223,6 +224,7 @@ def test_libebur128_agrees_on_speech_at_any_rate(rate: int) -> None:
     assert found["true_peak_dbtp"] == pytest.approx(dbtp, abs=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not AUDIO.is_dir(), reason="the real recordings are missing")
 def test_libebur128_agrees_on_real_recordings() -> None:
     from preflight.errors import PreflightError

@@ -100,6 +100,7 @@ def test_a_profile_can_ignore_or_downgrade_a_quality_error(tmp_path: Path) -> No
         assert preflight.fix(path, tmp_path / "out.wav", profile=profile, force=True).action == "keep"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not AUDIO.is_dir(), reason="the real recordings are missing")
 def test_real_speech_raises_no_quality_error() -> None:
     checked = 0
