@@ -35,12 +35,12 @@ class Component(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-def check_components(settings: Settings, home: Path) -> Iterator[Component]:
+def check_components(settings: Settings, home: Path | str) -> Iterator[Component]:
     """Check decoders, settings file, ledger, API key and storage. Nothing is sent to the clone service.
 
     Args:
         settings: The settings to check.
-        home: The folder of the ledger.
+        home: The folder or URL of the ledger.
     """
     warnings: list[str] = []
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
@@ -93,12 +93,12 @@ def _check_settings(settings: Settings, warn: Callable[[str], None]) -> str:
     return f"read from {path}" if path.exists() else f"no settings file (it would be {path})"
 
 
-def _check_ledger(home: Path, warn: Callable[[str], None]) -> str:
+def _check_ledger(home: Path | str, warn: Callable[[str], None]) -> str:
     from onetake.ledger import Ledger
 
     with Ledger(home, warn=warn) as ledger:  # opening it verifies all of it
         ledger.require_writable()
-        return f"{ledger.path} is intact and writable"
+        return f"{ledger.place} is intact and writable"
 
 
 def _check_key(settings: Settings) -> str:

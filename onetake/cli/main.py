@@ -133,6 +133,7 @@ COMMANDS: Final = {
     "keep": "keep voices permanently",
     "say": "read a text with a voice",
     "storage": "clean up the storage",
+    "ledger": "copy the ledger to a database that machines share",
     "doctor": "test each component and suggest fixes",
     "config": "show all settings and their origins",
     "rule": "explain a rule",

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from onetake.cli.main import AdvancedOption
-from onetake.config.settings import Settings, home_path, load
+from onetake.config.ledger_place import ledger_place
+from onetake.config.settings import Settings, load
 from onetake.config.settings_table import SETTINGS
 from onetake.console.terminal import can_prompt
 from onetake.errors import UsageError
@@ -71,8 +72,8 @@ SPEECH_MODEL = "speech_model"
 
 
 @contextlib.contextmanager
-def services(options: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settings, Path]]:
-    """The settings and the folder of the ledger, for the real services or for a sandbox that runs during the block.
+def services(options: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settings, Path | str]]:
+    """The settings and the place of the ledger, for the real services or for a sandbox that runs during the block.
 
     Args:
         options: Settings from the command line.
@@ -80,7 +81,7 @@ def services(options: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settin
     """
     settings = load(options)
     if not sandbox:
-        yield settings, home_path()
+        yield settings, ledger_place(settings)
         return
     from pathlib import Path
 

@@ -68,7 +68,8 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         client.ServiceError: The service refused or failed.
     """
     from client import CloneOptions
-    from onetake.config.settings import home_path, load
+    from onetake.config.ledger_place import ledger_place
+    from onetake.config.settings import load
     from onetake.ledger import Ledger
     from onetake.speech_model import with_chosen_model
     from preflight.input.spool import as_path
@@ -90,7 +91,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         validate_request(request)
         (request,) = with_chosen_model([request], loaded)
         observer = observer or WarningCollector()
-        ledger = stack.enter_context(Ledger(home_path(), warn=observer.warn))
+        ledger = stack.enter_context(Ledger(ledger_place(loaded), warn=observer.warn))
         return make_cloner(loaded, ledger, observer).clone(request, observer)
 
 
@@ -106,6 +107,7 @@ def make_cloner(settings: Settings, ledger: Ledger, observer: Observer) -> Clone
     from onetake.clones.cloner import Cloner
 
     rate_limiter = settings.rate_limiter()
+    rate_limiter.share(ledger, settings.text("base_url") or "")
     client = settings.client(
         on_retry=lambda wait_s, error: observer.warn(f"{error.message}; next try in {wait_s:.0f} s"),
         on_limit=rate_limiter.pause,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+
+from onetake.errors import LedgerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from onetake.ledger import Ledger
 
 _POLL_S: Final = 0.2
 """How often a waiting thread checks whether it should stop."""
@@ -32,6 +36,17 @@ class RateLimiter:
         self._interval_s = 60.0 / per_minute if per_minute else 0.0
         self._lock = threading.Lock()
         self._next_start = 0.0
+        self._ledger: Ledger | None = None
+        self._limit = ""
+
+    def share(self, ledger: Ledger, limit: str) -> None:
+        """Share the rate and pauses with other machines, if the ledger is in a database.
+
+        Args:
+            ledger: The ledger that they use.
+            limit: Name of the limit, such as the service's URL.
+        """
+        self._ledger, self._limit = ledger, limit
 
     @contextmanager
     def slot(self, stopping: Callable[[], bool]) -> Iterator[None]:
@@ -58,6 +73,10 @@ class RateLimiter:
         """
         with self._lock:
             self._next_start = max(self._next_start, time.monotonic() + min(seconds, _MAX_PAUSE_S))
+        if self._ledger is not None:
+            # a callback during a paid call: an error here would make its outcome unknown; the next turn raises it
+            with suppress(LedgerFailed):
+                self._ledger.pause(self._limit, min(seconds, _MAX_PAUSE_S))
 
     def _wait_for_start(self, stopping: Callable[[], bool]) -> None:
         while True:
@@ -65,8 +84,10 @@ class RateLimiter:
             with self._lock:
                 now = time.monotonic()
                 if now >= self._next_start:
-                    self._next_start = now + self._interval_s
-                    return
+                    shared_s = self._ledger.take_turn(self._limit, self._interval_s) if self._ledger else None
+                    self._next_start = now + (shared_s or self._interval_s)
+                    if not shared_s:
+                        return
                 wait_s = self._next_start - now
             time.sleep(min(_POLL_S, wait_s))
 

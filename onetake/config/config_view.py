@@ -6,6 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from onetake.config.ledger_place import ledger_place
 from onetake.config.settings import config_path
 from onetake.config.settings_table import SETTINGS
 from onetake.errors import SettingError
@@ -21,7 +22,7 @@ _PLACEHOLDERS: Final = {"bucket": "placeholder-bucket", "api_key": "placeholder-
 """Values for required settings that are not set, so that the others can be validated."""
 _NAMES: Final = {"endpoint": "s3_endpoint", "profile": "aws_profile"}
 """Names of settings in the libraries, where they differ."""
-_URLS: Final = ("base_url", "s3_endpoint", "public_endpoint")
+_URLS: Final = ("base_url", "s3_endpoint", "public_endpoint", "ledger")
 _SCHEME: Final = re.compile(r"[A-Za-z0-9+.-]*")
 _QUERY_OR_FRAGMENT: Final = re.compile(r"[?#]")
 
@@ -64,12 +65,17 @@ def redact_url(url: str) -> str:
     return f"{visible_scheme}{colon}{'***@' if at else ''}{visible}{'?***' if query else ''}"
 
 
+def _has_password(settings: Settings, setting: Setting) -> bool:
+    return setting.name == "ledger" and "***@" in redact_url(settings.text(setting.name) or "")
+
+
 def exposures_of(settings: Settings) -> Iterator[Problem]:
     """Permissions of the settings file that are too open; none on Windows, where they are not checked."""
     from onetake.io.permissions import mode_of, readable_by_others, writable_by_others
 
     path = config_path()
-    keys = [setting.name for setting in SETTINGS if setting.secret and settings[setting.name].origin == str(path)]
+    stored = [setting for setting in SETTINGS if settings[setting.name].origin == str(path)]
+    keys = [setting.name for setting in stored if setting.secret or _has_password(settings, setting)]
     private = f"chmod 600 {shlex.quote(str(path))}"
     if writable_by_others(path):
         yield Problem(
@@ -97,6 +103,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     validators: tuple[Callable[[], object], ...] = (
         complete.client,
         lambda: target_of(complete.storage_settings()),
+        lambda: ledger_place(complete),
         complete.rate_limiter,
         complete.price,
     )

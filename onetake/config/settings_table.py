@@ -55,6 +55,7 @@ SETTINGS: Final = (
     Setting("link_check", ("ONETAKE_LINK_CHECK",), "check of links before use: required, warn or off", "required"),
     Setting("sse", ("ONETAKE_SSE",), "server-side encryption: AES256 or aws:kms"),
     Setting("sse_kms_key_id", ("ONETAKE_SSE_KMS_KEY_ID",), "key for aws:kms"),
+    Setting("ledger", ("ONETAKE_LEDGER",), "ledger that machines share: postgresql://USER@HOST/DATABASE"),
     Setting("consent", ("ONETAKE_CONSENT",), "who agreed to the clone, and when"),
     Setting("calls_at_once", ("ONETAKE_CALLS_AT_ONCE",), "maximum of concurrent paid calls", 4, kind=int),
     Setting("calls_per_minute", ("ONETAKE_CALLS_PER_MINUTE",), "maximum of paid calls per minute; 0: none", kind=int),

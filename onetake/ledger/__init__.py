@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onetake.ledger.ledger import FILE_NAME, Ledger, is_ledger_expected
+from onetake.ledger.ledger import FILE_NAME, Ledger, is_ledger_expected, is_url
 from onetake.ledger.records import (
     AbandonedUpload,
     Attempt,
@@ -30,4 +30,5 @@ __all__ = [
     "Unsettled",
     "VoiceRecord",
     "is_ledger_expected",
+    "is_url",
 ]

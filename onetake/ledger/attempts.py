@@ -6,7 +6,6 @@ States: claimed → called → voice, refused or unknown; or claimed → given-u
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,10 +27,9 @@ from onetake.ledger.rows import record_of
 from onetake.ledger.voices import OF_VOICES, add_voice
 
 if TYPE_CHECKING:
-    import sqlite3
+    from datetime import datetime
 
-    from onetake.ledger.database import Database
-    from onetake.ledger.runs import Runs
+    from onetake.ledger.protocol import Connection, LedgerDatabase, Runs
 
 _OF_ATTEMPTS = """SELECT attempts.id, takes.path AS take, takes.sha256, base_url, state, claimed_at, uploaded_at,
     called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id
@@ -49,7 +47,7 @@ class Attempts:
         runs: This run, and which other runs are alive.
     """
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: LedgerDatabase, runs: Runs) -> None:
         self._database = database
         self._runs = runs
 
@@ -61,7 +59,7 @@ class Attempts:
         """Return the voice of an earlier clone, or its attempt if its outcome is unknown; None if neither exists."""
         with self._database.transaction() as connection:
             take = _take(connection, key)
-            return _settled(connection, take) if take is not None else None
+            return _settled(connection, take, self._database.now()) if take is not None else None
 
     def claim(
         self,
@@ -95,7 +93,8 @@ class Attempts:
                 self._mark_abandoned(
                     connection, f"SELECT DISTINCT run FROM attempts WHERE take = ? AND {_ACTIVE}", take
                 )
-                settled = self._unknown_here(connection, take) if again else _settled(connection, take)
+                now = self._database.now()
+                settled = self._unknown_here(connection, take) if again else _settled(connection, take, now)
                 if settled is not None:
                     return settled
                 active = f"SELECT id FROM attempts WHERE take = ? AND {_ACTIVE}"
@@ -103,14 +102,14 @@ class Attempts:
                     return InProgress(row["id"])
             else:
                 values = (key.sha256, key.request, key.bytes, key.path)
-                insert = "INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)"
-                take = connection.execute(insert, values).lastrowid
+                insert = "INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?) RETURNING id"
+                take = int(connection.execute(insert, values).fetchone()["id"])
             connection.execute("UPDATE takes SET path = ? WHERE id = ?", (key.path, take))
             attempt = secrets.token_hex(8)
             connection.execute(
                 """INSERT INTO attempts (id, take, run, state, base_url, options, changes, consent, name, claimed_at)
                 VALUES (?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?)""",
-                (attempt, take, self._runs.own, base_url, _json(options), _json(changes), consent, name, _now()),
+                (attempt, take, self._runs.own, base_url, _json(options), _json(changes), consent, name, self._now()),
             )
             self._database.memory.remember(connection, attempt)
         self._runs.touch()
@@ -124,7 +123,7 @@ class Attempts:
         """
         with self._database.transaction() as connection:
             update = "UPDATE attempts SET state = 'called', uploaded_at = ?, called_at = ?"
-            values = (uploaded_at.isoformat(), _now(), attempt)
+            values = (self._database.server_time(uploaded_at).isoformat(), self._now(), attempt)
             if connection.execute(f"{update} WHERE id = ? AND state = 'claimed'", values).rowcount != 1:
                 raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
             self._database.memory.remember(connection, attempt)
@@ -159,13 +158,14 @@ class Attempts:
             LedgerFailed: It could not be stored: the outcome of the attempt counts as unknown.
         """
 
-        def write(connection: sqlite3.Connection) -> str:
+        def write(connection: Connection) -> str:
             connection.execute(
                 "UPDATE attempts SET state = 'voice', ended_at = ?, demo_url = ?, warnings = ? WHERE id = ?",
-                (_now(), demo_url, _json(warnings), attempt),
+                (self._now(), demo_url, _json(warnings), attempt),
             )
             store_answer(connection, "attempts", attempt, answer)
-            name = add_voice(connection, attempt, voice_id, created_at, expires_at)
+            times = (self._database.server_time(created_at), self._database.server_time(expires_at))
+            name = add_voice(connection, attempt, voice_id, *times, self._database.now())
             self._database.memory.remember(connection, attempt)
             return name
 
@@ -183,12 +183,12 @@ class Attempts:
             LedgerFailed: It could not be stored.
         """
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: Connection) -> None:
             # another thread may have marked it as unknown, and printed that: `given-up` must not contradict it
             connection.execute(
-                """UPDATE attempts SET state = ?1, ended_at = ?2, kind = ?3, message = ?4
-                WHERE id = ?5 AND NOT (state = 'unknown' AND ?1 = 'given-up')""",
-                (state, _now(), kind, message, attempt),
+                """UPDATE attempts SET state = ?, ended_at = ?, kind = ?, message = ?
+                WHERE id = ? AND NOT (state = 'unknown' AND ? = 'given-up')""",
+                (state, self._now(), kind, message, attempt, state),
             )
             store_answer(connection, "attempts", attempt, answer)
             self._database.memory.remember(connection, attempt)
@@ -198,7 +198,7 @@ class Attempts:
     def mark_interrupted(self) -> list[Attempt]:
         """End all attempts of this run that are in progress, and return those whose outcome is then unknown."""
 
-        def write(connection: sqlite3.Connection) -> list[str]:
+        def write(connection: Connection) -> list[str]:
             called = f"SELECT id FROM attempts WHERE {_ACTIVE} AND run = ? AND state = 'called'"
             lost = [row["id"] for row in connection.execute(called, (self._runs.own,))]
             self._end_run(connection, self._runs.own, "interrupted")
@@ -223,47 +223,49 @@ class Attempts:
             with self._database.transaction() as connection:
                 self._mark_abandoned(connection, active)
 
-    def _unknown_here(self, connection: sqlite3.Connection, take: int) -> Unsettled | None:
+    def _now(self) -> str:
+        return self._database.now().isoformat()
+
+    def _unknown_here(self, connection: Connection, take: int) -> Unsettled | None:
         """Return a call of this run whose outcome is unknown: the user has not been able to look it up yet."""
         wanted = f"{_OF_ATTEMPTS} WHERE takes.id = ? AND state = 'unknown' AND run = ? LIMIT 1"
         row = connection.execute(wanted, (take, self._runs.own)).fetchone()
         return None if row is None else Unsettled(record_of(row, Attempt))
 
-    def _mark_abandoned(self, connection: sqlite3.Connection, active: str, *values: object) -> None:
+    def _mark_abandoned(self, connection: Connection, active: str, *values: object) -> None:
         for row in connection.execute(active, values).fetchall():
             if not self._runs.is_alive(row["run"]):
                 self._end_run(connection, row["run"], "process-ended")
 
-    def _end_run(self, connection: sqlite3.Connection, run: str, kind: str) -> None:
+    def _end_run(self, connection: Connection, run: str, kind: str) -> None:
         """End the attempts of a run that are in progress."""
         active = f"SELECT id FROM attempts WHERE {_ACTIVE} AND run = ?"
         ended = [row["id"] for row in connection.execute(active, (run,))]
         for before, after in (("called", "unknown"), ("claimed", "given-up")):
             connection.execute(
                 f"UPDATE attempts SET state = ?, ended_at = ?, kind = ? WHERE {_ACTIVE} AND run = ? AND state = ?",
-                (after, _now(), kind, run, before),
+                (after, self._now(), kind, run, before),
             )
         for attempt in ended:
             self._database.memory.remember(connection, attempt)
 
 
-def store_answer(connection: sqlite3.Connection, table: str, call: str, answer: ServiceAnswer) -> None:
+def store_answer(connection: Connection, table: str, call: str, answer: ServiceAnswer) -> None:
     """Store the service's answer to a paid call."""
     fields = msgspec.to_builtins(answer)
     changes = ", ".join(f"{name} = ?" for name in fields)
     connection.execute(f"UPDATE {table} SET {changes} WHERE id = ?", (*fields.values(), call))
 
 
-def _take(connection: sqlite3.Connection, key: CloneKey) -> int | None:
+def _take(connection: Connection, key: CloneKey) -> int | None:
     found = connection.execute(
         "SELECT id FROM takes WHERE sha256 = ? AND request = ?", (key.sha256, key.request)
     ).fetchone()
     return None if found is None else int(found["id"])
 
 
-def _settled(connection: sqlite3.Connection, take: int) -> Known | Unsettled | None:
+def _settled(connection: Connection, take: int, now: datetime) -> Known | Unsettled | None:
     """Return the newest voice of a recording that exists, else the newest attempt whose outcome is unknown."""
-    now = datetime.now(UTC)
     given = "SELECT base_url, voice_id FROM attempts WHERE take = ?"
     wanted = f"{OF_VOICES} WHERE (voices.base_url, voices.voice_id) IN ({given}) ORDER BY created_at DESC"
     voices = connection.execute(wanted, (take,)).fetchall()
@@ -276,7 +278,3 @@ def _settled(connection: sqlite3.Connection, take: int) -> Known | Unsettled | N
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

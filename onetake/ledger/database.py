@@ -11,6 +11,7 @@ import contextlib
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
@@ -52,6 +53,7 @@ class Database:
         read_only: Work on a copy in memory; nothing is written to disk.
 
     Attributes:
+        place: The path, for messages.
         identity: Random identifier of this ledger, which copies of it share.
         memory: The rows that this run wrote, in case the file disappears.
         on_restored: Called after the file was written again.
@@ -60,8 +62,11 @@ class Database:
         LedgerFailed: It cannot be opened, is damaged, missing, not a ledger, or newer than this version.
     """
 
+    leftovers = "another onetake is using the ledger: the deleted data stays in its log until that process ends"
+
     def __init__(self, path: Path, wait_s: float, warn: Callable[[str], None], *, read_only: bool = False) -> None:
         self.path = path
+        self.place = str(path)
         self.identity = new_identity()
         self.memory = Memory()
         self.on_restored: Callable[[], None] = lambda: None
@@ -74,6 +79,20 @@ class Database:
         self._is_closed = False
         with self._explained():
             self._connection = self._open_copy() if read_only else self._open()
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return datetime.now(UTC)
+
+    def server_time(self, moment: datetime) -> datetime:
+        """Return the moment: the file is on this machine."""
+        return moment
+
+    def take_turn(self, limit: str, interval_s: float) -> None:
+        """No rate limit is shared: other machines have ledgers of their own."""
+
+    def pause(self, limit: str, seconds: float) -> None:
+        """Do nothing, for the same reason."""
 
     def close(self) -> None:
         """Close it; a second call does nothing. Other threads that use it later get `LedgerFailed`."""

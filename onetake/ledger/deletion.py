@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from onetake.errors import UsageError
 
 if TYPE_CHECKING:
-    import sqlite3
-
+    from onetake.ledger.protocol import Connection
     from onetake.ledger.records import VoiceRecord
 
 _OF_VOICE = "base_url = ? AND voice_id = ?"
 
 
-def forget_voice(connection: sqlite3.Connection, voice: VoiceRecord, *, with_unknown: bool) -> set[str]:
+def forget_voice(connection: Connection, voice: VoiceRecord, *, with_unknown: bool) -> set[str]:
     """Delete a voice, its speech calls, its attempts, and its recordings unless they have another voice.
 
     Args:
@@ -49,7 +48,7 @@ def forget_voice(connection: sqlite3.Connection, voice: VoiceRecord, *, with_unk
     return attempts | speeches
 
 
-def forget_recording(connection: sqlite3.Connection, path: str, *, with_unknown: bool) -> set[str]:
+def forget_recording(connection: Connection, path: str, *, with_unknown: bool) -> set[str]:
     """Delete every row about a recording that has no voice.
 
     Args:
@@ -77,12 +76,12 @@ def forget_recording(connection: sqlite3.Connection, path: str, *, with_unknown:
     return attempts
 
 
-def _delete(connection: sqlite3.Connection, attempts: set[str], takes: set[int]) -> None:
+def _delete(connection: Connection, attempts: set[str], takes: set[int]) -> None:
     connection.executemany("DELETE FROM attempts WHERE id = ?", [(attempt,) for attempt in attempts])
     connection.executemany("DELETE FROM takes WHERE id = ?", [(take,) for take in takes])
 
 
-def _same_recordings(connection: sqlite3.Connection, takes: set[int]) -> set[int]:
+def _same_recordings(connection: Connection, takes: set[int]) -> set[int]:
     """Return also the rows of the same files with other options: they contain the same path and digest."""
     found = set(takes)
     for take in takes:
@@ -91,7 +90,7 @@ def _same_recordings(connection: sqlite3.Connection, takes: set[int]) -> set[int
     return found
 
 
-def _is_needed(connection: sqlite3.Connection, take: int, key: tuple[str, str]) -> bool:
+def _is_needed(connection: Connection, take: int, key: tuple[str, str]) -> bool:
     """Whether a recording has a voice other than `key`."""
     others = """SELECT 1 FROM attempts JOIN voices ON voices.attempt = attempts.id
         OR (voices.base_url = attempts.base_url AND voices.voice_id = attempts.voice_id)
@@ -99,9 +98,7 @@ def _is_needed(connection: sqlite3.Connection, take: int, key: tuple[str, str]) 
     return connection.execute(others, (take, *key)).fetchone() is not None
 
 
-def _require_ended(
-    connection: sqlite3.Connection, attempts: set[str], speeches: set[str], *, with_unknown: bool
-) -> None:
+def _require_ended(connection: Connection, attempts: set[str], speeches: set[str], *, with_unknown: bool) -> None:
     states = {
         call: connection.execute(f"SELECT state FROM {table} WHERE id = ?", (call,)).fetchone()["state"]
         for table, calls in (("attempts", attempts), ("speeches", speeches))

@@ -11,10 +11,12 @@ from onetake.ledger.file_identity import FilesInPlace, number_of, with_suffix
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from onetake.ledger.protocol import Connection
+
 Rows = dict[str, list[dict[str, Any]]]
 """Rows by table, each with its columns."""
 
-_TABLES: Final = ("takes", "attempts", "voices", "speeches", "uploads")
+TABLES: Final = ("takes", "attempts", "voices", "speeches", "uploads")
 
 
 class Memory:
@@ -27,7 +29,7 @@ class Memory:
     def __init__(self) -> None:
         self.calls: dict[str, Rows] = {}
 
-    def remember(self, connection: sqlite3.Connection, attempt: str) -> None:
+    def remember(self, connection: Connection, attempt: str) -> None:
         """Copy the rows of an attempt; to be called at the end of each transaction that changes it."""
         rows = {
             "takes": _rows(
@@ -39,7 +41,7 @@ class Memory:
         if rows["attempts"]:
             self.calls[attempt] = rows
 
-    def remember_speech(self, connection: sqlite3.Connection, speech: str) -> None:
+    def remember_speech(self, connection: Connection, speech: str) -> None:
         """Copy the rows of a speech call."""
         voices = "SELECT voices.* FROM voices JOIN speeches USING (base_url, voice_id) WHERE speeches.id = ?"
         rows = {
@@ -51,7 +53,7 @@ class Memory:
 
     def rows(self) -> Rows:
         """Return all rows, by table."""
-        return {name: [row for rows in self.calls.values() for row in rows.get(name, ())] for name in _TABLES}
+        return {name: [row for rows in self.calls.values() for row in rows.get(name, ())] for name in TABLES}
 
 
 def surviving_rows(connection: sqlite3.Connection) -> Rows | None:
@@ -59,7 +61,7 @@ def surviving_rows(connection: sqlite3.Connection) -> Rows | None:
     try:
         if tuple(connection.execute("PRAGMA integrity_check(1)").fetchone()) != ("ok",):
             return None
-        return {name: _rows(connection, f"SELECT * FROM {name}") for name in _TABLES}
+        return {name: _rows(connection, f"SELECT * FROM {name}") for name in TABLES}
     except sqlite3.Error:
         return None
 
@@ -97,15 +99,7 @@ def merge(connection: sqlite3.Connection, rows: Rows, own: set[str]) -> None:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        takes = {row["id"]: _add_take(connection, row) for row in rows["takes"]}
-        for row in rows["attempts"]:
-            _add_call(connection, "attempts", {**row, "take": takes[row["take"]]}, own)
-        for row in rows["voices"]:
-            _add_voice(connection, row)
-        for row in rows["speeches"]:
-            _add_call(connection, "speeches", row, own)
-        for row in rows["uploads"]:
-            _insert(connection, "uploads", row)
+        add_rows(connection, rows, own)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -113,7 +107,20 @@ def merge(connection: sqlite3.Connection, rows: Rows, own: set[str]) -> None:
         raise
 
 
-def _add_take(connection: sqlite3.Connection, row: dict[str, Any]) -> int:
+def add_rows(connection: Connection, rows: Rows, own: set[str]) -> None:
+    """Add rows inside a transaction; arguments as for `merge`."""
+    takes = {row["id"]: _add_take(connection, row) for row in rows["takes"]}
+    for row in rows["attempts"]:
+        _add_call(connection, "attempts", {**row, "take": takes[row["take"]]}, own)
+    for row in rows["voices"]:
+        _add_voice(connection, row)
+    for row in rows["speeches"]:
+        _add_call(connection, "speeches", row, own)
+    for row in rows["uploads"]:
+        _insert(connection, "uploads", row)
+
+
+def _add_take(connection: Connection, row: dict[str, Any]) -> int:
     _insert(connection, "takes", {name: value for name, value in row.items() if name != "id"})
     found = connection.execute(
         "SELECT id FROM takes WHERE sha256 = ? AND request = ?", (row["sha256"], row["request"])
@@ -121,14 +128,14 @@ def _add_take(connection: sqlite3.Connection, row: dict[str, Any]) -> int:
     return int(found["id"])
 
 
-def _add_call(connection: sqlite3.Connection, table: str, row: dict[str, Any], own: set[str]) -> None:
+def _add_call(connection: Connection, table: str, row: dict[str, Any], own: set[str]) -> None:
     _insert(connection, table, row)
     if row["id"] in own:
-        columns = ", ".join(f"{name} = :{name}" for name in row)
-        connection.execute(f"UPDATE {table} SET {columns} WHERE id = :id", row)
+        columns = ", ".join(f"{name} = ?" for name in row)
+        connection.execute(f"UPDATE {table} SET {columns} WHERE id = ?", (*row.values(), row["id"]))
 
 
-def _add_voice(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
+def _add_voice(connection: Connection, row: dict[str, Any]) -> None:
     from onetake.ledger.voices import free_name
 
     known = "SELECT 1 FROM voices WHERE base_url = ? AND voice_id = ?"
@@ -140,10 +147,11 @@ def _add_voice(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
     _insert(connection, "voices", {**row, "name": name, "attempt": row["attempt"] if is_known else None})
 
 
-def _insert(connection: sqlite3.Connection, table: str, row: dict[str, Any]) -> None:
-    columns, values = ", ".join(row), ", ".join(f":{name}" for name in row)
-    connection.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({values})", row)
+def _insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
+    columns, values = ", ".join(row), ", ".join("?" for _ in row)
+    insert = f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
+    connection.execute(insert, tuple(row.values()))
 
 
-def _rows(connection: sqlite3.Connection, statement: str, *values: object) -> list[dict[str, Any]]:
+def _rows(connection: Connection, statement: str, *values: object) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(statement, values)]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from onetake.ledger.failures import DamagedRow
-
-if TYPE_CHECKING:
-    import sqlite3
 
 _JSON_COLUMNS: Final = ("changes", "options", "warnings")
 _YEARS: Final = range(2000, 2200)
@@ -19,7 +16,7 @@ _YEARS: Final = range(2000, 2200)
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
-def record_of(row: sqlite3.Row, kind: type[_Record]) -> _Record:
+def record_of(row: Any, kind: type[_Record]) -> _Record:
     """Convert a row to a record whose fields have the names of the columns.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -14,11 +13,8 @@ from onetake.ledger.records import NO_ANSWER, SpeechRecord
 from onetake.ledger.rows import record_of
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from onetake.ledger.database import Database
+    from onetake.ledger.protocol import Connection, LedgerDatabase, Runs
     from onetake.ledger.records import ServiceAnswer, SpeechState, VoiceRecord
-    from onetake.ledger.runs import Runs
 
 _OF_SPEECHES: Final = """SELECT speeches.id, voices.name, speeches.voice_id, speeches.base_url, purpose, text, model,
     state, called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id, audio_url
@@ -34,7 +30,7 @@ class Speeches:
         runs: This run, and which other runs are alive.
     """
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: LedgerDatabase, runs: Runs) -> None:
         self._database = database
         self._runs = runs
 
@@ -49,7 +45,7 @@ class Speeches:
             connection.execute(
                 """INSERT INTO speeches (id, base_url, voice_id, purpose, text, model, run, state, called_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, 'called', ?)""",
-                (speech, voice.base_url, voice.voice_id, purpose, text, model, self._runs.own, _now()),
+                (speech, voice.base_url, voice.voice_id, purpose, text, model, self._runs.own, self._now()),
             )
             self._database.memory.remember_speech(connection, speech)
         self._database.require_stored("SELECT 1 FROM speeches WHERE id = ?", speech)
@@ -57,18 +53,18 @@ class Speeches:
 
     def answered(self, speech: str, audio_url: str | None, answer: ServiceAnswer, warnings: tuple[str, ...]) -> None:
         """Store that a call succeeded, with the link to its audio if there is one. Raises `LedgerFailed`."""
-        fields = ("answered", _now(), audio_url, msgspec.json.encode(warnings).decode(), speech)
+        fields = ("answered", self._now(), audio_url, msgspec.json.encode(warnings).decode(), speech)
         self._end("state = ?, ended_at = ?, audio_url = ?, warnings = ?", fields, answer)
 
     def ended(self, speech: str, state: str, kind: str, message: str = "", answer: ServiceAnswer = NO_ANSWER) -> None:
         """Store that a call failed: ``not-sent``, ``refused`` or ``unknown``. Raises `LedgerFailed`."""
-        fields = (state, _now(), kind, message, speech)
+        fields = (state, self._now(), kind, message, speech)
         self._end("state = ?, ended_at = ?, kind = ?, message = ?", fields, answer)
 
     def _end(self, changes: str, fields: tuple[str | None, ...], answer: ServiceAnswer) -> None:
         speech = str(fields[-1])
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: Connection) -> None:
             connection.execute(f"UPDATE speeches SET {changes} WHERE id = ?", fields)
             store_answer(connection, "speeches", speech, answer)
             self._database.memory.remember_speech(connection, speech)
@@ -131,11 +127,10 @@ class Speeches:
                 connection.execute(
                     """UPDATE speeches SET state = 'unknown', ended_at = ?, kind = 'process-ended'
                     WHERE state = 'called' AND run = ?""",
-                    (_now(), run),
+                    (self._now(), run),
                 )
                 for speech in abandoned:
                     self._database.memory.remember_speech(connection, speech)
 
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+    def _now(self) -> str:
+        return self._database.now().isoformat()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from onetake.ledger.records import AbandonedUpload
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from onetake.ledger.database import Database
-    from onetake.ledger.runs import Runs
+    from onetake.ledger.protocol import Connection, LedgerDatabase, Runs
 
 
 class _Entry(AbandonedUpload, frozen=True, kw_only=True):
@@ -28,7 +24,7 @@ class Uploads:
         runs: This run, and which other runs are alive.
     """
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: LedgerDatabase, runs: Runs) -> None:
         self._database = database
         self._runs = runs
 
@@ -37,14 +33,14 @@ class Uploads:
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO uploads (storage, key, run, reserved_at) VALUES (?, ?, ?, ?)",
-                (storage, key, self._runs.own, datetime.now(UTC).isoformat()),
+                (storage, key, self._runs.own, self._database.now().isoformat()),
             )
         self._runs.touch()
 
     def remove(self, storage: str, key: str) -> None:
         """Remove the entry of an object that was deleted, or that stays on purpose."""
 
-        def write(connection: sqlite3.Connection) -> None:
+        def write(connection: Connection) -> None:
             connection.execute("DELETE FROM uploads WHERE storage = ? AND key = ?", (storage, key))
 
         self._database.write_paid(write)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +13,10 @@ from onetake.ledger.records import VoiceRecord
 from onetake.ledger.rows import moment_of, record_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
+    from datetime import datetime
 
-    from onetake.ledger.database import Database
+    from onetake.ledger.protocol import Connection, LedgerDatabase
 
 OF_VOICES: Final = """SELECT voices.voice_id, voices.name, voices.base_url, created_at, expires_at, kept_at, gone_at,
     voices.consent, coalesce(takes.path, '') AS take, takes.sha256, coalesce(attempts.changes, '[]') AS changes,
@@ -34,12 +33,12 @@ class Voices:
         database: The ledger's database.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: LedgerDatabase) -> None:
         self._database = database
 
     def all(self) -> list[VoiceRecord]:
         """Return all voices: first those that expire, the next to expire first; then kept voices; then deleted ones."""
-        now = datetime.now(UTC)
+        now = self._database.now()
         voices = self._database.records(VoiceRecord, f"{OF_VOICES} ORDER BY expires_at, voices.voice_id")
         return sorted(voices, key=lambda voice: (not voice.is_alive(now), voice.kept_at is not None))
 
@@ -67,11 +66,11 @@ class Voices:
 
     def mark_kept(self, voice: VoiceRecord) -> None:
         """Store that a speech call used a voice: it does not expire any more. Raises `LedgerFailed`."""
-        self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice, _now())
+        self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice, self._database.now().isoformat())
 
     def mark_gone(self, voice: VoiceRecord) -> None:
         """Store that the service reported that a voice does not exist. Raises `LedgerFailed`."""
-        self._mark("gone_at = ?", voice, _now())
+        self._mark("gone_at = ?", voice, self._database.now().isoformat())
 
     def rename(self, voice: VoiceRecord, name: str) -> None:
         """Rename a voice.
@@ -127,7 +126,7 @@ class Voices:
         """
         return self._forget(lambda connection: forget_recording(connection, path, with_unknown=with_unknown))
 
-    def _forget(self, delete: Callable[[sqlite3.Connection], set[str]]) -> bool:
+    def _forget(self, delete: Callable[[Connection], set[str]]) -> bool:
         with self._database.transaction() as connection:
             calls = delete(connection)
         for call in calls:
@@ -162,21 +161,21 @@ class Voices:
                 raise UsageError(whose, "each call makes a new voice: look for the other one in your account")
             # the time of the answer is unknown: counted from the call, the voice expires at this time at the earliest
             created = moment_of(row["called_at"])
-            add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME)
+            add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME, self._database.now())
         return self.find(voice_id)
 
     def _mark(self, change: str, voice: VoiceRecord, value: str) -> None:
         self._database.write_paid(lambda connection: self._change(connection, change, value, voice))
 
     @staticmethod
-    def _change(connection: sqlite3.Connection, change: str, value: str, voice: VoiceRecord) -> None:
+    def _change(connection: Connection, change: str, value: str, voice: VoiceRecord) -> None:
         connection.execute(
             f"UPDATE voices SET {change} WHERE base_url = ? AND voice_id = ?", (value, voice.base_url, voice.voice_id)
         )
 
 
 def add_voice(
-    connection: sqlite3.Connection, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime
+    connection: Connection, attempt: str, voice_id: str, created_at: datetime, expires_at: datetime, now: datetime
 ) -> str:
     """Store the voice that an attempt made, under a free name, and return the name.
 
@@ -192,7 +191,7 @@ def add_voice(
         raise DamagedRow(f"attempt {attempt} is missing")
     base_url = row["base_url"]
     if (known := _voice(connection, base_url, voice_id)) is not None:
-        if known.is_alive(datetime.now(UTC)):
+        if known.is_alive(now):
             return known.name
         connection.execute("DELETE FROM voices WHERE base_url = ? AND voice_id = ?", (base_url, voice_id))
     name = free_name(connection, row["name"] or _stem(row["path"]) or voice_id)
@@ -210,14 +209,10 @@ def require_name(name: str) -> None:
         raise UsageError(f"{name!r} is not a valid voice name", f"use 1 to {_LONGEST_NAME} printable characters")
 
 
-def _voice(connection: sqlite3.Connection, base_url: str, voice_id: str) -> VoiceRecord | None:
+def _voice(connection: Connection, base_url: str, voice_id: str) -> VoiceRecord | None:
     wanted = f"{OF_VOICES} WHERE voices.base_url = ? AND voices.voice_id = ?"
     row = connection.execute(wanted, (base_url, voice_id)).fetchone()
     return None if row is None else record_of(row, VoiceRecord)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 def _stem(path: str) -> str:
@@ -225,7 +220,7 @@ def _stem(path: str) -> str:
     return stem if stem.isprintable() else ""
 
 
-def free_name(connection: sqlite3.Connection, wanted: str) -> str:
+def free_name(connection: Connection, wanted: str) -> str:
     """Return the wanted name, or the wanted name with a number if another voice has it."""
 
     def is_free(number: int) -> bool:

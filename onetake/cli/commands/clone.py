@@ -117,7 +117,7 @@ def command(
     return exit_with(stop_status() if cloned.interrupted else Status.DONE)
 
 
-def _opened(home: Path, steps: Steps) -> Ledger:
+def _opened(home: Path | str, steps: Steps) -> Ledger:
     from onetake.ledger import Ledger
 
     return Ledger(home, warn=steps.warn)

@@ -14,7 +14,8 @@ import msgspec
 
 from onetake.cli.main import Group, exit_with
 from onetake.cli.options import chosen_format, json_option
-from onetake.config.settings import home_path
+from onetake.config.ledger_place import ledger_place
+from onetake.config.settings import load
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_line, print_text
 from onetake.errors import Status, UsageError
@@ -60,7 +61,7 @@ def opened_ledger() -> Iterator[Ledger]:
     """Open the user's ledger for the block."""
     from onetake.ledger import Ledger
 
-    with Ledger(home_path(), warn=print_warning) as ledger:
+    with Ledger(ledger_place(load({})), warn=print_warning) as ledger:
         yield ledger
 
 
@@ -81,7 +82,7 @@ def command(ctx: click.Context, warn: timedelta | None, *, unknown: bool, as_jso
 
 
 def _show(ledger: Ledger, warn: timedelta | None, *, as_json: bool) -> Any:
-    now = datetime.now(UTC)
+    now = ledger.now()
     voices = ledger.voices.all()
     unknown, speeches = ledger.attempts.unknown(), ledger.speeches.unknown()
     if as_json:
@@ -246,8 +247,9 @@ def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
             found = ledger.voices.find(voice)
             forgotten = {"voice_id": found.voice_id, "name": found.name}
             is_overwritten = ledger.voices.forget(found, with_unknown=unknown)
+        left = ledger.leftovers
     if not is_overwritten:
-        print_warning("another onetake is using the ledger: the deleted data stays in its log until that process ends")
+        print_warning(left)
     if as_json:
         print_json({"schema_version": 1, "forgotten": forgotten})
     else:

@@ -152,10 +152,10 @@ def _known_clones(settings: Settings) -> Iterator[Callable[[CloneRequest], Clone
     from functools import partial
 
     from onetake.clones.dedupe import find_known
-    from onetake.config.settings import home_path
+    from onetake.config.ledger_place import ledger_place
     from onetake.ledger import Ledger
 
-    with Ledger(home_path(), warn=print_warning, read_only=True) as ledger:
+    with Ledger(ledger_place(settings), warn=print_warning, read_only=True) as ledger:
         yield partial(find_known, ledger=ledger, base_url=settings.client().base_url)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from onetake.ledger import FILE_NAME, Known, Ledger
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import claim, start_attempt, store_voice
+from tests.support.ledgers import claim, start_attempt, store_voice
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has access lists instead")
 
@@ -37,13 +37,13 @@ def test_new_files_are_private_with_any_umask(tmp_path: Path, umask: int) -> Non
 def test_a_ledger_that_others_can_read_is_made_private(tmp_path: Path, file_mode: int) -> None:
     with Ledger(tmp_path / "home") as ledger:
         store_voice(ledger)
-    ledger.path.chmod(file_mode)
+    Path(ledger.place).chmod(file_mode)
     warnings: list[str] = []
     with Ledger(tmp_path / "home", warn=warnings.append) as ledger:
         assert isinstance(claim(ledger), Known)
         for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
-            assert mode(ledger.path.parent / name) & 0o077 == 0
-    assert [str(ledger.path) in warning and f"{file_mode:04o}" in warning for warning in warnings] == [True]
+            assert mode(Path(ledger.place).parent / name) & 0o077 == 0
+    assert [str(Path(ledger.place)) in warning and f"{file_mode:04o}" in warning for warning in warnings] == [True]
     with Ledger(tmp_path / "home", warn=warnings.append):
         assert len(warnings) == 1
 
@@ -65,16 +65,16 @@ def test_a_folder_that_others_can_write_to_is_made_private(tmp_path: Path, folde
 def test_the_command_warns_of_open_permissions(say: Say, home: Path) -> None:
     with Ledger(home / "onetake") as ledger:
         store_voice(ledger)
-    ledger.path.chmod(0o666)
+    Path(ledger.place).chmod(0o666)
     ran = say("voices", "--json")
     assert ran.status == 0
     assert "was open to other users (mode 0666)" in ran.err
     assert json.loads(ran.out)["voices"][0]["voice_id"] == "voice_1"
-    ledger.path.chmod(0o644)
+    Path(ledger.place).chmod(0o644)
     (part,) = [part for part in json.loads(say("doctor", "--json").out)["parts"] if part["name"] == "ledger"]
     assert part["status"] == 0
     assert "mode 0644" in part["warnings"][0]
-    assert mode(ledger.path) == 0o600
+    assert mode(Path(ledger.place)) == 0o600
 
 
 @pytest.mark.parametrize(

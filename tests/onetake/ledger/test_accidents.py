@@ -15,7 +15,7 @@ import pytest
 from onetake.errors import LedgerFailed
 from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import NOW, WEEK, claim, start_attempt, store_voice
+from tests.support.ledgers import NOW, WEEK, claim, sqlite_of, start_attempt, store_voice
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.services import FIXTURES, Services
 
@@ -71,7 +71,7 @@ def overwrite(path: Path) -> None:
 def replace_by_another_ledger(path: Path) -> None:
     with Ledger(path.parent.parent / "another") as another:
         store_voice(another, "theirs", "voice_theirs")
-    shutil.copy(another.path, path.parent / "new")
+    shutil.copy(Path(another.place), path.parent / "new")
     (path.parent / "new").replace(path)
 
 
@@ -83,7 +83,7 @@ def run_with_history(tmp_path: Path, warnings: list[str]) -> Ledger:
     """A run whose ledger knows the voice of an earlier one."""
     with Ledger(tmp_path / "home") as earlier:
         store_voice(earlier, "old", "voice_old")
-    shutil.copy(earlier.path, backup_of(earlier.path))
+    shutil.copy(Path(earlier.place), backup_of(Path(earlier.place)))
     return Ledger(tmp_path / "home", warn=warnings.append)
 
 
@@ -93,7 +93,7 @@ def test_no_call_is_made_after_an_accident_to_the_ledger(tmp_path: Path, acciden
     with contextlib.closing(run_with_history(tmp_path, [])) as ledger:
         claimed = start_attempt(ledger, "new")
         ledger.require_in_place()
-        accident(ledger.path)
+        accident(Path(ledger.place))
         with pytest.raises(LedgerFailed, match=r"deleted|emptied|replaced|damaged"):
             ledger.attempts.called(claimed, NOW)
         if accident is not overwrite:  # which leaves the file where it is: reading it tells
@@ -114,21 +114,21 @@ def test_a_paid_voice_is_stored_in_the_file_that_the_next_run_opens(
         ledger.attempts.called(other, NOW)
         paid = start_attempt(ledger, "new")
         ledger.attempts.called(paid, NOW)
-        accident(ledger.path)
+        accident(Path(ledger.place))
         assert ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK) == "new"
         assert len([warning for warning in warnings if "was written again" in warning]) == 1
         ledger.require_in_place()
-        with Ledger(ledger.path.parent) as beside:  # this run still lives
+        with Ledger(Path(ledger.place).parent) as beside:  # this run still lives
             assert isinstance(claim(beside, "new"), Known)
             assert beside.attempts.unknown() == []
         ledger.attempts.ended(other, "unknown", "outcome-unknown", "lost")
         ledger.attempts.called(start_attempt(ledger, "third"), NOW)
-    with Ledger(ledger.path.parent) as following:
+    with Ledger(Path(ledger.place).parent) as following:
         assert {voice.voice_id for voice in following.voices.all()} == {"voice_old", "voice_new"}
         assert isinstance(claim(following, "old"), Known)
         assert isinstance(claim(following, "other"), Unsettled)
         assert isinstance(claim(following, "third"), Unsettled)
-    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
+    with contextlib.closing(sqlite3.connect(Path(ledger.place))) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
@@ -141,13 +141,13 @@ def test_rows_in_memory_are_written_again_if_the_open_file_is_damaged(tmp_path: 
         speech = ledger.speeches.begin(ledger.voices.find("voice_old"), "say", "text", "speech-2.8-hd")
         paid = start_attempt(ledger, "new")
         ledger.attempts.called(paid, NOW)
-        connection = ledger.attempts._database._connection
+        connection = sqlite_of(ledger)._connection
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.execute("PRAGMA shrink_memory")
-        empty(ledger.path)
+        empty(Path(ledger.place))
         ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK)
         ledger.speeches.ended(speech, "unknown", "outcome-unknown")
-    with Ledger(ledger.path.parent) as following:
+    with Ledger(Path(ledger.place).parent) as following:
         known = {voice.voice_id for voice in following.voices.all()}
         assert known == {"voice_old", "voice_new", *(f"voice_{number}" for number in range(40))}
         assert [call.id for call in following.speeches.unknown()] == [speech]
@@ -163,20 +163,20 @@ def test_a_file_that_replaced_the_ledger_is_left_alone_and_the_content_is_rescue
     ledger = run_with_history(tmp_path, warnings)
     paid = start_attempt(ledger, "new")
     ledger.attempts.called(paid, NOW)
-    accident(ledger.path)
+    accident(Path(ledger.place))
     expected: Any = contextlib.nullcontext()
     if accident is replace_by_text:
         expected = pytest.raises(LedgerFailed, match="not a ledger")
     with expected:
         ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK)
     ledger.close()
-    (rescued,) = ledger.path.parent.glob("ledger.rescued-*.sqlite3")
+    (rescued,) = Path(ledger.place).parent.glob("ledger.rescued-*.sqlite3")
     assert any(str(rescued) in warning for warning in warnings)
     with pytest.raises(LedgerFailed, match=r"not a ledger|is not the ledger that was here before"):
-        Ledger(ledger.path.parent)
-    rescued.replace(ledger.path)
-    (ledger.path.parent / "ledger.id").unlink()
-    with Ledger(ledger.path.parent) as following:
+        Ledger(Path(ledger.place).parent)
+    rescued.replace(Path(ledger.place))
+    (Path(ledger.place).parent / "ledger.id").unlink()
+    with Ledger(Path(ledger.place).parent) as following:
         assert isinstance(claim(following, "old"), Known)
         assert [attempt.id for attempt in following.attempts.unknown()] == [paid]
 
@@ -187,13 +187,13 @@ def test_an_accident_between_two_runs_is_reported_by_the_next_run(
 ) -> None:
     with Ledger(tmp_path / "home") as ledger:
         store_voice(ledger)
-    accident(ledger.path)
-    before = {path: path.read_bytes() for path in ledger.path.parent.iterdir() if path.is_file()}
+    accident(Path(ledger.place))
+    before = {path: path.read_bytes() for path in Path(ledger.place).parent.iterdir() if path.is_file()}
     for _ in range(2):
         with pytest.raises(LedgerFailed, match=r"is missing|0 bytes|not a ledger|not the ledger") as raised:
             Ledger(tmp_path / "home")
         assert raised.value.hint
-    assert {path: path.read_bytes() for path in ledger.path.parent.iterdir() if path.is_file()} == before
+    assert {path: path.read_bytes() for path in Path(ledger.place).parent.iterdir() if path.is_file()} == before
 
 
 def test_an_empty_file_is_damage_even_if_there_was_no_ledger(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_normal_changes_of_the_folder_raise_no_alarm(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     with Ledger(folder) as ledger:
         assert ledger.voices.all() == []
-    delete_with_log(ledger.path)
+    delete_with_log(Path(ledger.place))
     (folder / "ledger.id").unlink()  # as the hint says
     with Ledger(folder) as ledger:
         assert ledger.voices.all() == []
@@ -242,8 +242,8 @@ def killed_with_log(folder: Path, number: int) -> tuple[Path, Path]:
         for voice in range(number):
             store_voice(ledger, f"take{voice}", f"voice_{voice}")
         copies = folder / "copy", folder / "copy-wal"
-        shutil.copy(ledger.path, copies[0])
-        shutil.copy(f"{ledger.path}-wal", copies[1])
+        shutil.copy(Path(ledger.place), copies[0])
+        shutil.copy(f"{Path(ledger.place)}-wal", copies[1])
     return copies
 
 
@@ -263,11 +263,11 @@ def test_the_log_of_another_file_is_not_applied(tmp_path: Path) -> None:
     with Ledger(home) as ledger:
         store_voice(ledger)
     shutil.copy(log, home / f"{FILE_NAME}-wal")
-    before = ledger.path.read_bytes()
+    before = Path(ledger.place).read_bytes()
     with pytest.raises(LedgerFailed, match="damaged") as raised:
         Ledger(home)
     assert f"delete {FILE_NAME}-wal" in raised.value.hint
-    assert ledger.path.read_bytes() == before
+    assert Path(ledger.place).read_bytes() == before
     (home / f"{FILE_NAME}-wal").unlink()
     with Ledger(home) as ledger:
         assert isinstance(claim(ledger), Known)
@@ -279,7 +279,7 @@ def test_the_command_makes_no_paid_call_after_an_accident(
 ) -> None:
     with Ledger(home / "onetake") as ledger:
         store_voice(ledger)
-    accident(ledger.path)
+    accident(Path(ledger.place))
     with ScriptedServer(answers(200, {"voice_id": "store_voice"})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
@@ -325,7 +325,7 @@ def test_two_processes_create_one_ledger(tmp_path: Path) -> None:
         gate.wait()
         try:
             with Ledger(tmp_path / "home") as ledger:
-                found.append(ledger._database.identity)
+                found.append(sqlite_of(ledger).identity)
         except LedgerFailed as error:
             errors.append(error)
 

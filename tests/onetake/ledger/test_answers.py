@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,17 +12,11 @@ import pytest
 from onetake.errors import UsageError
 from onetake.ledger import FILE_NAME, Claimed, CloneKey, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
 from onetake.ledger.schema import MIGRATIONS
-from tests.onetake.ledger.test_ledger import NOW, WEEK, claim, start_attempt, store_voice
+from tests.support.ledgers import NOW, WEEK, claim, sqlite_of, start_attempt, store_voice
 
 ANSWER = ServiceAnswer(
     http_status=200, code=1008, reason="R", service_message="slow down", trace_id="trace-1", answer='{"voice_id": 1}'
 )
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path) as opened:
-        yield opened
 
 
 def voice(ledger: Ledger) -> VoiceRecord:
@@ -41,8 +34,8 @@ def test_a_voice_is_stored_with_its_answer(ledger: Ledger) -> None:
     found = ledger.voices.find("voice_1")
     assert (found.demo_url, found.trace_id, found.service_message) == (link, "trace-1", "slow down")
     assert found.warnings == ("an error came along",)
-    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
-        assert connection.execute("SELECT answer, code FROM attempts").fetchall() == [('{"voice_id": 1}', 1008)]
+    (row,) = ledger._database.rows("SELECT answer, code FROM attempts")
+    assert (row["answer"], row["code"]) == ('{"voice_id": 1}', 1008)
 
 
 def test_a_failed_call_is_stored_with_the_message_of_the_service(ledger: Ledger) -> None:
@@ -132,8 +125,7 @@ def test_the_newest_link_is_found_and_forgotten_with_its_voice(ledger: Ledger) -
     assert newest is not None
     assert newest.audio_url == "https://cdn.example/2.mp3?a=2"
     ledger.voices.forget(anna)
-    with contextlib.closing(sqlite3.connect(ledger.path)) as connection:
-        assert connection.execute("SELECT count(*) FROM speeches").fetchone() == (0,)
+    assert ledger._database.rows("SELECT id FROM speeches") == []
 
 
 def test_a_ledger_of_an_earlier_version_is_read(tmp_path: Path) -> None:
@@ -171,12 +163,12 @@ def steps_of_a_lookup(folder: Path, takes: int) -> int:
             connection.executemany("INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?)", rows)
         store_voice(ledger)
         known = CloneKey(sha256="take" * 8, request="r", bytes=100, path="/takes/take.wav")
-        ledger._database._connection.set_progress_handler(count, 1)
+        sqlite_of(ledger)._connection.set_progress_handler(count, 1)
         assert ledger.attempts.knows_size(100)
         assert not ledger.attempts.knows_size(99)
         assert isinstance(ledger.attempts.find(known), Known)
         assert ledger.voices.find("take").voice_id == "voice_1"
-        ledger._database._connection.set_progress_handler(None, 1)
+        sqlite_of(ledger)._connection.set_progress_handler(None, 1)
     return counted
 
 

@@ -16,7 +16,7 @@ from onetake.errors import LedgerFailed, UsageError
 from onetake.ledger import FILE_NAME, Ledger, ServiceAnswer
 from onetake.render.voices import attempt_lines, voice_fields, voice_line, voices_csv
 from tests.onetake.conftest import Say
-from tests.onetake.ledger.test_ledger import NOW, claim, clone_key_of, start_attempt, store_voice
+from tests.support.ledgers import NOW, claim, clone_key_of, start_attempt, store_voice
 
 NAMES = ("store_voice", "unknown", "refused")
 

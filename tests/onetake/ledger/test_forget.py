@@ -11,6 +11,7 @@ import pytest
 from onetake.errors import UsageError
 from onetake.ledger import Claimed, CloneKey, Known, Ledger, ServiceAnswer
 from tests.onetake.conftest import Say
+from tests.support.ledgers import sqlite_of
 
 NOW = datetime.now(UTC)
 SECRETS = (
@@ -89,7 +90,7 @@ def test_a_forgotten_voice_leaves_nothing_in_any_file(tmp_path: Path, is_open: b
 def test_a_log_that_another_process_reads_is_overwritten_when_it_ends(tmp_path: Path) -> None:
     with Ledger(tmp_path, wait_s=0.2) as ledger, Ledger(tmp_path) as beside:
         store_voice(ledger)
-        reading = beside._database._connection
+        reading = sqlite_of(beside)._connection
         reading.execute("BEGIN")
         reading.execute("SELECT * FROM voices").fetchall()
         assert not ledger.voices.forget(ledger.voices.find("voice_of_ann"))

@@ -20,7 +20,7 @@ from onetake.errors import LedgerFailed
 from onetake.io.locks import LockState, acquire, locks_work_in
 from onetake.ledger import Claimed, InProgress, Ledger
 from onetake.ledger.runs import Runs
-from tests.onetake.ledger.test_ledger import NOW, claim, start_attempt
+from tests.support.ledgers import NOW, claim, sqlite_of, start_attempt
 
 WARNINGS: list[str] = []
 
@@ -130,7 +130,7 @@ def no_flock(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 BEGIN = """
 import sys, pathlib
-from tests.onetake.ledger.test_ledger import Ledger, NOW, start_attempt
+from onetake.ledger import Ledger; from tests.support.ledgers import NOW, start_attempt
 ledger = Ledger(pathlib.Path(sys.argv[1]))
 ledger.attempts.called(start_attempt(ledger), NOW)
 print("ready", flush=True)
@@ -138,7 +138,7 @@ sys.stdin.read()
 """
 LOOK = """
 import sys, pathlib
-from tests.onetake.ledger.test_ledger import Ledger, claim
+from onetake.ledger import Ledger; from tests.support.ledgers import claim
 with Ledger(pathlib.Path(sys.argv[1])) as ledger:
     print(type(claim(ledger)).__name__)
 """
@@ -169,11 +169,11 @@ def test_a_file_system_without_locks_is_reported(tmp_path: Path, monkeypatch: py
 
     with contextlib.closing(Ledger(tmp_path, wait_s=0.1)) as ledger, contextlib.closing(Ledger(tmp_path)) as beside:
         assert isinstance(claim(ledger), Claimed)
-        beside._database._connection.execute("BEGIN IMMEDIATE")
+        sqlite_of(beside)._connection.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr(fcntl, "lockf", refuse)
         with pytest.raises(LedgerFailed, match="has no file locks") as raised:
             ledger.attempts.called("x", NOW)
         assert "local disk" in raised.value.hint
         monkeypatch.undo()
-        beside._database._connection.execute("ROLLBACK")
+        sqlite_of(beside)._connection.execute("ROLLBACK")
         assert isinstance(claim(beside), InProgress)

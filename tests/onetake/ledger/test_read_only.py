@@ -15,7 +15,7 @@ import pytest
 from onetake.errors import LedgerFailed
 from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
 from onetake.ledger.schema import MIGRATIONS
-from tests.onetake.ledger.test_ledger import NOW, WEEK, clone_key_of, start_attempt, store_voice
+from tests.support.ledgers import NOW, WEEK, clone_key_of, start_attempt, store_voice
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -78,7 +78,7 @@ def test_a_call_of_a_live_run_is_active_in_the_copy(folder: Path) -> None:
 def test_a_call_of_a_killed_run_is_unknown_in_the_copy_only(folder: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; "
-        "from tests.onetake.ledger.test_ledger import Ledger, NOW, start_attempt; "
+        "from onetake.ledger import Ledger; from tests.support.ledgers import NOW, start_attempt; "
         "ledger = Ledger(Path(sys.argv[1])); ledger.attempts.called(start_attempt(ledger, 'killed'), NOW); os._exit(9)"
     )
     killed = subprocess.run(
