@@ -94,7 +94,8 @@ def _copy(old: Connection, new: Connection, table: str) -> int:
 
 def _pages(connection: Connection, table: _Table) -> Iterator[list[Any]]:
     keys = [name.rpartition(".")[2] for name in table.key.split(", ")]
-    after, values = "", []
+    after = ""
+    values: list[Any] = []
     while True:
         wanted = f"SELECT {table.columns} FROM {table.rows} {after} ORDER BY {table.key} LIMIT {_PAGE}"
         page = connection.execute(wanted, values).fetchall()

@@ -78,11 +78,11 @@ def running_server() -> Iterator[PostgresServer]:
         pytest.skip("needs PostgreSQL (Debian: apt install postgresql)")
     folder = owned_folder()
     try:
-        command = [initdb, "-D", folder / "data", "-U", "onetake", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        command = [initdb, "-D", str(folder / "data"), "-U", "onetake", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
         subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=120, **unprivileged())
         options = [part for option in _OPTIONS for part in ("-c", option)]
         server = subprocess.Popen(
-            [program, "-D", folder / "data", "-k", folder, *options],
+            [program, "-D", str(folder / "data"), "-k", str(folder), *options],
             cwd="/",
             stderr=subprocess.DEVNULL,
             **unprivileged(),

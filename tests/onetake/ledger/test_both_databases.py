@@ -149,6 +149,11 @@ def test_uploads_of_an_ended_run_are_abandoned(place: Path | str) -> None:
         assert isinstance(claim(beside, "sent"), Unsettled)
 
 
+def is_settled(ledger: Ledger) -> bool:
+    ledger.attempts.reconcile_crashed_runs()
+    return bool(ledger.attempts.unknown())
+
+
 def test_a_killed_process_leaves_an_intact_ledger_and_an_unknown_call(place: Path | str) -> None:
     script = (
         "import sys, time, pathlib\nfrom onetake.ledger import *\nfrom tests.support.ledgers import *\n"
@@ -162,7 +167,7 @@ def test_a_killed_process_leaves_an_intact_ledger_and_an_unknown_call(place: Pat
         process.send_signal(signal.SIGKILL)
     with Ledger(place) as ledger:
         # a server notices the closed socket a moment later
-        wait_until(lambda: ledger.attempts.reconcile_crashed_runs() or bool(ledger.attempts.unknown()))
+        wait_until(lambda: is_settled(ledger))
         assert [(attempt.take, attempt.kind) for attempt in ledger.attempts.unknown()] == [
             ("/takes/take.wav", "process-ended")
         ]
@@ -291,4 +296,4 @@ def test_any_order_of_events(place: Path | str, request: pytest.FixtureRequest, 
             server.run("DROP SCHEMA IF EXISTS onetake CASCADE", place)
             return place
 
-    run_state_machine_as_test(Machine, settings=settings(max_examples=40, stateful_step_count=20, deadline=None))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Machine, settings=settings(max_examples=40, stateful_step_count=20, deadline=None))
