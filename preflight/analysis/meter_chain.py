@@ -157,6 +157,8 @@ class _SoundMeters:
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
+        if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
+            measurements["room_decay_s"] = round(voice.room_decay_s, 2)
         return Analysis(
             measured_s=self.seconds,
             measurements={**measurements, "voice_like_s": voice.voice_like_s, **talk.measurements},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from preflight.rules import background, channels, integrity, length, level, prompt_text, speech
+from preflight.rules import background, channels, integrity, length, level, prompt_text, speech, surroundings
 from preflight.rules import format as file_format
 from preflight.rules.model import Rule, Threshold
 
@@ -37,6 +37,7 @@ _TABLE = (
     level.TOO_LOUD,
     background.NOISY,
     background.GATED,
+    surroundings.REVERBERANT,
     background.HUM,
     background.NARROW_BAND,
     integrity.DROPOUTS,

@@ -30,6 +30,8 @@ class Defect:
         value: What that is in truth.
         tolerance: How far the measurement may be off.
         spans: Where it is, in seconds; empty when it is everywhere.
+        wrong: Rules that would name it wrongly.
+        rate: Samples a second, where they are not the speech's.
     """
 
     kind: str
@@ -41,6 +43,8 @@ class Defect:
     value: float = 0.0
     tolerance: float = 0.0
     spans: Spans = ()
+    wrong: tuple[str, ...] = ()
+    rate: int | None = None
 
 
 @dataclass(frozen=True)

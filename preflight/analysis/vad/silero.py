@@ -33,6 +33,8 @@ WINDOW: Final = 512
 """Samples in a window at 16 kHz: 32 ms."""
 _CONTEXT: Final = 64
 _FFT_SIZE, _HOP = 256, 128
+FRAME: Final = _HOP
+"""Samples from one of the network's spectra to the next: 8 ms."""
 _CELLS: Final = 128
 # Periodic, as in the network's own basis, not symmetric as `numpy.hanning` is.
 _HANN: Final = np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FFT_SIZE) / _FFT_SIZE), np.float32)
@@ -87,6 +89,8 @@ class SileroVad:
         self._hidden = np.zeros(_CELLS, np.float32)
         self._cell = np.zeros(_CELLS, np.float32)
         self._context = np.zeros(_CONTEXT, np.float32)
+        self.powers = np.zeros((0, _FFT_SIZE // 2 + 1), np.float32)
+        """Power spectra of the last windows, every `FRAME` samples, of shape (frames, bins): other meters use them."""
 
     def probabilities(self, windows: Samples) -> Samples:
         """Return the probability of speech, 0 to 1, in each of the next windows.
@@ -110,6 +114,7 @@ class SileroVad:
         # numpy's float32 transform is several times as fast with norm="forward"; conv0 undoes the division
         spectrum = np.fft.rfft(pieces * _HANN, norm="forward")
         frames = np.asarray(np.abs(spectrum), np.float32)
+        self.powers = (frames * frames).reshape(-1, frames.shape[-1])
         network, count = self._network, len(windows)
         frames = self._conv0(frames)
         # conv1 has a stride of 2: of its four positions it evaluates those at frames 0 and 2. At frame 0 the first tap

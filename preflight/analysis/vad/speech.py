@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from preflight.analysis.framing import Grid
+from preflight.analysis.meters.room_decay import RoomDecayMeter
 from preflight.analysis.spans import merged, true_runs
-from preflight.analysis.vad.silero import WINDOW, SileroVad
+from preflight.analysis.vad.silero import FRAME, WINDOW, SileroVad
 from preflight.analysis.vad.voicing import VoicingMeter
 
 if TYPE_CHECKING:
@@ -63,10 +64,12 @@ class SpeechResult:
     Attributes:
         track: Probability of speech over time.
         voice_like_s: Seconds that resemble a voice although the detector finds no speech there.
+        room_decay_s: Seconds in which sound falls by 60 dB after words; None where too few words end freely.
     """
 
     track: SpeechTrack
     voice_like_s: float
+    room_decay_s: float | None = None
 
 
 class SpeechDetector(Protocol):
@@ -93,6 +96,7 @@ class SpeechMeter:
         self._rest = np.empty(0, np.float32)
         self._probabilities: list[Samples] = []
         self._voicing = VoicingMeter(self._window_s)
+        self._room = RoomDecayMeter(self._window_s * FRAME / WINDOW)
 
     def add(self, samples: Samples) -> None:
         """Add the next samples of the downmix, shape (samples,), at `SAMPLES_PER_FRAME`."""
@@ -109,12 +113,15 @@ class SpeechMeter:
             self._measure(np.pad(self._rest, (0, count * WINDOW - len(self._rest))).reshape(count, WINDOW))
             self._rest = self._rest[:0]
         probabilities = np.concatenate(self._probabilities) if self._probabilities else np.empty(0, np.float32)
-        return SpeechResult(SpeechTrack(probabilities, self._window_s), round(self._voicing.voiced_s(), 2))
+        return SpeechResult(
+            SpeechTrack(probabilities, self._window_s), round(self._voicing.voiced_s(), 2), self._room.decay_s()
+        )
 
     def _measure(self, windows: Samples) -> None:
         probabilities = self._vad.probabilities(windows)
         self._probabilities.append(probabilities)
         self._voicing.add(windows, probabilities < _OFF)
+        self._room.add(self._vad.powers)
 
 
 def hysteresis(probabilities: Samples) -> NDArray[np.bool_]:

@@ -1,0 +1,65 @@
+"""The reverberation time, from decays of known slope and from speech in rooms that are computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.room_decay import RoomDecayMeter
+from tests.support import defects, rooms
+from tests.support import make_audio as making
+from tests.support.audio_measures import judged, measured
+
+FRAME_S = 0.008
+SPEECH = defects.clean(making.talk(14), making.RATE)
+
+
+def ringing(decay_s: float, seconds: float = 30, floor: float = 1e-9) -> Any:
+    """Power spectra of a burst every second that decays by 60 dB in `decay_s`."""
+    since = np.arange(round(seconds / FRAME_S)) * FRAME_S % 1.0
+    power = 10 ** (-6 * since / decay_s) + floor
+    return np.repeat(power[:, np.newaxis], 129, axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("decay_s", [0.2, 0.4, 0.6, 1.0, 2.0])
+def test_exponential_decays_have_their_own_slope(decay_s: float) -> None:
+    meter = RoomDecayMeter(FRAME_S)
+    meter.add(ringing(decay_s))
+    assert meter.decay_s() == pytest.approx(decay_s, rel=0.05)
+
+
+def test_the_result_does_not_depend_on_the_blocks() -> None:
+    powers = ringing(0.5, 50)
+    whole, parts = RoomDecayMeter(FRAME_S), RoomDecayMeter(FRAME_S)
+    for start in range(0, len(powers), 250):
+        whole.add(powers[start : start + 250])
+    for start in range(0, len(powers), 50):
+        parts.add(powers[start : start + 50])
+    assert whole.decay_s() == parts.decay_s()
+
+
+@pytest.mark.parametrize("powers", [np.zeros((1000, 129)), np.ones((1000, 129)), np.zeros((0, 129)), ringing(0.5, 3)])
+def test_without_enough_decays_nothing_is_measured(powers: Any) -> None:
+    meter = RoomDecayMeter(FRAME_S)
+    meter.add(powers.astype(np.float32))
+    assert meter.decay_s() is None
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.03])
+def test_dry_speech_decays_fast_at_any_level(gain: float) -> None:
+    assert measured(SPEECH.sound * np.float32(gain), SPEECH.rate)["room_decay_s"] < 0.3
+
+
+@pytest.mark.parametrize(("decay_s", "direct_db"), [(0.6, 0), (1.0, -6)])
+def test_speech_in_a_room_is_reverberant(decay_s: float, direct_db: float) -> None:
+    response = rooms.impulse_response(SPEECH.rate, decay_s, direct_db)
+    analysis, findings = judged(rooms.convolved(SPEECH.sound, response), SPEECH.rate)
+    assert findings["reverberant"].value == analysis.measurements["room_decay_s"]
+    assert findings["reverberant"].value == pytest.approx(decay_s, rel=0.35)
+
+
+def test_a_furnished_room_is_not() -> None:
+    response = rooms.impulse_response(SPEECH.rate, 0.2, 0)
+    assert not judged(rooms.convolved(SPEECH.sound, response), SPEECH.rate)[1]
