@@ -9,7 +9,7 @@ import numpy as np
 from tests.support.defects import Defect, Speech, moving_mean, noise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.support.defects import Sound
 
@@ -43,7 +43,7 @@ def band(seconds: float, rate: int, beat_s: float = 0.45) -> Sound:
     return sound
 
 
-def _notes(seconds: float, rate: int, notes: list[tuple[float, float, tuple[int, ...]]], fall: float) -> Sound:
+def _notes(seconds: float, rate: int, notes: Sequence[tuple[float, float, tuple[int, ...]]], fall: float) -> Sound:
     """Notes with a start, a length and pitches in semitones; `fall` is how fast they decay, in 1/s."""
     sound = np.zeros(round(seconds * rate))
     for start, length, pitches in notes:
@@ -74,7 +74,9 @@ def musical(speech: Speech) -> Iterator[Defect]:
     for name, make in PIECES.items():
         piece = make(seconds + 1, speech.rate)[: len(speech.sound)]
         for ratio in (5, 10, 15):
-            yield Defect("music under the voice", f"{name}, {ratio} dB below", below(speech, piece, ratio), "music", True)
+            yield Defect(
+                "music under the voice", f"{name}, {ratio} dB below", below(speech, piece, ratio), "music", True
+            )
         alone = piece * np.float32(0.3 / np.abs(piece).max())
         yield Defect("music alone", name, alone, "music", True)
 

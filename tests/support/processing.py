@@ -85,7 +85,7 @@ def coded(sound: Sound, rate: int, codec: str, bit_rate: int) -> tuple[Sound, in
     if codec == "opus" and rate not in (8000, 12_000, 16_000, 24_000, 48_000):
         sound, rate = resampled(sound, rate, 48_000), 48_000
     data = making.coded(sound, muxer, encoder, rate=rate, bit_rate=bit_rate)
-    with av.open(io.BytesIO(data)) as given:
+    with av.open(io.BytesIO(data), "r") as given:
         frames = [frame.to_ndarray() for frame in given.decode(audio=0)]
         rate = given.streams.audio[0].rate
     return np.concatenate(frames, axis=1).mean(axis=0).astype(np.float32), rate

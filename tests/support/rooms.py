@@ -62,7 +62,7 @@ def box(rate: int, size_m: tuple[float, float, float], reflected: float, seconds
     response = response[int(np.argmax(response > 0)) :]
     signs = np.random.default_rng(0).choice([-1.0, 1.0], len(response))
     signs[: rate // 100] = 1
-    return response * signs
+    return np.asarray(response * signs, np.float64)
 
 
 def convolved(sound: Sound, response: NDArray[np.float64]) -> Sound:
@@ -82,7 +82,7 @@ def reverberant(speech: Speech) -> Iterator[Defect]:
             strength = f"RT60 {decay_s} s, direct {direct_db:+d} dB"
             yield Defect("reverberation", strength, wet, "reverberant", decay_s >= 0.6)
     wet = convolved(speech.sound, box(speech.rate, (4.0, 3.0, 2.5), 0.9, 0.8))
-    yield Defect("reverberation", "box of 4 × 3 × 2.5 m with hard walls", wet, "reverberant", True)
+    yield Defect("reverberation", "box of 4 by 3 by 2.5 m with hard walls", wet, "reverberant", True)
     wet = convolved(speech.sound, impulse_response(speech.rate, 0.8, 0))
     hiss = noise(len(wet), "white", 7) * np.float32(speech.level / 10)
     yield Defect("reverberation", "RT60 0.8 s, direct +0 dB, SNR 20 dB", wet + hiss, "reverberant", True)

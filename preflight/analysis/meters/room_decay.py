@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.decibels import levels_db
+from preflight.analysis.meters.levels import levels_db
 from preflight.analysis.spans import true_runs
 
 if TYPE_CHECKING:
