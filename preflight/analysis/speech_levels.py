@@ -40,6 +40,12 @@ _NOT_BACKGROUND: Final = 0.01
 # Speech within a long silence is a small share of the recording, but most of the sound in it.
 _MIN_SPEECH_OF_SOUND: Final = 0.5
 _MIN_SPEECH_S: Final = 0.5
+# 3 dB: the speech contains the noise, so that its own power is at most that of the pauses.
+_AS_LOUD: Final = 2.0
+# 15 dB, and a median 12 dB above the quietest tenth: noise of a street has 6 dB.
+_NEARLY_AS_LOUD: Final = 30.0
+_UNEVEN: Final = 16.0
+_LOW_PERCENT: Final = 10
 _EDGE_SEARCH_S: Final = 0.3
 _MAX_SNR_DB: Final = 120.0
 
@@ -68,8 +74,10 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
     Returns:
         ``speech_s``, ``speech_percent``, ``speech_of_sound_percent`` (relative to the frames within 20 dB of the
         speech), ``noise_floor_dbfs``. Where there is enough speech to trust the pauses, also
-        ``digital_silence_percent`` (of the frames without speech), ``speech_level_dbfs``, ``snr_db`` (left out where
-        the noise is as loud as the speech), ``leading_silence_s``, ``trailing_silence_s``, ``longest_pause_s``.
+        ``digital_silence_percent`` (of the frames without speech), ``speech_level_dbfs``, ``snr_db``,
+        ``leading_silence_s``, ``trailing_silence_s``, ``longest_pause_s``. Where the pauses are as loud as the speech
+        (see `_is_no_floor`), ``speech_level_dbfs`` and ``pause_level_dbfs`` instead of these and of the noise floor;
+        where there are none, and nothing is quieter, no noise floor and no ``snr_db``.
     """
     frame_s, probabilities = level_meter.frame_s, track.probabilities
     powers = level_meter.frame_powers()[: int(duration_s / frame_s + 0.5)]
@@ -87,27 +95,31 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
     vad_is_reliable = detected_s > _MIN_SPEECH_SHARE * duration_s or (
         detected_s >= _MIN_SPEECH_S and share_of_sound >= _MIN_SPEECH_OF_SOUND
     )
-    floor, silent_percent = _floor(powers, quiet, vad_is_reliable=vad_is_reliable)
+    floor, lowest, silent_percent = _floor(powers, quiet, vad_is_reliable=vad_is_reliable)
     speech = _extended(spans, powers, frame_s, max(floor, _LOWEST_FLOOR))
     speech_s = sum(end - start for start, end in speech)
     found = {
         "speech_s": round(speech_s, 2),
         "speech_percent": round(100 * speech_s / duration_s, 1) if duration_s else 0.0,
         "speech_of_sound_percent": round(100 * share_of_sound, 1),
-        "noise_floor_dbfs": decibels(floor),
     }
-    if vad_is_reliable and len(spoken):
-        if level > 2 * floor:  # else the pauses are as loud as the speech, and the floor is unknown
-            # frames with speech contain the noise, too: its power is subtracted before the ratio
-            found["snr_db"] = round(min(_MAX_SNR_DB, decibels(level - floor) - decibels(floor)), 2)
-        gaps = [after[0] - before[1] for before, after in pairwise(speech)]
-        found |= {
-            "digital_silence_percent": silent_percent,
-            "speech_level_dbfs": decibels(level),
-            "leading_silence_s": round(speech[0][0], 3),
-            "trailing_silence_s": round(max(0.0, duration_s - speech[-1][1]), 3),
-            "longest_pause_s": round(max(gaps, default=0.0), 3),
-        }
+    if not vad_is_reliable or not len(spoken):
+        return SpeechLevels({**found, "noise_floor_dbfs": decibels(floor)}, speech)
+    found["speech_level_dbfs"] = decibels(level)
+    if not _is_no_floor(floor, lowest, level):
+        found["noise_floor_dbfs"] = decibels(floor)
+        # frames with speech contain the noise, too: its power is subtracted before the ratio
+        found["snr_db"] = round(min(_MAX_SNR_DB, decibels(level - floor) - decibels(floor)), 2)
+    elif len(quiet) >= _MIN_FRAMES:
+        found["pause_level_dbfs"] = decibels(floor)
+        return SpeechLevels(found, speech)
+    gaps = [after[0] - before[1] for before, after in pairwise(speech)]
+    found |= {
+        "digital_silence_percent": silent_percent,
+        "leading_silence_s": round(speech[0][0], 3),
+        "trailing_silence_s": round(max(0.0, duration_s - speech[-1][1]), 3),
+        "longest_pause_s": round(max(gaps, default=0.0), 3),
+    }
     return SpeechLevels(found, speech)
 
 
@@ -128,20 +140,30 @@ def _widened(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(wide, 2 * _CLEARANCE_WINDOWS + 1).any(axis=1))
 
 
-def _floor(powers: Samples, quiet: Samples, *, vad_is_reliable: bool) -> tuple[float, float]:
-    """Return the power of the noise floor, and how much of the quiet is digital silence, in percent.
+def _floor(powers: Samples, quiet: Samples, *, vad_is_reliable: bool) -> tuple[float, float, float]:
+    """Return the power of the noise floor, that of its quietest tenth, and the percentage of digital silence.
 
     The floor is the median of the frames without speech; where these are few or unreliable, that of the quietest 5 %
     of all frames.
     """
     if not len(powers):
-        return 0.0, 0.0
+        return 0.0, 0.0, 0.0
     if len(quiet) < _MIN_FRAMES or not vad_is_reliable:
         quiet = np.sort(powers)[: max(1, int(_QUIETEST_SHARE * len(powers)))]
     alive = quiet[quiet > _DIGITAL_SILENCE]
     silent_percent = round(100 * (1 - len(alive) / len(quiet)), 1) + 0.0
     # digital silence comes from a noise gate, and says nothing about the noise under the speech
-    return float(np.median(alive if len(alive) >= _MIN_FRAMES else quiet)), silent_percent
+    lowest, floor = np.percentile(alive if len(alive) >= _MIN_FRAMES else quiet, (_LOW_PERCENT, 50))
+    return float(floor), float(lowest), silent_percent
+
+
+def _is_no_floor(floor: float, lowest: float, level: float) -> bool:
+    """Whether the frames without detected speech are no noise: as loud as the speech, or nearly so and uneven.
+
+    The detector misses parts of lively, high and character voices, and then their median is that of the voice. Noise
+    of that level is even.
+    """
+    return level <= _AS_LOUD * floor or (level <= _NEARLY_AS_LOUD * floor and floor > _UNEVEN * lowest)
 
 
 def _extended(spans: tuple[Span, ...], powers: Samples, frame_s: float, floor: float) -> tuple[Span, ...]:

@@ -65,7 +65,21 @@ def _no_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 
 def _unsure_voice(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    if not analysis.can_be_judged or _is_speech(rule, analysis) or not _is_voice_like(rule, analysis):
+    measured = analysis.measurements
+    if not analysis.can_be_judged:
+        return
+    if _is_speech(rule, analysis):
+        if "pause_level_dbfs" in measured:
+            yield rule.finding(
+                f"only {measured['speech_percent']:.1f} % is detected as speech, and the rest is as loud "
+                f"({measured['pause_level_dbfs']:.0f} dBFS; speech {measured['speech_level_dbfs']:.0f} dBFS): this may "
+                "be a lively or character voice, music, other voices or loud noise; the noise floor is unknown; listen "
+                "to it before you pay for a clone",
+                value=measured["speech_percent"],
+                quality="fair",
+            )
+        return
+    if not _is_voice_like(rule, analysis):
         return
     yield rule.finding(
         f"it resembles a voice, but only {analysis.measurements['speech_percent']:.1f} % is detected as speech, below "
@@ -79,8 +93,8 @@ def _unsure_voice(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _little_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
-    if not analysis.can_be_judged or not _is_speech(rule, analysis):
-        return
+    if not analysis.can_be_judged or not _is_speech(rule, analysis) or "pause_level_dbfs" in measured:
+        return  # the detector may miss most of this voice: `unsure-voice` reports that
     needed = rule["min_seconds_of_speech_s"] if analysis.role == "recording" else 0.0
     found = []
     if measured["speech_s"] < needed:

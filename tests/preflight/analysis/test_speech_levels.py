@@ -106,6 +106,35 @@ def test_speech_without_pauses() -> None:
     assert "snr_db" not in found  # nothing but speech: the noise is unknown
 
 
+@pytest.mark.parametrize("missed_rms", [0.1, 0.07, 0.03])
+def test_pauses_as_loud_as_the_speech_are_no_noise_floor(missed_rms: float) -> None:
+    """From 2 to 8 s someone speaks; the detector finds the voice from 2 to 4 s only."""
+    sound = white_noise(0.0003, 10 * RATE)
+    sound[2 * RATE : 4 * RATE] += sine(1000, 2, RATE, 0.14)
+    sound[4 * RATE : 9 * RATE] += white_noise(missed_rms, 5 * RATE)
+    found = split(sound, (2.0, 4.0)).measurements
+    assert not {"snr_db", "noise_floor_dbfs", "leading_silence_s", "digital_silence_percent"} & set(found)
+    assert found["pause_level_dbfs"] == pytest.approx(20 * math.log10(missed_rms), abs=0.5)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1e-5, 1), st.floats(1e-5, 1), st.floats(0, 1))
+@settings(deadline=None, max_examples=40)
+def test_the_snr_is_never_negative(seed: int, pause_rms: float, speech_rms: float, share: float) -> None:
+    generator = np.random.default_rng(seed)
+    sound = generator.normal(0, pause_rms, 4 * RATE).astype(np.float32)
+    sound[RATE : 3 * RATE] = generator.normal(0, speech_rms, 2 * RATE)
+    found = split(sound, (1.0, 1.0 + 2 * share)).measurements
+    assert found.get("snr_db", 0.0) >= 0
+
+
+def test_a_voice_of_which_a_part_is_missed_is_unsure_and_nothing_else() -> None:
+    """Most of it is louder than the speech, and not detected as such."""
+    sound = np.concatenate((story()[: 4 * RATE], white_noise(0.2, 7 * RATE)))
+    _, findings = judged(sound, RATE)
+    assert "unsure-voice" in findings
+    assert not set(findings) & {"noisy", "little-speech", "edge-silence", "long-pause"}
+
+
 def test_a_recording_shorter_than_a_frame() -> None:
     found = speech_levels(
         measured_by(LevelMeter, np.ones(50), RATE), SpeechTrack(np.empty(0, np.float32), WINDOW_S), 50 / RATE
