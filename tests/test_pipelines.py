@@ -84,7 +84,7 @@ def test_the_hook_takes_what_a_folder_s_check_takes() -> None:
 
 def test_the_hook_is_the_one_of_the_page() -> None:
     (repository,) = snippets()[2]["repos"]
-    assert [told["id"] for told in repository["hooks"]] == [hook()["id"]]
+    assert [entry["id"] for entry in repository["hooks"]] == [hook()["id"]]
     command = [sys.executable, "-m", "pre_commit", "validate-manifest", str(HOOKS)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
@@ -94,8 +94,8 @@ def test_the_hook_is_the_one_of_the_page() -> None:
 def test_the_hook_runs(newcomer: Newcomer) -> None:
     """In a real repository, by pre-commit itself; only the environment is that of the tests instead of a new one."""
     work, environment = newcomer
-    (told,) = snippets()[2]["repos"][0]["hooks"]
-    config = {"repos": [{"repo": "local", "hooks": [{**hook(), **told, "language": "system"}]}]}
+    (entry,) = snippets()[2]["repos"][0]["hooks"]
+    config = {"repos": [{"repo": "local", "hooks": [{**hook(), **entry, "language": "system"}]}]}
     (work / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     environment["PATH"] += f"{os.pathsep}{os.environ['PATH']}"
     assert run("git init -q . && git add takes .pre-commit-config.yaml", *newcomer).returncode == 0

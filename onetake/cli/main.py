@@ -202,12 +202,13 @@ def run(arguments: Sequence[str]) -> int:
     """
     from onetake.io.signals import forget_received, interruptible
 
+    interruptible(click.Command.main)
     forget_received()
     _prepare_streams()
     set_verbosity(Verbosity.NORMAL)
     given = list(arguments) or ["--help"]
     try:
-        status = interruptible(lambda: root.main(given, prog_name="onetake", standalone_mode=False))
+        status = root.main(given, prog_name="onetake", standalone_mode=False)
         flush()
         return int(status or 0)
     except (SystemExit, OutputClosed):  # click exits by itself when its own output is a broken pipe

@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import click
 
 from onetake.cli.main import AdvancedOption
-from onetake.config.ledger_place import ledger_place
-from onetake.config.settings import Settings, load
-from onetake.config.settings_table import SETTINGS
 from onetake.console.terminal import can_prompt
 from onetake.errors import UsageError
-from preflight.fixes.options import EDIT_KINDS, Container, Keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from onetake.clones.request import CloneRequest
+    from onetake.config.settings import Settings
     from preflight import FixOptions, Profile
 
 
@@ -48,6 +45,7 @@ def setting_options(*names: str, advanced: bool = False) -> Callable[[Decorated]
         names: Names of settings.
         advanced: Whether only ``--help-all`` shows them.
     """
+    from onetake.config.settings_table import SETTINGS
 
     def decorate(function: Decorated) -> Decorated:
         for setting in reversed(SETTINGS):
@@ -79,12 +77,13 @@ def services(options: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settin
         options: Settings from the command line.
         sandbox: Whether to run a sandbox.
     """
+    from onetake.config.ledger_place import ledger_place
+    from onetake.config.settings import load
+
     settings = load(options)
     if not sandbox:
         yield settings, ledger_place(settings)
         return
-    from pathlib import Path
-
     from onetake.sandbox.session import sandbox as run_sandbox
 
     with run_sandbox() as access:
@@ -150,8 +149,8 @@ def names_in(values: tuple[str, ...]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-class _Moment(click.ParamType):  # type: ignore[type-arg]
-    """Seconds, or minutes and seconds, or hours too: 75, 1:15, 0:01:15.5."""
+class _Time(click.ParamType):  # type: ignore[type-arg]
+    """A time in seconds, or in hours, minutes and seconds: 75, 1:15, 0:01:15.5."""
 
     name = "time"
 
@@ -159,48 +158,56 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, float):
             return value
         if not re.fullmatch(r"(\d{1,6}:){0,2}\d{1,6}(\.\d{1,9})?", value):
-            self.fail(f"{value!r} is no time; write 75, 1:15 or 0:01:15.5", param, ctx)
+            self.fail(f"{value!r} is not a valid time; write it like 75, 1:15 or 0:01:15.5", param, ctx)
         seconds = 0.0
         for part in value.split(":"):
             seconds = 60 * seconds + float(part)
         return seconds
 
 
-def wishing_options(function: Any) -> Any:
-    """Flags that `wishes_from` understands."""
-    moment = _Moment()
-    options = [
-        click.option("--to", type=click.Choice(get_args(Container)), help="The format to write."),
+def fix_options(function: Any) -> Any:
+    """Add the options that `fix_options_from` reads."""
+    from preflight.fixes.options import EDIT_KINDS, Container, Keep
+
+    time = _Time()
+    decorators = [
+        click.option("--to", type=click.Choice(get_args(Container)), help="Format to write."),
         click.option(
             "--keep",
             type=click.Choice(get_args(Keep)),
             default="best",
             metavar="WHAT",
-            help=f"Of what is too long: {', '.join(get_args(Keep))}.",
+            help=f"Part to keep of a long recording: {', '.join(get_args(Keep))}.",
         ),
-        click.option("--from", "start_s", type=moment, metavar="TIME", help="Keep what comes from here, e.g. 1:15."),
-        click.option("--until", "end_s", type=moment, metavar="TIME", help="Keep what comes until here."),
-        click.option("--loudness", "loudness_lufs", type=float, metavar="LUFS", help="Bring it there, e.g. -20."),
-        click.option("--limit", cls=AdvancedOption, is_flag=True, help="Limit peaks at -3 dBTP for that."),
+        click.option("--from", "start_s", type=time, metavar="TIME", help="Start of the part to keep, e.g. 1:15."),
+        click.option("--until", "end_s", type=time, metavar="TIME", help="End of the part to keep."),
+        click.option(
+            "--loudness",
+            "loudness_lufs",
+            type=float,
+            metavar="LUFS",
+            help="Integrated loudness to normalize to.",
+        ),
+        click.option("--limit", cls=AdvancedOption, is_flag=True, help="Limit peaks at -3 dBTP to reach it."),
         click.option("--edit", multiple=True, metavar="NAME", help=f"{', '.join(EDIT_KINDS)} (repeatable)."),
-        click.option("--unsafe", is_flag=True, help="Every edit that answers a finding."),
+        click.option("--unsafe", is_flag=True, help="Make every edit that fixes a finding."),
     ]
-    for option in reversed(options):
-        function = option(function)
+    for decorate in reversed(decorators):
+        function = decorate(function)
     return function
 
 
-def wishes_from(flags: dict[str, Any]) -> FixOptions:
-    """What the flags ask for; they are taken out of `flags`.
+def fix_options_from(options: dict[str, Any]) -> FixOptions:
+    """Build `FixOptions` from the options, and remove them from `options`.
 
     Raises:
-        preflight.InvalidFixOptions: It cannot be.
+        preflight.InvalidFixOptions: An option has an impossible value.
     """
     from preflight import FixOptions
 
-    edits = frozenset(names_in(flags.pop("edit")))
+    edits = frozenset(names_in(options.pop("edit")))
     names = ("to", "keep", "start_s", "end_s", "loudness_lufs", "limit", "unsafe")
-    return FixOptions(edits=edits, **{name: flags.pop(name) for name in names})
+    return FixOptions(edits=edits, **{name: options.pop(name) for name in names})
 
 
 _MIN_LENGTH = 5

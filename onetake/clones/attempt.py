@@ -194,7 +194,7 @@ class CloneAttempt:
             except KeyboardInterrupt:  # the second Ctrl-C must not lose a voice that is paid for
                 self._interrupted = True
                 self._write_voice(voice, links)
-        except Exception as error:  # noqa: BLE001 - the voice_id is printed, whatever failed
+        except Exception as error:  # noqa: BLE001 - the voice_id is printed for any failure
             self._warn(
                 f"WRITE THIS DOWN: voice_id {voice.voice_id} is paid for and could not be stored in the ledger "
                 f"({failure_of(error).message}); once that is fixed: "

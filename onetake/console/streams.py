@@ -39,7 +39,7 @@ def print_text(text: str) -> None:
 
 
 def print_json(document: object, *, in_one_line: bool = False) -> None:
-    """Print a document as UTF-8 JSON on standard output, whatever the terminal's encoding is.
+    """Print a document as UTF-8 JSON on standard output, for any encoding of the terminal.
 
     Args:
         document: Anything that msgspec encodes.

@@ -2,13 +2,14 @@
 
 A handler runs between two arbitrary bytecodes of the main thread, and must not raise everywhere:
 
-    start ─ imports ─┬─ interruptible(work) ──────────────────┬─ report, exit
+    start ─ imports ─┬─ an `interruptible` function ──────────┬─ report, exit
                      │   raise KeyboardInterrupt,             │
        deliver again │   but not within an import or __del__  │ deliver again, exit after a few seconds
 
 An exception within an import can be replaced (numpy reports an ImportError) or printed by C code; within ``__del__``
-Python prints it and continues; outside `interruptible` nothing would catch it. There the signal is delivered again a
-moment later. Signals that are ignored when the command starts (nohup, a shell's background) stay ignored.
+Python prints it and continues; outside an `interruptible` function nothing would catch it. There the signal is
+delivered again a moment later. Signals that are ignored when the command starts (nohup, a shell's background) stay
+ignored.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
+    from types import CodeType, FrameType, FunctionType
 
-T = TypeVar("T")
+Work = TypeVar("Work", bound="Callable[..., object]")
 
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 _MAIN_THREAD: Final = threading.main_thread().ident or 0
 _AGAIN_S: Final = 0.01
 _LONGEST_DELAY_S: Final = 5.0
 """Redelivery ends after this time: the code that cannot be interrupted hangs."""
+_interruptible_code: Final[set[CodeType]] = set()
 
 
 class _Received:
@@ -60,13 +62,10 @@ def install_handlers() -> None:
             signal.signal(number, _interrupt)
 
 
-def interruptible(work: Callable[[], T]) -> T:
-    """Return what `work` returns; the handlers raise only while it runs.
-
-    Raises:
-        KeyboardInterrupt: A signal was received.
-    """
-    return work()
+def interruptible(work: Work) -> Work:
+    """Let the handlers raise KeyboardInterrupt while `work` runs, and only then; usable as a decorator."""
+    _interruptible_code.add(cast("FunctionType", work).__code__)
+    return work
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -98,7 +97,7 @@ def _is_within(frame: FrameType | None, wanted: Callable[[FrameType], bool]) -> 
 
 
 def _is_guarded(frame: FrameType) -> bool:
-    return frame.f_code is interruptible.__code__
+    return frame.f_code in _interruptible_code
 
 
 def _is_fragile(frame: FrameType) -> bool:

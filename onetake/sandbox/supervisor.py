@@ -62,13 +62,14 @@ def main() -> None:
     """
     install_handlers()
     try:
-        interruptible(_run_until_input_ends)
+        _run_until_input_ends()
     except SandboxUnavailable as error:
         _answer({"error": {"message": error.message, "hint": error.hint}})
     except (KeyboardInterrupt, BrokenPipeError):
         os._exit(0)  # everything is stopped, and the parent does not read any more
 
 
+@interruptible
 def _run_until_input_ends() -> None:
     with running(answer_delay_s=float(sys.argv[1])) as access:
         _answer({"access": access})

@@ -240,7 +240,7 @@ def test_a_process_pool_can_prepare(home: Path, services: Services) -> None:
     """Requests, results and errors can be pickled."""
     make_takes(Path("many"), 3)
     Path("many/bad.wav").write_text("no recording")
-    shutil.copy(FIXTURES / "voice-message.ogg", "many/mend.ogg")
+    shutil.copy(FIXTURES / "voice-message.ogg", "many/fixable.ogg")
     settings = load({})
     from client import CloneOptions
 

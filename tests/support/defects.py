@@ -54,7 +54,7 @@ class Speech:
     Attributes:
         sound: One channel, at least ten seconds.
         rate: Samples a second.
-        voiced: Moments in seconds at which somebody surely speaks.
+        voiced: Moments in seconds that surely contain speech.
     """
 
     sound: Sound
@@ -63,7 +63,7 @@ class Speech:
 
     @property
     def level(self) -> float:
-        """RMS while somebody speaks: where 0.2 s are not 16 dB below the loudest, as in ITU-T P.56."""
+        """RMS of the speech: where 0.2 s are not 16 dB below the loudest, as in ITU-T P.56."""
         power = self.sound.astype(np.float64) ** 2
         around = moving_mean(power, self.rate // 5)
         return float(np.sqrt(power[around > around.max() / 40].mean()))
@@ -113,7 +113,7 @@ def noise(count: int, colour: str, seed: int = 1) -> Sound:
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(size=count))
     if colour == "pink":
         spectrum[1:] /= np.sqrt(np.arange(1, len(spectrum)))
-        spectrum[: len(spectrum) // 400] = 0  # what nobody hears would be most of its power
+        spectrum[: len(spectrum) // 400] = 0  # what is inaudible would be most of its power
     wave = np.fft.irfft(spectrum, count)
     return np.asarray(wave / np.sqrt(np.mean(wave**2)), np.float32)
 

@@ -60,7 +60,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def gone(pids: list[int], within_s: float = HANGS_AFTER_S) -> bool:
-    """Whether none of them lives; a zombie that nobody reaps in a container does not."""
+    """Whether none of them lives; a zombie that is not reaped in a container does not."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         states = [Path(f"/proc/{pid}/stat") for pid in pids]

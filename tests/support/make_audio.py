@@ -41,7 +41,7 @@ def quiet(seconds: float, rate: int = RATE) -> Sound:
 
 
 def talk(seconds: float) -> Sound:
-    """The story told again and again, with pauses between, for exactly so long; shape (frames,) at `RATE`."""
+    """The story, repeated with pauses in between, of exactly this duration; shape (frames,) at `RATE`."""
     once = np.concatenate((story(), quiet(PAUSE_S)))
     frames = round(seconds * RATE)
     return np.asarray(np.tile(once, frames // len(once) + 1)[:frames], np.float32)

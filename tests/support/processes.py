@@ -30,7 +30,7 @@ def wait_until(happened: Callable[[], object], seconds: float = HANGS_AFTER_S) -
 
 
 def default_signals() -> None:
-    """Start with the default dispositions, whatever the parent ignores (for `preexec_fn`)."""
+    """Start with the default dispositions, regardless of what the parent ignores (for `preexec_fn`)."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -20,4 +20,4 @@ def fill_cache(cache: Path) -> None:
     folder.mkdir(parents=True)
     for file in carried_model().iterdir():
         (folder / file.name).symlink_to(file)
-    (folder / "decoder_with_attention.ort").touch()  # for times of words, which nobody asks for here
+    (folder / "decoder_with_attention.ort").touch()  # for times of words, which are not requested here

@@ -47,7 +47,7 @@ class Window:
         return [COLOUR.sub("", line) for line in self.lines]
 
     def resize(self, columns: int) -> None:
-        """As if somebody dragged its edge; the command gets SIGWINCH."""
+        """As if a user dragged its edge; the command gets SIGWINCH."""
         self.columns = columns
         fcntl.ioctl(self._line, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
 

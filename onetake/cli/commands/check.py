@@ -17,11 +17,7 @@ from onetake.io.inputs import open_inputs
 from onetake.render.text import has_severity
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from preflight import Profile, Report
-    from preflight.analysis.analysis import Analysis
-    from preflight.input.types import SpooledFile
+    from preflight import Report
 
 
 def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) -> None:
@@ -86,11 +82,19 @@ def command(
     failing = {"error", "warning"} if fail_on == "warning" else {"error"}
     with open_inputs(files, files_from) as takes:
         output = CheckOutput(form, options.pop("out"), profile, failing, takes=takes, prompt=prompt)
-        with contextlib.closing(
-            _analyses(takes, profile, jobs, quick=quick, pictures=output.wants_pictures)
-        ) as analyses:
-            for take, analysis in zip(takes, analyses, strict=True):
-                output.add(take, report_of(analysis, profile), analysis.pictures)
+        if len(takes) == 1:
+            with show_progress("checking", AUDIO) as on_progress:
+                analysis = analyze(
+                    takes[0], quick=quick, pictures=output.wants_pictures, profile=profile, on_progress=on_progress
+                )
+            output.add(takes[0], report_of(analysis, profile), analysis.pictures)
+        elif takes:
+            from preflight.batch import analyze_many
+
+            many = analyze_many(takes, quick=quick, pictures=output.wants_pictures, profile=profile, workers=jobs)
+            with contextlib.closing(many) as analyses:
+                for take, analysis in zip(takes, with_progress(analyses, len(takes), label="checking"), strict=True):
+                    output.add(take, report_of(analysis, profile), analysis.pictures)
     if prompt is not None:
         clip = analyze(
             prompt, role="prompt", prompt_text=prompt_text, quick=quick, pictures=form == "html", profile=profile
@@ -98,23 +102,6 @@ def command(
         output.add(prompt, report_of(clip, profile), clip.pictures)
     output.end()
     return exit_with(_status(output.reports, failing, exit_zero=exit_zero))
-
-
-def _analyses(
-    takes: list[str | SpooledFile], profile: Profile, jobs: int | None, *, quick: bool, pictures: bool
-) -> Generator[Analysis, None, None]:
-    if len(takes) == 1:
-        from preflight.checks import analyze
-
-        with show_progress("checking", AUDIO) as on_progress:
-            analysis = analyze(takes[0], quick=quick, pictures=pictures, profile=profile, on_progress=on_progress)
-        yield analysis
-    elif takes:
-        from preflight.batch import analyze_many
-
-        many = analyze_many(takes, quick=quick, pictures=pictures, profile=profile, workers=jobs)
-        with contextlib.closing(many) as analyses:
-            yield from with_progress(analyses, len(takes), label="checking")
 
 
 def _status(reports: list[Report], failing: set[str], *, exit_zero: bool) -> Status:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli.main import Command
-from onetake.cli.options import ANY_PATH, json_option, profile_from, profile_options, wishes_from, wishing_options
+from onetake.cli.options import ANY_PATH, fix_options, fix_options_from, json_option, profile_from, profile_options
 from onetake.cli.output.fix_output import named_problems, print_written
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
 @click.argument("file", type=ANY_PATH, metavar="FILE")
 @click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
-@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
-@wishing_options
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--dry-run", is_flag=True, help="Show the changes without writing anything.")
+@fix_options
 @profile_options()
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
-    """Write a version of a recording that is fit to be sent. One that is ready is copied byte for byte, and sound is
-    coded anew only where it must be. What changes how it sounds is done by name, or with --unsafe.
+    """Write a version of a recording that is fit to send, re-encoded only if necessary. Edits that change how it
+    sounds are made only on request, by name or with --unsafe.
     """  # noqa: D205 - as one paragraph the help fits a screen
     import preflight
 
     if out is None and not dry_run:
-        raise UsageError("where to write is not said", "add -o OUT, or --dry-run to see what would be done")
+        raise UsageError("no output file", "add -o OUT, or --dry-run to see the changes")
     profile = profile_from(flags)
-    options = wishes_from(flags)
-    with named_problems(file), show_progress("fixing", AUDIO) as tell:
+    options = fix_options_from(flags)
+    with named_problems(file), show_progress("fixing", AUDIO) as update:
         if dry_run:
-            fixed = preflight.plan(file, out, options=options, profile=profile, on_progress=tell)
+            fixed = preflight.plan(file, out, options=options, profile=profile, on_progress=update)
         else:
-            fixed = preflight.fix(file, out or "", options=options, force=force, profile=profile, on_progress=tell)
+            fixed = preflight.fix(file, out or "", options=options, force=force, profile=profile, on_progress=update)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(fixed, name) for name in fixed.__struct_fields__}})
     else:
-        _tell(fixed)
+        _print_edits(fixed)
 
 
-def _tell(fixed: Fixed) -> None:
+def _print_edits(fixed: Fixed) -> None:
     for edit in fixed.edits:
         print_text(f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}")
     if not fixed.edits:
-        print_text("it is ready as it is: copy it byte for byte")
+        print_text("it is ready: copy it unchanged")
     print_written(fixed)

@@ -19,13 +19,13 @@ from preflight.display.text import clock, describe_file
 @click.command("join", cls=Command, epilog="Example: onetake join one.wav two.wav three.wav -o take.wav")
 @click.argument("files", nargs=-1, required=True, type=ANY_PATH, metavar="FILE...")
 @click.option("-o", "--out", type=ANY_PATH, required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
-@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @profile_options()
 @json_option
 def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **flags: Any) -> Any:
     """Join short takes of one voice to a recording that is long enough.
 
-    Loudness is equalized, and takes are separated by a short pause.
+    One gain per take makes all equally loud, and silence between them is adjusted to a short pause.
     """
     import preflight
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     "prompt", cls=Command, epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav"
 )
 @click.argument("file", type=ANY_PATH, metavar="FILE")
-@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="How many to show; 5 by default.")
-@click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this one; 1 is the best.")
-@click.option("--text", metavar="TEXT", help="Exactly what is said in it, with its punctuation.")
+@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="Clips to show; 5 by default.")
+@click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this clip; 1 is the best.")
+@click.option("--text", metavar="TEXT", help="Exact text spoken in the clip, with punctuation.")
 @click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
-@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @profile_options()
 @setting_options(SPEECH_MODEL)
 @json_option
@@ -46,30 +46,30 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> Any:
-    """Find the best stretches of a recording for a prompt clip: one clean sentence of less than 8 seconds.
+    """Find the best prompt clips in a recording: clean sentences of less than 8 seconds.
 
-    Have one written with --pick, listen to it, and write down what is said in it. A speech model proposes the words.
+    Write one with --pick, listen to it, and type what is said. With a speech model, transcripts are shown.
     """
     import preflight
 
     if (pick is None) != (out is None):
-        raise UsageError("--pick and -o belong together", "say which clip to write, and where")
+        raise UsageError("--pick and -o belong together", "choose the clip with --pick, and the file with -o")
     profile = profile_from(flags)
     model = chosen_model(load(flags))
     if pick is None or out is None:
-        with named_problems(file), show_progress("listening", AUDIO) as tell:
-            clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=tell)
+        with named_problems(file), show_progress("finding clips", AUDIO) as update:
+            clips = preflight.prompt_clips(file, count=count, profile=profile, on_progress=update)
             spans = [(clip.start_s, clip.end_s) for clip in clips]
-            heard = preflight.transcribe(file, spans, model) if model else None
-        _show(file, clips, heard, as_json=as_json)
+            texts = preflight.transcribe(file, spans, model) if model else None
+        _show(file, clips, texts, as_json=as_json)
         return exit_with(Status.DONE)
     if text is not None:
         from client import CloneOptions
 
-        CloneOptions(prompt_text=text)  # what the service would refuse is refused before anything is written
-    with named_problems(file), show_progress("cutting", AUDIO) as tell:
+        CloneOptions(prompt_text=text)  # raises what the service would refuse, before anything is written
+    with named_problems(file), show_progress("cutting", AUDIO) as update:
         clip, fixed = preflight.cut_prompt(
-            file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=tell
+            file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=update
         )
     comparison, is_fit = _compared(fixed, text, model, profile)
     if as_json:
@@ -77,14 +77,14 @@ def command(
     else:
         print_written(fixed)
     if text is None and not is_quiet():
-        print_stderr("listen to it, and write down exactly what is said: a clone needs it as --prompt-text")
+        print_stderr("listen to it, and type exactly what is said: clone needs it as --prompt-text")
     return exit_with(Status.DONE if is_fit else Status.NOT_FIT)
 
 
 def _compared(
     fixed: Fixed, text: str | None, model: SpeechModel | None, profile: Profile
 ) -> tuple[dict[str, Any], bool]:
-    """What JSON says of the text beside the clip, and whether it is fit; where they differ, that is said at once."""
+    """Compare the text with the clip and print warnings; return the JSON members and whether the clip is fit."""
     if model is None or text is None or fixed.path is None or profile.severity("prompt-text-differs") == "off":
         return {}, True
     from onetake.clones.prepare import comparison_fields
@@ -99,15 +99,15 @@ def _compared(
     return {"comparison": comparison_fields(comparison, findings)}, is_fit
 
 
-def _show(file: str, clips: tuple[PromptClip, ...], heard: tuple[str, ...] | None, *, as_json: bool) -> None:
+def _show(file: str, clips: tuple[PromptClip, ...], texts: tuple[str, ...] | None, *, as_json: bool) -> None:
     import msgspec
 
     from preflight import display_name
 
     if as_json:
         shown: Any = clips
-        if heard is not None:
-            shown = [{**msgspec.to_builtins(clip), "heard": words} for clip, words in zip(clips, heard, strict=True)]
+        if texts is not None:
+            shown = [{**msgspec.to_builtins(clip), "heard": text} for clip, text in zip(clips, texts, strict=True)]
         print_json({"schema_version": 1, "path": display_name(file), "clips": shown})
         return
     for number, clip in enumerate(clips, 1):
@@ -116,6 +116,6 @@ def _show(file: str, clips: tuple[PromptClip, ...], heard: tuple[str, ...] | Non
             f"{number:2}  {clock(clip.start_s)} to {clock(clip.end_s)}  {clip.seconds:.1f} s  "
             f"SNR {clip.snr_db:.0f} dB, {clip.loudness_lufs:.1f} LUFS{flaw}"
         )
-        if heard is not None:
-            print_text(f"    {safe(heard[number - 1]) or '(nothing was understood)'}")
+        if texts is not None:
+            print_text(f"    {safe(texts[number - 1]) or '(no speech recognized)'}")
     print_stderr('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')

@@ -1,4 +1,4 @@
-"""What `fix` and `prompt` say of a file that they wrote, or could not write."""
+"""Output of `fix`, `join` and `prompt`: errors with the name of the file, and the file that was written."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def named_problems(file: str) -> Iterator[None]:
-    """Put the name of the file before what is wrong with it."""
+    """Prefix errors about a recording with its name."""
     from preflight import BadProfile, BadSpeechModel, EngineMissing, PreflightError, display_name
 
     try:
         yield
     except (BadProfile, BadSpeechModel, EngineMissing):
-        raise  # nothing is wrong with the file
+        raise  # not about the recording
     except PreflightError as error:
         error.message = f"{display_name(file)}: {error.message}"
         raise
@@ -31,7 +31,7 @@ def named_problems(file: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def named_output(out: str) -> Iterator[None]:
-    """Say what could not be written, where the problem is there and not with a recording."""
+    """Prefix errors about the output with its name."""
     from preflight import CannotWrite, display_name
 
     try:
@@ -42,7 +42,7 @@ def named_output(out: str) -> Iterator[None]:
 
 
 def print_written(fixed: Fixed) -> None:
-    """Say what was written, if anything was."""
+    """Print the name and the facts of the file that was written, if any."""
     from preflight import display_name
 
     if fixed.path is not None and fixed.after is not None:

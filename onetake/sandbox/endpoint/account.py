@@ -43,7 +43,7 @@ class Account:
         self._stored_types: list[str] = []
 
     def count_request(self) -> None:
-        """Count a call to a priced endpoint, whatever its outcome."""
+        """Count a call to a priced endpoint, regardless of its outcome."""
         with self._lock:
             self._requests += 1
 

@@ -18,7 +18,7 @@ SHORT = str(FIXTURES / "too-short.wav")
 
 @pytest.fixture
 def tone(home: Path) -> str:
-    """Twelve seconds in which nobody speaks."""
+    """Twelve seconds without speech."""
     soundfile.write("tone.wav", 0.1 * np.sin(np.arange(12 * 16_000) * 0.4), 16_000)
     return "tone.wav"
 

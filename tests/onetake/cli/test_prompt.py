@@ -28,9 +28,9 @@ def test_it_shows_clips_and_writes_the_one_that_is_picked(say: Say, take: Path, 
     out = tmp_path / "clip.wav"
     picked = say("prompt", str(take), "--pick", "2", "--text", "A small brown dog.", "-o", str(out))
     assert (picked.status, picked.err) == (0, "")
-    unheard = say("prompt", str(take), "--pick", "2", "-o", str(out), "--force")
-    assert unheard.status == 0
-    assert "listen to it, and write down" in unheard.err
+    without_text = say("prompt", str(take), "--pick", "2", "-o", str(out), "--force")
+    assert without_text.status == 0
+    assert "listen to it, and type" in without_text.err
     checked = say("check", "--prompt", str(out), "--prompt-text", "A small brown dog.", "--format", "json")
     report = json.loads(checked.out)["takes"][0]
     assert report["verdict"] == "ready"

@@ -67,6 +67,7 @@ class Finalized:
 class Referenced:
     pass
 
+@interruptible
 def work():
     {moment}
     for _ in range(10**9):
@@ -74,7 +75,7 @@ def work():
 
 install_handlers()
 try:
-    interruptible(work)
+    work()
 except KeyboardInterrupt:
     print("interrupted", sys.modules.get("signalling_module") and sys.modules["signalling_module"].finished)
 """

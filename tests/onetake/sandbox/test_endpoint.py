@@ -38,7 +38,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "/ogg.mp3": lambda: sound_file("OGG", 11),
     "/alac.m4a": lambda: m4a(11, "alac"),
     "/aac.m4a": lambda: m4a(11),
-    "/text.mp3": lambda: b"this is no audio at all " * 100,
+    "/text.mp3": lambda: b"this is text and not audio" * 100,
     "/empty.wav": lambda: b"",
     "/playlist.wav": lambda: b"ffconcat version 1.0\nfile /etc/hostname\n",
     "/huge.wav": lambda: b"RIFF" + bytes(21_000_000),

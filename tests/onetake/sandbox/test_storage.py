@@ -148,7 +148,7 @@ def holding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxStorage
         assert s3(storage).list_objects_v2(Bucket=storage.bucket)["KeyCount"] == 1
 
 
-SECRET = b"spoken by somebody" * 100_000
+SECRET = b"private speech" * 100_000
 PARTS = [f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3", "admin") for kind in ("", ".grpc")]
 
 

@@ -78,7 +78,7 @@ def test_the_end_counts_as_much_as_the_beginning() -> None:
 
 
 @pytest.mark.parametrize("opposite", [1, -1])
-def test_speech_is_heard_whatever_the_polarity_of_the_channels(opposite: int) -> None:
+def test_speech_is_detected_for_any_polarity_of_the_channels(opposite: int) -> None:
     talk = making.talk(12)
     found = measured(np.stack((talk, opposite * talk), axis=1), making.RATE)
     assert found["speech_percent"] > 80

@@ -82,7 +82,7 @@ def test_the_info_frame_describes_the_cut(rate: int) -> None:
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_the_first_frame_that_is_heard_has_its_whole_reservoir(rate: int) -> None:
+def test_the_first_audible_frame_has_its_whole_bit_reservoir(rate: int) -> None:
     for moment in np.linspace(0.5, 3.0, 12):
         kept = packets_in(cut(frames_at(rate), round(moment * rate), round((moment + 0.5) * rate)))
         info = info_of(cut(frames_at(rate), round(moment * rate), round((moment + 0.5) * rate)))

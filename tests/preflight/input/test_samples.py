@@ -121,7 +121,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "not divided": ((SOUND + 32767, RATE), ValueError, "full scale"),
     "rate": ((SOUND, 0), ValueError, "sample rate"),
     "part of a Hz": ((SOUND, 16000.5), ValueError, "sample rate"),
-    "rate that is no number": ((SOUND, float("nan")), ValueError, "sample rate"),
+    "rate that is not a number": ((SOUND, float("nan")), ValueError, "sample rate"),
 }
 
 

@@ -152,9 +152,9 @@ def test_a_wav_without_a_final_size_is_read_to_its_end(claimed: int, tmp_path: P
     report = preflight.check(path)
     assert [finding.rule for finding in report.findings] == ["header-mismatch"]
     assert report.file.duration_s == SECONDS
-    fixed = preflight.fix(path, tmp_path / "mended.wav")
+    fixed = preflight.fix(path, tmp_path / "fixed.wav")
     assert fixed.lossless
-    assert (tmp_path / "mended.wav").read_bytes()[44:] == SAMPLES
+    assert (tmp_path / "fixed.wav").read_bytes()[44:] == SAMPLES
 
 
 def test_a_concatenated_mp3_with_two_sample_rates_is_reported(tmp_path: Path) -> None:

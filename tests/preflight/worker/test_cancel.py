@@ -114,7 +114,7 @@ def test_an_executor_of_ones_own_is_left_without_work(long_take: Path) -> None:
 
 @LINUX
 def test_a_parent_that_has_its_children_reaped_hears_of_a_crash(faulty: Path) -> None:
-    """Where SIGCHLD is ignored nobody can learn how a process ended."""
+    """If SIGCHLD is ignored, the exit status of a process is unknown."""
     program = (
         "import os, signal, sys, preflight\n"
         "from preflight.worker import process\n"

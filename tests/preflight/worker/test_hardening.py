@@ -102,7 +102,7 @@ def test_it_reads_no_files_but_its_own(attempt: str, folder: Path) -> None:
 
 @LINUX
 @pytest.mark.parametrize("attempt", CALLS.values(), ids=CALLS)
-def test_it_changes_nothing_and_reaches_nobody(attempt: str, folder: Path) -> None:
+def test_it_changes_nothing_and_opens_no_connection(attempt: str, folder: Path) -> None:
     was, result = attempted(attempt, folder)
     if not was.system_calls:
         pytest.skip("no seccomp on this kernel or architecture")

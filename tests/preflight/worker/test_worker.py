@@ -76,9 +76,9 @@ def test_a_bug_is_a_finding_of_its_file_and_reported_as_a_bug(
         preflight.fix(faulty, tmp_path / "out.wav")
     end_all()
     assert run(["check", str(GOOD), str(faulty), str(GOOD), "--exit-zero"]) == 6
-    told = capfd.readouterr().out
-    assert told.count("good.wav: ready") == 2
-    assert "faulty.wav: rejected" in told
+    output = capfd.readouterr().out
+    assert output.count("good.wav: ready") == 2
+    assert "faulty.wav: rejected" in output
     assert run(["fix", str(faulty), "-o", str(tmp_path / "out.wav")]) == 6
     assert "faulty.wav: this is a bug" in capfd.readouterr().err
 

@@ -65,7 +65,7 @@ def test_two_lines_are_less_than_three() -> None:
 
 
 def test_a_voice_with_the_pitch_of_the_mains_does_not_count() -> None:
-    """Three quarters of the time somebody hums a note at 100 Hz; the pauses have noise only."""
+    """Three quarters of the time a person hums a note at 100 Hz; the pauses have noise only."""
     voiced, pause = lines(100, 15, 0.1), np.zeros(5 * RATE)
     sound = np.concatenate((voiced, pause)) + white_noise(1e-3, 20 * RATE)
     assert hum(sound)["hum_db"] < 6

@@ -86,7 +86,7 @@ def test_dc_is_not_sound() -> None:
 
 @pytest.mark.parametrize("mains", [50, 60])
 def test_hum_counts_in_full(mains: int) -> None:
-    """Half a period in a frame of 10 ms has a mean that is no DC offset."""
+    """Half a period in a frame of 10 ms has a mean that is not a DC offset."""
     powers = measured_by(LevelMeter, sine(mains, 2, RATE, 0.1), RATE).frame_powers()
     assert powers.mean() == pytest.approx(0.005, rel=0.01)
 
