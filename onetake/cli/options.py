@@ -177,7 +177,7 @@ def fix_options(function: Any) -> Any:
             type=click.Choice(get_args(Keep)),
             default="best",
             metavar="WHAT",
-            help=f"Part to keep of a long recording: {', '.join(get_args(Keep))}.",
+            help=f"Part to keep: {', '.join(get_args(Keep))}.",
         ),
         click.option("--from", "start_s", type=time, metavar="TIME", help="Start of the part to keep, e.g. 1:15."),
         click.option("--until", "end_s", type=time, metavar="TIME", help="End of the part to keep."),

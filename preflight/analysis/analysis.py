@@ -14,7 +14,7 @@ import msgspec
 from preflight import limits
 from preflight.analysis.pictures import Pictures
 from preflight.errors import PreflightError
-from preflight.media.frames import Damage
+from preflight.media.damage import Damage
 from preflight.media.probe import Probe
 from preflight.report import Method, Role, Span
 

@@ -17,8 +17,8 @@ from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
 from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
+from preflight.analysis.meters.pictures import PictureMeters
 from preflight.analysis.meters.true_peak import TruePeakMeter
-from preflight.analysis.pictures import PictureMeters
 from preflight.analysis.spans import pauses_between_speech
 from preflight.analysis.speech_levels import speech_levels
 from preflight.analysis.vad import speech

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from preflight.fixes.options import Container
     from preflight.input.source import Source
-    from preflight.media.containers import Range
+    from preflight.media.byte_ranges import Range
     from preflight.report import Span
 
 _PRE_ROLL_PACKETS: Final = 2

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preflight import limits
-from preflight.media.containers import RangeReader
-from preflight.media.frames import MERGE_WITHIN_S, Damage, merged_damage
+from preflight.media.byte_ranges import RangeReader
+from preflight.media.damage import MERGE_WITHIN_S, Damage, merged_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from preflight.media.damage import Damage
 from preflight.media.frame_scan import FrameScan, scan_frames
-from preflight.media.frames import Damage
 from preflight.media.mp3_header import DECODER_DELAY, INFO_BYTES, SYNTAXES, FrameHeader, InfoHeader, info_header
 from preflight.media.tags import id3v2_length_s, leading_tags, trailing_tags
 

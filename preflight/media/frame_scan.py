@@ -15,7 +15,7 @@ from preflight.media.tags import leading_tags, tag_at, trailing_tags
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
-    from preflight.media.containers import Range
+    from preflight.media.byte_ranges import Range
 
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_RANGES: Final = 1000

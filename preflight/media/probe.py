@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.errors import NotARecording
-from preflight.media.frames import Damage
+from preflight.media.damage import Damage
 from preflight.media.tags import leading_tags
 from preflight.media.wav_header import WavHeader, read_wav_header
 

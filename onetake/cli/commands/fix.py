@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @profile_options()
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
-    """Write a version of a recording that is fit to send, re-encoded only if necessary. Edits that change how it
-    sounds are made only on request, by name or with --unsafe.
+    """Write a version of a recording that is fit to send, re-encoded only if necessary. Edits that change the sound
+    are made only on request, by name or with --unsafe.
     """  # noqa: D205 - as one paragraph the help fits a screen
     import preflight
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.pictures import Columns, LoudnessTrack
+from preflight.analysis.meters.pictures import Columns
+from preflight.analysis.pictures import LoudnessTrack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

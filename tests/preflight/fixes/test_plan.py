@@ -12,7 +12,7 @@ from preflight.analysis.analysis import Analysis, ChannelFacts
 from preflight.errors import CannotFix, NotARecording, NotExamined
 from preflight.fixes.options import FixOptions
 from preflight.fixes.plan import Plan, make_plan, mark_impossible_fixes, plan_conversion
-from preflight.media.frames import Damage
+from preflight.media.damage import Damage
 from tests.support.fix_analyses import analysis_of, report_with, with_measurements
 
 MP3: dict[str, Any] = {"container": "mp3", "codec": "mp3", "bits": None}

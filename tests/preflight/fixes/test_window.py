@@ -12,7 +12,7 @@ from preflight import limits
 from preflight.errors import CannotFix
 from preflight.fixes.options import FixOptions
 from preflight.fixes.window import SpanIndex, choose_window, requested_window, trim_silence
-from preflight.media.frames import Damage
+from preflight.media.damage import Damage
 from tests.support.fix_analyses import analysis_of, pauses_every, speech_between
 
 LIMIT = limits.MAX_DURATION_S

@@ -8,7 +8,7 @@ import pytest
 
 from preflight.analysis.analysis import Analysis
 from preflight.errors import CannotOpen, NotARecording, NotExamined
-from preflight.media.frames import Damage
+from preflight.media.damage import Damage
 from preflight.media.probe import Probe
 from preflight.rules.format import format_problem
 from tests.support.analyses import HEADER, M4A, MP3, WAV, changed, finding, findings, seconds

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from preflight.media.frames import Damage
+from preflight.media.damage import Damage
 from tests.support.analyses import HEADER, M4A, MP3, WAV, changed, finding, findings, headers_only, seconds
 
 MIDDLE = Damage(20.0, 21.0, 20.0, 20.0)

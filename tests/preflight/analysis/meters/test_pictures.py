@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from preflight.analysis.framing import Grid
 from preflight.analysis.meters.loudness import LoudnessMeter
-from preflight.analysis.pictures import Columns, EnvelopeMeter, PictureMeters, Pictures, SpectrogramMeter
+from preflight.analysis.meters.pictures import Columns, EnvelopeMeter, PictureMeters, SpectrogramMeter
+from preflight.analysis.pictures import Pictures
 from preflight.batch import analyze_many
 from preflight.checks import analyze, report_of
 from tests.support.audio_measures import analysis_of, tone
