@@ -250,8 +250,9 @@ class BatchClone:
     def _send_from_queue(self) -> None:
         while (job := self._to_send.get()) is not None:
             try:
-                prepared = cast(Prepared, job.prepared)
-                cloned = self._cloner.send(job.request, prepared, job.observer, lambda: self._stopping)
+                cloned = self._cloner.send(
+                    job.request, cast(Prepared, job.prepared), job.observer, lambda: self._stopping
+                )
                 ending: Ending = "known" if cloned.known else "cloned"
                 warnings = tuple(dict.fromkeys((*job.observer.warnings, *cloned.warnings)))  # without duplicates
                 path = display_name(job.request.take)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from preflight.analysis.analysis import Analysis
-from preflight.analysis.downmix import Downmix
 from preflight.analysis.framing import ChunkCutter, Grid
 from preflight.analysis.meters import hum
 from preflight.analysis.meters.bandwidth import BandwidthMeter
@@ -19,6 +18,7 @@ from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.pictures import PictureMeters
 from preflight.analysis.meters.true_peak import TruePeakMeter
+from preflight.analysis.resample import Downmix
 from preflight.analysis.spans import pauses_between_speech
 from preflight.analysis.speech_levels import speech_levels
 from preflight.analysis.vad import speech

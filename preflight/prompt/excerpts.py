@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preflight.analysis.downmix import Downmix
 from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.resample import Downmix
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 
 if TYPE_CHECKING:

@@ -157,3 +157,40 @@ def test_hann_spectra_equal_those_of_a_windowed_signal(hz: float) -> None:
     plain = np.fft.rfft(piece, norm="forward").astype(np.complex64)
     expected = np.fft.rfft(piece * window, norm="forward")[1:-1]
     assert np.allclose(hann_spectra(plain[np.newaxis])[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [12_799, 12_800, 12_801, 25_600])
+def test_padding_is_neither_a_sample_nor_a_whole_frame(count: int) -> None:
+    chunks = chunks_of(np.ones(count), RATE)
+    assert sum(chunk.samples.shape[1] for chunk in chunks) == count
+    assert sum(chunk.whole_frames for chunk in chunks) == count // GRID.frame
+    assert all(chunk.filled == chunk.rows * GRID.row for chunk in chunks[:-1])
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000])
+def test_rows_are_numbered_through_all_chunks(rate: int) -> None:
+    chunks = chunks_of(white_noise(0.1, 2 * rate), rate)
+    rows = [chunk.first_row + row for chunk in chunks for row in range(chunk.rows)]
+    assert rows == list(range(len(rows)))
+    assert [chunk.start for chunk in chunks] == [chunk.first_row * chunk.grid.row for chunk in chunks]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+def test_any_number_type_becomes_float32(dtype: type[np.generic]) -> None:
+    cutter = ChunkCutter(GRID)
+    chunks = [*cutter.add(np.full((100, 1), 3, dtype), scale=0.25), *cutter.end()]
+    assert [chunk.wave.dtype for chunk in chunks] == [np.float32]
+    assert set(chunks[0].samples.ravel().tolist()) == {0.75}
+
+
+def test_a_chunk_keeps_its_samples_when_the_next_one_is_filled() -> None:
+    cutter = ChunkCutter(GRID)
+    (first,) = cutter.add(np.ones((12_800, 1), np.float32))
+    list(cutter.add(np.full((12_800, 1), -1.0, np.float32)))
+    assert set(first.samples.ravel().tolist()) == {1.0}
+
+
+def test_an_empty_block_changes_nothing() -> None:
+    cutter = ChunkCutter(GRID)
+    assert not list(cutter.add(np.zeros((0, 1), np.float32)))
+    assert not list(cutter.end())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from preflight.analysis.framing import Grid
 from preflight.analysis.meters.clipping import ClippingMeter
 from tests.support.chunks import measured_by, sine, white_noise
 
@@ -91,3 +92,61 @@ def test_a_recording_that_gets_louder_has_one_ceiling() -> None:
     """Flat runs far below the highest sample of the recording do not count."""
     sound = np.concatenate((0.3 * clipped_tone(0.8, 1), sine(HZ, 2, RATE, 0.9)))
     assert clipping(sound).measurements()["clipped_runs"] == 0
+
+
+def test_the_polarities_have_ceilings_of_their_own() -> None:
+    """An offset before the clipping, removed later, leaves one ceiling higher than the other."""
+    found = clipping(np.clip(sine(HZ, 3, RATE, 0.9), -0.5, 0.7)).measurements()
+    share = 1 - (math.asin(0.5 / 0.9) + math.asin(0.7 / 0.9)) / math.pi
+    assert found["clipped_percent"] == pytest.approx(100 * share, rel=0.12)
+
+
+def test_the_highest_samples_beyond_full_scale_are_clipped_without_a_flat_run() -> None:
+    sound = white_noise(0.05, RATE)
+    sound[10_000:10_004] = (1.296, 1.3, 1.299, 1.297)  # no two are equal
+    meter = clipping(sound)
+    assert meter.measurements() == {"clipped_percent": pytest.approx(100 * 4 / RATE, abs=1e-4), "clipped_runs": 1.0}
+    ((start, end),) = meter.spans()
+    assert (start, end) == (pytest.approx(10_000 / RATE), pytest.approx(10_004 / RATE))
+
+
+@pytest.mark.parametrize("at", [38_390, 38_397, 38_398, 38_399, 38_400, 38_401])
+def test_a_run_across_the_border_of_two_chunks_is_counted_once(at: int) -> None:
+    """A chunk has 38,400 samples at 48 kHz."""
+    sound = white_noise(0.05, 2 * RATE).clip(-0.5, 0.5)
+    sound[at : at + 12] = 0.8
+    meter = clipping(sound)
+    assert meter.measurements()["clipped_runs"] == 1
+    assert meter.measurements()["clipped_percent"] == pytest.approx(100 * 12 / len(sound), abs=1e-4)
+    ((start, end),) = meter.spans()
+    assert (round(start * RATE), round(end * RATE)) == (at, at + 12)
+
+
+def test_each_channel_counts() -> None:
+    clean, clipped = sine(HZ, 3, RATE, 0.5), clipped_tone(0.6)
+    alone = clipping(clipped).measurements()
+    both = clipping(np.stack((clean, clipped), axis=1)).measurements()
+    assert both["clipped_percent"] == pytest.approx(alone["clipped_percent"] / 2, rel=0.01)
+    assert both["clipped_runs"] == alone["clipped_runs"]
+
+
+def test_spans_of_near_places_are_merged() -> None:
+    sound = white_noise(0.05, 3 * RATE).clip(-0.5, 0.5)
+    for at in (RATE, RATE + RATE // 50, 2 * RATE):  # 20 ms apart, then a second
+        sound[at : at + 8] = 0.8
+    spans = clipping(sound).spans()
+    assert [round(start, 2) for start, _ in spans] == [1.0, 2.0]
+    assert spans[0][1] == pytest.approx(1.02, abs=0.001)
+
+
+def test_with_eight_bits_only_runs_at_full_scale_count() -> None:
+    coarse = np.round(sine(100, 2, RATE, 0.5) * 64) / 64
+    assert clipping(coarse, coarse=True).measurements()["clipped_runs"] == 0
+    at_full_scale = np.clip(np.round(sine(100, 2, RATE, 2.0) * 128) / 128, -1, 127 / 128)
+    assert clipping(at_full_scale, coarse=True).measurements()["clipped_runs"] == pytest.approx(400, abs=2)
+
+
+def test_nothing_is_clipped_in_nothing() -> None:
+    meter = ClippingMeter(Grid.at(RATE, 2))
+    assert meter.measurements() == {"clipped_percent": 0.0, "clipped_runs": 0.0}
+    assert meter.spans() == ()

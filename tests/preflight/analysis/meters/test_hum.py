@@ -85,3 +85,21 @@ def test_a_short_recording_has_no_measurement(count: int) -> None:
 def test_pieces_do_not_matter(pieces: int) -> None:
     sound = lines(60, 4, 0.01) + white_noise(1e-3, 4 * RATE)
     assert hum(sound, pieces) == hum(sound)
+
+
+def test_the_stronger_mains_frequency_counts() -> None:
+    noise = white_noise(1e-4, 20 * RATE)
+    assert hum(lines(50, 20, 0.003) + lines(60, 20, 0.0003) + noise)["hum_hz"] == 50
+    assert hum(lines(50, 20, 0.0003) + lines(60, 20, 0.003) + noise)["hum_hz"] == 60
+
+
+@pytest.mark.parametrize("gain", [0.1, 10.0])
+def test_the_height_does_not_depend_on_the_level(gain: float) -> None:
+    sound = lines(50, 20, 0.003) + white_noise(1e-3, 20 * RATE)
+    plain, other = hum(sound), hum(gain * sound)
+    assert other["hum_db"] == pytest.approx(plain["hum_db"], abs=0.2)
+    assert other["hum_dbfs"] == pytest.approx(plain["hum_dbfs"] + 20 * np.log10(gain), abs=0.1)
+
+
+def test_silence_does_not_hum() -> None:
+    assert hum(np.zeros(10 * RATE))["hum_db"] == 0

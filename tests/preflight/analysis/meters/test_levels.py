@@ -93,3 +93,43 @@ def test_hum_counts_in_full(mains: int) -> None:
 
 def test_a_partial_frame_has_no_level() -> None:
     assert len(measured_by(LevelMeter, white_noise(0.1, 479), RATE).frame_powers()) == 2
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_the_level_is_the_mean_power_of_all_channels(channels: int) -> None:
+    rms = [0.2 / number for number in range(1, channels + 1)]
+    sound = np.stack([white_noise(one, 48_000, seed=number) for number, one in enumerate(rms)], axis=1)
+    found = measured_by(LevelMeter, sound, 48_000).measurements()
+    assert found["rms_dbfs"] == pytest.approx(10 * np.log10(np.mean(np.square(rms))), abs=0.05)
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_peak_is_the_highest_of_any_channel_and_polarity(channel: int, sign: int) -> None:
+    sound = np.zeros((48_000, 2))
+    sound[12_345, channel] = 0.25 * sign
+    assert measured_by(LevelMeter, sound, 48_000).measurements()["sample_peak_dbfs"] == -12.04
+
+
+@pytest.mark.parametrize("count", [1, 479, 480, 481, 48_123])
+def test_only_whole_frames_have_a_level_and_all_samples_count(count: int) -> None:
+    meter = measured_by(LevelMeter, np.resize([0.5, -0.5], count), 48_000)
+    assert meter.seconds == count / 48_000
+    assert meter.measurements()["rms_dbfs"] == pytest.approx(-6.02, abs=0.01)
+    assert len(meter.frame_powers()) == count // 480
+    assert meter.frame_levels_dbfs() == pytest.approx(np.full(count // 480, -6.02), abs=0.01)
+
+
+def test_no_level_is_below_120_db() -> None:
+    meter = measured_by(LevelMeter, np.zeros(48_000), 48_000)
+    assert meter.measurements() == {"rms_dbfs": -120.0, "sample_peak_dbfs": -120.0}
+    assert meter.frame_levels_dbfs() == pytest.approx(np.full(100, -120.0))
+    assert decibels(1e-30) == -120.0
+    assert str(decibels(1.0)) == "0.0"  # not -0.0
+
+
+def test_hum_counts_in_full_although_an_offset_does_not() -> None:
+    hum = sine(50, 1, 48_000, 0.1)
+    plain, shifted = (measured_by(LevelMeter, offset + hum, 48_000).frame_powers() for offset in (0.0, 0.2))
+    assert shifted == pytest.approx(plain, abs=1e-5)
+    assert plain.mean() == pytest.approx(0.005, rel=0.01)

@@ -99,3 +99,26 @@ def test_skipping_changes_nothing(seed: int, rate: int, count: int, power: float
     windows = np.lib.stride_tricks.sliding_window_view(padded, 16)
     highest = max(float(np.abs(sound).max()), float(np.abs(windows @ phases).max()))
     assert true_peak(sound, rate) == pytest.approx(20 * math.log10(max(highest, 1e-6)), abs=0.011)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
+def test_the_peak_of_a_tone_does_not_depend_on_its_phase(rate: int) -> None:
+    """Up to three quarters of the band, where the filter of 16 taps is still flat."""
+    at = np.arange(rate // 2)
+    fade = np.minimum(1, np.minimum(at, at[::-1]) / (rate / 20))
+    peaks = [true_peak(0.5 * fade * np.sin(0.7 * np.pi * at + phase), rate) for phase in np.linspace(0, 3, 7)]
+    assert peaks == pytest.approx([-6.02] * 7, abs=0.2)
+
+
+@given(st.integers(0, 2**31), st.floats(1e-4, 2.0))
+@settings(max_examples=15, deadline=None)
+def test_it_is_never_below_the_sample_peak(seed: int, rms: float) -> None:
+    sound = np.random.default_rng(seed).normal(0, rms, 30_000)
+    sample_peak = 20 * math.log10(float(np.abs(sound.astype(np.float32)).max()))
+    assert true_peak(sound) >= sample_peak - 0.01
+
+
+def test_quiet_parts_are_skipped_without_a_difference() -> None:
+    """The peak of the whole is that of the part that has it, in any order."""
+    loud, low = between_samples(0.5), between_samples(0.01)
+    assert true_peak(np.concatenate((loud, low))) == true_peak(np.concatenate((low, loud))) == true_peak(loud)

@@ -89,3 +89,54 @@ def test_what_is_too_faint_does_not_count() -> None:
 
 def test_a_recording_without_windows() -> None:
     assert VoicingMeter(WINDOW_S).voiced_s() == 0
+
+
+@pytest.mark.parametrize("hz", [40, 1_200])
+def test_what_no_voice_can_sing_has_no_pitch_of_its_own(hz: float) -> None:
+    """Below the lowest and above the highest pitch; a multiple of the period may lie between them."""
+    found = pitch(harmonics(hz, 0.1))
+    assert found == 0 or 69 <= found <= 701
+    assert found != pytest.approx(hz, rel=0.05)
+
+
+@pytest.mark.parametrize("hz", [100, 250])
+def test_a_pure_tone_has_no_overtones_and_no_pitch(hz: float) -> None:
+    assert pitch(sine(hz, 0.1, RATE, 0.5)) == 0
+
+
+@pytest.mark.parametrize("gain", [0.001, 0.1, 1.0])
+def test_the_pitch_does_not_depend_on_the_level(gain: float) -> None:
+    assert pitch(gain * harmonics(180, 0.1)) == pytest.approx(pitch(harmonics(180, 0.1)), rel=1e-3)
+
+
+def test_an_offset_does_not_change_the_pitch() -> None:
+    assert pitch(0.3 + harmonics(180, 0.1)) == pytest.approx(pitch(harmonics(180, 0.1)), rel=1e-3)
+
+
+@pytest.mark.parametrize("noise_rms", [0.005, 0.02])
+def test_a_little_noise_does_not_hide_the_pitch(noise_rms: float) -> None:
+    sound = harmonics(180, 0.1)
+    assert pitch(sound + white_noise(noise_rms, len(sound))) == pytest.approx(180, rel=0.02)
+
+
+def test_several_pieces_are_measured_one_by_one() -> None:
+    pieces = [np.asarray(harmonics(hz, 0.1)[:1024], np.float32) for hz in (90, 180, 360)]
+    assert pitches(np.stack(pieces)).tolist() == [pytest.approx(pitch(piece), rel=1e-5) for piece in pieces]
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 60])
+def test_the_result_does_not_depend_on_how_windows_are_grouped(pieces: int) -> None:
+    sound = np.asarray(gliding() * SYLLABLES, np.float32)
+    windows = sound[: len(sound) // WINDOW * WINDOW].reshape(-1, WINDOW)
+    meter = VoicingMeter(WINDOW_S)
+    for piece in np.array_split(windows, pieces):
+        meter.add(piece, np.ones(len(piece), bool))
+    assert meter.voiced_s() == voiced_s(sound)
+
+
+def test_only_the_part_without_detected_speech_counts() -> None:
+    sound = np.asarray(gliding() * SYLLABLES, np.float32)
+    windows = sound[: len(sound) // WINDOW * WINDOW].reshape(-1, WINDOW)
+    meter = VoicingMeter(WINDOW_S)
+    meter.add(windows, np.arange(len(windows)) >= len(windows) // 2)
+    assert 0.3 * voiced_s(sound) < meter.voiced_s() < 0.7 * voiced_s(sound)

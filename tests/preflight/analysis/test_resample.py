@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.downmix import Downmix
 from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.resample import Downmix
 from tests.support.chunks import chunks_of, sine, white_noise
 
 
@@ -85,3 +85,15 @@ def test_the_power_of_noise_in_the_band_is_kept(hz: int) -> None:
     sound = np.fft.irfft(band)
     found = mixed(sound, 48_000)
     assert (found[1000:-1000] ** 2).mean() == pytest.approx((sound**2).mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("gain", [-2.0, 0.25])
+def test_resampling_is_linear(gain: float) -> None:
+    sound = white_noise(0.1, 60_000)
+    assert np.allclose(mixed(gain * sound, 48_000), gain * mixed(sound, 48_000), atol=1e-5)
+
+
+def test_the_power_of_the_kept_band_is_kept() -> None:
+    """White noise at 48 kHz has a third of its power below 8 kHz; the taper takes about a twentieth of that."""
+    found = mixed(white_noise(0.3, 480_000), 48_000)
+    assert np.mean(np.square(found)) == pytest.approx(0.09 / 3, rel=0.1)
