@@ -24,7 +24,6 @@ from pydub import AudioSegment
 
 import preflight
 from preflight.input import spool
-from preflight.input.spool import as_path
 from preflight.input.types import SpooledFile
 from tests.support.make_audio import FIXTURES, RATE
 from tests.support.selection import parametrize_some
@@ -287,7 +286,7 @@ def test_the_progress_of_a_fix_restarts_with_each_pass(tmp_path: Path) -> None:
 
 
 def test_a_spooled_file_is_deleted_afterward() -> None:
-    with as_path(b"x") as path:
+    with spool.as_path(b"x") as path:
         assert isinstance(path, SpooledFile)
         assert content_of(path) == b"x"
     assert not Path(path).exists()
