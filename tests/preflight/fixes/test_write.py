@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import resource
 import signal
@@ -19,9 +18,7 @@ import pytest
 
 import preflight
 from preflight.fixes.write import (
-    TEMPORARY_PREFIX,
     is_folder,
-    remove_abandoned,
     require_output,
     write_verified,
 )
@@ -265,42 +262,6 @@ def test_system_errors_are_explained(number: int, words: str, tmp_path: Path) ->
         write_verified(tmp_path / "out.wav", "wav", broken, force=False)
     assert caught.value.hint
     assert not list(tmp_path.iterdir())
-
-
-def leftover(folder: Path, name: str = f"{TEMPORARY_PREFIX}0123.wav", age_s: float = 120.0) -> Path:
-    path = folder / name
-    path.write_bytes(b"partial")
-    os.utime(path, (time.time() - age_s, time.time() - age_s))
-    return path
-
-
-def test_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
-    gone = leftover(tmp_path)
-    kept = [
-        leftover(tmp_path, f"{TEMPORARY_PREFIX}young.wav", 5.0),
-        leftover(tmp_path, f"{TEMPORARY_PREFIX}other.txt"),
-        leftover(tmp_path, "take.wav"),
-    ]
-    (tmp_path / f"{TEMPORARY_PREFIX}folder.wav").mkdir()
-    (tmp_path / f"{TEMPORARY_PREFIX}link.wav").symlink_to(kept[-1])
-    remove_abandoned(tmp_path)
-    assert not gone.exists()
-    assert all(path.exists() for path in kept)
-    assert len(list(tmp_path.iterdir())) == 5
-
-
-def test_the_file_of_a_running_process_is_kept(tmp_path: Path) -> None:
-    path = leftover(tmp_path)
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        remove_abandoned(tmp_path)
-        assert path.exists()
-    remove_abandoned(tmp_path)
-    assert not path.exists()
-
-
-def test_a_folder_that_cannot_be_listed_is_ignored(tmp_path: Path) -> None:
-    remove_abandoned(tmp_path / "missing")
 
 
 @pytest.mark.parametrize(("name", "expected"), [(".", True), ("missing", False), ("x" * 300, False), ("a\0b", False)])
