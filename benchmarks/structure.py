@@ -158,8 +158,11 @@ def imports_at_load(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names)
+            for name in node.names:
+                submodule = f"{node.module}.{name.name}"
+                # a submodule of a package: as with `from package.submodule import …`, its own imports count
+                is_module = (ROOT / f"{submodule.replace('.', '/')}.py").is_file()
+                yield submodule if is_module else node.module
 
 
 def strong_components(graph: dict[str, set[str]]) -> list[set[str]]:

@@ -79,7 +79,7 @@ class MeterChain:
         self._sound = _SoundMeters(grid, detector, coarse=is_coarse) if detector else None
         self._measure_s = measure_s
         drawn = dataclasses.replace(grid, channels=1) if self._is_folded else grid
-        self._sketch = PictureMeters(drawn) if pictures else None
+        self._pictures = PictureMeters(drawn) if pictures else None
 
     @property
     def seconds(self) -> float:
@@ -94,7 +94,7 @@ class MeterChain:
         """The results, when all blocks were added: everything but what the decoder and the caller know."""
         self._add(self._rows.end())
         sound, levels = self._sound, self._levels
-        pictures = self._sketch.pictures(sound.loudness if sound else None) if self._sketch else None
+        pictures = self._pictures.pictures(sound.loudness if sound else None) if self._pictures else None
         found = Analysis() if sound is None or not sound.seconds else sound.analysis(levels)
         measurements = levels.measurements() if levels.seconds else {}
         if found.is_measured:
@@ -118,8 +118,8 @@ class MeterChain:
             is_measured = sound is not None and (self._measure_s is None or sound.seconds < self._measure_s)
             if sound is not None and is_measured:
                 sound.add(chunk)
-            if self._sketch is not None:
-                self._sketch.add(chunk.folded() if self._is_folded else chunk, measured=is_measured)
+            if self._pictures is not None:
+                self._pictures.add(chunk.folded() if self._is_folded else chunk, measured=is_measured)
 
 
 class _SoundMeters:
