@@ -227,7 +227,8 @@ def stop_status() -> Status:
     from onetake.io.signals import received
 
     number = received()
-    return Status.INTERRUPTED if number is None else Status(128 + number)
+    # Ctrl-Break of Windows (SIGBREAK) has no status of its own
+    return Status(128 + number) if number is not None and 128 + number in set(Status) else Status.INTERRUPTED
 
 
 def stopped_before_turn() -> Failure:

@@ -71,7 +71,7 @@ def _downloaded(language: str, size: str | None) -> str:
 
         architecture = ModelArch[size.replace("-", "_").upper()] if size else None
         try:
-            model = find_model_info(language, architecture)
+            model = find_model_info(language, architecture)  # pyright: ignore[reportArgumentType] - it takes None
         except ValueError:
             known = ", ".join(supported_languages())
             what = f"of size {size} for {language!r}" if size else f"for {language!r}"

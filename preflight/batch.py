@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SLICE_S: Final = 0.5
 _AHEAD: Final = 4
 """Recordings in progress or done for each worker: a long one does not let the others run far ahead."""
 
@@ -104,9 +105,16 @@ def _in_order(
         for recording in recordings:
             waiting.append(executor.submit(work, recording))
             if len(waiting) >= _AHEAD * workers:
-                yield waiting.popleft().result()
+                yield _result_of(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _result_of(waiting.popleft())
     finally:
         for unwanted in waiting:
             unwanted.cancel()
+
+
+def _result_of(future: Future[T]) -> T:
+    # in slices: on Windows Ctrl-C does not interrupt a wait for a lock
+    while not wait((future,), _SLICE_S).done:
+        pass
+    return future.result()

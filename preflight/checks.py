@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -166,7 +167,7 @@ def _in_process(source: Source, job: Job, on_progress: Progress | None) -> Analy
 
 def usable_cores() -> int:
     """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
+    if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

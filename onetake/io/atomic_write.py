@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from onetake.errors import UsageError
 from preflight.input.source import display_name
+from preflight.system import NEW_FILE, is_device_name, remove_file, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NAME_ATTEMPTS: Final = 100
 
 
@@ -49,13 +49,15 @@ def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
         require_replaceable(path)  # something else may have taken the name meanwhile
         if target.exists():
             shutil.copymode(target, temporary)
-        temporary.replace(target)
+        replace_file(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_file(temporary)
 
 
 def require_replaceable(path: Path) -> None:
-    """Raise `UsageError` if `path` exists and is not a regular file."""
+    """Raise `UsageError` if `path` exists and is not a regular file, or cannot be one."""
+    if is_device_name(path.name):
+        raise UsageError(f"{display_name(path)!r} is the name of a device on Windows", "choose another name")
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -74,7 +76,7 @@ def _create_beside(target: Path) -> tuple[BinaryIO, Path]:
     for _ in range(_NAME_ATTEMPTS):
         temporary = target.parent / f".onetake-{secrets.token_hex(8)}"
         try:
-            descriptor = os.open(temporary, _NEW, 0o666)
+            descriptor = os.open(temporary, NEW_FILE, 0o666)
         except FileExistsError:
             continue
         return os.fdopen(descriptor, "w+b"), temporary

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onetake.io.locks import LockState, acquire, try_lock
+from preflight.system import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +61,7 @@ def remove_abandoned(prefix: str = PREFIX) -> None:
 
 def _is_abandoned(folder: Path) -> bool:
     found = folder.lstat()
-    is_ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if not (stat.S_ISDIR(found.st_mode) and is_ours):
+    if not (stat.S_ISDIR(found.st_mode) and is_own(found)):
         return False
     try:
         handle = os.open(folder / _LOCK, _LOCK_FLAGS)

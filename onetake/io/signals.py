@@ -1,4 +1,4 @@
-"""Signals that terminate the command: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
+"""Signals that terminate the command: Ctrl-C (SIGINT), SIGTERM, and SIGHUP or on Windows Ctrl-Break (SIGBREAK).
 
 A handler runs between two arbitrary bytecodes of the main thread, and must not raise everywhere:
 
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 Work = TypeVar("Work", bound="Callable[..., object]")
 
-_NUMBERS: Final = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+if sys.platform == "win32":
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+    """SIGBREAK: Ctrl-Break, and the end of the console's window."""
+else:
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MAIN_THREAD: Final = threading.main_thread().ident or 0
 _AGAIN_S: Final = 0.01
 _LONGEST_DELAY_S: Final = 5.0
@@ -115,7 +119,7 @@ def _deliver_again(number: int) -> None:
 
     def deliver() -> None:
         time.sleep(_AGAIN_S)
-        if hasattr(signal, "pthread_kill"):  # it also wakes the main thread where it waits for input
+        if sys.platform != "win32":  # it also wakes the main thread where it waits for input
             signal.pthread_kill(_MAIN_THREAD, number)
         else:
             _thread.interrupt_main(signal.Signals(number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import sys
 from typing import TYPE_CHECKING, Final
 
 from onetake.errors import LedgerFailed
@@ -92,9 +93,11 @@ def _busy(path: Path, wait_s: float) -> LedgerFailed:
 
 
 def _is_read_only_disk(path: Path) -> bool:
+    if sys.platform == "win32":
+        return False
     try:
         return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
-    except (AttributeError, OSError):  # Windows has no statvfs
+    except OSError:
         return False
 
 
@@ -104,7 +107,7 @@ def _owner(path: Path) -> int | None:
         owner = path.stat().st_uid
     except OSError:
         return None
-    return owner if hasattr(os, "geteuid") and owner != os.geteuid() else None
+    return owner if sys.platform != "win32" and owner != os.geteuid() else None
 
 
 def not_writable(path: Path) -> LedgerFailed:

@@ -26,12 +26,15 @@ class Cursor(Protocol):
     @property
     def rowcount(self) -> int:
         """Number of rows that a statement changed."""
+        ...
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
+        ...
 
     def fetchall(self) -> list[Any]:
         """Return the remaining rows."""
+        ...
 
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -41,9 +44,11 @@ class Connection(Protocol):
 
     def execute(self, statement: str, values: Sequence[Any] = ..., /) -> Cursor:
         """Run a statement."""
+        ...
 
     def executemany(self, statement: str, values: Sequence[Sequence[Any]], /) -> object:
         """Run a statement once for each sequence of values."""
+        ...
 
 
 class Runs(Protocol):
@@ -53,6 +58,7 @@ class Runs(Protocol):
 
     def is_alive(self, run: str) -> bool:
         """Whether a run has not ended."""
+        ...
 
     def touch(self) -> None:
         """Show that this run is alive, where a lock does not."""
@@ -76,21 +82,27 @@ class LedgerDatabase(Protocol):
 
     def now(self) -> datetime:
         """The time, UTC; all machines that share the ledger agree on it."""
+        ...
 
     def server_time(self, moment: datetime) -> datetime:
         """Convert a moment of this machine's clock to that of `now`."""
+        ...
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Run a block as one transaction; after it, the changes are on disk."""
+        ...
 
     def write_paid(self, work: Callable[[Connection], _Result]) -> _Result:
         """Run a transaction whose result must not be lost; `work` may be called a second time."""
+        ...
 
     def rows(self, statement: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
+        ...
 
     def records(self, kind: type[_Record], statement: str, *values: object) -> list[_Record]:
         """Return the rows of a query as records."""
+        ...
 
     def require_in_place(self) -> None:
         """Check that this is still the ledger that was opened."""
@@ -103,6 +115,7 @@ class LedgerDatabase(Protocol):
 
     def shrink(self) -> bool:
         """Remove what deleted rows left on disk; return whether that is complete."""
+        ...
 
     def take_turn(self, limit: str, interval_s: float) -> float | None:
         """Take the next turn of a rate limit that machines share.
@@ -114,6 +127,7 @@ class LedgerDatabase(Protocol):
         Returns:
             0 if the turn was taken, else seconds until the next one; None if the ledger belongs to one machine.
         """
+        ...
 
     def pause(self, limit: str, seconds: float) -> None:
         """Give no turn of a shared rate limit for that long."""

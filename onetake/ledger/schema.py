@@ -9,6 +9,8 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
+from preflight.system import sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -187,12 +189,7 @@ def _place(temporary: Path, path: Path) -> None:
     except OSError:  # a file system without hard links
         if not path.exists():
             temporary.rename(path)
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
 
 
 def _remove_old(path: Path) -> None:

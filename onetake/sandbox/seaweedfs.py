@@ -99,7 +99,8 @@ def environment(home: Path) -> dict[str, str]:
     # Without AWS_*: SeaweedFS makes AWS_ACCESS_KEY_ID an administrator's key. With another HOME: it reads
     # ~/.seaweedfs. GOMEMLIMIT: with less, Go's garbage collector runs all the time when many recordings are uploaded.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "HOME": str(home), "TMPDIR": str(home), "GOMEMLIMIT": "512MiB"}
+    homes = ("USERPROFILE", "TEMP", "TMP") if sys.platform == "win32" else ("HOME", "TMPDIR")
+    return {**kept, **dict.fromkeys(homes, str(home)), "GOMEMLIMIT": "512MiB"}
 
 
 def configuration(identities: Sequence[Identity]) -> dict[str, Any]:
@@ -118,6 +119,8 @@ def configuration(identities: Sequence[Identity]) -> dict[str, Any]:
 
 def remove_stale_sockets() -> None:
     """Remove the sockets of this user's killed servers; a recent one may belong to a server that is about to listen."""
+    if sys.platform == "win32":
+        return
     for left in SOCKETS.glob("seaweedfs-*.sock"):
         with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
             found = left.lstat()  # a file that is not a socket refuses connections too
@@ -149,6 +152,28 @@ def _hold(held: ExitStack, port: int) -> int:
     listener = held.enter_context(socket.socket())
     listener.bind(("127.0.0.1", port))
     return int(listener.getsockname()[1])
+
+
+_GUARD: Final = """
+exec 3<&0
+"$@" < /dev/null 3<&- &
+child=$!
+{ cat <&3 > /dev/null; kill -9 "$child"; } &
+guard=$!
+wait "$child"
+kill "$guard"
+"""
+"""Run a command and kill it when standard input ends, which the system closes when the parent ends."""
+
+
+def needs_guard() -> bool:
+    """Whether a process must be started by `guarded` to end with its parent: neither Linux nor Windows, so macOS."""
+    return sys.platform not in {"linux", "win32"}
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """A command that ends when its standard input does."""
+    return ["/bin/sh", "-c", _GUARD, "sh", *command]
 
 
 def die_with_parent() -> Callable[[], None] | None:

@@ -15,6 +15,7 @@ import msgspec
 
 from onetake.io.signals import finishing
 from onetake.sandbox.seaweedfs import SandboxUnavailable
+from preflight.system import OWN_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,7 @@ def sandbox(answer_delay_s: float = 0.0) -> Iterator[Access]:
         stderr=subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
+        creationflags=OWN_GROUP,
     )
     try:
         try:
@@ -98,6 +100,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(_STOP_WITHIN_S)
     except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            process.kill()  # its job ends with it (`preflight.worker.job_object`), and so does the storage
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -27,10 +27,13 @@ from onetake.sandbox.seaweedfs import (
     environment,
     find_seaweedfs,
     free_ports,
+    guarded,
+    needs_guard,
     options,
     remove_stale_sockets,
 )
 from onetake.sandbox.tls import write_security
+from preflight.worker.job_object import close_job, create_job
 
 _STARTS = 3
 _START_TIMEOUT_S = 30.0
@@ -81,6 +84,7 @@ class SandboxStorage:
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self._ports: dict[str, int] = {}
+        self._job: int | None = None
 
     @property
     def log(self) -> Path:
@@ -126,11 +130,17 @@ class SandboxStorage:
         SIGKILL, because after SIGTERM it takes more than a second to flush data that is not needed any more.
         """
         process, self._process = self._process, None
+        job, self._job = self._job, None
         if process is None:
             return
         try:
-            process.kill()
+            if process.stdin is not None:
+                process.stdin.close()  # the guard kills it
+            else:
+                process.kill()
             process.wait()
+            if job is not None:
+                close_job(job)
         finally:
             self._remove_sockets()
 
@@ -154,22 +164,19 @@ class SandboxStorage:
         self._ports = free_ports()
         self.endpoint = f"http://127.0.0.1:{self._ports['s3.port']}"
         with self.log.open("ab") as log:
+            ports = (f"-{name}={port}" for name, port in self._ports.items())
+            arguments = [command, "mini", *options(data, config), *ports]
             self._process = subprocess.Popen(
-                [
-                    command,
-                    "mini",
-                    *options(data, config),
-                    *(f"-{name}={port}" for name, port in self._ports.items()),
-                ],
+                guarded(arguments) if needs_guard() else arguments,
                 cwd=data,
                 env=environment(data),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if needs_guard() else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 umask=0o077 if os.name == "posix" else -1,  # for its UNIX sockets in /tmp
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - one system call, prepared before the fork
             )
-
+        self._job = create_job(self._process.pid)
         return self._process
 
     def _becomes_ready(self, process: subprocess.Popen[bytes], deadline: float) -> bool:

@@ -291,4 +291,4 @@ def hann_spectra(spectra: Spectra) -> Spectra:
     Returns:
         Shape (rows, bins - 2): the first and the last bin are left out.
     """
-    return np.asarray(spectra[:, 1:-1] - np.complex64(0.5) * (spectra[:, :-2] + spectra[:, 2:]))
+    return np.asarray(spectra[:, 1:-1] - np.complex64(0.5) * (spectra[:, :-2] + spectra[:, 2:]), np.complex64)

@@ -44,6 +44,7 @@ class Meter(Protocol):
 
     def measurements(self) -> dict[str, float]:
         """The results, when all chunks were added."""
+        ...
 
 
 _SIMPLE_METERS: Final[tuple[Callable[[Grid], Meter], ...]] = (TruePeakMeter, ChannelMeter, BandwidthMeter)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def to_segment(block: Block, full_scale: float) -> AudioSegment:
 
 def to_block(segment: AudioSegment, full_scale: float) -> Block:
     """Convert a segment of `to_segment` back to a block of shape (frames, channels)."""
-    integers = np.frombuffer(segment.raw_data, "<i4").reshape(-1, segment.channels)
+    integers = np.frombuffer(cast("bytes", segment.raw_data), "<i4").reshape(-1, segment.channels)
     # by way of float64, which holds every 32-bit integer: only one rounding, to float32
     return np.asarray(np.multiply(integers, full_scale / 2.0**31, dtype=np.float64), np.float32)
 
@@ -96,10 +96,10 @@ class EditBuffer:
     def read(self, count: int | None) -> Iterator[AudioSegment]:
         """Yield the next `count` frames in one or more segments; None reads to the end."""
         while count is None or count > 0:
-            segment = self._next()
+            segment: Any = self._next()
             if segment is None:
                 return
-            part = segment[:count]
+            part: Any = segment[:count]  # one segment: only a slice with a step is a generator
             self._rest = segment[len(part) :] if len(part) < len(segment) else None
             self.position += len(part)
             count = None if count is None else count - len(part)

@@ -18,17 +18,22 @@ from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from preflight import limits
 from preflight.errors import BadOutput, CannotWrite, OutputExists
+from preflight.system import (
+    NEW_FILE,
+    LockState,
+    acquire,
+    is_device_name,
+    is_own,
+    remove_file,
+    replace_file,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from preflight.fixes.options import Container
     from preflight.input.types import PathLike
-
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be removed
-    fcntl = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 
@@ -37,7 +42,9 @@ TEMPORARY_PREFIX: Final = ".onetake-"
 _MAX_ATTEMPTS: Final = 100
 _MIN_AGE_S: Final = 60.0
 """A file has no lock shortly after it was created, and shortly before it is renamed."""
-_OPEN_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+_LOCK_FLAGS: Final = (
+    os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+)
 
 
 def require_output(path: PathLike, output: Path, *, force: bool) -> None:
@@ -53,6 +60,8 @@ def require_output(path: PathLike, output: Path, *, force: bool) -> None:
         raise BadOutput("the output must end in .wav, .mp3 or .m4a", "change its suffix, or choose a folder")
     if "\0" in str(output):
         raise BadOutput("the output's name contains a NUL character", "choose another name")
+    if is_device_name(output.name):
+        raise BadOutput(f"{output.name!r} is the name of a device on Windows", "choose another name")
     with contextlib.suppress(OSError):
         if output.samefile(os.fsdecode(path)):
             raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
@@ -97,7 +106,7 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
         raise _cannot_write(error) from error
     try:
         with os.fdopen(handle, "w+b") as file:
-            _lock(file.fileno())
+            acquire(file.fileno())
             result = produce(file, temporary)
             os.fsync(file.fileno())
         if force and target.exists():
@@ -107,7 +116,7 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
     except OSError as error:
         raise _cannot_write(error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_file(temporary)
     return result
 
 
@@ -116,17 +125,16 @@ def _new_file(folder: Path, suffix: str) -> tuple[int, Path]:
 
     `tempfile.mkstemp` makes private files, and reading the umask changes it for all threads for a moment.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     for _ in range(_MAX_ATTEMPTS):
         path = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
         with contextlib.suppress(FileExistsError):
-            return os.open(path, flags, 0o666), path
+            return os.open(path, NEW_FILE, 0o666), path
     raise FileExistsError(errno.EEXIST, "no free temporary name", str(folder))
 
 
 def _rename(temporary: Path, output: Path, *, force: bool) -> None:
     if force:
-        temporary.replace(output)
+        replace_file(temporary, output)
     else:
         try:
             os.link(temporary, output)  # unlike rename(2), link(2) never replaces an existing file
@@ -134,14 +142,8 @@ def _rename(temporary: Path, output: Path, *, force: bool) -> None:
             raise OutputExists(f"{str(output)!r} already exists", "choose another name") from None
         except OSError:
             # a file system without hard links, such as FAT; `require_output` found the name free
-            temporary.replace(output)
-    if hasattr(os, "O_DIRECTORY"):
-        # the new directory entry survives a power failure only after its folder is synced, too
-        folder = os.open(output.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            replace_file(temporary, output)
+    sync_folder(output.parent)
 
 
 def _cannot_write(error: OSError) -> CannotWrite:
@@ -168,22 +170,10 @@ def remove_abandoned(folder: Path) -> None:
 
 def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     found = entry.stat(follow_symlinks=False)
-    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if not stat.S_ISREG(found.st_mode) or not is_own or time.time() - found.st_mtime < _MIN_AGE_S:
+    if not stat.S_ISREG(found.st_mode) or not is_own(found) or time.time() - found.st_mtime < _MIN_AGE_S:
         return False
-    descriptor = os.open(entry.path, _OPEN_FLAGS)
+    descriptor = os.open(entry.path, _LOCK_FLAGS)
     try:
-        return _lock(descriptor)
+        return acquire(descriptor) is LockState.ACQUIRED
     finally:
         os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file until it is closed; False where another process holds the lock or there are no locks."""
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -6,10 +6,12 @@ import codecs
 import contextlib
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from preflight.errors import CannotOpen
+from preflight.system import READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,11 +71,10 @@ def opened_text(path: str) -> Iterator[IO[bytes]]:
         CannotOpen: It is neither.
         OSError, ValueError: As `open` does.
     """
-    # O_NONBLOCK: otherwise opening a named pipe without a writer blocks forever
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, READ_ONLY)
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
-        if stat.S_ISFIFO(mode) and str(Path(path)).startswith(_SHELL_PIPES):
+        if sys.platform != "win32" and stat.S_ISFIFO(mode) and str(Path(path)).startswith(_SHELL_PIPES):
             os.set_blocking(descriptor, True)
         elif not stat.S_ISREG(mode):
             raise CannotOpen("it is not a regular file", "choose a text file")

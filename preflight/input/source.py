@@ -21,6 +21,7 @@ from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
 from preflight.input.discovery import recordings_in
 from preflight.input.types import PathLike, SpooledFile, name_of
+from preflight.system import READ_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,16 +29,13 @@ if TYPE_CHECKING:
 
     from preflight.input.types import Recording
 
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-"""O_NONBLOCK: otherwise opening a named pipe without a writer blocks forever."""
-
 _DESCRIPTORS = "/proc/self/fd"
 _PSEUDO = ("/proc", "/sys")
 """Kernel file systems of Linux: their files are regular, but some are endless, or block."""
 _HASH_BLOCK_BYTES = 1 << 20
 
 _KINDS = (
-    (stat.S_ISDIR, "this is a folder, not a recording", "choose the recordings in it"),
+    (stat.S_ISDIR, "", ""),
     (stat.S_ISFIFO, "this is a named pipe, not a file", "save the stream to a file first"),
     (stat.S_ISSOCK, "this is a socket, not a file", "choose a recording"),
     (stat.S_ISCHR, "this is a device, not a file", "choose a recording"),
@@ -51,6 +49,7 @@ _REASONS = {
     errno.ELOOP: ("its symbolic links form a cycle", "choose the real file"),
     errno.ENOTDIR: ("a part of the path is not a folder", "check the path"),
     errno.ENAMETOOLONG: ("the name is too long for this system", "check the path"),
+    errno.EINVAL: ("the name contains characters that a file name cannot have here", "check the name"),  # Windows
     errno.ENXIO: ("this is a device or a socket, not a file", "choose a recording"),
 }
 
@@ -59,9 +58,7 @@ def _require_regular(status: os.stat_result, path: PathLike) -> None:
     """Make sure that an open file is a regular file of a size that can be decoded; raises `CannotOpen`."""
     for is_kind, message, hint in _KINDS:
         if is_kind(status.st_mode):
-            if is_kind is stat.S_ISDIR and next(recordings_in(os.fsdecode(path)), None) is None:
-                raise CannotOpen("there is no recording in this folder", "choose another folder, or a file")
-            raise CannotOpen(message, hint)
+            raise _is_folder(path) if is_kind is stat.S_ISDIR else CannotOpen(message, hint)
     if sys.platform == "linux":
         for folder in _PSEUDO:
             with contextlib.suppress(OSError):
@@ -72,6 +69,12 @@ def _require_regular(status: os.stat_result, path: PathLike) -> None:
             f"{megabytes(status.st_size)}, above the limit of {megabytes(limits.MAX_SOURCE_BYTES)} for a recording",
             "save only the part with the voice",
         )
+
+
+def _is_folder(path: PathLike) -> CannotOpen:
+    if next(recordings_in(os.fsdecode(path)), None) is None:
+        return CannotOpen("there is no recording in this folder", "choose another folder, or a file")
+    return CannotOpen("this is a folder, not a recording", "choose the recordings in it")
 
 
 def display_name(recording: Recording) -> str:
@@ -117,12 +120,14 @@ class Source:
         if isinstance(path, SpooledFile) and path.problem is not None:
             raise path.problem
         try:
-            fd = os.open(path, _OPEN_FLAGS)
+            fd = os.open(path, READ_ONLY)
         except UnicodeEncodeError:
             raise CannotOpen("the name contains characters that a file name cannot have", "check the name") from None
         except ValueError:
             raise CannotOpen("the name contains a NUL character", "check the name") from None
         except OSError as error:
+            if isinstance(error, PermissionError) and Path(name).is_dir():  # Windows does not open folders
+                raise _is_folder(path) from error
             fallback = ((error.strerror or "it cannot be opened").lower(), "check the file")
             raise CannotOpen(*_REASONS.get(error.errno or 0, fallback)) from error
         status = os.fstat(fd)
@@ -162,7 +167,7 @@ class Source:
         # the first path works even after the file was renamed or removed, but exists only on Linux
         for path in (f"{_DESCRIPTORS}/{self.fd}", self.path):
             with contextlib.suppress(OSError, ValueError):
-                descriptor = os.open(path, _OPEN_FLAGS)
+                descriptor = os.open(path, READ_ONLY)
                 try:
                     status = os.fstat(descriptor)
                     if (status.st_dev, status.st_ino) == self.identity:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import stat
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
 from preflight.input.types import PathLike, Recording, SpooledFile, is_segment, name_of
+from preflight.system import remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,11 +110,22 @@ def _reader_of(descriptor: int) -> Callable[[int], bytes]:
 
     def read(size: int) -> bytes:
         nonlocal position
-        content = os.pread(descriptor, size, position)
+        content = _read_at(descriptor, size, position)
         position += len(content)
         return content
 
     return read
+
+
+def _read_at(descriptor: int, size: int, position: int) -> bytes:
+    if sys.platform != "win32":
+        return os.pread(descriptor, size, position)
+    before = os.lseek(descriptor, 0, os.SEEK_CUR)
+    try:
+        os.lseek(descriptor, position, os.SEEK_SET)
+        return os.read(descriptor, size)
+    finally:
+        os.lseek(descriptor, before, os.SEEK_SET)
 
 
 def regular_file(stream: Any) -> int | None:
@@ -156,8 +169,7 @@ def _spooled(fill: Callable[[IO[bytes]], None], size: int | None, max_bytes: int
         raise _too_much(max_bytes)
     with contextlib.ExitStack() as stack:
         try:
-            file, path = _new_file(size)
-            stack.enter_context(file)
+            file, path = _new_file(size, stack)
             fill(file)
             file.flush()
         except OSError as error:
@@ -167,16 +179,19 @@ def _spooled(fill: Callable[[IO[bytes]], None], size: int | None, max_bytes: int
         yield path
 
 
-def _new_file(size: int | None) -> tuple[IO[bytes], str]:
-    file: Any
+def _new_file(size: int | None, stack: contextlib.ExitStack) -> tuple[IO[bytes], str]:
+    """Return a new file and its path; `stack` closes and removes it."""
+    file: Any = None
     if not _DESCRIPTORS.is_dir():
-        file = tempfile.NamedTemporaryFile(prefix="onetake-")  # noqa: SIM115 - the caller closes it
-        return file, file.name
-    file = None
-    if size is not None and size <= _IN_MEMORY_BYTES and hasattr(os, "memfd_create"):
-        with contextlib.suppress(OSError):
+        # not NamedTemporaryFile: on Windows, only its creator can open it
+        handle, path = tempfile.mkstemp(prefix="onetake-")
+        stack.callback(remove_file, Path(path))
+        return stack.enter_context(os.fdopen(handle, "w+b")), path
+    if sys.platform == "linux" and size is not None and size <= _IN_MEMORY_BYTES:
+        with contextlib.suppress(AttributeError, OSError):  # neither the C library nor the kernel must know it
             file = os.fdopen(os.memfd_create("onetake"), "w+b")
-    file = file or tempfile.TemporaryFile()  # noqa: SIM115 - unnamed, so that even SIGKILL leaves nothing behind
+    # unnamed, so that even SIGKILL leaves nothing behind
+    file = stack.enter_context(file or tempfile.TemporaryFile())  # noqa: SIM115
     return file, _path_of(file.fileno())
 
 

@@ -21,6 +21,7 @@ class BinaryStream(Protocol):
 
     def read(self, size: int, /) -> bytes | None:
         """Return up to `size` bytes; empty at the end."""
+        ...
 
 
 class Segment(Protocol):
@@ -29,18 +30,22 @@ class Segment(Protocol):
     @property
     def raw_data(self) -> bytes:
         """The interleaved samples, integers in native byte order."""
+        ...
 
     @property
     def sample_width(self) -> int:
         """The size of a sample in bytes."""
+        ...
 
     @property
     def frame_rate(self) -> int:
         """The sample rate in hertz."""
+        ...
 
     @property
     def channels(self) -> int:
         """The number of channels."""
+        ...
 
 
 Recording: TypeAlias = PathLike | bytes | bytearray | memoryview | BinaryStream | tuple["NDArray[Any]", float] | Segment

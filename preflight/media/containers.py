@@ -1,12 +1,13 @@
 """Open a recording with FFmpeg, which must not open any other file or URL, and choose its audio track.
 
-Some formats of FFmpeg are lists of *other* files (concat scripts, HLS playlists, …). So the input is passed as a file
-descriptor, ``fd:`` is the only allowed protocol, and only formats that contain audio themselves are allowed.
+Some formats of FFmpeg are lists of *other* files (concat scripts, HLS playlists, …). So the input is passed as a Python
+file object without a name, no protocol is allowed, and only formats that contain audio themselves are allowed. Not as a
+descriptor: on Windows FFmpeg has a C runtime of its own, which does not know Python's descriptors.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import av
 import av.container
@@ -33,6 +34,12 @@ _FORMATS = (
     "mp3,mpc,mpc8,mpeg,mpegts,ogg,tak,tta,voc,w64,wav,wv"
 )
 _QUICK_PROBE_BYTES = 32_768
+_BUFFER_BYTES: Final = 1 << 17
+"""Read at a time: FFmpeg calls Python for each buffer."""
+_NO_PROTOCOL: Final = "none"
+"""An empty whitelist would allow all protocols; there is none of this name."""
+_TAGS: Final[dict[str, Any]] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
+"""Tags can be of any encoding. PyAV 19 always decodes them, with surrogate escapes; PyAV 18 raises by default."""
 
 DECODER_ERRORS = (av.error.FFmpegError, ValueError, ArithmeticError, IndexError, MemoryError)
 """The exceptions that FFmpeg and PyAV raise for malformed input, as found by fuzzing."""
@@ -50,19 +57,17 @@ def open_container(source: Source, ranges: Sequence[Range] = (), *, quick: bool 
         NotARecording: FFmpeg does not recognize an allowed format.
     """
     # both lists are enforced by libavformat itself, also for files that a demuxer opens
-    options = {"protocol_whitelist": "fd", "format_whitelist": _FORMATS}
+    options = {"protocol_whitelist": _NO_PROTOCOL, "format_whitelist": _FORMATS}
     if quick:
         options["probesize"] = str(_QUICK_PROBE_BYTES)
-    source.rewind()  # the fd: protocol reads from the current position
+    file = RangeReader(source, ranges or ((0, source.size),))
     try:
-        if ranges:
-            # FFmpeg reads byte ranges through Python callbacks, which is slower than the descriptor
-            return av.open(RangeReader(source, ranges), "r", options=options, metadata_errors="ignore")
-        return av.open("fd:", options=options | {"fd": str(source.fd)}, metadata_errors="ignore")
+        container: InputContainer = av.open(file, "r", options=options, buffer_size=_BUFFER_BYTES, **_TAGS)
     except DECODER_ERRORS as error:
         raise NotARecording(
             "the audio format is not recognized", "open the file in a player; if that fails as well, export it again"
         ) from error
+    return container
 
 
 def audio_track(container: av.container.InputContainer, number: int | None = None) -> AudioStream | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
 
@@ -156,11 +156,11 @@ class Decoder:
         from preflight.errors import NotARecording
 
         # libsndfile's conversion to float takes eight times as long as reading integers
-        kind = _STORED_AS.get(self.probe.codec, "float32")
+        kind = cast("Literal['int16', 'int32', 'float32']", _STORED_AS.get(self.probe.codec, "float32"))
         try:
             with self._open_sndfile() as file:
                 while len(block := file.read(self._block_frames, dtype=kind, always_2d=True)):
-                    yield block
+                    yield cast("Stored", block)
         except soundfile.LibsndfileError as error:
             raise NotARecording(f"the WAV header is not usable ({error.error_string})") from error
 
@@ -175,19 +175,22 @@ class Decoder:
 
         wav = self.probe.wav
         if wav is None or (wav.is_standard and not wav.size_unknown):
-            self.source.rewind()  # libsndfile reads from the current position of the descriptor
-            with soundfile.SoundFile(self.source.fd, closefd=False) as file:
+            whole = RangeReader(self.source, ((0, self.source.size),))
+            with soundfile.SoundFile(whole) as file:  # pyright: ignore[reportArgumentType] - any file object
                 yield file
+            if whole.error is not None:  # libsndfile treats a failed read as the end of the file
+                raise whole.error
             return
         # libsndfile stops at the first data chunk, and rejects headers that other programs accept
         samples = RangeReader(self.source, wav.ranges)
+        file_object: Any = samples  # soundfile takes any file object, although its type does not say so
         rate, endian = wav.sample_rate_hz, "BIG" if wav.form == "rifx" else "LITTLE"
         subtype = _SUBTYPES[wav.codec.removesuffix("le").removesuffix("be")]
         with soundfile.SoundFile(
-            samples, format="RAW", subtype=subtype, endian=endian, samplerate=rate, channels=wav.channels
+            file_object, format="RAW", subtype=subtype, endian=endian, samplerate=rate, channels=wav.channels
         ) as file:
             yield file
-        if samples.error is not None:  # libsndfile treats a failed read as the end of the file
+        if samples.error is not None:
             raise samples.error
 
     def _from_ffmpeg(self) -> Iterator[Block]:
@@ -280,7 +283,7 @@ class Decoder:
         self._add_damage(max(0.0, start), max(0.0, end), position_s, position_s)
 
 
-_STORED_AS = {"pcm_u8": "int16"} | {
+_STORED_AS: Final = {"pcm_u8": "int16"} | {
     f"pcm_s{bits}{order}": "int16" if bits == 16 else "int32" for bits in (16, 24, 32) for order in ("le", "be")
 }
 _SUBTYPES = {

@@ -157,7 +157,7 @@ def _dropouts(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"{counts}, first at {clock(spans[0][0])}: close other programs, use a larger buffer, or try another cable",
             value=len(spans),
             limit=0.0,
-            quality=max(grades),  # "poor" sorts after "fair"
+            quality="poor" if "poor" in grades else "fair",
             detail=counts,
             spans=tuple(spans),
         )

@@ -45,17 +45,21 @@ class Hardening(NamedTuple):
 
 
 def limit_memory(most_bytes: int) -> None:
-    """Limit the memory of this process, so that a hostile file ends it and not the machine, and disable core dumps."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    """Limit the memory of this process, so that a hostile file ends it and not the machine, and disable core dumps.
+
+    Only Linux can limit data alone (RLIMIT_DATA). The limit on address space (RLIMIT_AS) would count what allocators
+    only reserve: macOS reserves more than any recording needs before the first byte is read. There, and on Windows,
+    the caller limits the memory (`preflight.worker.monitor`, `preflight.worker.job_object`).
+    """
+    if sys.platform == "win32":
         return
-    # RLIMIT_AS would count address space that allocators only reserve; only Linux counts data alone
-    kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    _, highest = resource.getrlimit(kind)
-    limit = most_bytes if highest == resource.RLIM_INFINITY else min(most_bytes, highest)
-    with contextlib.suppress(ValueError, OSError):  # macOS accepts no limit on some machines
-        resource.setrlimit(kind, (limit, highest))
+    import resource
+
+    if sys.platform == "linux":
+        _, highest = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = most_bytes if highest == resource.RLIM_INFINITY else min(most_bytes, highest)
+        with contextlib.suppress(ValueError, OSError):  # less than is in use already
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, highest))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

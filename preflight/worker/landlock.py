@@ -11,6 +11,7 @@ import ctypes
 import os
 import stat
 import struct
+import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION: Final = 1
 """LANDLOCK_CREATE_RULESET_VERSION: asks which version (ABI) the kernel has."""
+if sys.platform == "linux":
+    _OPEN_FLAGS = os.O_PATH | os.O_CLOEXEC
+else:
+    _OPEN_FLAGS = os.O_RDONLY
 _PATH_BENEATH: Final = 1
 _READ_FILE: Final = 1 << 2
 _READ_DIR: Final = 1 << 3
@@ -63,7 +68,7 @@ def restrict_files(readable: Iterable[str]) -> bool:
 
 
 def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
-    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    handle = os.open(path, _OPEN_FLAGS)
     try:
         is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
         # struct landlock_path_beneath_attr is packed: 64 bits of rights, then the descriptor

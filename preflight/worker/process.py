@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,12 +18,15 @@ import msgspec
 
 from preflight import errors
 from preflight.analysis.analysis import Analysis
+from preflight.system import OWN_GROUP
 from preflight.worker import protocol
 from preflight.worker.hardening import clean_environment
+from preflight.worker.job_object import MEMORY_BYTES, close_job, create_job
 
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.input.source import Source
+    from preflight.worker.monitor import Monitor
 
 _SILENT_S: Final = 60.0
 """A worker that neither computes without end nor sends anything waits for a disk that does not answer."""
@@ -30,9 +34,16 @@ _START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.w
 _ERRORS: Final = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}
 
 
+_IS_MONITORED: Final = sys.platform != "linux"
+"""Only Linux enforces all limits itself."""
+_POLL_S: Final = 0.25
+_CRASHED: Final = 0x80000000
+"""Exit statuses of Windows from here on are errors of the system (NTSTATUS), such as an access violation."""
+
+
 def is_possible() -> bool:
     """Whether there is an interpreter to start: a program that embeds one has none."""
-    return os.name == "posix" and bool(sys.executable) and not getattr(sys, "frozen", False)
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 class WorkerProcess:
@@ -48,13 +59,13 @@ class WorkerProcess:
     def __init__(self) -> None:
         self._files: socket.socket | None = None
         theirs: socket.socket | None = None
-        if hasattr(socket, "send_fds"):
+        if sys.platform != "win32" and hasattr(socket, "send_fds"):
             # a pair without a name: no other process can connect to it
             self._files, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs or contextlib.nullcontext():
             inherited = [theirs.fileno()] if theirs else []
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-S", "-c", _START, "".join(map(str, inherited)), *module_path()],
+                [interpreter(), "-P", "-s", "-S", "-c", _START, "".join(map(str, inherited)), *module_path()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -62,13 +73,18 @@ class WorkerProcess:
                 env={**clean_environment(), "OPENBLAS_NUM_THREADS": "1"},
                 pass_fds=inherited,
                 process_group=0,  # Ctrl-C is for the caller
+                creationflags=OWN_GROUP,
             )
+        self._job = create_job(self._child.pid, MEMORY_BYTES)
+        self._monitor: Monitor | None = None
         assert self._child.stdin is not None  # noqa: S101 - both are pipes
         assert self._child.stdout is not None  # noqa: S101
         self._input, self._output = self._child.stdin.fileno(), self._child.stdout.fileno()
         self._answers: queue.SimpleQueue[protocol.Answer | Exception] = queue.SimpleQueue()
         self._reader: threading.Thread | None = None
+        self._passed = contextlib.ExitStack()
         self._jobs = 0
+        self._is_interrupted = False
         self.is_free = True
 
     @property
@@ -88,18 +104,23 @@ class WorkerProcess:
             CannotOpen: No path leads to the file any more.
             DecoderFailed: The process has ended.
         """
-        with source.reopened() as descriptor:
-            self.is_free = False
-            self._jobs += 1
-            try:
-                if self._files is None:
-                    job = msgspec.structs.replace(job, path=os.fsencode(source.path), identity=source.identity)
-                else:
-                    socket.send_fds(self._files, [b"f"], [descriptor])
-                # a job has a few hundred bytes, and the pipe is empty: this cannot block
-                protocol.send(self._input, job)
-            except OSError:
-                raise self._ended() from None
+        self.is_free = False
+        self._jobs += 1
+        try:
+            if sys.platform == "win32" or self._files is None:
+                path = Path(os.fspath(source.path) if isinstance(source.path, str) else os.fsdecode(source.path))
+                job = msgspec.structs.replace(job, path=os.fsencode(path.absolute()), identity=source.identity)
+            else:
+                # kept until the worker has it: macOS can lose a descriptor whose sender closes it meanwhile
+                descriptor = self._passed.enter_context(source.reopened())
+                socket.send_fds(self._files, [b"f"], [descriptor])
+            # a job has a few hundred bytes, and the pipe is empty: this cannot block
+            protocol.send(self._input, job)
+        except errors.CannotOpen:
+            self.is_free = True
+            raise
+        except OSError:
+            raise self._ended() from None
         # a thread for each job, so that an idle process costs none, and a fork of the caller meets none
         self._reader = threading.Thread(target=self._read, name="preflight-answers", daemon=True)
         self._reader.start()
@@ -116,10 +137,15 @@ class WorkerProcess:
             DecoderFailed: The process crashed, or timed out.
             NotExamined: A bug in onetake.
         """
+        if _IS_MONITORED:
+            from preflight.worker.monitor import Monitor
+
+            self._monitor = Monitor(self.pid)
         while isinstance(answer := self._next(), protocol.Heartbeat):
             if on_progress is not None:
                 on_progress(answer.seconds, answer.total_s)
         self._join()
+        self._passed.close()
         self.is_free = True
         if isinstance(answer, Analysis):
             return answer
@@ -128,19 +154,27 @@ class WorkerProcess:
         raise _ERRORS.get(answer.kind, errors.NotARecording)(answer.message, answer.hint)
 
     def _next(self) -> protocol.Answer:
-        try:
-            answer = self._answers.get(timeout=_SILENT_S)
-        except queue.Empty:
-            self.end()
-            raise errors.DecoderFailed(
-                f"no data from the decoder for {_SILENT_S:.0f} s (stalled disk or network share?)",
-                "copy the recording to a local disk, and check it there",
-            ) from None
+        deadline = time.monotonic() + _SILENT_S
+        while True:
+            try:
+                answer = self._answers.get(timeout=_POLL_S if self._monitor else _SILENT_S)
+                break
+            except queue.Empty:
+                self._require_within_limits(deadline)
+        if self._monitor:
+            self._monitor.restart()
         if isinstance(answer, EOFError):
             raise self._ended()
         if isinstance(answer, Exception):
             raise self._crashed("invalid answer") from answer
         return answer
+
+    def _require_within_limits(self, deadline: float) -> None:
+        """End the worker if it is above a limit; raises `DecoderFailed`."""
+        exceeded = self._monitor.exceeded() if self._monitor else ""
+        if exceeded or time.monotonic() >= deadline:
+            self.end()
+            raise _too_much(exceeded)
 
     def _read(self) -> None:
         """Pass the answers to one job on, in a thread: a queue can be waited for with a timeout on every system."""
@@ -162,9 +196,12 @@ class WorkerProcess:
     def _ended(self) -> errors.PreflightError:
         status = self._child.wait()
         self.end()
-        if status == -signal.SIGPROF:
-            message = "decoding timed out: 8 s of CPU time without output"
-            return errors.DecoderFailed(message, "export it again from the program that recorded it")
+        if sys.platform != "win32" and status == -signal.SIGPROF:
+            return _too_much("time")
+        if self._is_interrupted:  # Windows reports status 1
+            return self._crashed("killed")
+        if status >= _CRASHED:
+            return self._crashed(f"error 0x{status:08X}")
         if status > 0:
             return errors.NotExamined.because(f"the worker process exited with status {status}")
         # 0: the status is unknown where the caller has the system reap its children (SIGCHLD ignored)
@@ -180,7 +217,7 @@ class WorkerProcess:
 
     def interrupt(self) -> None:
         """Kill it while another thread waits for its result; that thread gets `DecoderFailed`."""
-        self.is_free = False
+        self.is_free, self._is_interrupted = False, True
         self._child.kill()
 
     def end(self) -> None:
@@ -189,11 +226,36 @@ class WorkerProcess:
         self._child.kill()
         self._child.wait()
         self._join()  # it reads from the pipe that is closed next
+        self._passed.close()
         if self._files is not None:
             self._files.close()
+        if self._job is not None:
+            close_job(self._job)
+            self._job = None
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _too_much(exceeded: str) -> errors.DecoderFailed:
+    if exceeded == "time":
+        message = "decoding timed out: 8 s of CPU time without output"
+        return errors.DecoderFailed(message, "export it again from the program that recorded it")
+    if exceeded == "memory":
+        return errors.DecoderFailed("decoding it takes more memory than any recording needs", "export it again")
+    return errors.DecoderFailed(
+        f"no data from the decoder for {_SILENT_S:.0f} s (stalled disk or network share?)",
+        "copy the recording to a local disk, and check it there",
+    )
+
+
+def interpreter() -> str:
+    """The interpreter to start.
+
+    On Windows `sys.executable` of a virtual environment is a launcher, which would be killed and measured in place of
+    the interpreter that it starts.
+    """
+    return getattr(sys, "_base_executable", sys.executable) if sys.platform == "win32" else sys.executable
 
 
 def module_path() -> list[str]:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import time
 import traceback
 from dataclasses import replace
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from preflight.worker.protocol import Answer
 
 CPU_LIMIT_S: Final = 8
-"""CPU time without a decoded block after which the system ends the process (SIGPROF): such a decoder never ends."""
+"""CPU time without a decoded block after which the system ends the process (SIGPROF): such a decoder never ends.
+
+Windows has no such timer: there the caller ends it (`preflight.worker.monitor`)."""
 MEMORY_BYTES: Final = 384 << 20
 """A decoder that asks for more gets a `MemoryError`."""
 _HEARTBEAT_S: Final = 0.2
@@ -39,7 +42,7 @@ def main(files: str) -> None:
     Args:
         files: The descriptor of the socket through which recordings come; empty where the worker opens their paths.
     """
-    for name in ("SIGINT", "SIGHUP", "SIGTERM"):
+    for name in ("SIGINT", "SIGBREAK", "SIGHUP", "SIGTERM"):
         if hasattr(signal, name):  # they are for the caller; this process ends when its input does
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     answers = os.dup(1)
@@ -72,7 +75,7 @@ def limit_cpu(seconds: float | None = None) -> None:
     ITIMER_PROF counts the time of all threads. SIGPROF has no handler: one would only run between byte codes, and not
     while a decoder never returns.
     """
-    if hasattr(signal, "setitimer"):
+    if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S if seconds is None else seconds)
 
 
@@ -93,7 +96,7 @@ def _answer(job: Job, recordings: socket.socket | None, answers: int) -> Answer:
 
 
 def _opened(job: Job, recordings: socket.socket | None) -> Source:
-    if recordings is not None:
+    if sys.platform != "win32" and recordings is not None:
         _, descriptors, _, _ = socket.recv_fds(recordings, 1, 1)
         if not descriptors:
             raise EOFError

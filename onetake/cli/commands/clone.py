@@ -133,7 +133,7 @@ def _requests(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Clone
     usual = _default_request(flags)
     is_many = len(files) > 1 or any(is_manifest(file) or Path(file).is_dir() for file in files)
     if not is_many:
-        request = replace(usual, take=files[0])
+        request = replace(usual, take=next(iter(files)))
         validate_request(request)
         return [request], False
     if usual.name is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import threading
+import sys
+import time
 
 import click
 
@@ -28,8 +29,17 @@ def command(answer_delay: float) -> None:
             print_line("# The sandbox is running on this machine; nothing leaves it, and nothing is charged.")
             print_line("# Paste these lines into another terminal:")
             for name, value in {**access.settings(), "home": access.folder}.items():
-                print_line(f"export ONETAKE_{name.upper()}={shlex.quote(value)}")
+                print_line(_assignment(f"ONETAKE_{name.upper()}", value))
             print_stderr("# Stop it with Ctrl-C.")
-            threading.Event().wait()
+            while True:  # not Event.wait, which Ctrl-C does not interrupt on Windows
+                time.sleep(3600)
         except KeyboardInterrupt:
             print_stderr("[sandbox] stopped")
+
+
+def _assignment(name: str, value: str) -> str:
+    """An assignment for a POSIX shell, or for PowerShell on Windows."""
+    if sys.platform == "win32":
+        quoted = value.replace("'", "''")
+        return f"$env:{name} = '{quoted}'"
+    return f"export {name}={shlex.quote(value)}"

@@ -37,7 +37,9 @@ def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[s
         folder: The folder of the page: links to recordings are relative to it.
     """
     names = short_names(entries)
-    style, script = (files(__package__).joinpath(name).read_text("utf-8") for name in ("style.css", "script.js"))
+    style, script = (
+        files("onetake.render.html").joinpath(name).read_text("utf-8") for name in ("style.css", "script.js")
+    )
     counts = Counter(entry.report.verdict for entry in entries)
     sources, target = AudioSources(folder), target_db(profile)
     is_open = len(entries) <= _FEW

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import av
+import av.error
 import numpy as np
 import requests
 from av.audio import AudioStream

@@ -6,6 +6,7 @@ import io
 from typing import Final, cast
 
 import av
+import av.error
 import numpy as np
 from av.audio import AudioStream
 from numpy.typing import NDArray

@@ -125,7 +125,7 @@ class _Side:
         self._found = [_Places(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))]
         lowest = np.float32(_COARSE_CEILING) if self._coarse else np.float32(0)
         at_ceiling = self._found[0].tops >= np.maximum(self._peak * _NEAR, lowest)
-        return _Places(*(part[at_ceiling] for part in self._found[0]))
+        return _Places(*(part[at_ceiling] for part in self._found[0]))  # pyright: ignore[reportArgumentType]
 
 
 class _Places(NamedTuple):

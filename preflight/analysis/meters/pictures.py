@@ -63,10 +63,10 @@ class Columns:
         """Add values to the column that is not full yet, and return those that are left."""
         used = values[: self.width - self._held]
         most = used.max(axis=0)
-        self._open = most if self._open is None else np.maximum(self._open, most)
+        self._open = full = most if self._open is None else np.maximum(self._open, most)
         self._held += len(used)
         if self._held == self.width:
-            full, self._open, self._held = self._open, None, 0
+            self._open, self._held = None, 0
             self._keep(full[np.newaxis])
         return values[len(used) :]
 

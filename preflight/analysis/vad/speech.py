@@ -80,6 +80,7 @@ class SpeechDetector(Protocol):
 
     def result(self) -> SpeechResult:
         """Return the result, after all samples were added."""
+        ...
 
 
 class SpeechMeter:

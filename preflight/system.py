@@ -1,0 +1,135 @@
+"""File operations that differ between Linux, macOS and Windows: locks, renaming, syncing, owners and device names."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import subprocess
+import sys
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Flags of `os.open` for a file that must not exist yet."""
+READ_ONLY: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+"""Flags of `os.open` for reading. O_NONBLOCK: opening a named pipe without a writer would block forever."""
+
+if sys.platform == "win32":
+    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    """`creationflags` of a process that Ctrl-C in the caller's console does not reach, and that opens no window."""
+else:
+    OWN_GROUP = 0
+
+_HELD: Final = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+"""Windows reports EACCES and EDEADLK. Any other error, such as ENOLCK, means that locks are not supported."""
+_IN_USE: Final = {5, 32, 33}  # winerror.h: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_RETRY_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+_DEVICE: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³]) *(\..*)?", re.IGNORECASE)
+"""https://learn.microsoft.com/windows/win32/fileio/naming-a-file: also with an extension, in any case."""
+
+
+class LockState(Enum):
+    """The result of an attempt to lock a file."""
+
+    ACQUIRED = "acquired"
+    HELD_ELSEWHERE = "held elsewhere"
+    UNSUPPORTED = "unsupported"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _LOCKED_BYTE: Final = 1 << 30
+    """Locks of Windows are mandatory; a byte far beyond the end leaves the content readable."""
+
+    def _lock(handle: int) -> None:
+        before = os.lseek(handle, 0, os.SEEK_CUR)
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(handle, before, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def acquire(handle: int) -> LockState:
+    """Try to lock an open file exclusively, without waiting.
+
+    The system releases the lock when the process ends, even if it is killed.
+    """
+    try:
+        _lock(handle)
+    except OSError as error:
+        return LockState.HELD_ELSEWHERE if error.errno in _HELD else LockState.UNSUPPORTED
+    return LockState.ACQUIRED
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Rename a file and replace `target` atomically.
+
+    Windows does not replace a file that another program has open without sharing, as virus scanners and indexers do
+    for a moment: the call is repeated for 1.6 s.
+
+    Raises:
+        OSError: The file cannot be renamed.
+    """
+    for pause in _RETRY_S:
+        try:
+            source.replace(target)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    source.replace(target)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a temporary file if it exists. On Windows, one that other programs keep open for over 1.6 s is left.
+
+    Raises:
+        OSError: The file cannot be removed.
+    """
+    for pause in _RETRY_S:
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE:
+                raise
+            time.sleep(pause)
+        else:
+            return
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and renamed entries of a folder survive a power failure; raises OSError.
+
+    POSIX requires a call for the folder (fsync(2)). Windows has no such call, and writes its journal by itself.
+    """
+    if sys.platform != "win32":
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def is_own(found: os.stat_result) -> bool:
+    """Whether a file belongs to this user; True on Windows, where `stat` has no owners."""
+    return sys.platform == "win32" or found.st_uid == os.getuid()
+
+
+def is_device_name(name: str) -> bool:
+    """Whether Windows reads or writes a device instead of a file of this name, such as ``con.wav``."""
+    return sys.platform == "win32" and _DEVICE.fullmatch(name.rstrip(" .")) is not None

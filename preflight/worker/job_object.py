@@ -1,0 +1,97 @@
+"""Job objects of Windows: limits for a process from outside, and its end together with the process that started it.
+
+https://learn.microsoft.com/windows/win32/procthread/job-objects
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+MEMORY_BYTES: Final = 1 << 30
+"""Committed memory of a worker. It counts what libraries reserve, so it is larger than the limit on Linux."""
+
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    _EXTENDED_LIMITS: Final = 9  # JobObjectExtendedLimitInformation
+    _PROCESS_MEMORY, _KILL_ON_CLOSE = 0x100, 0x2000  # JOB_OBJECT_LIMIT_…, winnt.h
+    _SET_QUOTA_AND_TERMINATE: Final = 0x0101  # PROCESS_SET_QUOTA | PROCESS_TERMINATE
+
+    class _BasicLimits(ctypes.Structure):
+        """JOBOBJECT_BASIC_LIMIT_INFORMATION."""
+
+        _fields_ = (
+            ("process_time", wintypes.LARGE_INTEGER),
+            ("job_time", wintypes.LARGE_INTEGER),
+            ("flags", wintypes.DWORD),
+            ("minimum_working_set", ctypes.c_size_t),
+            ("maximum_working_set", ctypes.c_size_t),
+            ("processes", wintypes.DWORD),
+            ("affinity", ctypes.c_size_t),
+            ("priority", wintypes.DWORD),
+            ("scheduling", wintypes.DWORD),
+        )
+
+    class _ExtendedLimits(ctypes.Structure):
+        """JOBOBJECT_EXTENDED_LIMIT_INFORMATION."""
+
+        _fields_ = (
+            ("basic", _BasicLimits),
+            ("io", ctypes.c_ulonglong * 6),
+            ("process_memory", ctypes.c_size_t),
+            ("job_memory", ctypes.c_size_t),
+            ("peak_process_memory", ctypes.c_size_t),
+            ("peak_job_memory", ctypes.c_size_t),
+        )
+
+    def create_job(pid: int, memory_bytes: int | None = None) -> int | None:
+        """Let a child end with this process, even if this one is killed.
+
+        Args:
+            pid: The child.
+            memory_bytes: The maximum of its committed memory: an allocation above it fails.
+
+        Returns:
+            The handle of the job, for `close_job`; None if the system refuses. The system closes it when this process
+            ends, and kills the child when it is closed.
+        """
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.CreateJobObjectW.restype = kernel.OpenProcess.restype = wintypes.HANDLE
+        kernel.CreateJobObjectW.argtypes = (wintypes.LPVOID, wintypes.LPCWSTR)
+        kernel.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+        kernel.SetInformationJobObject.argtypes = (wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD)
+        kernel.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+        kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
+        job, child = kernel.CreateJobObjectW(None, None), kernel.OpenProcess(_SET_QUOTA_AND_TERMINATE, False, pid)
+        limits = _ExtendedLimits()
+        limits.basic.flags = _KILL_ON_CLOSE | (_PROCESS_MEMORY if memory_bytes else 0)
+        limits.process_memory = memory_bytes or 0
+        is_bound = bool(
+            job
+            and child
+            and kernel.SetInformationJobObject(job, _EXTENDED_LIMITS, ctypes.byref(limits), ctypes.sizeof(limits))
+            and kernel.AssignProcessToJobObject(job, child)
+        )
+        for handle in (child, None if is_bound else job):
+            if handle:
+                kernel.CloseHandle(handle)
+        return int(job) if is_bound else None
+
+    def close_job(job: int) -> None:
+        """Close a job and kill its processes."""
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
+        kernel.CloseHandle(job)
+
+else:
+
+    def create_job(pid: int, memory_bytes: int | None = None) -> int | None:
+        """Return None: other systems have resource limits and signals."""
+        del pid, memory_bytes
+        return None
+
+    def close_job(job: int) -> None:
+        """Do nothing."""
+        del job
