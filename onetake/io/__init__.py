@@ -1,1 +1,1 @@
-"""Files, locks and signals: atomic writes, input paths, standard input, scratch folders, permissions, signals."""
+"""Files, locks and signals: atomic writes, input paths, standard input, scratch folders, permissions, signals, child processes."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from onetake.io.processes import OWN_GROUP
 from onetake.io.signals import finishing
 from onetake.sandbox.seaweedfs import SandboxUnavailable
-from preflight.system import OWN_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from onetake.io.processes import close_job, create_job
 from onetake.sandbox.seaweedfs import (
     SOCKETS,
     Identity,
@@ -33,7 +34,6 @@ from onetake.sandbox.seaweedfs import (
     remove_stale_sockets,
 )
 from onetake.sandbox.tls import write_security
-from preflight.worker.job_object import close_job, create_job
 
 _STARTS = 3
 _START_TIMEOUT_S = 30.0

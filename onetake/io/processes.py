@@ -1,0 +1,8 @@
+"""Child processes that Ctrl-C in the caller's terminal does not reach, and that end with their caller."""
+
+from __future__ import annotations
+
+from preflight.system import OWN_GROUP
+from preflight.worker.job_object import close_job, create_job
+
+__all__ = ["OWN_GROUP", "close_job", "create_job"]
