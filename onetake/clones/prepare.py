@@ -187,11 +187,12 @@ def prepare(
     """
     from preflight import CannotFix, CannotWrite, NotExamined
     from preflight.checks import report_of
+    from preflight.display.words import headline
 
     report = report_of(analysis, profile)
     if isinstance(problem := analysis.problem, NotExamined):
         raise NotExamined(f"{report.path}: {problem.message}", problem.hint)
-    observer.step("check", f"{report.path}: {report.verdict}")
+    observer.step("check", f"{report.path}: {headline(report)}")
     for finding in report.findings:
         if finding.severity == "warning":
             observer.warn(f"{report.path}: {finding.message}")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from onetake.errors import Failure
+    from onetake.render.text import FailOn
     from preflight import Report
 
     Lines = Iterable[str | bytes]
@@ -32,13 +33,12 @@ class Form:
 
     Attributes:
         each: Called with each report, in order, as soon as it is ready; None if everything is printed at the end.
-        end: Called at the end with all reports, the severities that make a take unfit, and the run time of each take
-            in seconds.
+        end: Called at the end with all reports, the value of ``--fail-on``, and the run time of each take in seconds.
         failure: Called if the command fails before it has checked anything; standard error gets the message anyway.
     """
 
     each: Callable[[Report], Lines] | None = None
-    end: Callable[[Sequence[Report], Collection[str], Sequence[float]], Lines] = _no_lines
+    end: Callable[[Sequence[Report], FailOn, Sequence[float]], Lines] = _no_lines
     failure: Callable[[Failure], Lines] = _no_lines
 
 

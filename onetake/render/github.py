@@ -28,15 +28,16 @@ _IN_PROPERTIES: Final = {**_IN_MESSAGES, ":": "%3A", ",": "%2C"}
 def annotation_lines(report: Report) -> Iterator[str]:
     """One command per finding."""
     for finding in report.findings:
-        message = f"{report.path}: {finding.message}{_times(finding)}"
+        poor = " (poor quality)" if finding.quality == "poor" else ""
+        message = f"{report.path}: {finding.message}{poor}{_times(finding)}"
         yield _command(_COMMANDS[finding.severity], message, file=report.path, title=finding.rule)
 
 
 def summary_line(reports: Sequence[Report]) -> str:
-    """The number of takes with each verdict."""
-    counts = Counter(report.verdict for report in reports)
+    """The number of takes with each verdict, and with poor quality."""
+    counts = Counter([*(report.verdict for report in reports), *(report.quality for report in reports)])
     listed = ", ".join(
-        f"{counts[verdict]} {verdict}" for verdict in ("ready", "fixable", "rejected") if counts[verdict]
+        f"{counts[word]} {word}" for word in ("ready", "fixable", "rejected", "fair", "poor") if counts[word]
     )
     return _command("notice", listed or "nothing was checked", title="onetake check")
 
@@ -66,6 +67,6 @@ def _escaped(text: str, replacements: dict[str, str]) -> str:
 
 FORM: Final = Form(
     each=annotation_lines,
-    end=lambda reports, _failing, _seconds: [summary_line(reports)],
+    end=lambda reports, _fail_on, _seconds: [summary_line(reports)],
     failure=lambda failure: [failure_line(failure)],
 )

@@ -14,14 +14,17 @@ from xml.etree import ElementTree as ET
 
 import onetake
 from onetake.render.formats import Form
+from onetake.render.text import fails
 from preflight.display.text import describe_file
+from preflight.display.words import headline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from onetake.cli.output.dry_run import Plan
     from onetake.clones.batch import Outcome
     from onetake.errors import Failure
+    from onetake.render.text import FailOn
     from preflight import Finding, Report
 
 _CHECK: Final = "onetake check"
@@ -30,21 +33,21 @@ _FORBIDDEN: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0
 """Characters that XML 1.0 forbids, even as character references (section 2.2, production 2)."""
 
 
-def junit_document(reports: Sequence[Report], failing: Collection[str], seconds: Sequence[float]) -> bytes:
+def junit_document(reports: Sequence[Report], fail_on: FailOn, seconds: Sequence[float]) -> bytes:
     """Render reports as a document.
 
     Args:
         reports: In order.
-        failing: The severities that make a recording a failure.
+        fail_on: What makes a recording a failure.
         seconds: The run time of each.
     """
     suite = _Suite(_CHECK)
     for report, run_time in zip(reports, seconds, strict=True):
         case = suite.case(report.path, run_time)
-        failures = [finding for finding in report.findings if finding.severity in failing]
+        failures = [finding for finding in report.findings if fails(finding, fail_on)]
         if failures:
             suite.problem(case, "failure", failures[0].rule, failures[0].message, "\n".join(map(_line, failures)))
-        output = [f"{report.verdict}: {describe_file(report.file)}"]
+        output = [headline(report), describe_file(report.file)]
         output += [_line(finding) for finding in report.findings if finding not in failures]
         output += [f"{measurement} = {value}" for measurement, value in report.measurements.items()]
         suite.output(case, output)
@@ -134,6 +137,6 @@ def _xml(text: str) -> str:
 
 
 FORM: Final = Form(
-    end=lambda reports, failing, seconds: [junit_document(reports, failing, seconds)],
+    end=lambda reports, fail_on, seconds: [junit_document(reports, fail_on, seconds)],
     failure=lambda failure: [junit_failure(failure)],
 )

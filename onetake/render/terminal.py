@@ -9,9 +9,11 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from onetake.console.terminal import INDENT, MIN_COLUMNS, fit, truncate, wrap
-from onetake.render.text import colored, safe
-from preflight.display.text import clock, describe_file, describe_sound
+from onetake.console.terminal import INDENT, MIN_COLUMNS, columns_of, fit, truncate, wrap
+from onetake.render.text import colored, figure_lines, finding_line, headline_of, next_line, safe
+from preflight.display.text import clock
+from preflight.display.words import badness
+from preflight.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,29 +27,27 @@ _EXPONENT: Final = 0.7
 _MARKS: Final = {"info": "·", "warning": "~", "error": "^"}
 _WORST_FIRST: Final = ("rejected", "fixable", "ready")
 _NAME_SHARE: Final = 0.4
-"""Share of the width that names get in the table."""
+"""Share of the width that names get in the table, at most."""
+_LEAST_FINDINGS: Final = 16
+"""Columns; with less, the findings of a take go on a line of their own."""
+_MOST_JOINED: Final = 5
 
 
 def take_lines(report: Report, pictures: Pictures | None, width: int) -> Iterator[str]:
-    """One take: the verdict, facts, the waveform with findings marked, and the findings.
+    """One take: the headline, the next step, what the figures mean, the waveform with findings marked, the findings.
 
     Args:
         report: The report of the take.
         pictures: Its waveform; None if the take was not decoded, or if the terminal cannot show bars.
         width: Columns of the terminal.
     """
-    by_headers = " (headers only)" if report.method == "headers" else ""
-    yield from wrap(f"{colored(report.verdict)}{by_headers}: {safe(report.path)}", width)
-    for line in (describe_file(report.file), describe_sound(report)):
-        if line:
-            yield from wrap(f"{INDENT}{line}", width)
+    yield from wrap(headline_of(report), width)
+    for line in (next_line(report), *figure_lines(report)):
+        yield from wrap(line, width)
     if pictures is not None:
         yield from waveform_lines(pictures.waveform, report, width)
     for finding in report.findings:
-        line = f"{colored(finding.severity)} {finding.rule}: {safe(finding.message)}"
-        yield from wrap(f"{INDENT}{line}", width)
-    if report.verdict == "fixable":
-        yield from wrap(f"{INDENT}fix it: onetake fix {shlex.quote(safe(report.path))} -o OUT", width)
+        yield from wrap(finding_line(finding), width)
 
 
 def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[str]:
@@ -80,31 +80,68 @@ def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[s
 
 
 def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
-    """Many takes as a table, rejected takes first, and the number of takes with each verdict.
+    """Many takes as a table, the worst first, then the number of takes of each kind and the next step.
 
     Args:
         reports: The reports, in any order.
         width: Columns of the terminal.
     """
-    name_columns = max(MIN_COLUMNS, int(width * _NAME_SHARE))
-    for report in sorted(reports, key=lambda report: (_WORST_FIRST.index(report.verdict), -len(report.findings))):
-        length = clock(report.file.duration_s) if report.file.duration_s is not None else "-"
-        verdict = colored(report.verdict) + " " * (len("rejected") - len(report.verdict))
-        rules = ", ".join(dict.fromkeys(finding.rule for finding in report.findings))
-        used = len("rejected") + 2 + 7 + 2 + name_columns + 2
-        name = fit(safe(report.path), name_columns)
-        yield f"{verdict}  {length:>7}  {name}  {truncate(rules, width - used - 1)}".rstrip()
+    lengths = {id(report): _length(report) for report in reports}
+    length_columns = max(map(len, lengths.values()), default=0)
+    others = len("rejected") + 2 + len("poor") + 2 + length_columns + 2
+    share = max(MIN_COLUMNS, int(width * _NAME_SHARE))
+    name_columns = min(share, max((columns_of(safe(report.path)) for report in reports), default=0))
+    free = width - others - name_columns - 3
+    for report in sorted(reports, key=badness):
+        row = (
+            _padded(report.verdict, len("rejected")),
+            _padded(report.quality or "-", len("poor")),
+            lengths[id(report)].rjust(length_columns),
+            fit(safe(report.path), name_columns),
+        )
+        labels = list(dict.fromkeys(RULES[found.rule].label for found in report.findings if found.rule in RULES))
+        if free < _LEAST_FINDINGS:
+            yield "  ".join(row).rstrip()
+            yield from wrap(f"{INDENT * 5}{', '.join(labels)}", width) if labels else ()
+        else:
+            yield f"{'  '.join(row)}  {_whole_words(labels, free)}".rstrip()
     by_headers = " (headers only)" if any(report.method == "headers" for report in reports) else ""
     yield from wrap(verdict_counts(reports) + by_headers, width)
+    short = [report for report in reports if [found.rule for found in report.errors] == ["too-short"]]
+    if len(short) > 1:
+        paths = " ".join(shlex.quote(safe(report.path)) for report in short[:_MOST_JOINED])
+        more = " ..." if len(short) > _MOST_JOINED else ""
+        yield from wrap(f"if they are one voice: onetake join {paths}{more} -o joined.wav", width)
     if any(report.findings for report in reports):
         yield from wrap("for details: onetake check -v, or check one take alone", width)
 
 
+def _length(report: Report) -> str:
+    return "-" if report.file.duration_s is None else clock(report.file.duration_s)
+
+
+def _padded(word: str, columns: int) -> str:
+    return (colored(word) if word != "-" else word) + " " * (columns - len(word))
+
+
+def _whole_words(labels: Sequence[str], columns: int) -> str:
+    """As many labels as fit, and the number of the others."""
+    for count in range(len(labels), 0, -1):
+        more = f" +{len(labels) - count}" if count < len(labels) else ""
+        text = f"{', '.join(labels[:count])}{more}"
+        if len(text) <= columns:
+            return text
+    return truncate(labels[0], columns) if labels else ""
+
+
 def verdict_counts(reports: Sequence[Report]) -> str:
-    """The number of takes, and how many have each verdict."""
-    counts = Counter(report.verdict for report in reports)
-    listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _WORST_FIRST if counts[verdict])
-    return f"{len(reports)} {'take' if len(reports) == 1 else 'takes'}: {listed}"
+    """The number of takes, how many have each verdict, and how many are of fair or poor quality."""
+    verdicts = Counter(report.verdict for report in reports)
+    qualities = Counter(report.quality for report in reports)
+    listed = [f"{verdicts[verdict]} {verdict}" for verdict in _WORST_FIRST if verdicts[verdict]]
+    flawed = [f"{qualities[quality]} {quality}" for quality in ("poor", "fair") if qualities[quality]]
+    quality = f" (quality: {', '.join(flawed)})" if flawed else ""
+    return f"{len(reports)} {'take' if len(reports) == 1 else 'takes'}: {', '.join(listed)}{quality}"
 
 
 def can_draw(encoding: str | None) -> bool:

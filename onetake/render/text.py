@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 import click
 
-from onetake.console.terminal import wants_color
+from onetake.console.terminal import INDENT, wants_color
 from onetake.render.formats import Form
 from preflight.display.text import describe_file, describe_sound
 
 if TYPE_CHECKING:
-    from preflight import Report
+    from preflight import Finding, Report
 
 
 def local_time(moment: datetime) -> datetime:
@@ -28,6 +28,9 @@ _COLORS: Final = {
     "ready": "green",
     "fixable": "yellow",
     "rejected": "red",
+    "good": "green",
+    "fair": "yellow",
+    "poor": "red",
     "error": "red",
     "warning": "yellow",
     "info": "cyan",
@@ -61,28 +64,66 @@ def measurement_lines(report: Report) -> list[str]:
     return [f"    {name:<28} {value:g}" for name, value in report.measurements.items()]
 
 
-def has_severity(report: Report, severities: set[str]) -> bool:
-    """Whether a report has a finding of one of `severities`."""
-    return any(finding.severity in severities for finding in report.findings)
+FailOn = Literal["error", "poor", "warning"]
+
+
+def fails(finding: Finding, fail_on: FailOn) -> bool:
+    """Whether a finding makes a recording unfit: an error does, and with ``poor`` or ``warning`` these as well."""
+    return finding.severity in {"error", fail_on} or finding.quality == fail_on
+
+
+def is_unfit(report: Report, fail_on: FailOn) -> bool:
+    """Whether a report has a finding that fails the run."""
+    return any(fails(finding, fail_on) for finding in report.findings)
+
+
+def headline_of(report: Report) -> str:
+    """The path and the headline, with verdict and quality in color."""
+    from preflight.display.words import headline  # here, as below: the rules are not needed to print a failure
+
+    words = safe(headline(report)).replace(report.verdict, colored(report.verdict), 1)
+    if report.quality is not None:
+        words = words.replace(f" {report.quality}", f" {colored(report.quality)}", 1)
+    return f"{safe(report.path)}: {words}"
 
 
 def report_lines(report: Report, *, with_measurements: bool = False) -> list[str]:
-    """A report as lines: path, verdict and facts, then a line of measurements, then the findings.
+    """A report as lines: headline, next step, what the figures mean, then the findings.
 
     Args:
         report: The report of one take.
-        with_measurements: Whether to list all measurements.
+        with_measurements: Whether to add the facts of the file, and all measurements.
     """
-    by_headers = " (headers only)" if report.method == "headers" else ""
-    lines = [f"{safe(report.path)}: {colored(report.verdict)}{by_headers}: {describe_file(report.file)}"]
-    sound = describe_sound(report)
-    if sound:
-        lines.append(f"  {sound}")
+    lines = [headline_of(report), next_line(report), *figure_lines(report)]
     if with_measurements:
-        lines += measurement_lines(report)
-    for finding in report.findings:
-        lines.append(f"  {colored(finding.severity)} {finding.rule}: {safe(finding.message)}")
-    return lines
+        lines += detail_lines(report)
+    return [*lines, *map(finding_line, report.findings)]
+
+
+def next_line(report: Report) -> str:
+    """What to do now."""
+    from preflight.display.words import next_step
+
+    return f"{INDENT}next: {safe(next_step(report))}"
+
+
+def figure_lines(report: Report) -> list[str]:
+    """What the most important figures mean, if anything was measured."""
+    from preflight.display.words import sound_in_words
+
+    words = sound_in_words(report)
+    return [f"{INDENT}{words}"] if words else []
+
+
+def detail_lines(report: Report) -> list[str]:
+    """The facts of the file, the usual figures, and all measurements."""
+    facts = (describe_file(report.file), describe_sound(report))
+    return [*(f"{INDENT}{line}" for line in facts if line), *measurement_lines(report)]
+
+
+def finding_line(finding: Finding) -> str:
+    """A finding as one line."""
+    return f"{INDENT}{colored(finding.severity)} {finding.rule}: {safe(finding.message)}"
 
 
 FORM: Final = Form(each=report_lines)

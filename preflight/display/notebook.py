@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from preflight.display.text import clock, describe_file, describe_sound
+from preflight.display.words import headline, next_step, sound_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,9 @@ _COLORS: Final = {
     "ready": "rgba(46,160,67,.3)",
     "fixable": "rgba(220,160,30,.35)",
     "rejected": "rgba(235,70,60,.35)",
+    "good": "rgba(46,160,67,.3)",
+    "fair": "rgba(220,160,30,.35)",
+    "poor": "rgba(235,70,60,.35)",
     "error": "rgba(235,70,60,.35)",
     "warning": "rgba(220,160,30,.35)",
     "info": "rgba(60,130,220,.3)",
@@ -112,10 +116,17 @@ def _pill(word: str, kind: str) -> Markup:
 def _report_context(report: Report) -> dict[str, Any]:
     role = "prompt clip: " if report.role == "prompt" else ""
     method = ", from its headers only" if report.method == "headers" else ""
-    lines = (f"{role}{describe_file(report.file)}{method}", describe_sound(report))
+    lines = (
+        headline(report),
+        f"next: {next_step(report)}",
+        sound_in_words(report),
+        f"{role}{describe_file(report.file)}{method}",
+        describe_sound(report),
+    )
     return {
         "path": report.path,
         "verdict": report.verdict,
+        "quality": report.quality,
         "lines": [line for line in lines if line],
         "timeline": _timeline_context(report),
         "findings": [

@@ -48,6 +48,7 @@ def _too_short(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             "(onetake join)",
             value=seconds,
             limit=limit,
+            detail=seconds_beside(seconds, limit),
         )
     elif _is_lossy(analysis) and seconds < limit + limits.LOSSY_MARGIN_S:
         yield _near(rule, seconds, limit, "record a little more")
@@ -68,6 +69,7 @@ def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"{seconds_beside(seconds, limit)} long, above the {limit:g} s maximum: trim it (onetake fix)",
             value=seconds,
             limit=limit,
+            detail=f"{clock(seconds)} min",
             spans=((limit, seconds),),
             fix="trim",
         )

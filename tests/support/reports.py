@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from preflight import Finding, Report
-from preflight.report import FileFacts, Role, verdict_of
+from preflight.report import FileFacts, Role, verdict_of, worst_quality
 
 
 def make_report(path: str, *findings: Finding, role: Role = "recording", **measurements: float) -> Report:
@@ -12,6 +12,7 @@ def make_report(path: str, *findings: Finding, role: Role = "recording", **measu
         path=path,
         role=role,
         verdict=verdict_of(findings),
+        quality=worst_quality(findings),
         method="decoded",
         file=FileFacts(
             container="wav",

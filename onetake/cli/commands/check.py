@@ -14,9 +14,10 @@ from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line
 from onetake.errors import Status, UsageError
 from onetake.io.inputs import open_inputs
-from onetake.render.text import has_severity
+from onetake.render.text import is_unfit
 
 if TYPE_CHECKING:
+    from onetake.render.text import FailOn
     from preflight import Report
 
 
@@ -48,7 +49,10 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
 )
 @click.option("-o", "--out", type=ANY_PATH, metavar="FILE", help="Output file of --format html.")
 @click.option(
-    "--fail-on", type=click.Choice(["error", "warning"]), default="error", help="Lowest severity that fails the run."
+    "--fail-on",
+    type=click.Choice(["error", "poor", "warning"]),
+    default="error",
+    help="What fails the run: errors only, poor quality, warnings.",
 )
 @click.option("--exit-zero", cls=AdvancedOption, is_flag=True, help="Exit with 0 even if a recording is not fit.")
 @click.option(
@@ -59,7 +63,7 @@ def command(
     prompt: str | None,
     prompt_text: str | None,
     form: str | None,
-    fail_on: str,
+    fail_on: FailOn,
     jobs: int | None,
     *,
     as_json: bool,
@@ -79,9 +83,8 @@ def command(
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     form = chosen_format(form, as_json=as_json)
     profile = profile_from(options)
-    failing = {"error", "warning"} if fail_on == "warning" else {"error"}
     with open_inputs(files, files_from) as takes:
-        output = CheckOutput(form, options.pop("out"), profile, failing, takes=takes, prompt=prompt)
+        output = CheckOutput(form, options.pop("out"), profile, fail_on, takes=takes, prompt=prompt)
         if len(takes) == 1:
             with show_progress("checking", AUDIO) as on_progress:
                 analysis = analyze(
@@ -101,12 +104,12 @@ def command(
         )
         output.add(prompt, report_of(clip, profile), clip.pictures)
     output.end()
-    return exit_with(_status(output.reports, failing, exit_zero=exit_zero))
+    return exit_with(_status(output.reports, fail_on, exit_zero=exit_zero))
 
 
-def _status(reports: list[Report], failing: set[str], *, exit_zero: bool) -> Status:
+def _status(reports: list[Report], fail_on: FailOn, *, exit_zero: bool) -> Status:
     # a bug in onetake says nothing about the recording: it is reported even with --exit-zero
     if any(finding.rule == "not-examined" for report in reports for finding in report.findings):
         return Status.BUG
-    is_fit = not any(has_severity(report, failing) for report in reports)
+    is_fit = not any(is_unfit(report, fail_on) for report in reports)
     return Status.DONE if is_fit or exit_zero else Status.NOT_FIT

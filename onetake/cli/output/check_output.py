@@ -11,11 +11,12 @@ from onetake.console.terminal import is_quiet, is_terminal, is_verbose, terminal
 from onetake.errors import UsageError
 from onetake.render.formats import LINE_FORMS, form_called
 from onetake.render.terminal import can_draw, table_lines, take_lines, verdict_counts
-from onetake.render.text import has_severity, measurement_lines, report_lines, safe
+from onetake.render.text import detail_lines, is_unfit, report_lines, safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from onetake.render.text import FailOn
     from preflight import Profile, Report
     from preflight.analysis.pictures import Pictures
     from preflight.input.types import SpooledFile
@@ -33,7 +34,7 @@ class CheckOutput:
         form: One of `FORMS`.
         out: The file of ``html``; None for the other formats, which go to standard output.
         profile: The profile of the run.
-        failing: The severities that make a take unfit.
+        fail_on: What makes a take unfit.
         takes: The recordings.
         prompt: The prompt clip; None without one.
 
@@ -49,14 +50,14 @@ class CheckOutput:
         form: str,
         out: str | None,
         profile: Profile,
-        failing: set[str],
+        fail_on: FailOn,
         *,
         takes: Sequence[str | SpooledFile],
         prompt: str | None = None,
     ) -> None:
         self.reports: list[Report] = []
         self._form = form
-        self._failing = failing
+        self._fail_on = fail_on
         self._stopwatch = Stopwatch()
         self._on_terminal = form == "text" and is_terminal(sys.stdout)
         self._is_batch = len(takes) > 1
@@ -107,14 +108,14 @@ class CheckOutput:
             rows = [report for report in self.reports if self._in_table(report) and self._is_shown(report)]
             for line in table_lines(rows, terminal_columns(sys.stdout)) if rows else ():
                 print_line(line)
-            for document in form_called(self._form).end(self.reports, self._failing, self._stopwatch.seconds):
+            for document in form_called(self._form).end(self.reports, self._fail_on, self._stopwatch.seconds):
                 print_line(document)
 
     def _in_table(self, report: Report) -> bool:
         return self._on_terminal and self._is_batch and report.role == "recording" and not is_verbose()
 
     def _is_shown(self, report: Report) -> bool:
-        return not is_quiet() or has_severity(report, self._failing)
+        return not is_quiet() or is_unfit(report, self._fail_on)
 
     def _print_text(self, report: Report, pictures: Pictures | None) -> None:
         if not self._on_terminal:
@@ -123,5 +124,5 @@ class CheckOutput:
             return
         for line in take_lines(report, pictures, terminal_columns(sys.stdout)):
             print_line(line)
-        for line in measurement_lines(report) if is_verbose() else ():
+        for line in detail_lines(report) if is_verbose() else ():
             print_line(line)

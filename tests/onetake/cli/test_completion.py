@@ -60,7 +60,7 @@ def completed(words: str, **env: str) -> list[str]:
         ("onetake ch", ["plain,check"]),
         ("onetake ", [f"plain,{name}" for name in COMMANDS]),
         ("onetake check --format ju", ["plain,junit"]),
-        ("onetake check --fail-on ", ["plain,error", "plain,warning"]),
+        ("onetake check --fail-on ", ["plain,error", "plain,poor", "plain,warning"]),
         ("onetake check take", ["file,take"]),
         ("onetake rule too-l", ["plain,too-long", "plain,too-large", "plain,too-loud"]),
         ("onetake voices sett", ["plain,settle"]),

@@ -129,7 +129,7 @@ def a_report(path: str, message: str) -> Report:
 
 @given(path=st.text(), message=st.text())
 def test_any_text_gives_a_valid_document(path: str, message: str) -> None:
-    suite = valid(junit_document([a_report(path, message)], {"error"}, [0.25]))
+    suite = valid(junit_document([a_report(path, message)], "error", [0.25]))
     (failure,) = suite.iter("failure")
     assert replaced(failure.get("message", "")) == replaced(message)
     failed = Failure("usage", message, path, Status.USAGE)

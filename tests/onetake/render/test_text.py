@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.render.text import has_severity, report_lines, safe
+from onetake.render.text import is_unfit, report_lines, safe
 from preflight import Finding
 from tests.support.reports import make_report
 
@@ -29,15 +29,22 @@ def test_escape_sequences_and_direction_overrides_are_escaped(sequence: str) -> 
 
 def test_a_report_is_verdict_then_findings_then_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    finding = Finding(rule="clipped", severity="warning", message="clips\x1b[2J at 1 s")
+    finding = Finding(
+        rule="clipped", severity="warning", message="9 %: clips\x1b[2J at 1 s", quality="fair", summary="it clips"
+    )
     lines = report_lines(make_report("a\n.wav", finding, snr_db=30.0))
-    assert lines[0].startswith("a\\n.wav: ready: wav (pcm_s16le)")
-    assert lines[-1] == "  warning clipped: clips\\x1b[2J at 1 s"
+    assert lines[0] == "a\\n.wav: ready, fair: it clips"
+    assert lines[1] == "  next: clips\\x1b[2J at 1 s; or clone it as it is: onetake clone 'a\\n.wav'"
+    assert lines[2] == "  12.0 s, a little noisy (SNR 30 dB)"
+    assert lines[-1] == "  warning clipped: 9 %: clips\\x1b[2J at 1 s"
     assert not any("snr_db" in line for line in lines)
     assert any("snr_db" in line for line in report_lines(make_report("a.wav", snr_db=30.0), with_measurements=True))
 
 
-def test_severities_are_searched_in_the_findings() -> None:
-    report = make_report("a.wav", Finding(rule="clipped", severity="warning", message=""))
-    assert has_severity(report, {"warning", "error"})
-    assert not has_severity(report, {"error"})
+def test_what_fails_a_run() -> None:
+    fair = make_report("a.wav", Finding(rule="clipped", severity="warning", message="", quality="fair"))
+    poor = make_report("a.wav", Finding(rule="clipped", severity="info", message="", quality="poor"))
+    error = make_report("a.wav", Finding(rule="too-short", severity="error", message=""))
+    assert [is_unfit(fair, fail_on) for fail_on in ("error", "poor", "warning")] == [False, False, True]
+    assert [is_unfit(poor, fail_on) for fail_on in ("error", "poor", "warning")] == [False, True, False]
+    assert all(is_unfit(error, fail_on) for fail_on in ("error", "poor", "warning"))

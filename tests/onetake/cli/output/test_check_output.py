@@ -10,17 +10,18 @@ import pytest
 from onetake.cli.output.check_output import CheckOutput
 from onetake.console.terminal import Verbosity, set_verbosity
 from onetake.errors import UsageError
+from onetake.render.text import FailOn
 from preflight import Finding
 from preflight.profile import DEFAULT
 from tests.support.reports import make_report
 
 GOOD = make_report("good.wav")
-CLIPPED = make_report("clipped.wav", Finding(rule="clipped", severity="warning", message="it clips"))
+CLIPPED = make_report("clipped.wav", Finding(rule="clipped", severity="warning", message="it clips", quality="poor"))
 SHORT = make_report("short.wav", Finding(rule="too-short", severity="error", message="4.1 s long"))
 
 
-def output(form: str, out: str | None = None, failing: tuple[str, ...] = ("error",)) -> CheckOutput:
-    return CheckOutput(form, out, DEFAULT, set(failing), takes=["good.wav", "clipped.wav", "short.wav"])
+def output(form: str, out: str | None = None, fail_on: FailOn = "error") -> CheckOutput:
+    return CheckOutput(form, out, DEFAULT, fail_on, takes=["good.wav", "clipped.wav", "short.wav"])
 
 
 def printed_by(form: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -37,9 +38,9 @@ def printed_by(form: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_text_is_printed_take_by_take(capsys: pytest.CaptureFixture[str]) -> None:
     good, clipped, short, end = printed_by("text", capsys)
-    assert good.startswith("good.wav: ready: wav")
+    assert good.startswith("good.wav: ready, good\n")
     assert clipped.splitlines()[-1] == "  warning clipped: it clips"
-    assert short.startswith("short.wav: rejected: ")
+    assert short.startswith("short.wav: rejected, good otherwise: ")
     assert end == ""
 
 
@@ -58,14 +59,17 @@ def test_a_document_is_printed_at_the_end(capsys: pytest.CaptureFixture[str], fo
 
 
 @pytest.mark.parametrize(
-    ("failing", "shown"), [(("error",), ["short.wav"]), (("error", "warning"), ["clipped.wav", "short.wav"])]
+    ("fail_on", "shown"),
+    [
+        ("error", ["short.wav"]),
+        ("poor", ["clipped.wav", "short.wav"]),
+        ("warning", ["clipped.wav", "short.wav"]),
+    ],
 )
-def test_quiet_shows_only_what_fails(
-    capsys: pytest.CaptureFixture[str], failing: tuple[str, ...], shown: list[str]
-) -> None:
+def test_quiet_shows_only_what_fails(capsys: pytest.CaptureFixture[str], fail_on: FailOn, shown: list[str]) -> None:
     set_verbosity(Verbosity.QUIET)
     try:
-        checks = output("text", failing=failing)
+        checks = output("text", fail_on=fail_on)
         for report in (GOOD, CLIPPED, SHORT):
             checks.add(report.path, report, None)
         checks.end()
@@ -93,6 +97,6 @@ def test_the_page_does_not_replace_an_input(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     Path("take.html").write_bytes(b"RIFF")
     with pytest.raises(UsageError, match="is an input"):
-        CheckOutput("html", "take.html", DEFAULT, {"error"}, takes=["take.html"])
+        CheckOutput("html", "take.html", DEFAULT, "error", takes=["take.html"])
     with pytest.raises(UsageError, match="is an input"):
-        CheckOutput("html", "take.html", DEFAULT, {"error"}, takes=["a.wav"], prompt="take.html")
+        CheckOutput("html", "take.html", DEFAULT, "error", takes=["a.wav"], prompt="take.html")

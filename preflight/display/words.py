@@ -1,0 +1,141 @@
+"""A report in plain words: the headline, the next step, and what the most important figures mean."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from preflight.display.text import clock
+from preflight.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from preflight.report import Finding, Report
+
+_QUIET_ROOM_SNR_DB: Final = 35.0
+"""Recommended by Azure's custom neural voice."""
+_GOOD_LEVEL_DBFS: Final = (-30.0, -14.0)
+"""ACX and ElevenLabs ask for -23 to -18 dBFS RMS; services normalize a few decibels more or less without a loss."""
+_CLEAR_HZ: Final = 7000.0
+"""Wideband telephony (ITU-T G.722)."""
+_SHORT_S: Final = 30.0
+"""Half of the minute or two that the clone endpoint's guide recommends."""
+_VERDICTS: Final = ("rejected", "fixable", "ready")
+_QUALITIES: Final = ("poor", "fair", "good", None)
+
+
+def headline(report: Report) -> str:
+    """Return verdict, quality and the worst reason, such as ``ready, but poor: clipped (16 % of the samples)``."""
+    verdict, quality = report.verdict, report.quality
+    if quality is None:
+        head = f"{verdict} (headers only)" if report.method == "headers" else verdict
+    elif quality == "good":
+        head = f"{verdict}, good" if verdict == "ready" else f"{verdict}, good otherwise"
+    elif quality == "fair":
+        head = f"{verdict}, fair"
+    else:
+        head = f"{verdict}, {'and' if verdict == 'rejected' else 'but'} poor"
+    reasons = "; ".join(dict.fromkeys(finding.summary or finding.rule for finding in _worst(report)))
+    return f"{head}: {reasons}" if reasons else head
+
+
+def badness(report: Report) -> tuple[int, int, int]:
+    """Return a sort key that puts the worst recordings first: by verdict, by quality, by the number of findings."""
+    return _VERDICTS.index(report.verdict), _QUALITIES.index(report.quality), -len(report.findings)
+
+
+def next_step(report: Report) -> str:
+    """Return one thing to do now, as advice or as a command."""
+    path, poorest = shlex.quote(report.path), _poorest(report)
+    if report.verdict == "rejected":
+        unfixable = next(finding for finding in report.errors if not finding.fix)
+        if unfixable.rule == "too-short":
+            return f"record more, or join several takes: onetake join {path} OTHER... -o joined.wav"
+        return _advice(unfixable)
+    if report.quality == "poor" and poorest is not None:
+        anyway = f"; to use it anyway: onetake fix {path}" if report.verdict == "fixable" else ""
+        return f"{_advice(poorest)}{anyway}"
+    if report.verdict == "fixable":
+        return f"onetake fix {path}"
+    return _next_of_ready(report, path, poorest)
+
+
+def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
+    if report.role == "prompt":
+        return f"onetake clone TAKE --prompt {path}"
+    if report.method == "headers":
+        return f"onetake check {path} (measures the sound as well)"
+    if poorest is not None:
+        return f"{_advice(poorest)}; or clone it as it is: onetake clone {path}"
+    if (report.file.duration_s or 0.0) < _SHORT_S:
+        return f"onetake clone {path} (one to two minutes of speech work best: onetake join adds takes)"
+    return f"onetake clone {path}"
+
+
+def sound_in_words(report: Report) -> str:
+    """Return the duration, and what noise, level, clipping and bandwidth mean, each with its figure."""
+    seconds = report.file.duration_s
+    length = [] if seconds is None else [f"{seconds:.1f} s" if seconds < 60 else f"{clock(seconds)} min"]
+    is_judged = report.quality is not None
+    return ", ".join([*length, *(_figures(report.measurements) if is_judged else ())])
+
+
+def _figures(measured: Mapping[str, float]) -> Iterator[str]:
+    if (ratio := measured.get("snr_db")) is not None:
+        yield f"{_noise_word(ratio)} (SNR {ratio:.0f} dB)"
+    level = measured.get("speech_level_dbfs", measured.get("rms_dbfs"))
+    if level is not None:
+        loudness = measured.get("integrated_loudness_lufs")
+        shown = f"{level:.0f} dBFS RMS" if loudness is None else f"{loudness:.1f} LUFS"
+        yield f"{_level_word(level, measured['rms_dbfs'])} ({shown})"
+    if (percent := measured.get("clipped_percent")) is not None:
+        is_clipped = percent > RULES["clipped"]["max_clipped_percent"]
+        yield f"{percent:.2g} % clipped" if is_clipped else "not clipped"
+    if (bandwidth := measured.get("bandwidth_hz")) is not None:
+        yield f"{_bandwidth_word(bandwidth)} (up to {bandwidth / 1000:.1f} kHz)"
+
+
+def _noise_word(ratio: float) -> str:
+    limit = RULES["noisy"].threshold("min_snr_db")
+    if ratio >= _QUIET_ROOM_SNR_DB:
+        return "quiet room"
+    if ratio >= limit.value:
+        return "a little noisy"
+    return "noisy" if limit.grade(ratio) == "fair" else "very noisy"
+
+
+def _level_word(speech: float, whole: float) -> str:
+    if speech < RULES["too-quiet"]["min_speech_level_dbfs"] or whole < RULES["too-quiet"]["min_rms_dbfs"]:
+        return "very quiet"
+    if whole > RULES["too-loud"]["max_rms_dbfs"]:
+        return "too loud"
+    low, high = _GOOD_LEVEL_DBFS
+    return "a little quiet" if speech < low else "a little loud" if speech > high else "good level"
+
+
+def _bandwidth_word(bandwidth: float) -> str:
+    limit = RULES["narrow-band"].threshold("min_bandwidth_hz")
+    if bandwidth >= limit.value:
+        return "clear" if bandwidth >= _CLEAR_HZ else "a little dull"
+    return "dull" if limit.grade(bandwidth) == "fair" else "like a telephone"
+
+
+def _worst(report: Report) -> tuple[Finding, ...]:
+    """Return the first error, and the first of the findings that determine the quality."""
+    poorest = _poorest(report)
+    return (*report.errors[:1], *((poorest,) if poorest else ()))
+
+
+def _poorest(report: Report) -> Finding | None:
+    graded = (finding for finding in report.findings if finding.quality and finding.quality == report.quality)
+    return next(graded, None)
+
+
+def _advice(finding: Finding) -> str:
+    """Return what a finding says to do: the end of its message, else the first sentence of the rule's advice."""
+    advice = finding.message.rpartition(": ")[2]
+    if finding.rule not in RULES or (advice != finding.message and '"' not in advice):
+        return advice
+    sentence = RULES[finding.rule].fix_hint.partition(". ")[0].rstrip(".")
+    return sentence[0].lower() + sentence[1:]
