@@ -1,7 +1,5 @@
 """Exceptions of the application, and the one place that maps any exception to an exit status and a message.
 
-Each exception of the application has a stable `kind`, an exit `status`, a `message` and a `hint`.
-
 Exit statuses: 0 done; 1 a recording is not fit; 2 bad usage or settings; 3 storage failed; 4 the service refused or
 failed; 5 the outcome of a paid call is unknown; 6 a bug in onetake; 129, 130 and 143 terminated by SIGHUP, Ctrl-C
 (SIGINT) and SIGTERM. The libraries know no exit statuses: `_BY_KIND` and `_BY_MODULE` assign them.
@@ -121,6 +119,12 @@ class TakeRefused(OnetakeError):
         return (type(self), (self.message, self.hint, self.report))
 
 
+class TakePoor(TakeRefused):
+    """The quality of a recording is poor, and its clone was not confirmed."""
+
+    kind = "take-poor"
+
+
 class ConsentMissing(OnetakeError):
     """Cloning with a real service requires a statement of the speaker's consent."""
 
@@ -202,22 +206,16 @@ class Failure(NamedTuple):
 
 
 _BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
+_USAGE_KINDS = (
+    *("bad-output", "bad-profile", "bad-speech-model", "bad-wish", "output-exists", "cannot-write"),
+    *("bad-setting", "bad-bucket-name", "credentials-missing", "engine-missing", "invalid-argument"),
+    "sandbox-unavailable",
+)
 _BY_KIND = {
-    "bad-output": Status.USAGE,
-    "bad-profile": Status.USAGE,
-    "bad-speech-model": Status.USAGE,
-    "bad-wish": Status.USAGE,
-    "output-exists": Status.USAGE,
-    "cannot-write": Status.USAGE,
-    "bad-setting": Status.USAGE,
-    "bad-bucket-name": Status.USAGE,
-    "credentials-missing": Status.USAGE,
-    "engine-missing": Status.USAGE,
+    **dict.fromkeys(_USAGE_KINDS, Status.USAGE),
     "file-changed": Status.NOT_FIT,
     "file-unreadable": Status.NOT_FIT,
-    "invalid-argument": Status.USAGE,
     "not-examined": Status.BUG,
-    "sandbox-unavailable": Status.USAGE,
 }
 _OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 

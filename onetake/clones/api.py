@@ -32,6 +32,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
     replace_demo: bool = False,
     name: str | None = None,
     again: bool = False,
+    accept_poor: bool = False,
     settings: Mapping[str, str | int] | None = None,
     observer: Observer | None = None,
 ) -> Cloned:
@@ -53,6 +54,8 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         name: Name of the voice; by default the stem of the file, or for audio from memory its kind, such as
             ``samples``.
         again: Pay for another voice although there is one, or an earlier call may have been charged.
+        accept_poor: Pay for the clone of a recording of poor quality; otherwise it is refused, as `onetake clone` does
+            where it cannot ask. Poor quality never stops a rehearsal with a service on this machine.
         settings: Settings by name; they precede environment and settings file.
         observer: Receives steps, warnings and progress.
 
@@ -62,6 +65,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
 
     Raises:
         TypeError, ValueError: `take` or `prompt` is not a recording; see `preflight.Recording`.
+        onetake.errors.TakePoor: The quality of the recording is poor, and `accept_poor` is False; nothing was sent.
         onetake.errors.OnetakeError: Invalid arguments, settings or recording, missing consent, or the ledger failed.
         uploader.StorageError: The storage failed; nothing was paid.
         client.OutcomeUnknown: It may have been paid for: the ledger lists the attempt.
@@ -87,6 +91,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
             consent=consent,
             name=name or default_name(path),
             again=again,
+            accept_poor=accept_poor or loaded.is_local,
         )
         validate_request(request)
         (request,) = with_chosen_model([request], loaded)

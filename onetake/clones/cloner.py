@@ -10,7 +10,7 @@ import msgspec
 from onetake.clones.attempt import CloneAttempt
 from onetake.clones.dedupe import clone_key, find_known, known_voice, not_settled
 from onetake.clones.prepare import prepare_request
-from onetake.clones.request import require_free_demo
+from onetake.clones.request import require_free_demo, require_quality
 from onetake.clones.uploads import try_delete_abandoned
 from onetake.errors import CloneInProgress, ConsentMissing
 from onetake.io.scratch import scratch_folder
@@ -48,6 +48,7 @@ class Cloner:
         observer: Observer,
         *,
         complete: Callable[[CloneRequest], CloneRequest] = lambda request: request,
+        accepts_poor: Callable[[str], bool] = lambda _problem: False,
     ) -> Cloned:
         """Clone one voice, or return the voice of an earlier clone of the same recording.
 
@@ -55,11 +56,13 @@ class Cloner:
             request: The request; `validate_request` accepted it.
             observer: Receives steps, warnings and progress.
             complete: Called with the request before anything is sent, for example to ask for consent.
+            accepts_poor: Called if the quality is poor, with the problem; returns whether to clone it anyway.
 
         Raises:
             UsageError: The preview would overwrite a file.
             ConsentMissing: The request has no consent statement.
             TakeRefused: A recording cannot be sent.
+            TakePoor: Its quality is poor, and that was not accepted.
             NotSettled: The outcome of an earlier paid call is unknown.
             uploader.StorageError: The storage failed; nothing was paid.
             client.ServiceError: The service refused or failed; `client.OutcomeUnknown` means it may have charged.
@@ -67,7 +70,7 @@ class Cloner:
         """
         cloned = self.find_known(request)
         if cloned is None:
-            cloned = self._clone_new(complete(request), observer)
+            cloned = self._clone_new(complete(request), observer, accepts_poor)
         else:
             for warning in cloned.warnings:
                 observer.warn(warning)
@@ -132,10 +135,11 @@ class Cloner:
             raise not_settled(claim.attempt)
         raise CloneInProgress(prepared.take.report.path, claim.attempt)
 
-    def _clone_new(self, request: CloneRequest, observer: Observer) -> Cloned:
+    def _clone_new(self, request: CloneRequest, observer: Observer, accepts_poor: Callable[[str], bool]) -> Cloned:
         self.require_ready(request)
         with scratch_folder() as folder:
             prepared = prepare_request(request, folder, observer)
+            require_quality(request, prepared, accepts_poor)
             while True:
                 try:
                     return self.send(request, prepared, observer)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from onetake.clones.observer import WarningCollector
+from onetake.clones.request import require_quality
 from onetake.errors import TakeRefused
 from preflight.profile import DEFAULT, Profile
 
@@ -67,11 +68,12 @@ def plan_request(request: CloneRequest, folder: Path, observer: Observer) -> dic
         ``request`` (the request body), ``take`` (a report), ``changes``, and ``comparison`` if texts were compared.
 
     Raises:
-        TakeRefused: A recording cannot be sent.
+        TakeRefused: A recording cannot be sent, or its quality is poor.
     """
     from client import CloneClient
 
     prepared = prepare_request(request, folder, observer)
+    require_quality(request, prepared)
     take, prompt = prepared.take, prepared.prompt
     url = "https://presigned.example/{}.{}"
     audio_url = url.format("recording", take.report.file.container)
@@ -92,11 +94,13 @@ def prepare_in_executor(request: CloneRequest, folder: Path) -> tuple[Prepared, 
         folder: For fixed copies; created if missing.
 
     Raises:
-        TakeRefused: A recording cannot be sent.
+        TakeRefused: A recording cannot be sent, or its quality is poor.
     """
     folder.mkdir(parents=True, exist_ok=True)
     warnings = WarningCollector()
-    return prepare_request(request, folder, warnings, one_of_many=True), tuple(warnings.warnings)
+    prepared = prepare_request(request, folder, warnings, one_of_many=True)
+    require_quality(request, prepared)
+    return prepared, tuple(warnings.warnings)
 
 
 def prepare_request(request: CloneRequest, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:

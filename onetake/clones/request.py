@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from onetake.errors import UsageError
+from onetake.errors import TakePoor, UsageError
 from preflight.input.source import display_name
 from preflight.profile import DEFAULT, Profile
 from preflight.report import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from client import CloneOptions
+    from onetake.clones.prepare import Prepared
     from preflight import SpeechModel
     from preflight.input.types import PathLike
 
@@ -41,6 +42,7 @@ class CloneRequest:
         name: Name of the voice; by default that of the recording.
         again: Clone again although a voice exists or an earlier call may have been charged.
         speech_model: Transcribes the prompt clip to compare it with its text; None to skip that.
+        accept_poor: Clone a recording of poor quality without a question.
     """
 
     take: PathLike
@@ -55,6 +57,7 @@ class CloneRequest:
     name: str | None = None
     again: bool = False
     speech_model: SpeechModel | None = None
+    accept_poor: bool = False
 
     @property
     def has_prompt(self) -> bool:
@@ -193,3 +196,28 @@ def demo_in(folder: Path, take: PathLike) -> Path:
     if not folder.is_dir():
         raise UsageError(f"--demo {display_name(folder)!r} is not a folder", "name a folder: there are many recordings")
     return folder / f"{Path(os.fsdecode(take)).stem}.mp3"
+
+
+def require_quality(
+    request: CloneRequest, prepared: Prepared, accepts: Callable[[str], bool] = lambda _problem: False
+) -> None:
+    """Refuse recordings of poor quality before they are paid for.
+
+    Args:
+        request: Its `accept_poor` skips the check.
+        prepared: The files to send: what counts is their quality, not that of a longer original.
+        accepts: Called with the problem; returns whether to clone the recording anyway.
+
+    Raises:
+        TakePoor: The quality of a file is poor, and that was not accepted.
+    """
+    from preflight.display.words import headline
+
+    files = ((request.take, prepared.take), (request.prompt or request.take, prepared.prompt))
+    for path, file in files:
+        if file is None or file.report.quality != "poor" or request.accept_poor:
+            continue
+        problem = f"{display_name(path)}: {headline(file.report)}"
+        if not accepts(problem):
+            hint = "nothing was sent or charged: record it again, or clone it anyway with --accept-poor"
+            raise TakePoor(problem, hint, file.report)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from preflight import limits
 from preflight.display.text import clock
 from preflight.rules.model import Rule, Threshold, worst
 
@@ -108,10 +111,13 @@ def _little_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"{rule['min_share_of_speech_percent']:g} %: cut the rest, or speak with shorter pauses"
         )
         found.append((message, measured["speech_percent"], "min_share_of_speech_percent"))
-    yield from worst(
+    findings = worst(
         rule.finding(message, value=value, threshold=threshold, spans=analysis.speech)
         for message, value, threshold in found
     )
+    is_too_short = analysis.duration_s is not None and analysis.duration_s < limits.MIN_DURATION_S
+    # `too-short` says that it is not enough; joined with others, what there is may be good
+    yield from (replace(finding, quality=None) if is_too_short else finding for finding in findings)
 
 
 def _edge_silence(rule: Rule, analysis: Analysis) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
 from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_text
+from onetake.console.terminal import can_prompt
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.render.outcomes import until
 from onetake.render.text import safe
@@ -70,6 +71,7 @@ FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
 @click.option("--max-clones", cls=AdvancedOption, type=click.IntRange(1), metavar="N", help="Pay for at most N clones.")
 @click.option("--max-cost", cls=AdvancedOption, metavar="AMOUNT", help="Pay at most AMOUNT; needs --price.")
 @click.option("--yes", is_flag=True, help="Do not ask before cloning several.")
+@click.option("--accept-poor", is_flag=True, help="Clone recordings of poor quality without asking.")
 @click.option("--keep-upload", cls=AdvancedOption, is_flag=True, help="Keep the recording in the storage.")
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 @profile_options()
@@ -91,6 +93,8 @@ def command(
         requests = with_chosen_model(requests, load(flags))
     if not is_many and form in {"jsonl", "csv", "junit"}:
         is_many = True
+    if sandbox or load(flags).is_local:  # nothing is paid: poor quality is only a warning
+        requests = [replace(request, accept_poor=True) for request in requests]
     if dry_run:
         return exit_with(show_plans(requests, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
@@ -106,7 +110,7 @@ def command(
             limits.require_one(settings.price())
             return with_consent(request, settings)
 
-        cloned = cloner.clone(request, steps, complete=complete)
+        cloned = cloner.clone(request, steps, complete=complete, accepts_poor=_accepts_poor)
     try:
         _show(cloned, as_json=form == "json", sandbox=sandbox)
     except OutputLost:
@@ -115,6 +119,13 @@ def command(
     if cloned.name is None:
         return exit_with(Status.UNKNOWN)
     return exit_with(stop_status() if cloned.interrupted else Status.DONE)
+
+
+def _accepts_poor(problem: str) -> bool:
+    """Ask at a terminal whether to pay for the clone of a poor recording."""
+    if not can_prompt():
+        return False
+    return click.confirm(f"{safe(problem)}\nPay for its clone anyway?", err=True)
 
 
 def _opened(home: Path | str, steps: Steps) -> Ledger:
@@ -181,6 +192,7 @@ def _default_request(flags: dict[str, Any]) -> CloneRequest:
         auto_prompt=flags.pop("auto_prompt"),
         name=flags.pop("name"),
         again=flags.pop("again"),
+        accept_poor=flags.pop("accept_poor"),
     )
 
 

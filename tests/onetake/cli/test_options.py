@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -50,11 +51,15 @@ def test_a_warning_tells_what_to_do_and_where(say: Say, clipped: str) -> None:
     assert take["speech"]
 
 
-def test_the_sound_in_one_line(say: Say) -> None:
-    _, sound = say("check", GOOD).out.splitlines()
+def test_the_sound_in_words_and_in_figures(say: Say) -> None:
+    headline, then, words = say("check", GOOD).out.splitlines()
+    assert (headline, then.split()[0]) == (f"{GOOD}: ready, good", "next:")
+    for part in ("quiet room", "good level", "not clipped", "clear"):
+        assert part in words
+    sound = say("check", GOOD, "-v").out.splitlines()[4]
     for part in ("LUFS", "true peak", "dBTP", "speech", "noise floor", "SNR", "Hz"):
         assert part in sound
-    assert len(say("check", GOOD, "--quick").out.splitlines()) == 1
+    assert say("check", GOOD, "--quick").out.splitlines()[0] == f"{GOOD}: ready (headers only)"
 
 
 def test_severities_are_the_user_s(say: Say, clipped: str) -> None:
@@ -66,6 +71,18 @@ def test_severities_are_the_user_s(say: Say, clipped: str) -> None:
     assert findings(say, clipped, "--profile", "strict")["clipped"] == "error"
     assert say("check", clipped, "--profile", "strict").status == 1
     assert say("check", clipped, "--fail-on", "warning").status == 1
+    assert say("check", clipped, "--fail-on", "poor").status == 0  # it is fair
+
+
+def test_poor_quality_fails_the_run_on_request(say: Say, clipped: str) -> None:
+    Path("own.toml").write_text("[poor.clipped]\nmax_clipped_percent = 0.5\n", encoding="utf-8")
+    poor = ("check", clipped, "--profile", "own.toml")
+    assert [say(*poor, "--fail-on", how).status for how in ("error", "poor", "warning")] == [0, 1, 1]
+    (take,) = json.loads(say(*poor, "--json").out)["takes"]
+    assert (take["verdict"], take["quality"]) == ("ready", "poor")
+    suite = ElementTree.fromstring(say(*poor, "--fail-on", "poor", "--format", "junit").out)
+    assert [failure.get("type") for failure in suite.iter("failure")] == ["clipped"]
+    assert "(poor quality)" in say(*poor, "--format", "github").out
 
 
 def test_a_profile_in_a_file(say: Say, clipped: str) -> None:

@@ -1,7 +1,8 @@
-"""Questions at a terminal: consent, and the confirmation of a batch."""
+"""Questions at a terminal: consent, the confirmation of a batch, and poor quality."""
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import select
@@ -10,11 +11,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import onetake
+from onetake.errors import TakePoor
+from tests.onetake.conftest import Say
 from tests.soak.kills import make_takes
+from tests.support.make_audio import talk, wav
 from tests.support.processes import HANGS_AFTER_S
-from tests.support.services import FIXTURES, Services, onetake, paid_calls
+from tests.support.services import FIXTURES, Services, paid_calls
+from tests.support.services import onetake as run_onetake
+from uploader import StorageError
 
 
 class Terminal:
@@ -89,5 +97,52 @@ def test_a_batch_is_confirmed_and_no_stops_it(home: Path, monkeypatch: pytest.Mo
 
 
 def test_without_a_terminal_nothing_is_asked(home: Path) -> None:
-    ran = onetake("clone", str(FIXTURES / "good.wav"), "--json")
+    ran = run_onetake("clone", str(FIXTURES / "good.wav"), "--json")
     assert (ran.status, "consent-missing" in ran.out) == (2, True)
+
+
+@pytest.fixture
+def poor(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A take of which a quarter is clipped; the storage cannot be reached, which is found out when it is sent."""
+    monkeypatch.setenv("ONETAKE_CONSENT", "Ann Example, today")
+    monkeypatch.setenv("ONETAKE_S3_ENDPOINT", "https://storage.invalid")
+    Path("poor.wav").write_bytes(wav(np.clip(talk(12) * 30, -1, 1)))
+    return "poor.wav"
+
+
+def test_a_poor_take_is_paid_for_only_after_a_question(poor: str, home: Path) -> None:
+    terminal = Terminal("clone", poor)
+    shown = terminal.until("Pay for its clone anyway? [y/N]: ")
+    assert "poor.wav: ready, but poor: clipped (" in shown
+    terminal.answer("n\n")
+    assert terminal.end() == 1
+    assert "nothing was sent or charged" in " ".join(terminal.shown.split())
+    assert paid_calls(home) == []
+
+
+def test_a_poor_take_is_sent_after_a_yes(poor: str, home: Path) -> None:
+    terminal = Terminal("clone", poor)
+    terminal.until("Pay for its clone anyway? [y/N]: ")
+    terminal.answer("y\n")
+    assert terminal.end() == 3  # the storage cannot be reached
+    assert paid_calls(home) == []
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--format", "jsonl"), ("--format", "jsonl", "--dry-run")])
+def test_without_a_terminal_a_poor_take_is_refused(poor: str, home: Path, say: Say, options: tuple[str, ...]) -> None:
+    ran = say("clone", poor, *options, "--format", "jsonl" if "jsonl" in options else "json")
+    error = json.loads(ran.out)["error"]
+    assert (ran.status, error["kind"]) == (1, "take-poor")
+    assert error["message"].startswith("poor.wav: ready, but poor: clipped (")
+    assert "--accept-poor" in error["hint"]
+    assert paid_calls(home) == []
+
+
+def test_a_poor_take_can_be_accepted_beforehand(poor: str, home: Path, say: Say) -> None:
+    assert say("clone", poor, "--dry-run", "--accept-poor").status == 0
+    assert say("clone", poor, "--accept-poor").status == 3
+    assert say("clone", poor, "--dry-run", "--sandbox").status == 0
+    with pytest.raises(TakePoor):
+        onetake.clone(poor, consent="Ann Example, today")
+    with pytest.raises(StorageError):
+        onetake.clone(poor, consent="Ann Example, today", accept_poor=True)
