@@ -26,6 +26,9 @@ SPEECH_MODELS: Final = (
 CLONE_MODELS: Final = SPEECH_MODELS
 """Models for the trial recording: each is on some version of the clone endpoint's page (2.6 on one of them only)."""
 
+DEFAULT_CLONE_MODEL: Final = "speech-2.8-hd"
+"""The latest model of the higher quality: a trial recording is one sentence, and is what the voice is judged by."""
+
 VOICE_LIFETIME: Final = timedelta(hours=168)
 """A voice that no T2A call uses within this time is deleted (clone endpoint's contract)."""
 
@@ -48,7 +51,7 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         text: Text of a trial recording with the new voice, 1 to 2000 characters, charged per character.
-        model: The model that reads ``text``; required with it, and not allowed without it.
+        model: The model that reads ``text``, `DEFAULT_CLONE_MODEL` if omitted; not allowed without it.
         accuracy: Threshold of the text verification, 0 to 1; the service uses 0.7 if it is None.
         need_noise_reduction: Let the service reduce noise before it clones.
         need_volume_normalization: Let the service normalize loudness before it clones.
@@ -86,12 +89,10 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
             check_prompt_text(self.prompt_text)
 
     def _check_model(self) -> None:
-        if self.model is None:
-            if self.text is not None:
-                raise InvalidArgument(
-                    "is required with text", argument="model", hint=f"One of {', '.join(CLONE_MODELS)}."
-                )
+        if self.model is None and self.text is None:
             return
+        if self.model is None:
+            msgspec.structs.force_setattr(self, "model", DEFAULT_CLONE_MODEL)
         if self.text is None:
             raise InvalidArgument("is used only with text", argument="model", hint="Give a text, or omit the model.")
         if self.allow_unknown_model:

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
+from preflight.display.text import did_you_mean
 from preflight.errors import BadProfile, CannotOpen
 from preflight.report import Finding, Severity
 
@@ -154,10 +155,13 @@ def load_profile(path: PathLike) -> Profile:
 def _from_toml(name: str, content: Mapping[str, Any]) -> Profile:
     unknown = sorted(set(content) - set(_TABLES))
     if unknown:
-        raise BadProfile(f"unknown key {unknown[0]!r}", f"valid keys: {', '.join(_TABLES)}")
+        keys = f"valid keys: {', '.join(_TABLES)}"
+        raise BadProfile(f"unknown key {unknown[0]!r}", did_you_mean(unknown[0], _TABLES, keys))
     base = PROFILES.get(content.get("extends", "default"))
     if base is None:
-        raise BadProfile(f"unknown profile {content['extends']!r} in extends", f"profiles: {', '.join(PROFILES)}")
+        name = content["extends"]
+        profiles = f"profiles: {', '.join(PROFILES)}"
+        raise BadProfile(f"unknown profile {name!r} in extends", did_you_mean(name, PROFILES, profiles))
     tables = [content.get(table, {}) for table in _TABLES[1:]]
     if not all(isinstance(table, dict) for table in tables):
         raise BadProfile(
@@ -182,7 +186,8 @@ def _levels(given: Mapping[str, Any]) -> dict[str, Level]:
     _require_rules(given)
     for rule, level in given.items():
         if level not in _LEVELS:
-            raise BadProfile(f"unknown severity {level!r} for {rule}", f"severities: {', '.join(_LEVELS)}")
+            severities = f"severities: {', '.join(_LEVELS)}"
+            raise BadProfile(f"unknown severity {level!r} for {rule}", did_you_mean(level, _LEVELS, severities))
     return cast("dict[str, Level]", dict(given))
 
 
@@ -195,8 +200,8 @@ def _values(rule: str, given: object, table: str) -> dict[str, float]:
         raise BadProfile(f"{table}.{rule} must be a table", f"write [{table}.{rule}]")
     for name, value in given.items():
         if name not in known:
-            hint = f"thresholds of {rule}: {', '.join(known)}" if known else f"{rule} has no thresholds"
-            raise BadProfile(f"{rule} has no threshold {name!r}", hint)
+            thresholds = f"thresholds of {rule}: {', '.join(known)}" if known else f"{rule} has no thresholds"
+            raise BadProfile(f"{rule} has no threshold {name!r}", did_you_mean(name, known, thresholds))
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
             raise BadProfile(f"{rule}.{name} is {value!r}, not a number", "write a number")
         if not abs(value) < _MAX_VALUE:
@@ -211,7 +216,7 @@ def _require_rules(names: Iterable[str]) -> None:
 
     for name in names:
         if name not in RULES:
-            raise BadProfile(f"unknown rule {name!r}", f"rules: {', '.join(RULES)}")
+            raise BadProfile(f"unknown rule {name!r}", did_you_mean(name, RULES, f"rules: {', '.join(RULES)}"))
 
 
 DEFAULT: Final = Profile("default")

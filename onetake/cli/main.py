@@ -162,7 +162,10 @@ class _LazyGroup(Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            raise UsageError(f"there is no command {args[0]!r}", f"the commands are {', '.join(COMMANDS)}")
+            from preflight.display.text import did_you_mean
+
+            commands = f"the commands are {', '.join(COMMANDS)}"
+            raise UsageError(f"there is no command {args[0]!r}", did_you_mean(args[0], COMMANDS, commands))
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

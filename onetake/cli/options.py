@@ -13,6 +13,7 @@ import click
 from onetake.cli.main import AdvancedOption
 from onetake.console.terminal import can_prompt
 from onetake.errors import UsageError
+from preflight.display.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,7 +128,8 @@ def profile_from(options: dict[str, Any]) -> Profile:
 
     name = options.pop("profile") or "default"
     if name not in PROFILES and not (Path(name).suffix or Path(name).exists()):
-        raise BadProfile(f"there is no profile {name!r}", f"choose {', '.join(PROFILES)}, or a TOML file")
+        choices = f"choose {', '.join(PROFILES)}, or a TOML file"
+        raise BadProfile(f"there is no profile {name!r}", did_you_mean(name, PROFILES, choices))
     profile = PROFILES.get(name) or load_profile(name)
     levels = {}
     for pair in names_in(options.pop("severity")):

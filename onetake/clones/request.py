@@ -138,7 +138,7 @@ def _validate_demo(request: CloneRequest) -> None:
     if request.demo is None:
         return
     if request.options.text is None:
-        raise UsageError("--demo needs a text to read", 'add --text "…" and --model')
+        raise UsageError("--demo needs a text to read", 'add --text "…"')
     shown = repr(display_name(request.demo))
     folder = request.demo.parent
     is_writable = folder.is_dir() and os.access(folder, os.W_OK)

@@ -8,7 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from preflight.report import FileFacts, Report
+
+
+def did_you_mean(name: object, names: Iterable[str], otherwise: str) -> str:
+    """Return a hint that names the most similar of `names`, or `otherwise` if none is similar.
+
+    >>> did_you_mean("cliped", ("clipped", "noisy"), "rules: clipped, noisy")
+    "did you mean 'clipped'?"
+    """
+    from difflib import get_close_matches  # 10 ms, needed only for a message
+
+    matches = get_close_matches(str(name).lower(), names, n=1)
+    return f"did you mean {matches[0]!r}?" if matches else otherwise
 
 
 def clock(seconds: float) -> str:

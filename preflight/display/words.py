@@ -52,10 +52,10 @@ def next_step(report: Report) -> str:
         unfixable = next(finding for finding in report.errors if not finding.fix)
         if unfixable.rule == "too-short":
             return f"record more, or join several takes: onetake join {path} OTHER... -o joined.wav"
-        return _advice(unfixable)
+        return advice(unfixable)
     if report.quality == "poor" and poorest is not None:
         anyway = f"; to use it anyway: onetake fix {path}" if report.verdict == "fixable" else ""
-        return f"{_advice(poorest)}{anyway}"
+        return f"{advice(poorest)}{anyway}"
     if report.verdict == "fixable":
         return f"onetake fix {path}"
     return _next_of_ready(report, path, poorest)
@@ -67,7 +67,7 @@ def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
     if report.method == "headers":
         return f"onetake check {path} (measures the sound as well)"
     if poorest is not None:
-        return f"{_advice(poorest)}; or clone it as it is: onetake clone {path}"
+        return f"{advice(poorest)}; or clone it as it is: onetake clone {path}"
     if (report.file.duration_s or 0.0) < _SHORT_S:
         return f"onetake clone {path} (one to two minutes of speech work best: onetake join adds takes)"
     return f"onetake clone {path}"
@@ -132,7 +132,7 @@ def _poorest(report: Report) -> Finding | None:
     return next(graded, None)
 
 
-def _advice(finding: Finding) -> str:
+def advice(finding: Finding) -> str:
     """Return what a finding says to do: the end of its message, else the first sentence of the rule's advice."""
     advice = finding.message.rpartition(": ")[2]
     if finding.rule not in RULES or (advice != finding.message and '"' not in advice):

@@ -20,7 +20,7 @@ from preflight.fixes.plan import Plan, make_plan, plan_conversion
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
-from preflight.input.types import PathLike, Recording, stem_of
+from preflight.input.types import PathLike, Recording, SpooledFile, stem_of
 from preflight.profile import DEFAULT, Profile
 from preflight.report import Report, Role
 
@@ -38,12 +38,12 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     """The result of `fix` or `plan`.
 
     Attributes:
-        path: The file that was written; None for a plan.
+        path: The file that was written; None for a plan, and if nothing had to be written.
         action: ``keep``, ``rename``, ``rewrap`` or ``convert``.
         lossless: Whether every sample that is kept has the value it had.
         edits: Each change; empty if the file is copied unchanged.
         before: The report of the recording.
-        after: The report of the result; None for a plan.
+        after: The report of the result; None if nothing was written.
     """
 
     path: str | None
@@ -62,7 +62,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
 
 def fix(
     recording: Recording,
-    out: PathLike,
+    out: PathLike | None = None,
     *,
     role: Role = "recording",
     prompt_text: str | None = None,
@@ -81,6 +81,7 @@ def fix(
             `Recording`.
         out: The file to write, ending in .wav, .mp3 or .m4a; or a folder, in which the result keeps the name of the
             recording with the right suffix (data without a name is named after its type, such as ``samples.wav``).
+            If omitted, ``take.ogg`` becomes ``take.fixed.wav`` beside it, and nothing is written if it is ready.
         role: What the recording is for. A prompt clip has other limits, and is cut only by `options`.
         prompt_text: The text spoken in a prompt clip.
         options: Changes beyond the smallest ones.
@@ -93,13 +94,17 @@ def fix(
         TypeError, ValueError: As in `check`.
         BadProfile: The profile changes rules of the service's contract.
         CannotFix: The recording cannot be read or made ready.
-        BadOutput: `out` has a suffix that does not fit the result, or is the recording itself.
+        BadOutput: `out` has a suffix that does not fit the result, or is the recording itself; or it is omitted for a
+            recording that is not a file.
         OutputExists: `out` exists and `force` is not set.
         CannotWrite: The disk is full, a permission is missing, …; `out` was not created.
     """
     profile.require_contract()
+    if out is None and (isinstance(recording, SpooledFile) or not isinstance(recording, str | os.PathLike)):
+        raise BadOutput("audio without a file has no folder for its fixed copy", "name an output file")
     with as_path(recording) as path:
-        require_output(path, Path(os.fsdecode(out)), force=force)
+        if out is not None:
+            require_output(path, Path(os.fsdecode(out)), force=force)
         analysis = analyze(
             path, role=role, prompt_text=prompt_text, to_end=True, profile=profile, on_progress=on_progress
         )
@@ -108,7 +113,7 @@ def fix(
 
 def fix_analyzed(
     path: PathLike,
-    out: PathLike,
+    out: PathLike | None,
     analysis: Analysis,
     options: FixOptions = MINIMAL,
     *,
@@ -117,14 +122,17 @@ def fix_analyzed(
     on_progress: Progress | None = None,
 ) -> Fixed:
     """Fix a recording that was analyzed to its end; otherwise like `fix`."""
-    output = Path(os.fsdecode(out))
-    # before any work, so that a wrong name costs no time
-    require_output(path, output, force=force)
+    output = None if out is None else Path(os.fsdecode(out))
+    if output is not None:  # before any work, so that a wrong name costs no time
+        require_output(path, output, force=force)
     job = FixJob(path, analysis, report_of(analysis, profile), profile, options, on_progress)
     steps = add_headroom(job, make_plan(analysis, job.report, options, _container_of(output)))
     suffix = limits.ACCEPTED[steps.container]
-    if is_folder(output):
-        output = output / (stem_of(path) + suffix)
+    if output is None and steps.action == "keep":
+        return _result(job, steps, None, None)
+    if output is None or is_folder(output):
+        beside = Path(os.fsdecode(path)).with_name(f"{stem_of(path)}.fixed{suffix}")
+        output = beside if output is None else output / (stem_of(path) + suffix)
         require_output(path, output, force=force)
     elif output.suffix.lower() != suffix:
         raise BadOutput(
@@ -162,7 +170,7 @@ def plan(
     with as_path(recording) as path:
         analysis = analyze(path, to_end=True, profile=profile, on_progress=on_progress)
         job = FixJob(path, analysis, report_of(analysis, profile), profile, options)
-        container = None if out is None else _container_of(Path(os.fsdecode(out)))
+        container = _container_of(None if out is None else Path(os.fsdecode(out)))
         steps = _try_remux(job, make_plan(analysis, job.report, options, container))
         return _result(job, add_headroom(job, steps), None, None)
 
@@ -180,8 +188,8 @@ def _try_remux(job: FixJob, steps: Plan) -> Plan:
     return steps
 
 
-def _container_of(output: Path) -> Container | None:
-    return None if is_folder(output) else CONTAINERS.get(output.suffix.lower())
+def _container_of(output: Path | None) -> Container | None:
+    return None if output is None or is_folder(output) else CONTAINERS.get(output.suffix.lower())
 
 
 def _write_with_fallback(job: FixJob, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:

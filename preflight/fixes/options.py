@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
+from preflight.display.text import did_you_mean
 from preflight.errors import InvalidFixOptions
 
 Container = Literal["wav", "mp3", "m4a"]
@@ -78,7 +79,8 @@ class FixOptions:
         if self.keep not in get_args(Keep):
             raise InvalidFixOptions(f"unknown part to keep {self.keep!r}", f"use {', '.join(get_args(Keep))}")
         if unknown:
-            raise InvalidFixOptions(f"unknown edit {unknown[0]!r}", f"use {', '.join(EDIT_KINDS)}")
+            hint = did_you_mean(unknown[0], EDIT_KINDS, f"use {', '.join(EDIT_KINDS)}")
+            raise InvalidFixOptions(f"unknown edit {unknown[0]!r}", hint)
         start = self.start_s or 0.0
         # written so that NaN, which compares false with everything, fails too
         if not 0 <= start < _MAX_TIME_S or (self.end_s is not None and not start < self.end_s < _MAX_TIME_S):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import CLONE_MODELS, CloneClient, CloneOptions, InvalidArgument, SpeechRequest
-from client.types import BITRATES, SAMPLE_RATES
+from client.types import BITRATES, DEFAULT_CLONE_MODEL, SAMPLE_RATES
 from onetake.sandbox.endpoint.contract import parse_speech
 
 AUDIO = "https://storage.example/take.mp3"
@@ -24,7 +24,6 @@ AUDIO = "https://storage.example/take.mp3"
         ({"text": "a\x1bb", "model": "speech-2.8-hd"}, "text"),
         ({"text": "a\ud800b", "model": "speech-2.8-hd"}, "text"),
         ({"text": 5, "model": "speech-2.8-hd"}, "text"),
-        ({"text": "Hello."}, "model"),
         ({"model": "speech-2.8-hd"}, "model"),
         ({"text": "Hello.", "model": "speech-9"}, "model"),
         ({"text": "Hello.", "model": ""}, "model"),
@@ -61,6 +60,13 @@ def test_prompt_texts_with_final_punctuation_are_accepted(text: str) -> None:
 @pytest.mark.parametrize("model", CLONE_MODELS)
 def test_known_models_are_accepted(model: str) -> None:
     assert CloneOptions(text="a" * 2000, model=model).model == model
+
+
+def test_a_text_without_a_model_is_read_by_the_default_model() -> None:
+    assert CloneOptions(text="Hello.").model == DEFAULT_CLONE_MODEL
+    assert CloneOptions(text="Hello.", allow_unknown_model=True).model == DEFAULT_CLONE_MODEL
+    assert CloneOptions().model is None
+    assert DEFAULT_CLONE_MODEL in CLONE_MODELS
 
 
 def test_an_unknown_model_is_accepted_if_allowed() -> None:

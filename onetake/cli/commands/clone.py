@@ -57,7 +57,7 @@ FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
 )
 @click.option("--prompt-text", metavar="TEXT", help="Transcript of the prompt, with punctuation.")
 @click.option("--text", metavar="TEXT", help="Preview text, read by the voice (charged).")
-@click.option("--model", metavar="MODEL", help="Model of the preview, e.g. speech-2.8-hd.")
+@click.option("--model", cls=AdvancedOption, metavar="MODEL", help="Model of the preview; default: speech-2.8-hd.")
 @click.option(
     "--allow-unknown-model", cls=AdvancedOption, is_flag=True, help="Allow model names that onetake does not know."
 )

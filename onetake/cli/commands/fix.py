@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
 from onetake.cli.main import Command
 from onetake.cli.options import ANY_PATH, fix_options, fix_options_from, json_option, profile_from, profile_options
-from onetake.cli.output.fix_output import named_problems, print_written
+from onetake.cli.output.fix_output import fix_lines, named_problems
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text
-from onetake.errors import UsageError
-from onetake.render.text import safe
-
-if TYPE_CHECKING:
-    from preflight import Fixed
 
 
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
 @click.argument("file", type=ANY_PATH, metavar="FILE")
-@click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")
+@click.option(
+    "-o",
+    "--out",
+    type=ANY_PATH,
+    metavar="OUT",
+    help="File (.wav, .mp3, .m4a) or folder to write.",
+)
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing anything.")
 @fix_options
@@ -28,28 +30,19 @@ if TYPE_CHECKING:
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
     """Write a version of a recording that is fit to send, re-encoded only if necessary. Edits that change the sound
-    are made only on request, by name or with --unsafe.
+    are made only on request, by name or with --unsafe. Without -o, take.ogg becomes take.fixed.wav beside it.
     """  # noqa: D205 - as one paragraph the help fits a screen
     import preflight
 
-    if out is None and not dry_run:
-        raise UsageError("no output file", "add -o OUT, or --dry-run to see the changes")
     profile = profile_from(flags)
     options = fix_options_from(flags)
     with named_problems(file), show_progress("fixing", AUDIO) as update:
         if dry_run:
             fixed = preflight.plan(file, out, options=options, profile=profile, on_progress=update)
         else:
-            fixed = preflight.fix(file, out or "", options=options, force=force, profile=profile, on_progress=update)
+            fixed = preflight.fix(file, out, options=options, force=force, profile=profile, on_progress=update)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(fixed, name) for name in fixed.__struct_fields__}})
     else:
-        _print_edits(fixed)
-
-
-def _print_edits(fixed: Fixed) -> None:
-    for edit in fixed.edits:
-        print_text(f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}")
-    if not fixed.edits:
-        print_text("it is ready: copy it unchanged")
-    print_written(fixed)
+        for line in fix_lines(fixed, chooses_format=options.to is None and (out is None or Path(out).is_dir())):
+            print_text(line)

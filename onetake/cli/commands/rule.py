@@ -10,6 +10,7 @@ from onetake.cli.main import Command
 from onetake.cli.options import json_option
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
+from preflight.display.text import did_you_mean
 
 if TYPE_CHECKING:
     from preflight import Rule
@@ -36,7 +37,7 @@ def command(name: str | None, *, as_json: bool) -> None:
             print_text(f"{rule.name:<20} {rule.severity:<8} {rule.what}")
         return
     if name not in RULES:
-        raise UsageError(f"there is no rule {name!r}", f"the rules are {', '.join(RULES)}")
+        raise UsageError(f"there is no rule {name!r}", did_you_mean(name, RULES, f"the rules are {', '.join(RULES)}"))
     rule = RULES[name]
     print_text(f"{rule.name} ({rule.severity})")
     for title, text in (("What", rule.what), ("Why", rule.why), ("Source", rule.source), ("Fix", rule.fix_hint)):

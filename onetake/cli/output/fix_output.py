@@ -6,13 +6,17 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from onetake.console.streams import print_text
-from onetake.render.text import safe
+from onetake.console.terminal import INDENT
+from onetake.render.text import headline_of, next_line, safe
 from preflight.display.text import describe_file
+from preflight.display.words import advice
+from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS
+from preflight.input.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight import Fixed
+    from preflight import Finding, Fixed
 
 
 @contextlib.contextmanager
@@ -41,9 +45,43 @@ def named_output(out: str) -> Iterator[None]:
         raise
 
 
+def fix_lines(fixed: Fixed, *, chooses_format: bool) -> Iterator[str]:
+    """What was done or would be done, what could not be fixed, and the file that was written.
+
+    Args:
+        fixed: The result.
+        chooses_format: Whether the format was chosen by onetake, so that a loss needs an explanation.
+    """
+    for edit in fixed.edits:
+        yield f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}"
+    if not fixed.edits:
+        yield "it is ready: nothing to fix" if fixed.path is None else "it is ready: copied unchanged"
+        if fixed.path is None:
+            yield next_line(fixed.before)
+    if chooses_format and not fixed.lossless and _is_lossless(fixed.before.file.codec):
+        yield "not lossless: a WAV of this length would be larger than 20 MB (--from and --until keep less)"
+    for finding in (fixed.after or fixed.before).findings:
+        if finding.quality and not any(edit.rule == finding.rule for edit in fixed.edits):
+            yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding))}"
+    if fixed.path is not None and fixed.after is not None:
+        yield headline_of(fixed.after)
+        yield f"{INDENT}{describe_file(fixed.after.file)}"
+        yield next_line(fixed.after)
+
+
+def _is_lossless(codec: str) -> bool:
+    return codec.startswith("pcm_") or codec in {"flac", "alac"}
+
+
+def _remedy(finding: Finding) -> str:
+    """The option of `onetake fix` that helps, else what the finding says to do."""
+    if finding.rule in {"too-quiet", "too-loud"}:
+        return f"add --loudness {DEFAULT_LUFS:g}"
+    edits = [name for name, kind in EDIT_KINDS.items() if finding.rule in kind.rules]
+    return f"add --edit {edits[0]}" if edits else advice(finding)
+
+
 def print_written(fixed: Fixed) -> None:
     """Print the name and the facts of the file that was written, if any."""
-    from preflight import display_name
-
     if fixed.path is not None and fixed.after is not None:
         print_text(f"{safe(display_name(fixed.path))}: {describe_file(fixed.after.file)}")

@@ -41,7 +41,7 @@ def test_a_ready_recording_is_sent_as_it_is(tmp_path: Path, recorder: Recorder, 
     assert file.source == file.report.file
     assert list(tmp_path.iterdir()) == []
     assert recorder.stages == ["check"]
-    assert recorder.steps == [("check", f"{FIXTURES / name}: ready")]
+    assert recorder.steps == [("check", f"{FIXTURES / name}: ready, good")]
 
 
 def test_a_fixable_recording_is_copied_and_fixed(tmp_path: Path, recorder: Recorder) -> None:

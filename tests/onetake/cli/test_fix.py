@@ -1,0 +1,86 @@
+"""`onetake fix`: where the copy goes, what could not be fixed, and what comes next."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import preflight
+from tests.onetake.conftest import Say
+from tests.support.make_audio import RATE, talk, wav
+from tests.support.services import FIXTURES
+
+
+@pytest.fixture
+def voice_message(home: Path) -> str:
+    shutil.copy(FIXTURES / "voice-message.ogg", "take.ogg")
+    return "take.ogg"
+
+
+def test_without_an_output_the_copy_is_beside_the_recording(say: Say, voice_message: str) -> None:
+    ran = say("fix", voice_message)
+    assert ran.status == 0
+    assert ran.out.splitlines()[-3] == "take.fixed.wav: ready, good"
+    assert ran.out.splitlines()[-1].startswith("  next: onetake clone take.fixed.wav")
+    content = Path("take.fixed.wav").read_bytes()
+    again = say("fix", voice_message, "--json")
+    assert (again.status, json.loads(again.out)["error"]["kind"]) == (2, "output-exists")
+    assert say("fix", voice_message, "--force").status == 0
+    assert Path("take.fixed.wav").read_bytes() == content
+    assert Path(voice_message).read_bytes() == (FIXTURES / "voice-message.ogg").read_bytes()
+
+
+def test_the_format_of_the_copy_can_be_chosen(say: Say, voice_message: str) -> None:
+    assert say("fix", voice_message, "--to", "m4a").status == 0
+    assert Path("take.fixed.m4a").is_file()
+
+
+def test_nothing_is_written_for_a_ready_recording(say: Say, home: Path) -> None:
+    shutil.copy(FIXTURES / "good.wav", "good.wav")
+    ran = say("fix", "good.wav")
+    assert ran.out.splitlines()[0] == "it is ready: nothing to fix"
+    assert "next: onetake clone good.wav" in ran.out
+    assert json.loads(say("fix", "good.wav", "--json").out)["path"] is None
+    assert [path.name for path in Path().glob("*.wav")] == ["good.wav"]
+
+
+def test_audio_without_a_file_needs_an_output() -> None:
+    data = (FIXTURES / "voice-message.ogg").read_bytes()
+    for recording in (data, io.BytesIO(data), (talk(12), RATE)):
+        with pytest.raises(preflight.BadOutput, match="without a file"):
+            preflight.fix(recording)
+
+
+def test_what_cannot_be_fixed_is_listed(say: Say, home: Path) -> None:
+    sound = np.clip(talk(12) * 30, -1, 1) * 0.9
+    soundfile.write("bad.flac", sound, RATE)
+    for options in ((), ("--dry-run",)):
+        lines = say("fix", "bad.flac", "--force", *options).out.splitlines()
+        (clipped,) = [line for line in lines if line.startswith("not fixed: clipped")]
+        assert clipped.endswith("lower the input gain and record again")
+    offset = talk(12) * 0.5 + 0.05
+    Path("offset.wav").write_bytes(wav(offset))
+    ran = say("fix", "offset.wav")
+    assert "not fixed: DC offset (+5.0 %): add --edit remove-dc" in ran.out
+    assert "not fixed" not in say("fix", "offset.wav", "--edit", "remove-dc").out
+
+
+@pytest.mark.slow
+def test_a_lossless_recording_stays_lossless_if_it_fits(say: Say, home: Path) -> None:
+    soundfile.write("take.flac", talk(60), RATE)
+    assert "not lossless" not in say("fix", "take.flac").out
+    kept, _ = soundfile.read("take.fixed.wav", dtype="int16")
+    original, _ = soundfile.read("take.flac", dtype="int16")
+    assert np.array_equal(kept, original)
+    long = np.stack([talk(290)] * 2, axis=1)
+    soundfile.write("long.flac", np.repeat(long, 3, axis=0), 3 * RATE)
+    ran = say("fix", "long.flac")
+    assert "not lossless: a WAV of this length would be larger than 20 MB" in ran.out
+    assert Path("long.fixed.m4a").is_file()
+    assert "not lossless" not in say("fix", "long.flac", "-o", "chosen.m4a").out
