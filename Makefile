@@ -37,7 +37,7 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak.fuzz --cases 20000
 	$(BIN)/python -m tests.soak.fix_matrix
 	$(BIN)/python -m tests.soak.kills --takes 300 --kills 100
-	for how in two stop storage; do $(BIN)/python -m tests.soak.kills --how $$how --takes 120 --kills 30 || exit 1; done
+	for how in two stop storage; do $(BIN)/python -m tests.soak.kills --how $$how --takes 200 --kills 30 || exit 1; done
 	$(BIN)/python -m tests.soak.faults --takes 300 --share 0.3
 
 clean:
