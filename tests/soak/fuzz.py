@@ -39,9 +39,9 @@ _TARGETS: Final = {"ready": 0.01, "fixable": 0.01, "rejected": 0.1, "unreadable"
 but not all of them beyond recognition."""
 _SURVIVED: Final = {
     "crashed": "decoder crash",
-    "came to no end": "timed out",
-    "wanted too much memory": "takes more memory",
-    "stood still": "no data from the decoder",
+    "timed out": "timed out",
+    "exceeded the memory limit": "takes more memory",
+    "stopped responding": "no data from the decoder",
 }
 """Failures of the decoder that only the worker process contains, and the words of the rule `unreadable` for them."""
 
@@ -195,13 +195,13 @@ class Summary:
         """Yield the lines of the summary."""
         verdicts = ", ".join(f"{self._counts[verdict]} {verdict}" for verdict in ("ready", "fixable", "rejected"))
         yield f"{self.cases} cases: {verdicts} (of these {self._counts['unreadable']} unreadable)"
-        yield "slowest:        {:.2f} s (seed {})".format(*self._slowest)
+        yield "slowest:        {:.2f} s of CPU time (seed {})".format(*self._slowest)
         yield "largest memory: {:.0f} MB in the decoding process (seed {})".format(*self._largest)
         yield "                {:.0f} MB in the process that asks (seed {})".format(*self._largest_here)
         for how, seeds in self._survived.items():
-            yield f"the decoder {how}, and the check went on: {len(seeds)} {_some(seeds)}".rstrip()
+            yield f"the decoder {how}, and the check continued: {len(seeds)} {_some(seeds)}".rstrip()
         yield f"exceptions: {self._counts['exception']}"
-        yield f"bounds broken and exceptions: {self.failures}"
+        yield f"exceeded limits and exceptions: {self.failures}"
 
 
 def _some(seeds: Sequence[int]) -> str:
