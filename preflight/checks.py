@@ -44,7 +44,8 @@ def check(
     Args:
         recording: A path, `bytes`, a binary file object, ``(samples, sample_rate_hz)`` or a `pydub.AudioSegment`; see
             `Recording`.
-        role: ``recording`` for `audio_url`, ``prompt`` for the clip of `clone_prompt`.
+        role: ``recording`` for `audio_url`, ``prompt`` for the clip of `clone_prompt`, ``room`` for a few seconds of
+            silence and a sentence that are not sent: they may be short, and mostly silent.
         prompt_text: The text spoken in a prompt clip.
         quick: Read headers only: no decoding and no SHA-256, and the report's `method` is ``headers``.
         profile: Severities and thresholds of the rules.

@@ -9,7 +9,7 @@ import msgspec
 Severity = Literal["error", "warning", "info"]
 Verdict = Literal["ready", "fixable", "rejected"]
 Quality = Literal["good", "fair", "poor"]
-Role = Literal["recording", "prompt"]
+Role = Literal["recording", "prompt", "room"]
 Method = Literal["decoded", "headers"]
 Span = tuple[float, float]
 
@@ -78,7 +78,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: The path for display, with bytes that are not valid UTF-8 escaped; for a recording without a file its
             kind, such as ``<bytes>``.
-        role: Whether the limits of a recording or of a prompt clip applied.
+        role: Whether the limits of a recording, of a prompt clip or of a room check applied.
         verdict: Whether the service would accept it: ``ready`` to be sent unchanged, ``fixable`` by `preflight.fix`, or
             ``rejected``.
         quality: Whether you would want its clone: the worst quality of the findings, ``good`` if there is none; None if

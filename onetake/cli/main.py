@@ -137,6 +137,7 @@ COMMANDS: Final = {
     "doctor": "test each component and suggest fixes",
     "config": "show all settings and their origins",
     "rule": "explain a rule",
+    "studio": "record, check and clone in a local web page",
     "sandbox": "run local storage and a stand-in service",
     "completion": "print a shell completion script",
 }

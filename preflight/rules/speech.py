@@ -12,10 +12,12 @@ from preflight.display.text import clock
 from preflight.rules.model import Rule, Threshold, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
+
+    Judge = Callable[[Rule, Analysis], Iterable[Finding]]
 
 _REMOVABLE = "Silence does not damage the voice, and `onetake fix` removes it."
 _OWN = "Measured: docs/benchmarks.md, defects and false alarms."
@@ -37,6 +39,15 @@ _VOICE_LIKE = Threshold(
     1.0,
     "Seconds with harmonics that change in pitch and level: noise and steady tones have none. " + _OWN,
 )
+
+
+def _of_takes(judge: Judge) -> Judge:
+    """Return `judge` without findings for a room check, which is silent for most of its time."""
+
+    def judge_takes(rule: Rule, analysis: Analysis) -> Iterable[Finding]:
+        return () if analysis.role == "room" else judge(rule, analysis)
+
+    return judge_takes
 
 
 def _is_speech(rule: Rule, analysis: Analysis) -> bool:
@@ -171,7 +182,7 @@ NO_SPEECH = Rule(
     why="There is no voice to clone, and a failed attempt costs as much as a successful one.",
     source="Silero VAD v6; pitch, harmonics and syllable rhythm as well, for voices that it does not detect.",
     fix_hint="Choose the right file. If it does contain speech, override the rule with --severity no-speech=warning.",
-    judge=_no_speech,
+    judge=_of_takes(_no_speech),
     label="no voice found",
     thresholds=(_SPOKEN, _SPOKEN_SHARE, _SPOKEN_OF_SOUND, _VOICE_LIKE),
 )
@@ -182,7 +193,7 @@ UNSURE_VOICE = Rule(
     why="Children and character voices look like this and can be cloned; singing and music do too, and cannot.",
     source="Silero VAD v6, compared with pitch, harmonics and syllable rhythm.",
     fix_hint="Listen to it. If it is the voice you want to clone, continue.",
-    judge=_unsure_voice,
+    judge=_of_takes(_unsure_voice),
     label="perhaps not a voice",
     thresholds=(_SPOKEN, _SPOKEN_SHARE, _SPOKEN_OF_SOUND, _VOICE_LIKE),
 )
@@ -193,7 +204,7 @@ LITTLE_SPEECH = Rule(
     why="The clone is made from speech, and is affected by everything else in the recording.",
     source="The clone endpoint's guide: at least 10 s, ideally one to two minutes.",
     fix_hint="Record more, with fewer and shorter pauses.",
-    judge=_little_speech,
+    judge=_of_takes(_little_speech),
     thresholds=(
         _SPOKEN,
         _SPOKEN_SHARE,
@@ -222,7 +233,7 @@ EDGE_SILENCE = Rule(
     why="It does not help the clone, and counts toward the five minutes.",
     source="ACX requires 0.5 to 1 s of room tone at the start, and 1 to 5 s at the end.",
     fix_hint="Trim it to about half a second: `onetake fix --edit trim-silence`.",
-    judge=_edge_silence,
+    judge=_of_takes(_edge_silence),
     thresholds=(Threshold("max_edge_silence_s", 2.0, "Twice the maximum of ACX for the start.", None, _REMOVABLE),),
     label="silence at the edges",
 )
@@ -233,7 +244,7 @@ LONG_PAUSE = Rule(
     why="The clone will imitate pauses this long.",
     source="Guides of voice-cloning services: no pauses longer than about 1.5 s.",
     fix_hint="Record with shorter pauses, or run `onetake fix --edit shorten-pauses`.",
-    judge=_long_pause,
+    judge=_of_takes(_long_pause),
     thresholds=(Threshold("max_pause_s", 1.5, "Guides of voice-cloning services.", None, _REMOVABLE),),
     label="long pauses",
 )

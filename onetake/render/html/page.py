@@ -48,7 +48,7 @@ def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[s
         for number, (entry, name) in enumerate(zip(entries, names, strict=True), start=1)
     )
     yield from (
-        _environment()
+        environment()
         .get_template("report.html")
         .generate(
             title=names[0] if len(entries) == 1 else f"{len(entries)} takes",
@@ -71,7 +71,8 @@ def target_db(profile: Profile) -> tuple[float, float]:
     return quiet["min_rms_dbfs"], loud["max_rms_dbfs"]
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates' environment: everything that is inserted is escaped."""
     return Environment(
         loader=PackageLoader("onetake.render.html"),
         autoescape=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ _TYPES: Final = {
     "wav": "audio/wav",
     "webm": "audio/webm",
 }
+
+
+class Sources(Protocol):
+    """Where players get their audio."""
+
+    def source(self, entry: Entry) -> str | None:
+        """The URL of a recording's audio; None if it is not playable."""
 
 
 class AudioSources:

@@ -11,7 +11,7 @@ from preflight.display.text import clock, describe_file
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from onetake.render.html.player import AudioSources
+    from onetake.render.html.player import Sources
     from onetake.render.html.report_page import Entry
     from preflight import Finding
 
@@ -21,7 +21,7 @@ _TICKS: Final = 4
 
 
 def take_context(
-    entry: Entry, name: str, place: int, sources: AudioSources, target_db: tuple[float, float], *, is_open: bool
+    entry: Entry, name: str, place: int, sources: Sources, target_db: tuple[float, float], *, is_open: bool
 ) -> dict[str, Any]:
     """The template's variables: findings, player, pictures, measurements.
 
