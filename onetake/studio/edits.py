@@ -17,7 +17,8 @@ from preflight.rules.prompt_text import problem_of_text
 if TYPE_CHECKING:
     from onetake.config.settings import Settings
     from onetake.studio.examine import Examined, Examiner
-    from onetake.studio.takes import Span, Take, Takes
+    from onetake.studio.take import Span, Take
+    from onetake.studio.takes import Takes
     from preflight import Fixed
 
 _MARGIN_S: Final = 0.25

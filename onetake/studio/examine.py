@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.render.html.report_page import Entry
 from onetake.render.html.page import environment, target_db
+from onetake.render.html.report_page import Entry
 from onetake.render.html.take import take_context
 from preflight.checks import analyze, report_of
 from preflight.profile import DEFAULT, PROFILES
 
 if TYPE_CHECKING:
-    from onetake.studio.takes import Take
+    from onetake.studio.take import Take
     from preflight import Finding, Report
     from preflight.analysis.analysis import Analysis
     from preflight.report import Role
@@ -89,15 +89,15 @@ def room_view(examined: Examined) -> dict[str, Any]:
     rows = [
         {
             "name": name,
-            "value": None if value is None else f"{value:.0f} {unit}",
+            "value": None if value is None else f"{value:.{digits}f} {unit}",
             "problem": next((found.message for found in findings if found.rule in rules), None),
         }
-        for name, value, unit, rules in (
-            ("Noise floor", measured.get("noise_floor_dbfs"), "dBFS", ("noisy", "gated")),
-            ("Hum", measured.get("hum_db"), "dB above the noise", ("hum",)),
-            ("Echo", measured.get("reverb_decay_s", measured.get("early_decay_s")), "s", ("reverberant", "echo")),
-            ("Speech level", measured.get("speech_level_dbfs"), "dBFS", ("too-quiet", "too-loud")),
-            ("Peak", measured.get("sample_peak_dbfs"), "dBFS", ("clipped",)),
+        for name, value, unit, digits, rules in (
+            ("Noise floor", measured.get("noise_floor_dbfs"), "dBFS", 0, ("noisy", "gated")),
+            ("Hum", measured.get("hum_db"), "dB above the noise", 0, ("hum",)),
+            ("Echo", measured.get("room_decay_s"), "s", 2, ("reverberant",)),
+            ("Speech level", measured.get("speech_level_dbfs"), "dBFS", 0, ("too-quiet", "too-loud")),
+            ("Peak", measured.get("sample_peak_dbfs"), "dBFS", 0, ("clipped",)),
         )
     ]
     shown = {row["problem"] for row in rows}

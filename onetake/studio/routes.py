@@ -19,11 +19,14 @@ from starlette.routing import Route
 from onetake.errors import Status, UsageError, failure_of
 from onetake.render.outcomes import error_fields
 from onetake.studio import edits, voices
-from onetake.studio.clone_runs import CloneForm, CloneRuns
+from onetake.studio.clone_run import CloneForm
+from onetake.studio.clone_runs import CloneRuns
 from onetake.studio.examine import Examiner, findings_view, room_view
+from onetake.studio.recorder import Recording
 from onetake.studio.scripts import script
 from onetake.studio.state import state_view
-from onetake.studio.takes import Recording, Span, Takes
+from onetake.studio.take import Span, file_stem
+from onetake.studio.takes import Takes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -262,8 +265,6 @@ def _decode(body: bytes, kind: type[T]) -> T:
 
 
 def _move(arriving: Path, name: str, folder: Path) -> Path:
-    from onetake.studio.takes import file_stem
-
     suffix = Path(name).suffix.lower()
     is_plain = suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) < 8
     return arriving.rename(folder / f"{file_stem(name)}{suffix if is_plain else ''}")

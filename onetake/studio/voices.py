@@ -12,12 +12,13 @@ from onetake.clones.observer import WarningCollector
 from onetake.errors import UsageError
 from onetake.render.voices import attempt_fields, speech_fields, voice_fields
 from onetake.speech import keep, say
-from onetake.studio.takes import file_stem
+from onetake.studio.take import file_stem
 
 if TYPE_CHECKING:
     from onetake.ledger import VoiceRecord
     from onetake.studio.services import Service, ServiceName, Services
-    from onetake.studio.takes import Take, Takes
+    from onetake.studio.take import Take
+    from onetake.studio.takes import Takes
 
 _EXPIRING: Final = timedelta(hours=48)
 _SHOWN: Final = (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from onetake.cli.command import AdvancedOption, Command
-from onetake.cli.options.shared import ANY_PATH, sandbox_option
+from onetake.cli.main import AdvancedOption, Command
+from onetake.cli.options import ANY_PATH, sandbox_option
 from onetake.config.settings import home_path
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_line, print_stderr

@@ -18,6 +18,7 @@ from tests.support.services import FIXTURES
 
 GOOD, SHORT = str(FIXTURES / "good.wav"), str(FIXTURES / "prompt.wav")
 WITHOUT = {
+    "studio": "opens a page",
     "completion": "prints a shell script",
     "sandbox": "runs until it is stopped",
 }
