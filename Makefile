@@ -5,11 +5,14 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint schema docs bench soak clean
+.PHONY: demo studio test slow lint schema docs bench soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/onetake check fixtures/good.m4a
 	$(BIN)/onetake clone fixtures/good.m4a --text "Hello." --model speech-2.8-hd --demo $(VENV)/demo.mp3 --force --sandbox
+
+studio: $(VENV)/installed
+	$(BIN)/onetake studio --sandbox
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
@@ -38,6 +41,7 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak.fix_matrix
 	$(BIN)/python -m tests.soak.kills --takes 300 --kills 100
 	for how in two stop storage; do $(BIN)/python -m tests.soak.kills --how $$how --takes 200 --kills 30 || exit 1; done
+	$(BIN)/python -m tests.soak.studio_kills --kills 100
 	$(BIN)/python -m tests.soak.faults --takes 300 --share 0.3
 
 clean:
@@ -50,7 +54,7 @@ $(VENV)/pip: Makefile
 	@touch $@
 
 $(VENV)/installed: $(VENV)/pip pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[sandbox]"
+	$(BIN)/python -m pip install --quiet --editable ".[sandbox,studio]"
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

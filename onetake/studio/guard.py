@@ -13,6 +13,7 @@ import hmac
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -36,18 +37,6 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-
-class BodyTooLarge(Exception):
-    """A request body is larger than its route allows.
-
-    Attributes:
-        limit: The limit in bytes.
-    """
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
-        self.limit = limit
 
 
 class Guard:
@@ -88,12 +77,9 @@ class Guard:
         request = Request(scope)
         limit = self._limit_of(request.url.path)
         answer = self._refusal(request, limit)
-        started = False
 
         async def send_guarded(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 names = {name.lower() for name, _ in message["headers"]}
                 ours = ((name.lower().encode(), value.encode()) for name, value in _HEADERS.items())
                 message["headers"] = [
@@ -104,13 +90,8 @@ class Guard:
 
         if answer is not None:
             await answer(scope, receive, send_guarded)
-            return
-        try:
+        else:
             await self._app(scope, _limited(receive, limit), send_guarded)
-        except BodyTooLarge:
-            if started:
-                raise
-            await _too_large(limit)(scope, receive, send_guarded)
 
     def _refusal(self, request: Request, limit: int) -> Response | None:
         """Return the answer to a request that is not passed on; None for one that is."""
@@ -147,7 +128,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         count += len(message.get("body", b""))
         if count > limit:
-            raise BodyTooLarge(limit)
+            raise HTTPException(413, _too_large_text(limit))
         return message
 
     return counted
@@ -163,4 +144,8 @@ def _refused(reason: str) -> Response:
 
 def _too_large(limit: int) -> Response:
     # the rest of the body is not read: the connection is closed after the answer
-    return PlainTextResponse(f"the request is larger than {limit:,} bytes\n", 413, headers={"Connection": "close"})
+    return PlainTextResponse(_too_large_text(limit), 413, headers={"Connection": "close"})
+
+
+def _too_large_text(limit: int) -> str:
+    return f"the request is larger than {limit:,} bytes"

@@ -96,6 +96,16 @@ def speech(seconds: float | None = None) -> NDArray[np.int16]:
     return sound if seconds is None else sound[: round(16_000 * seconds)]
 
 
+def reading() -> tuple[NDArray[np.int16], tuple[float, float]]:
+    """Return speech, a pause, one sentence, a pause and speech at 16 kHz; and where the sentence is, in seconds."""
+    room = np.random.default_rng(3).normal(0, 16, 16_000).astype(np.int16)
+    sentence: NDArray[np.int16] = soundfile.read(FIXTURES / "prompt.wav", dtype="int16")[0]
+    before = speech()
+    start_s = (len(before) + len(room)) / 16_000
+    sound = np.concatenate((before, room, sentence, room, speech(4.0)))
+    return sound, (start_s, start_s + len(sentence) / 16_000)
+
+
 @contextlib.contextmanager
 def studio(
     home: Path, takes: Sequence[Path] = (), *, sandbox_only: bool = True, delay_s: float = 0.0
