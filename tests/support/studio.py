@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -78,9 +79,7 @@ class Page:
         """Start a clone, and return its last state."""
         run = self.post("/api/clones", form)
         events = self.session.get(f"{self.origin}/api/clones/{run['id']}/events", timeout=300).text
-        views: list[dict[str, Any]] = [
-            requests.models.complexjson.loads(line[6:]) for line in events.split("\n\n") if line
-        ]
+        views: list[dict[str, Any]] = [json.loads(line[6:]) for line in events.split("\n\n") if line]
         return views[-1]
 
 

@@ -59,8 +59,8 @@
 
   function follow(audio) {
     const take = audio.closest(".take");
-    const head = take.querySelector(".head");
-    if (!head) return;
+    const head = take && take.querySelector(".head");
+    if (!head) return; // a player without pictures
     head.hidden = false;
     head.style.left = `${(100 * audio.currentTime) / Number(take.dataset.seconds)}%`;
   }

@@ -22,8 +22,8 @@ def bare(page: Page, method: str = "GET", path: str = "/api/state", **headers: s
 
 
 def cookie(page: Page) -> str:
-    (one,) = page.session.cookies
-    return f"{one.name}={one.value}"
+    ((name, value),) = page.session.cookies.get_dict().items()
+    return f"{name}={value}"
 
 
 def test_the_token_is_exchanged_for_a_cookie_that_scripts_cannot_read(page: Page) -> None:

@@ -32,7 +32,7 @@ Opened = tuple[webdriver.Chrome, Page]
 def at_44100(samples: NDArray[np.int16]) -> NDArray[np.int16]:
     """Resample 16 kHz speech linearly; what it sounds like does not matter here."""
     moments = np.arange(0, len(samples) / 16_000, 1 / RATE)
-    return np.interp(moments, np.arange(len(samples)) / 16_000, samples).astype(np.int16)
+    return np.asarray(np.interp(moments, np.arange(len(samples)) / 16_000, samples), np.int16)
 
 
 @pytest.fixture(scope="module")
