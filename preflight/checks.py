@@ -83,7 +83,8 @@ def analyze(  # noqa: PLR0913 - each is an independent option
         role: As in `check`.
         prompt_text: As in `check`.
         quick: As in `check`.
-        to_end: Measure all of a recording that is too long, to choose what to keep of it.
+        to_end: Measure all of a recording that is too long, to choose what to keep of it; else it is judged by the part
+            that `fix` would keep.
         pictures: Keep what can be drawn, too: see `preflight.analysis.pictures`.
         threads: Let this recording use more than one core; False where others are analyzed at the same time.
         profile: Where it does not reject a recording for its length, all of a long one is measured.
@@ -111,7 +112,8 @@ def analyze(  # noqa: PLR0913 - each is an independent option
                 name=source.name,
                 suffix=source.suffix,
                 headers_only=quick,
-                measure_s=None if to_end else _measured_s(role, profile),
+                measure_s=None if to_end or role == "recording" else _measured_s(profile),
+                judge_part=not to_end and role == "recording" and profile.severity("too-long") == "error",
                 pictures=pictures,
                 threads=threads and usable_cores() > 1,
             )
@@ -160,7 +162,10 @@ def _in_process(source: Source, job: Job, on_progress: Progress | None) -> Analy
 
         return Analysis(probe=probe(source, quick=True))
     from preflight.analysis.analyze import analyze_source
+    from preflight.fixes.kept_part import analyze_kept_part
 
+    if job.judge_part:
+        return analyze_kept_part(source, pictures=job.pictures, threads=job.threads, on_progress=on_progress)
     return analyze_source(
         source, measure_s=job.measure_s, pictures=job.pictures, threads=job.threads, on_progress=on_progress
     )
@@ -173,10 +178,9 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _measured_s(role: Role, profile: Profile) -> float | None:
-    """How many seconds to measure: of a recording that is too long in any case, no more than could be kept."""
-    rule = "too-long" if role == "recording" else "prompt-too-long"
-    return limits.MAX_DURATION_S if profile.severity(rule) == "error" else None
+def _measured_s(profile: Profile) -> float | None:
+    """How many seconds of a prompt clip to measure: of one that is too long in any case, no more than a recording's."""
+    return limits.MAX_DURATION_S if profile.severity("prompt-too-long") == "error" else None
 
 
 def _explained(error: PreflightError, source: Source) -> PreflightError:
@@ -230,6 +234,7 @@ def report_of(analysis: Analysis, profile: Profile = DEFAULT) -> Report:
             audio_track=facts.audio_track + 1 if facts else 1,
         ),
         measurements=analysis.measurements,
+        judged=analysis.judged,
         speech=analysis.speech,
         findings=findings,
     )

@@ -86,6 +86,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         method: ``decoded``, or ``headers`` if only the headers were read.
         file: The format and size of the file.
         measurements: The measurements by name; each name ends with the unit.
+        judged: The part that was measured and judged, as (start, end) in seconds: what `preflight.fix` would keep of a
+            recording that is too long; None for all of it.
         speech: The speech segments, as (start, end) in seconds.
         findings: The findings, errors first.
     """
@@ -97,6 +99,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     method: Method
     file: FileFacts
     measurements: dict[str, float]
+    judged: Span | None = None
     speech: tuple[Span, ...] = ()
     findings: tuple[Finding, ...]
 

@@ -92,6 +92,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         stopped: Whether decoding stopped at `limits.MAX_DECODED_S` or `limits.MAX_DECODED_SAMPLES`.
         float_scale: What floating-point samples were divided by, so that full scale is 1.
         measured_s: How much of the recording the meters measured, in seconds.
+        judged: The part that the meters measured, where `fix` keeps only a part; None for all, or the first
+            `measured_s`.
         measurements: Numbers by name, see each meter.
         speech: Where someone speaks.
         pauses: Where no one speaks, by level and by the speech detector.
@@ -121,6 +123,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     stopped: bool = False
     float_scale: float = 1.0
     measured_s: float = 0.0
+    judged: Span | None = None
     measurements: dict[str, float] = {}  # msgspec copies defaults
     speech: tuple[Span, ...] = ()
     pauses: tuple[Span, ...] = ()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from preflight.input.source import Source
     from preflight.media.decoder import Stored
     from preflight.media.probe import Probe
+    from preflight.report import Span
 
     Progress = Callable[[float, float | None], None]
     """Called with the seconds done, and the seconds of the whole recording as far as they are known."""
@@ -165,6 +166,7 @@ def analyze_source(
     source: Source,
     *,
     measure_s: float | None = None,
+    part: Span | None = None,
     pictures: bool = False,
     threads: bool = False,
     on_progress: Progress | None = None,
@@ -174,6 +176,7 @@ def analyze_source(
     Args:
         source: The open recording.
         measure_s: Seconds after which only levels, channel layout and damage are followed; None for all.
+        part: The only part to measure, as (start, end) in seconds; all times in the result then count from its start.
         pictures: Keep what can be drawn, too.
         threads: Decode and detect speech in threads of their own.
         on_progress: Called after each block.
@@ -189,9 +192,10 @@ def analyze_source(
     if not facts.has_sound:
         return Analysis(probe=facts)
     decoder = Decoder(source, facts)
+    blocks = decoder.stored_blocks()
     found = measure(
         facts,
-        decoder.stored_blocks(),
+        blocks if part is None else _within(blocks, *(round(at * facts.sample_rate_hz) for at in part)),
         measure_s=measure_s,
         pictures=pictures,
         threads=threads,
@@ -206,6 +210,18 @@ def analyze_source(
         stopped=decoder.stopped,
         float_scale=decoder.float_scale or 1.0,
     )
+
+
+def _within(blocks: Iterable[Stored], start: int, end: int) -> Iterator[Stored]:
+    """Yield the samples from `start` to `end` (exclusive)."""
+    at = 0
+    for block in blocks:
+        if at >= end:
+            return
+        wanted = block[max(0, start - at) : end - at]
+        at += len(block)
+        if len(wanted):
+            yield wanted
 
 
 def measure(

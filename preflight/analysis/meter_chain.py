@@ -16,6 +16,7 @@ from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
 from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
+from preflight.analysis.meters.music import MusicMeter
 from preflight.analysis.meters.pictures import PictureMeters
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.analysis.resample import Downmix
@@ -133,7 +134,7 @@ class _SoundMeters:
     def __init__(self, grid: Grid, detector: speech.SpeechDetector, *, coarse: bool) -> None:
         self._rate = grid.sample_rate_hz
         self._samples = 0
-        self._detector, self._hum = detector, hum.HumMeter(grid)
+        self._detector, self._hum, self._music = detector, hum.HumMeter(grid), MusicMeter(grid)
         self._speech_mix, self._hum_mix = (Downmix(grid, kind.SAMPLES_PER_FRAME) for kind in (speech, hum))
         self._clipping = ClippingMeter(grid, coarse=coarse)
         self._dropouts = DropoutMeter(grid, coarse=coarse)
@@ -149,15 +150,20 @@ class _SoundMeters:
         self._samples += chunk.filled
         self._detector.add(self._speech_mix.add(chunk))  # first: it may have a core of its own
         self._hum.add(self._hum_mix.add(chunk))
+        self._music.add(chunk)
         for meter in self._meters:
             meter.add(chunk)
 
     def analysis(self, levels: LevelMeter) -> Analysis:
         self._hum.end()
+        self._music.end()
         voice = self._detector.result()
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
+        tones = self._music.held_tones(self._hum.mains_hz())
+        if tones is not None:
+            measurements["held_tones"] = round(tones, 2)
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
             measurements["room_decay_s"] = round(voice.room_decay_s, 2)
         return Analysis(

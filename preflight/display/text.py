@@ -91,6 +91,9 @@ def describe_sound(report: Report) -> str:
     measured = report.measurements
     parts = [form.format(measured[name]) for name, form in _SHOWN if name in measured]
     measured_s, duration_s = measured.get("measured_s"), report.file.duration_s or 0.0
-    if measured_s is not None and duration_s - measured_s > 1:
+    if report.judged is not None:
+        start, end = (clock(at) for at in report.judged)
+        parts.append(f"measured from {start} to {end}, the part that onetake fix keeps")
+    elif measured_s is not None and duration_s - measured_s > 1:
         parts.append(f"measured over the first {clock(measured_s)}")
     return ", ".join(parts)

@@ -190,7 +190,9 @@ class _Needs:
             max_s = min(max_s, limits.WRITE_BELOW_S)
         is_damaged = "damaged" in self.errors
         window = choose_window(self.analysis, max_s, self.options.keep, is_damaged=is_damaged)
-        return trim_silence(self.analysis.pauses, window, self.seconds) if "trim-silence" in self.edits else window
+        # a part that is cut out anyway begins and ends at the voice
+        is_trimmed = window is not None or "trim-silence" in self.edits
+        return trim_silence(self.analysis.pauses, window, self.seconds) if is_trimmed else window
 
     def cut_edits(self, window: Span | None) -> list[Edit]:
         """Return the edit that cuts out `window`; none if all is kept."""

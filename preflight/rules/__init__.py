@@ -38,6 +38,7 @@ _TABLE = (
     background.NOISY,
     background.GATED,
     surroundings.REVERBERANT,
+    surroundings.MUSIC,
     background.HUM,
     background.NARROW_BAND,
     integrity.DROPOUTS,

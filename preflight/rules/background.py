@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from preflight.rules.model import Rule, Threshold, worst
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
+
+
+_FULL_BAND_HZ: Final = 10_500.0
+"""Half of the least sample rate at which a bandwidth below 9 kHz is the choice of an encoder."""
 
 
 def _noisy(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -67,17 +71,27 @@ def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 
 def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    measured = analysis.measurements
-    if not analysis.can_be_judged or measured.get("bandwidth_hz", float("inf")) >= rule["min_bandwidth_hz"]:
+    bandwidth = analysis.measurements.get("bandwidth_hz", float("inf"))
+    if not analysis.can_be_judged or analysis.probe is None:
         return
-    rate = analysis.probe.sample_rate_hz if analysis.probe else 0
-    yield rule.finding(
-        f"bandwidth {measured['bandwidth_hz']:.0f} Hz, below {rule['min_bandwidth_hz']:g} Hz (the sample rate allows "
-        f"{rate / 2:.0f} Hz): use the original instead of a telephone, headset or low-bit-rate recording",
-        value=measured["bandwidth_hz"],
-        threshold="min_bandwidth_hz",
-        detail=f"nothing above {measured['bandwidth_hz'] / 1000:.1f} kHz",
-    )
+    possible, detail = analysis.probe.sample_rate_hz / 2, f"nothing above {bandwidth / 1000:.1f} kHz"
+    if bandwidth < rule["min_bandwidth_hz"]:
+        yield rule.finding(
+            f"bandwidth {bandwidth:.0f} Hz, below {rule['min_bandwidth_hz']:g} Hz (the sample rate allows "
+            f"{possible:.0f} Hz): use the original instead of a telephone, headset or low-bit-rate recording",
+            value=bandwidth,
+            threshold="min_bandwidth_hz",
+            detail=detail,
+        )
+    elif bandwidth < rule["min_full_bandwidth_hz"] and possible >= _FULL_BAND_HZ:
+        yield rule.finding(
+            f"bandwidth {bandwidth:.0f} Hz, below {rule['min_full_bandwidth_hz']:g} Hz (the sample rate allows "
+            f"{possible:.0f} Hz), as of a low bit rate: use the original if there is one",
+            severity="info",
+            value=bandwidth,
+            threshold="min_full_bandwidth_hz",
+            detail=detail,
+        )
 
 
 NOISY = Rule(
@@ -156,10 +170,19 @@ NARROW_BAND = Rule(
     thresholds=(
         Threshold(
             "min_bandwidth_hz",
-            5000.0,
-            "Between narrowband and wideband telephony.",
+            6000.0,
+            "Between narrowband (3.4 kHz) and wideband telephony (7 kHz). Opus at 6 and 8 kbit/s and MP3 at 16 kbit/s "
+            "end between 4.7 and 5.8 kHz.",
             4000.0,
             "Narrowband telephony, sampled at 8 kHz. Azure's custom neural voice requires at least 16 kHz.",
+        ),
+        Threshold(
+            "min_full_bandwidth_hz",
+            9000.0,
+            "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. Below this the finding is an info, for "
+            "sample rates from 21 kHz on.",
+            None,
+            "Wideband telephony can be cloned.",
         ),
     ),
     label="dull sound",

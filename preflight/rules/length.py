@@ -54,6 +54,14 @@ def _too_short(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         yield _near(rule, seconds, limit, "record a little more")
 
 
+def _judged(analysis: Analysis) -> str:
+    """Say by which part the recording is judged."""
+    if analysis.judged is None:
+        return ""
+    start, end = analysis.judged
+    return f"; judged by the part that this keeps, {clock(start)} to {clock(end)}"
+
+
 def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     seconds, limit = analysis.duration_s, limits.MAX_DURATION_S
     if analysis.role != "recording" or not analysis.has_sound or seconds is None:
@@ -66,7 +74,8 @@ def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
     elif seconds > limit:
         yield rule.finding(
-            f"{seconds_beside(seconds, limit)} long, above the {limit:g} s maximum: trim it (onetake fix)",
+            f"{seconds_beside(seconds, limit)} long, above the {limit:g} s maximum: trim it (onetake fix)"
+            f"{_judged(analysis)}",
             value=seconds,
             limit=limit,
             detail=f"{clock(seconds)} min",

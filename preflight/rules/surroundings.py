@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
+# Seconds; dry speech measures up to 0.3.
+_ROOM_S = 0.36
+
 
 def _reverberant(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     decay, limit = analysis.measurements.get("room_decay_s", 0.0), rule["max_room_decay_s"]
@@ -22,6 +25,20 @@ def _reverberant(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             value=decay,
             threshold="max_room_decay_s",
             detail=f"{decay:.1f} s",
+        )
+
+
+def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    tones, decay = (analysis.measurements.get(name, 0.0) for name in ("held_tones", "room_decay_s"))
+    # in a room the harmonics of the voice itself go on for a while
+    threshold = "max_held_tones_in_a_room" if decay > _ROOM_S else "max_held_tones"
+    if analysis.can_be_judged and tones > rule[threshold]:
+        yield rule.finding(
+            f"music: {tones:.1f} tones are held on average where the voice is quiet, above {rule[threshold]:g}: turn "
+            "it off and record again, or use a take without it",
+            value=tones,
+            threshold=threshold,
+            detail="tones that change between the words",
         )
 
 
@@ -45,4 +62,31 @@ REVERBERANT = Rule(
         ),
     ),
     label="reverberation",
+)
+MUSIC = Rule(
+    "music",
+    "warning",
+    what="There is music, alone or behind the voice.",
+    why="The clone is made from voice and music together, and sings along.",
+    source="Spectral lines between 500 and 4000 Hz that stay within 4 Hz and 3 dB for 0.2 s, in the quietest quarter "
+    "of the sound, without those that never change (hum, whine). The harmonics of a voice glide.",
+    fix_hint="Turn the music off, or use a recording without it.",
+    judge=_music,
+    thresholds=(
+        Threshold(
+            "max_held_tones",
+            0.85,
+            "Speech without music has up to 0.75 with any noise, codec or gate: docs/benchmarks.md.",
+            2.0,
+            "Music 10 dB below the voice has about this much.",
+        ),
+        Threshold(
+            "max_held_tones_in_a_room",
+            3.0,
+            "As above, where sound takes more than 0.36 s to decay: there the harmonics of a voice are held, too.",
+            4.0,
+            "Music 10 dB below the voice has about this much more.",
+        ),
+    ),
+    label="music",
 )

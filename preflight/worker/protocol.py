@@ -48,6 +48,7 @@ class Job(msgspec.Struct, frozen=True):
         suffix: The ending of its file name.
         headers_only: Read the headers; decode nothing.
         measure_s: As in `analyze_source`.
+        judge_part: Of a recording that is too long, measure the part that `fix` keeps: see `analyze_kept_part`.
         pictures: As in `analyze_source`.
         threads: As in `analyze_source`.
         path: The file to open where its descriptor cannot be passed; else None.
@@ -58,6 +59,7 @@ class Job(msgspec.Struct, frozen=True):
     suffix: str
     headers_only: bool = False
     measure_s: float | None = None
+    judge_part: bool = False
     pictures: bool = False
     threads: bool = False
     path: bytes | None = None

@@ -114,6 +114,7 @@ def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
 
         return Analysis(probe=probe(source, quick=True), method="headers")
     from preflight.analysis.analyze import analyze_source
+    from preflight.fixes.kept_part import analyze_kept_part
 
     sent = float("-inf")
 
@@ -125,6 +126,8 @@ def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
             send(answers, Heartbeat(seconds, total_s))
             sent = now
 
+    if job.judge_part:
+        return analyze_kept_part(source, pictures=job.pictures, threads=job.threads, on_progress=on_progress)
     return analyze_source(
         source, measure_s=job.measure_s, pictures=job.pictures, threads=job.threads, on_progress=on_progress
     )

@@ -258,9 +258,3 @@ KINDS: Final[tuple[Callable[[Speech], Iterator[Defect]], ...]] = (
     dropped_out,
     silent_edges,
 )
-
-
-def all_defects(speech: Speech) -> Iterator[Defect]:
-    """Every defect in every strength."""
-    for kind in KINDS:
-        yield from kind(speech)

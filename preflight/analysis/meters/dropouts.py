@@ -29,6 +29,13 @@ _OF_PEAK_WHEN_GATED: Final = 0.25
 # Other digital silences of at least 4 ms, which no dropout explains. They are the work of a noise gate or a speech
 # synthesizer, and then only a gap in loud sound counts as a dropout.
 _GATED_FROM: Final = 2
+# 12 dB above the peaks of the quietest tenth of the sound: a gate or a low bit depth silences what is weaker than all
+# that it leaves, so that its silence has quiet neighbors.
+_ABOVE_QUIETEST: Final = 4.0
+_QUIETEST: Final = 0.1
+_CLASS_DB: Final = 1.5
+# From -80 dBFS (`_SILENT`) to 0 dBFS.
+_CLASSES: Final = 54
 # Of the highest sample, and of the steepest step, within 3 ms. A waveform cut at any phase has one of the two at the
 # cut; one that fades out, or ends at a zero crossing, has neither.
 _ABRUPT: Final = 0.1
@@ -62,6 +69,8 @@ class GapDetector:
         # the start of a silence that reaches into the next chunk, and the sound before it
         self._open: tuple[int, _Edge | None] | None = None
         self._peak = 0.0
+        # how many frames have which peak, without silent ones
+        self._peaks = np.zeros(_CLASSES, np.int64)
         self._others = 0
         self._gaps: list[tuple[int, int, float]] = []
 
@@ -69,6 +78,10 @@ class GapDetector:
     def found(self) -> list[tuple[int, int]]:
         """Start and end (exclusive) of each gap, as sample indexes in the recording."""
         least = (_OF_PEAK_WHEN_GATED if self._others >= _GATED_FROM else _OF_PEAK) * self._peak
+        quietest = int(np.searchsorted(np.cumsum(self._peaks), _QUIETEST * self._peaks.sum()))
+        above = _ABOVE_QUIETEST * 10 ** ((quietest - _CLASSES) * _CLASS_DB / 20)
+        # not more than that: a recording without pauses has no quiet tenth
+        least = max(least, min(above, _OF_PEAK_WHEN_GATED * self._peak))
         return [(start, end) for start, end, peak in self._gaps if peak >= least]
 
     def limit(self, most: int) -> None:
@@ -78,7 +91,10 @@ class GapDetector:
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
         lead = chunk.grid.lead
+        peaks = chunk.frame_peaks[self._channel, : chunk.whole_frames]
         self._peak = max(self._peak, float(chunk.frame_peaks[self._channel].max(initial=0)))
+        classes = 20 / _CLASS_DB * np.log10(peaks[peaks > _SILENT]) + _CLASSES
+        self._peaks += np.bincount(np.clip(classes, 0, _CLASSES - 1).astype(np.intp), minlength=_CLASSES)
         is_last = chunk.filled < chunk.rows * chunk.grid.row
         wave = chunk.wave[self._channel]
         window = wave if is_last else wave[: lead + chunk.filled]

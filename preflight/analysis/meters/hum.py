@@ -30,6 +30,8 @@ _QUIET_SHARE: Final = 0.25
 _AROUND_HZ: Final = (6.0, 24.0)
 _LINE_HZ: Final = 2.0
 _STRONGEST: Final = 3
+# Speech without hum has up to 11 dB.
+_SURE_DB: Final = 12.0
 
 
 class HumMeter:
@@ -75,6 +77,11 @@ class HumMeter:
         for level_class, row in zip(classes, logs, strict=True):
             self._logs[level_class] += row
             self._counts[level_class] += 1
+
+    def mains_hz(self) -> float | None:
+        """Return the mains frequency if there is hum, None if there is none."""
+        found = self.measurements()
+        return found["hum_hz"] if found.get("hum_db", 0.0) > _SURE_DB else None
 
     def measurements(self) -> dict[str, float]:
         """Return ``hum_hz`` (50 or 60), ``hum_db`` above the neighborhood, ``hum_dbfs``; empty below 0.5 s.

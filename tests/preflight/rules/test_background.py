@@ -14,7 +14,7 @@ from tests.support.analyses import changed, finding, findings
         ("noisy", {"noise_floor_dbfs": -25.0}, "noise floor -25.0 dBFS, above -30 dBFS: record in a quieter room"),
         ("gated", {"digital_silence_percent": 80.0}, "80.0 % of the pauses are digital silence, above 50 %"),
         ("hum", {"hum_db": 22.0, "hum_dbfs": -55.0}, "mains hum at 50 Hz and harmonics: -55 dBFS, 22.0 dB above"),
-        ("narrow-band", {"bandwidth_hz": 3400.0}, "bandwidth 3400 Hz, below 5000 Hz (the sample rate allows 22050 Hz)"),
+        ("narrow-band", {"bandwidth_hz": 3400.0}, "bandwidth 3400 Hz, below 6000 Hz (the sample rate allows 22050 Hz)"),
     ],
 )
 def test_reported(rule: str, measurements: dict[str, float], message: str) -> None:
@@ -30,7 +30,7 @@ def test_reported(rule: str, measurements: dict[str, float], message: str) -> No
         ("gated", {"digital_silence_percent": 50.0}),
         ("hum", {"hum_db": 15.0, "hum_dbfs": -55.0}),
         ("hum", {"hum_db": 40.0, "hum_dbfs": -76.0}),
-        ("narrow-band", {"bandwidth_hz": 5000.0}),
+        ("narrow-band", {"bandwidth_hz": 9000.0}),
     ],
 )
 def test_not_reported_at_the_limit(rule: str, measurements: dict[str, float]) -> None:

@@ -1,0 +1,78 @@
+"""Held tones: of notes, of a voice, and of sound that is neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.meters.music import MusicMeter
+from tests.support import backgrounds, defects
+from tests.support import make_audio as making
+from tests.support.audio_measures import judged, measured
+
+RATE = 16_000
+SPEECH = defects.clean(making.talk(14), making.RATE)
+
+
+def held(sound: Any, rate: int = RATE, block: int = 4096, mains_hz: float | None = None) -> float | None:
+    grid = Grid.at(rate, 1)
+    meter, cutter = MusicMeter(grid), ChunkCutter(grid)
+    sound = np.asarray(sound, np.float32)[:, np.newaxis]
+    for start in range(0, len(sound), block):
+        for chunk in cutter.add(sound[start : start + block]):
+            meter.add(chunk)
+    for chunk in cutter.end():
+        meter.add(chunk)
+    meter.end()
+    return meter.held_tones(mains_hz)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
+def test_chords_are_held(rate: int) -> None:
+    found = held(0.1 * backgrounds.chords(12, rate), rate)
+    assert found is not None
+    assert found > 4
+
+
+def test_neither_noise_nor_a_steady_tone_nor_a_glide_is_music() -> None:
+    time = np.arange(12 * RATE) / RATE
+    glide = np.sin(2 * np.pi * (800 * time + 150 * np.sin(2 * np.pi * 0.5 * time)))
+    for sound in (defects.noise(12 * RATE, "pink"), np.sin(2 * np.pi * 1000 * time), glide):
+        assert held(0.1 * sound) == pytest.approx(0, abs=0.2)
+
+
+def test_harmonics_of_hum_that_swells_do_not_count() -> None:
+    time = np.arange(12 * RATE) / RATE
+    swell = np.repeat(np.random.default_rng(2).uniform(0, 1, 24), RATE // 2)
+    lines = sum(np.sin(2 * np.pi * 50 * n * time) * (swell > n % 3 / 3) for n in range(10, 60, 3))
+    sound = 0.01 * lines + 1e-4 * defects.noise(len(time), "white")
+    assert (held(sound) or 0) > 1
+    assert held(sound, mains_hz=50.0) == pytest.approx(0, abs=0.2)
+
+
+def test_the_result_does_not_depend_on_the_blocks() -> None:
+    sound = backgrounds.below(SPEECH, backgrounds.arpeggio(20, RATE)[: len(SPEECH.sound)], 10)
+    assert len({held(sound, block=block) for block in (100_000, 12_800, 777)}) == 1
+
+
+@pytest.mark.parametrize("sound", [np.zeros(0), np.zeros(100), np.zeros(5 * RATE), backgrounds.chords(1.5, RATE)])
+def test_what_is_too_short_or_silent_has_no_value_or_no_tones(sound: Any) -> None:
+    assert not held(sound)
+
+
+def test_a_sample_rate_without_room_for_music_has_no_value() -> None:
+    assert held(np.ones(20_000), 1_000) is None
+
+
+@pytest.mark.parametrize("name", ["chords", "band"])
+def test_music_under_the_voice_is_named(name: str) -> None:
+    piece = backgrounds.PIECES[name](20, SPEECH.rate)[: len(SPEECH.sound)]
+    analysis, findings = judged(backgrounds.below(SPEECH, piece, 15), SPEECH.rate)
+    assert findings["music"].value == analysis.measurements["held_tones"]
+
+
+def test_speech_alone_is_not_music() -> None:
+    assert measured(SPEECH.sound, SPEECH.rate)["held_tones"] < 0.7
