@@ -109,8 +109,8 @@ def count(tally: Tally, defect: Defect, rate: int, clean: set[str], name: str) -
 def markdown(tallies: dict[str, Tally]) -> list[str]:
     """Return the tallies as a Markdown table."""
     lines = [
-        "| defect | rule | strong enough | found | missed | misnamed | too weak | false alarms | value within tolerance "
-        "| spans within 50 ms |",
+        "| defect | rule | strong enough | found | missed | misnamed | too weak | false alarms | "
+        "value within tolerance | spans within 50 ms |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind, tally in tallies.items():

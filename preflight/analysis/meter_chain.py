@@ -161,9 +161,7 @@ class _SoundMeters:
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
-        tones = self._music.held_tones(self._hum.mains_hz())
-        if tones is not None:
-            measurements["held_tones"] = round(tones, 2)
+        measurements |= self._music.measurements(self._hum.mains_hz())
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
             measurements["room_decay_s"] = round(voice.room_decay_s, 2)
         return Analysis(

@@ -40,6 +40,8 @@ _TABLE = (
     surroundings.REVERBERANT,
     surroundings.MUSIC,
     background.HUM,
+    background.RUMBLE,
+    background.WHINE,
     background.NARROW_BAND,
     integrity.DROPOUTS,
     channels.DC_OFFSET,

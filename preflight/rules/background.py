@@ -17,8 +17,14 @@ _FULL_BAND_HZ: Final = 10_500.0
 """Half of the least sample rate at which a bandwidth below 9 kHz is the choice of an encoder."""
 
 
+_RUMBLE_SNR_DB: Final = 25.0
+_RUMBLE_DB: Final = 15.0
+"""Above this, what makes the pauses loud is reported as rumble, not as noise."""
+
+
 def _noisy(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    if "snr_db" in analysis.measurements:
+    measured = analysis.measurements
+    if "snr_db" in measured and not _is_rumble(measured, measured["snr_db"], _RUMBLE_DB):
         yield from worst(_noise(rule, analysis.measurements))
 
 
@@ -38,6 +44,37 @@ def _noise(rule: Rule, measured: Mapping[str, float]) -> Iterator[Finding]:
             value=floor,
             threshold="max_noise_floor_dbfs",
             detail=f"noise floor {floor:.0f} dBFS",
+        )
+
+
+def _is_rumble(measured: Mapping[str, float], ratio: float, least_db: float) -> bool:
+    """Whether low noise alone makes the pauses loud."""
+    return ratio < _RUMBLE_SNR_DB and measured.get("rumble_db", 0.0) > least_db
+
+
+def _rumble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    rumble, limit = measured.get("rumble_db", 0.0), rule["max_rumble_db"]
+    if analysis.can_be_judged and _is_rumble(measured, measured.get("snr_db", float("inf")), limit):
+        yield rule.finding(
+            f"low noise below 45 Hz is {rumble:.0f} dB stronger than all above 90 Hz (limit {limit:g} dB), and "
+            f"{measured['snr_db']:.0f} dB below the voice: turn on the low cut, and decouple the microphone",
+            value=rumble,
+            threshold="max_rumble_db",
+            detail=f"{measured['snr_db']:.0f} dB below the voice",
+        )
+
+
+def _whine(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    if analysis.can_be_judged and measured.get("whine_dbfs", -120.0) > rule["max_whine_dbfs"]:
+        level, limit = measured["whine_dbfs"], rule["max_whine_dbfs"]
+        yield rule.finding(
+            f"a steady tone of {measured['whine_hz']:.0f} Hz at {level:.0f} dBFS, above {limit:g} dBFS: switch off "
+            "what makes it, or move away from it",
+            value=level,
+            threshold="max_whine_dbfs",
+            detail=f"{measured['whine_hz']:.0f} Hz",
         )
 
 
@@ -138,6 +175,38 @@ GATED = Rule(
         ),
     ),
     label="silenced pauses",
+)
+RUMBLE = Rule(
+    "rumble",
+    "warning",
+    what="There is low noise below the voice, as of traffic, wind or handling.",
+    why="It takes headroom from the voice, and the clone reproduces it.",
+    source="The power between 10 and 45 Hz relative to that between 90 and 1000 Hz, in the quietest quarter of the "
+    "seconds.",
+    fix_hint="Turn on the high-pass filter (low cut) of the microphone or interface, and decouple the microphone.",
+    judge=_rumble,
+    thresholds=(
+        Threshold(
+            "max_rumble_db",
+            15.0,
+            "Then it alone determines the noise floor. Reported where the pauses are less than 25 dB below the voice.",
+        ),
+    ),
+    label="rumble",
+)
+WHINE = Rule(
+    "whine",
+    "warning",
+    what="There is a steady tone, as of a fan, a charger or a screen.",
+    why="The clone reproduces it.",
+    source="A spectral line between 500 and 4000 Hz in four of five of the quieter 0.2 s, which is no harmonic of the "
+    "mains.",
+    fix_hint="Switch off what makes the tone, move away from it, or use battery power.",
+    judge=_whine,
+    thresholds=(
+        Threshold("max_whine_dbfs", -70.0, "10 dB below the noise floor limit of ACX: a tone is audible in noise."),
+    ),
+    label="whine",
 )
 HUM = Rule(
     "hum",

@@ -30,6 +30,11 @@ _QUIET_SHARE: Final = 0.25
 _AROUND_HZ: Final = (6.0, 24.0)
 _LINE_HZ: Final = 2.0
 _STRONGEST: Final = 3
+# Dimmers and rectifiers buzz: all harmonics stand out, though none of the first six by much. Up to 900 and 960 Hz.
+_BUZZ_HARMONICS: Final = (18, 16)
+# Below the lowest mains frequency; its power in the same width is compared with that of the rest of the spectrum.
+_RUMBLE_HZ: Final = (10.0, 45.0)
+_ABOVE_RUMBLE_HZ: Final = 90.0
 # Speech without hum has up to 11 dB.
 _SURE_DB: Final = 12.0
 
@@ -86,8 +91,9 @@ class HumMeter:
     def measurements(self) -> dict[str, float]:
         """Return ``hum_hz`` (50 or 60), ``hum_db`` above the neighborhood, ``hum_dbfs``; empty below 0.5 s.
 
-        ``hum_db`` is the mean of the three of the first six harmonics that stand out most; ``hum_dbfs`` is the level of
-        all six together.
+        ``hum_db`` is the mean of the three of the first six harmonics that stand out most, or the median of all up to
+        900 Hz if that is more; ``hum_dbfs`` is the level of the first six together. ``rumble_db`` is the power between
+        10 and 45 Hz relative to that between 90 and 1000 Hz.
         """
         total = int(self._counts.sum())
         if not total:
@@ -95,17 +101,24 @@ class HumMeter:
         quietest = int(np.searchsorted(np.cumsum(self._counts), _QUIET_SHARE * total)) + 1
         spectrum = self._logs[:quietest].sum(axis=0) / self._counts[:quietest].sum()
         above, level, mains = max(self._lines(spectrum, mains) for mains in _MAINS_HZ)
-        return {"hum_hz": mains, "hum_db": round(above, 1) + 0.0, "hum_dbfs": level}
+        found = {"hum_hz": mains, "hum_db": round(above, 1) + 0.0, "hum_dbfs": level}
+        return found | {"rumble_db": round(self._rumble_db(spectrum), 1) + 0.0}
+
+    def _rumble_db(self, spectrum: NDArray[np.float64]) -> float:
+        hz, powers = np.arange(len(spectrum)) * self._bin_hz, 10 ** (spectrum / 10)
+        low = powers[(hz >= _RUMBLE_HZ[0]) & (hz <= _RUMBLE_HZ[1])].sum()
+        return float(10 * np.log10(max(low, 1e-12) / max(powers[hz >= _ABOVE_RUMBLE_HZ].sum(), 1e-12)))
 
     def _lines(self, spectrum: NDArray[np.float64], mains: float) -> tuple[float, float, float]:
         """Return dB above the neighborhood, dBFS, and the mains frequency itself."""
         frequencies = np.arange(len(spectrum)) * self._bin_hz
         above, powers = [], []
-        for harmonic in range(1, _HARMONICS + 1):
+        for harmonic in range(1, _BUZZ_HARMONICS[mains == _MAINS_HZ[1]] + 1):
             distance = np.abs(frequencies - harmonic * mains)
             line = float(spectrum[distance <= _LINE_HZ].max())
             # the median, because a line of the other mains frequency may be in the neighborhood
             around = float(np.median(spectrum[(distance >= _AROUND_HZ[0]) & (distance <= _AROUND_HZ[1])]))
             above.append(max(0.0, line - around))
             powers.append(10 ** (line / 10))
-        return float(np.sort(above)[-_STRONGEST:].mean()), decibels(sum(powers)), mains
+        strongest = float(np.sort(above[:_HARMONICS])[-_STRONGEST:].mean())
+        return max(strongest, float(np.median(above))), decibels(sum(powers[:_HARMONICS])), mains

@@ -33,6 +33,8 @@ _RANGE_DB: Final = 40.0
 _LOUD_SHARE: Final = 0.05
 # A line in more than half of these rows is hum or whine.
 _STEADY: Final = 0.5
+# A line in more than four fifths of them: no note is held that long.
+_WHINE: Final = 0.8
 _MAINS_WIDTH_HZ: Final = 6.0
 _MIN_ROWS: Final = 10
 # numpy's calls cost more than their work on the four rows of a chunk.
@@ -63,6 +65,7 @@ class MusicMeter:
         self._rows = np.zeros(_CLASSES, np.int64)
         self._lines = np.zeros((_CLASSES, self._size), np.int32)
         self._held = np.zeros((_CLASSES, self._size), np.int32)
+        self._levels = np.zeros((_CLASSES, self._size))
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
@@ -108,32 +111,44 @@ class MusicMeter:
             self._rows[level_class] += 1
             self._lines[level_class] += wide[at + 1]
             self._held[level_class] += held[at]
+            self._levels[level_class] += levels[at + 1]
 
-    def held_tones(self, mains_hz: float | None) -> float | None:
-        """Return the mean number of tones held in a quiet row, without those that never change.
+    def measurements(self, mains_hz: float | None) -> dict[str, float]:
+        """Return ``held_tones``, and ``whine_hz`` and ``whine_dbfs`` of the strongest tone that never changes, if any.
+
+        ``held_tones`` is the mean number of tones held in a quiet row, without those that never change. Empty for fewer
+        than ten quiet rows (2 s).
 
         Args:
             mains_hz: The frequency of mains hum, whose harmonics do not count; None without hum.
-
-        Returns:
-            None for fewer than ten quiet rows (2 s).
         """
+        quiet = self._quiet()
+        count = int(self._rows[quiet].sum())
+        if count < _MIN_ROWS:
+            return {}
+        hz = (self._first + np.arange(self._size)) * self._bin_hz
+        wanted = np.ones(self._size, bool)
+        if mains_hz is not None:
+            wanted = np.abs(hz - mains_hz * np.rint(hz / mains_hz)) > _MAINS_WIDTH_HZ
+        lines = self._lines[quiet].sum(axis=0) / count
+        held = self._held[quiet].sum(axis=0)[wanted & (lines <= _STEADY)].sum() / count
+        found = {"held_tones": round(float(held), 2)}
+        whines = np.flatnonzero(wanted & (lines > _WHINE))
+        if len(whines):
+            levels = self._levels[quiet].sum(axis=0)[whines] / count
+            # a sine of amplitude 1, power 1/2, has the power 1/4 at the positive frequency
+            level = float(levels.max()) + 10 * np.log10(2)
+            found |= {"whine_hz": round(float(hz[whines[levels.argmax()]]), -1), "whine_dbfs": round(level, 1)}
+        return found
+
+    def _quiet(self) -> Flags:
+        """Return which classes are the quiet ones; none without rows."""
         total = int(self._rows.sum())
-        if not total:
-            return None
         loudest = int(np.searchsorted(np.cumsum(self._rows), (1 - _LOUD_SHARE) * total))
         rows = self._rows.copy()
         rows[: max(0, loudest - round(_RANGE_DB / _CLASS_DB))] = 0
         quiet = np.arange(_CLASSES) <= np.searchsorted(np.cumsum(rows), _QUIET_SHARE * rows.sum())
-        quiet &= rows > 0
-        count = int(rows[quiet].sum())
-        if count < _MIN_ROWS:
-            return None
-        changes = self._lines[quiet].sum(axis=0) <= _STEADY * count
-        if mains_hz is not None:
-            hz = (self._first + np.arange(self._size)) * self._bin_hz
-            changes &= np.abs(hz - mains_hz * np.rint(hz / mains_hz)) > _MAINS_WIDTH_HZ
-        return float(self._held[quiet].sum(axis=0)[changes].sum()) / count
+        return np.asarray(quiet & (rows > 0))
 
 
 def _peaks(levels: Samples, around: int) -> Flags:

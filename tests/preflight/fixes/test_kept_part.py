@@ -50,6 +50,7 @@ def test_the_kept_part_is_judged_and_named(long_take: Path) -> None:
 
 def test_the_kept_part_begins_and_ends_at_the_voice(long_take: Path, tmp_path: Path) -> None:
     fixed = preflight.fix(long_take, tmp_path / "fixed.wav")
+    assert fixed.path is not None
     after = preflight.check(fixed.path)
     assert after.verdict == "ready"
     assert not after.findings

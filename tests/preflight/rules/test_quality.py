@@ -32,7 +32,9 @@ GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     "too-loud": (changed({"rms_dbfs": -8.0}), changed({"rms_dbfs": -8.0, "sample_peak_dbfs": 7.0})),
     "noisy": (changed({"snr_db": 19.0}), changed({"snr_db": 12.0})),
     "reverberant": (changed({"room_decay_s": 0.5}), changed({"room_decay_s": 0.9})),
-    "music": (changed({"held_tones": 1.5}), changed({"held_tones": 3.0})),
+    "rumble": (changed({"rumble_db": 20.0, "snr_db": 18.0}), None),
+    "whine": (changed({"whine_dbfs": -50.0, "whine_hz": 1000.0}), None),
+    "music": (changed({"held_tones": 3.0}), changed({"held_tones": 6.0})),
     "gated": (changed({"digital_silence_percent": 99.0}), None),
     "hum": (
         changed({"hum_db": 20.0, "hum_dbfs": -50.0}),

@@ -54,6 +54,19 @@ def test_the_height_above_white_noise() -> None:
     assert found["hum_db"] == pytest.approx(20 * np.log10(0.003) - 3.01 - (noise_db - 2.51), abs=1)
 
 
+def test_a_buzz_stands_out_in_all_harmonics() -> None:
+    """Each line is 12 dB above the noise in its bin: the strongest three of six alone would be no more."""
+    time = np.arange(20 * RATE) / RATE
+    buzz = sum(np.cos(2 * np.pi * 50 * number * time) for number in range(1, 20))
+    assert hum(3e-4 * buzz + white_noise(3e-4, 20 * RATE))["hum_db"] > 15
+
+
+@pytest.mark.parametrize(("hz", "rumbles"), [(30, True), (120, False)])
+def test_only_what_is_below_the_mains_is_rumble(hz: float, rumbles: bool) -> None:
+    found = hum(sine(hz, 10, RATE, 0.01) + white_noise(1e-4, 10 * RATE))
+    assert (found["rumble_db"] > 15) == rumbles
+
+
 def test_noise_does_not_hum() -> None:
     assert hum(white_noise(0.01, 60 * RATE))["hum_db"] < 3
 
