@@ -17,6 +17,8 @@ _FULL_BAND_HZ: Final = 10_500.0
 """Half of the least sample rate at which a bandwidth below 9 kHz is the choice of an encoder."""
 
 
+_WIDEBAND_HZ: Final = (7750.0, 8250.0)
+"""Where a recording ends that was made at 16 kHz and upsampled: nothing was lost by an encoder."""
 _RUMBLE_SNR_DB: Final = 25.0
 _RUMBLE_DB: Final = 15.0
 """Above this, what makes the pauses loud is reported as rumble, not as noise."""
@@ -120,7 +122,11 @@ def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             threshold="min_bandwidth_hz",
             detail=detail,
         )
-    elif bandwidth < rule["min_full_bandwidth_hz"] and possible >= _FULL_BAND_HZ:
+    elif (
+        bandwidth < rule["min_full_bandwidth_hz"]
+        and possible >= _FULL_BAND_HZ
+        and not _WIDEBAND_HZ[0] < bandwidth < _WIDEBAND_HZ[1]
+    ):
         yield rule.finding(
             f"bandwidth {bandwidth:.0f} Hz, below {rule['min_full_bandwidth_hz']:g} Hz (the sample rate allows "
             f"{possible:.0f} Hz), as of a low bit rate: use the original if there is one",
@@ -249,7 +255,7 @@ NARROW_BAND = Rule(
             "min_full_bandwidth_hz",
             9000.0,
             "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. Below this the finding is an info, for "
-            "sample rates from 21 kHz on.",
+            "sample rates from 21 kHz on, and not at 8 kHz, where upsampled recordings of 16 kHz end.",
             None,
             "Wideband telephony can be cloned.",
         ),

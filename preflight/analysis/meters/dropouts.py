@@ -33,6 +33,8 @@ _GATED_FROM: Final = 2
 # that it leaves, so that its silence has quiet neighbors.
 _ABOVE_QUIETEST: Final = 4.0
 _QUIETEST: Final = 0.1
+# Of the highest peak: sound that is always this loud is no voice, and shows no gate.
+_EVEN: Final = 0.5
 _CLASS_DB: Final = 1.5
 # From -80 dBFS (`_SILENT`) to 0 dBFS.
 _CLASSES: Final = 54
@@ -79,9 +81,10 @@ class GapDetector:
         """Start and end (exclusive) of each gap, as sample indexes in the recording."""
         least = (_OF_PEAK_WHEN_GATED if self._others >= _GATED_FROM else _OF_PEAK) * self._peak
         quietest = int(np.searchsorted(np.cumsum(self._peaks), _QUIETEST * self._peaks.sum()))
-        above = _ABOVE_QUIETEST * 10 ** ((quietest - _CLASSES) * _CLASS_DB / 20)
-        # not more than that: a recording without pauses has no quiet tenth
-        least = max(least, min(above, _OF_PEAK_WHEN_GATED * self._peak))
+        weakest = 10 ** ((quietest - _CLASSES) * _CLASS_DB / 20)
+        if weakest < _EVEN * self._peak:
+            # not more than that: a voice without pauses has no quiet tenth
+            least = max(least, min(_ABOVE_QUIETEST * weakest, _OF_PEAK_WHEN_GATED * self._peak))
         return [(start, end) for start, end, peak in self._gaps if peak >= least]
 
     def limit(self, most: int) -> None:

@@ -138,7 +138,7 @@ class MusicMeter:
             levels = self._levels[quiet].sum(axis=0)[whines] / count
             # a sine of amplitude 1, power 1/2, has the power 1/4 at the positive frequency
             level = float(levels.max()) + 10 * np.log10(2)
-            found |= {"whine_hz": round(float(hz[whines[levels.argmax()]]), -1), "whine_dbfs": round(level, 1)}
+            found |= {"whine_hz": round(float(hz[whines[levels.argmax()]]), -1), "whine_dbfs": round(float(level), 1)}
         return found
 
     def _quiet(self) -> Flags:
