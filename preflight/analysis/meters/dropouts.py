@@ -82,7 +82,8 @@ class GapDetector:
         least = (_OF_PEAK_WHEN_GATED if self._others >= _GATED_FROM else _OF_PEAK) * self._peak
         quietest = int(np.searchsorted(np.cumsum(self._peaks), _QUIETEST * self._peaks.sum()))
         weakest = 10 ** ((quietest - _CLASSES) * _CLASS_DB / 20)
-        if weakest < _EVEN * self._peak:
+        # one or two silences are no gate
+        if weakest < _EVEN * self._peak and len(self._gaps) + self._others > _GATED_FROM:
             # not more than that: a voice without pauses has no quiet tenth
             least = max(least, min(_ABOVE_QUIETEST * weakest, _OF_PEAK_WHEN_GATED * self._peak))
         return [(start, end) for start, end, peak in self._gaps if peak >= least]
