@@ -32,8 +32,8 @@ _PROFILES: Final = {
 _NOTE: Final = (
     "The peak resident memory (`VmHWM`) of the command and that of its worker process, added; libraries that both load "
     "count twice. 48 kHz stereo, 10^6 bytes. Everything is measured, and the level every 10 ms and the speech "
-    "probability every 32 ms are kept; by default the part that `fix` keeps is then decoded and measured again. FFmpeg's index of the packets of an M4A takes about 90 bytes a packet, "
-    "15 MB an hour."
+    "probability every 32 ms are kept; by default the part that `fix` keeps is then decoded and measured again. "
+    "FFmpeg's index of the packets of an M4A takes about 90 bytes a packet, 15 MB an hour."
 )
 
 
