@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from preflight import limits
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
 
     from preflight.analysis.analysis import Analysis
     from preflight.media.probe import Probe
-    from preflight.report import Finding
+    from preflight.report import Finding, Span
 
 _SHORTFALL_S = 0.25
 """Encoder delay and padding are up to 0.1 s; if more is missing, the file is truncated."""
 _DAMAGED_SHORTFALL_S = 1.0
 _OFTEN = "More than one a minute in the longest accepted recording."
+_BESIDE_CLIPPING_S = 0.05
 _EDGE_S = 0.1
 """Editors that cut without re-encoding leave up to this much undecodable at the start or end; it is inaudible."""
 
@@ -144,10 +146,22 @@ def _breaks_limit(analysis: Analysis, claimed: float) -> bool:
     return not limits.MIN_DURATION_S <= claimed <= limits.MAX_DURATION_S
 
 
+def _away_from(clipped: tuple[Span, ...], clicks: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Return the clicks that are not beside clipped peaks, which have corners as sharp as a click."""
+    ends = [end for _, end in clipped]
+    found = []
+    for start, end in clicks:
+        at = bisect_left(ends, start - _BESIDE_CLIPPING_S)
+        if at == len(clipped) or clipped[at][0] > end + _BESIDE_CLIPPING_S:
+            found.append((start, end))
+    return tuple(found)
+
+
 def _dropouts(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if not analysis.is_measured:
         return
-    kinds = (("dropout", analysis.dropouts, "max_dropouts"), ("click", analysis.clicks, "max_clicks"))
+    clicks = _away_from(analysis.clipped, analysis.clicks)
+    kinds = (("dropout", analysis.dropouts, "max_dropouts"), ("click", clicks, "max_clicks"))
     found = [(name, spans, threshold) for name, spans, threshold in kinds if len(spans) > rule[threshold]]
     if found:
         spans = sorted(span for _, some, _ in found for span in some)

@@ -109,7 +109,7 @@ class Rule:
     ) -> Finding:
         """Return a finding of this rule, with numbers rounded to three decimals.
 
-        Spans are sorted, overlapping spans are merged, and the first 500 are kept.
+        Spans are sorted, overlapping and touching spans are merged, and the first 500 are kept.
 
         Args:
             message: What is wrong, with value and limit, and what to do about it, in one line.
@@ -151,7 +151,7 @@ def worst(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _merged(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     merged: list[Span] = []
     for start, end in sorted((round(start, 3), round(end, 3)) for start, end in spans):
-        if merged and (start < merged[-1][1] or (start, end) == merged[-1]):
+        if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))

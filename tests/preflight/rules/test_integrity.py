@@ -107,3 +107,17 @@ def test_dropouts_and_clicks() -> None:
     assert found.message.startswith("1 dropout and 2 clicks, first at 0:02.0: close other programs")
     assert (found.value, len(found.spans)) == (3, 3)
     assert findings("dropouts", changed()) == []
+
+
+def test_the_corners_of_clipped_peaks_are_no_clicks() -> None:
+    clipped, clicks = ((1.0, 1.2), (5.0, 5.1)), ((0.97, 0.9701), (1.1, 1.1001), (3.0, 3.0001), (5.14, 5.1401))
+    found = finding("dropouts", changed(clipped=clipped, clicks=clicks))
+    assert found.spans == ((3.0, 3.0),)
+    assert not findings("dropouts", changed(clipped=clipped, clicks=clicks[:2]))
+
+
+def test_a_place_is_listed_once() -> None:
+    found = finding(
+        "dropouts", changed(dropouts=((1.0, 1.5), (1.5, 1.6)), clicks=((1.6, 1.6), (2.0, 2.0), (2.0, 2.00002)))
+    )
+    assert found.spans == ((1.0, 1.6), (2.0, 2.0))

@@ -30,9 +30,9 @@ def test_numbers_are_rounded_to_three_decimals() -> None:
     assert (finding.value, finding.spans) == (1.235, ((0.123, 0.988),))
 
 
-def test_overlapping_spans_are_merged_and_sorted() -> None:
+def test_overlapping_and_touching_spans_are_merged_and_sorted() -> None:
     spans = ((5.0, 6.0), (1.0, 3.0), (2.0, 4.0), (4.0, 4.5), (7.0, 7.0), (7.0, 7.0))
-    assert RULE.finding("message", spans=spans).spans == ((1.0, 4.0), (4.0, 4.5), (5.0, 6.0), (7.0, 7.0))
+    assert RULE.finding("message", spans=spans).spans == ((1.0, 4.5), (5.0, 6.0), (7.0, 7.0))
 
 
 @given(spans=SPANS)
