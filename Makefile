@@ -4,8 +4,9 @@ VENV ?= .venv
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := $(VENV)/bin
+PACKAGES := preflight uploader client onetake
 
-.PHONY: demo studio test slow lint schema docs bench soak clean
+.PHONY: demo studio test slow lint schema docs bench wine matrix soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/onetake check fixtures/good.m4a
@@ -24,6 +25,10 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for platform in win32 darwin; do \
+		$(BIN)/mypy --platform $$platform --cache-dir .mypy_cache/$$platform $(PACKAGES) || exit 1; done
+	for platform in Linux Windows Darwin; do \
+		$(BIN)/basedpyright --pythonpath $(BIN)/python --pythonplatform $$platform --level error || exit 1; done
 
 schema: $(VENV)/installed
 	$(BIN)/python -c "import sys; from onetake.render.schema import generated; sys.stdout.buffer.write(generated())" \
@@ -35,6 +40,12 @@ docs: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/run.py
+
+wine: $(VENV)/installed-dev
+	$(BIN)/python -m tests.wine.run --cache $(VENV)/wine
+
+matrix: $(VENV)/installed-dev
+	$(BIN)/python tools/matrix.py $(MATRIX)
 
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak.fuzz --cases 20000

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         SpeechRequest,
     )
 
+__distribution__ = "onetake"  # see onetake/installation.py
 __all__ = [
     "CLONE_MODELS",
     "SPEECH_MODELS",

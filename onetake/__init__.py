@@ -27,6 +27,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'onetake' has no attribute {name!r}")
     from importlib import import_module
 
+    from onetake.installation import damage
+
+    if problem := damage():
+        raise ImportError(problem)
     found: object = getattr(import_module(f"onetake.{_MODULES[name]}"), name)
     globals()[name] = found
     return found

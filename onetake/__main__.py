@@ -28,10 +28,15 @@ def _prefer_own_packages() -> None:
             return
 
 
-def _print_version() -> bool:
+def _print_version(*, verbose: bool) -> bool:
     """Print the version without importing click, which takes three times as long as the rest."""
+    text = f"onetake {__version__}"
+    if verbose:
+        from onetake.installation import component_versions
+
+        text = "\n".join((text, *component_versions()))
     try:
-        print(f"onetake {__version__}", flush=True)  # noqa: T201 - console.streams is not imported yet
+        print(text, flush=True)  # noqa: T201 - console.streams is not imported yet
     except OSError:
         return False  # the normal path reports what is wrong with standard output
     except KeyboardInterrupt:
@@ -64,12 +69,24 @@ def _prepare_worker() -> None:
             prepare()
 
 
+def _require_own_packages() -> None:
+    """Exit with status 2 where another distribution has replaced or removed files."""
+    from onetake.installation import damage
+
+    if problem := damage():
+        message, _, hint = problem.partition(": ")
+        print(f"onetake: {message}\n  {hint}", file=sys.stderr)  # noqa: T201 - the console needs the packages
+        sys.exit(2)
+
+
 def main() -> None:
     """Run the command and exit with its status."""
-    if sys.argv[1:] == ["--version"] and _print_version():
+    is_verbose = sorted(sys.argv[1:]) in (["--verbose", "--version"], ["--version", "-v"])
+    if (is_verbose or sys.argv[1:] == ["--version"]) and _print_version(verbose=is_verbose):
         os._exit(0)  # not sys.exit: Ctrl-C during the interpreter's shutdown would print a traceback
     _install_handlers()
     _prefer_own_packages()
+    _require_own_packages()
     _prepare_worker()
     from onetake.cli.main import run
 

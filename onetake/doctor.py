@@ -44,6 +44,7 @@ def check_components(settings: Settings, home: Path | str) -> Iterator[Component
     """
     warnings: list[str] = []
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("packages", _check_packages),
         ("decoders", _check_decoders),
         ("settings", lambda: _check_settings(settings, warnings.append)),
         ("ledger", lambda: _check_ledger(home, warnings.append)),
@@ -58,6 +59,17 @@ def check_components(settings: Settings, home: Path | str) -> Iterator[Component
             failure = failure_of(error)
             message, status, hint = failure.message, failure.status, failure.hint
         yield Component(name, status, message, hint, tuple(warnings))
+
+
+def _check_packages() -> str:
+    from onetake import __version__
+    from onetake.errors import UsageError
+    from onetake.installation import foreign_files
+
+    if problem := foreign_files():
+        message, _, hint = problem.partition(": ")
+        raise UsageError(message, hint)
+    return f"onetake {__version__}; no other distribution has files in its packages"
 
 
 def _check_decoders() -> str:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
 
+__distribution__ = "onetake"  # see onetake/installation.py
 __all__ = [
     "PROFILES",
     "RULES",

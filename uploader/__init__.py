@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from uploader.settings import StorageSettings
     from uploader.storage import Storage
 
+__distribution__ = "onetake"  # see onetake/installation.py
 __all__ = [
     "PROVIDERS",
     "BadBucketName",

@@ -1,1 +1,1 @@
-"""Files, locks and signals: atomic writes, input paths, standard input, scratch folders, permissions, signals, child processes."""
+"""Files and processes: atomic writes, input paths, scratch folders, locks, permissions, signals, child processes."""

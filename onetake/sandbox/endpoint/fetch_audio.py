@@ -6,7 +6,7 @@ import io
 import time
 from collections import Counter
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import av
@@ -26,6 +26,8 @@ SHORTEST_S: Final = 10.0
 LONGEST_S: Final = 300.0
 PROMPT_LIMIT_S: Final = 8.0
 SAMPLE_RATE_HZ: Final = 32000
+# PyAV 19 has no such option: it decodes tags of any encoding
+_TAGS: Final[dict[str, Any]] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}
 _SAMPLE_S: Final = 10
 _ENDINGS: Final = (".mp3", ".m4a", ".wav")
 _DOWNLOAD_S: Final = 30.0
@@ -106,7 +108,7 @@ def decode(content: bytes) -> DecodedAudio:
     """Decode a whole file; raises `Refusal` if it is not a valid recording."""
     options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "probesize": _PROBED_BYTES}
     try:
-        with av.open(io.BytesIO(content), "r", options=options, metadata_errors="ignore") as container:
+        with av.open(io.BytesIO(content), "r", options=options, **_TAGS) as container:
             audio = _decode(container, _audio_stream(container))
     except (av.error.FFmpegError, ValueError) as error:
         raise _unreadable(f"cannot be read ({type(error).__name__})") from None

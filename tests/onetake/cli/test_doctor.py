@@ -34,11 +34,11 @@ def test_all_components_work(say: Say, services: Services, monkeypatch: pytest.M
     with ScriptedServer(answers(200, {})) as endpoint:
         for name, value in services.settings(ONETAKE_BASE_URL=endpoint.base_url).items():
             monkeypatch.setenv(name, value)
-        assert parts(say) == (0, {"decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})
+        assert parts(say) == (0, {"packages": 0, "decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})
         assert endpoint.connections == 0
     assert services.objects() == {}
     ran = say("doctor")
-    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 5
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["ok"] * 6
 
 
 @parametrize_some(
@@ -94,7 +94,10 @@ def test_a_clock_that_is_off_by_minutes_is_reported(
 
 
 def test_all_components_of_the_sandbox_work(say: Say, home: Path) -> None:
-    assert parts(say, "--sandbox") == (0, {"decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0})
+    assert parts(say, "--sandbox") == (
+        0,
+        {"packages": 0, "decoders": 0, "settings": 0, "ledger": 0, "key": 0, "storage": 0},
+    )
 
 
 DOCTOR = """
