@@ -27,6 +27,7 @@ _LEAST_RUN: Final = 3
 # Times `_FLAT`: the least step at one end of a clipped run. The top of a slow wave has smaller steps.
 _STEEP: Final = 4.0
 _FULL_SCALE: Final = np.float32(1.0)
+_BEYOND: Final = np.nextafter(_FULL_SCALE, np.float32(2))
 # With 8 bits, or companding, every peak is flat: only runs at full scale count.
 _COARSE_CEILING: Final = 0.97
 _NEAR_S: Final = 0.05
@@ -104,15 +105,20 @@ class _Side:
         self._coarse = coarse
         self._found: list[_Places] = []
 
+    @property
+    def _lowest(self) -> np.float32:
+        """The lowest sample that can be clipped: near the ceiling, or beyond full scale."""
+        return min(self._peak * _NEAR, _BEYOND)
+
     def add(self, chunk: Chunk, channel: int, sign: int) -> None:
         lead = chunk.grid.lead
         # a zero follows the last sample of the recording, so that every run has an end
         wave = chunk.wave[channel, lead - _LOOK_BACK : lead + chunk.filled + 1]
         peak = wave.max() if sign > 0 else -wave.min()
-        if peak < self._peak * _NEAR or not peak:
+        if peak < self._lowest or not peak:
             return
         self._peak = max(self._peak, peak)
-        near = np.flatnonzero(wave >= self._peak * _NEAR if sign > 0 else wave <= -self._peak * _NEAR)
+        near = np.flatnonzero(wave >= self._lowest if sign > 0 else wave <= -self._lowest)
         runs = _of_this_chunk(_clipped_runs(wave if sign > 0 else -wave, near), len(wave))
         if len(runs.begins):
             self._found.append(_places(runs, chunk.start - _LOOK_BACK, chunk.grid.frame))
@@ -124,7 +130,7 @@ class _Side:
             return _Places(nothing, nothing, nothing, nothing, np.empty(0, np.float32))
         self._found = [_Places(*(np.concatenate(parts) for parts in zip(*self._found, strict=True)))]
         lowest = np.float32(_COARSE_CEILING) if self._coarse else np.float32(0)
-        at_ceiling = self._found[0].tops >= np.maximum(self._peak * _NEAR, lowest)
+        at_ceiling = self._found[0].tops >= np.maximum(self._lowest, lowest)
         return _Places(*(part[at_ceiling] for part in self._found[0]))  # pyright: ignore[reportArgumentType]
 
 

@@ -110,6 +110,15 @@ def test_the_highest_samples_beyond_full_scale_are_clipped_without_a_flat_run() 
     assert [start, end] == pytest.approx([10_000 / RATE, 10_004 / RATE])
 
 
+def test_every_sample_beyond_full_scale_is_clipped_without_a_flat_run() -> None:
+    sound = sine(HZ, 1, RATE, 0.5)
+    for at, peak in ((10_000, 1.1), (20_000, 1.3), (30_000, 1.2), (40_000, 1.05)):
+        sound[at] = peak
+    found = clipping(sound)
+    assert found.measurements()["clipped_runs"] == 4
+    assert [round(start * RATE) for start, _ in found.spans()] == [10_000, 20_000, 30_000, 40_000]
+
+
 @pytest.mark.parametrize("at", [38_390, 38_397, 38_398, 38_399, 38_400, 38_401])
 def test_a_run_across_the_border_of_two_chunks_is_counted_once(at: int) -> None:
     """A chunk has 38,400 samples at 48 kHz."""
