@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from preflight.analysis.analysis import Analysis
+    from preflight.media.probe import Probe
     from preflight.report import Finding
 
 
@@ -17,8 +18,11 @@ _FULL_BAND_HZ: Final = 10_500.0
 """Half of the least sample rate at which a bandwidth below 9 kHz is the choice of an encoder."""
 
 
-_WIDEBAND_HZ: Final = (7750.0, 8250.0)
-"""Where a recording ends that was made at 16 kHz and upsampled: nothing was lost by an encoder."""
+_WIDEBAND_HZ: Final = (7250.0, 8250.0)
+"""Where a voice ends that was recorded at 16 kHz and upsampled: nothing was lost by an encoder."""
+_WIDEBAND_LOSSY_HZ: Final = 7750.0
+_LOW_BIT_RATE_BPS: Final = 40_000
+"""For each channel."""
 _RUMBLE_SNR_DB: Final = 25.0
 _RUMBLE_DB: Final = 15.0
 """Above this, what makes the pauses loud is reported as rumble, not as noise."""
@@ -109,6 +113,13 @@ def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
+def _is_upsampled(bandwidth: float, facts: Probe) -> bool:
+    """Whether the voice ends where 16 kHz end; a low bit rate is the likelier reason where the file has one."""
+    rate = facts.bit_rate_bps
+    is_low = not facts.codec.startswith("pcm") and rate is not None and rate <= _LOW_BIT_RATE_BPS * facts.channels
+    return (_WIDEBAND_LOSSY_HZ if is_low else _WIDEBAND_HZ[0]) < bandwidth < _WIDEBAND_HZ[1]
+
+
 def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     bandwidth = analysis.measurements.get("bandwidth_hz", float("inf"))
     if not analysis.can_be_judged or analysis.probe is None:
@@ -125,7 +136,7 @@ def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     elif (
         bandwidth < rule["min_full_bandwidth_hz"]
         and possible >= _FULL_BAND_HZ
-        and not _WIDEBAND_HZ[0] < bandwidth < _WIDEBAND_HZ[1]
+        and not _is_upsampled(bandwidth, analysis.probe)
     ):
         yield rule.finding(
             f"bandwidth {bandwidth:.0f} Hz, below {rule['min_full_bandwidth_hz']:g} Hz (the sample rate allows "
@@ -255,7 +266,7 @@ NARROW_BAND = Rule(
             "min_full_bandwidth_hz",
             9000.0,
             "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. Below this the finding is an info, for "
-            "sample rates from 21 kHz on, and not at 8 kHz, where upsampled recordings of 16 kHz end.",
+            "sample rates from 21 kHz on, and not near 8 kHz, where upsampled recordings of 16 kHz end.",
             None,
             "Wideband telephony can be cloned.",
         ),

@@ -194,7 +194,7 @@ def narrow(speech: Speech) -> Iterator[Defect]:
     """Nothing above a frequency, at a sample rate that could hold more; with and without noise added afterwards."""
     for top in (3400, 4000, 7000):
         sound = resampled(speech.sound, speech.rate, speech.rate, float(top))
-        strong = top < 5000
+        strong = top < 6000 or speech.rate > 21_000  # at such a rate a low bandwidth is an info
         yield Defect("low-pass", f"{top} Hz", sound, "narrow-band", strong, "bandwidth_hz", top, 250.0)
         added = noise(len(sound), "white", 3) * np.float32(speech.level * 10 ** (-50 / 20))
         yield Defect("low-pass", f"{top} Hz, noise", sound + added, "narrow-band", strong, "bandwidth_hz", top, 400.0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.support.analyses import changed, finding, findings
+from tests.support.analyses import WAV, changed, finding, findings
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,23 @@ def test_not_reported_without_a_measurement(rule: str) -> None:
     analysis.measurements.clear()
     analysis.measurements.update(few)
     assert findings(rule, analysis) == []
+
+
+@pytest.mark.parametrize(
+    ("bandwidth_hz", "codec", "bit_rate_bps", "severity"),
+    [
+        (5900.0, "pcm_s16le", None, "warning"),
+        (6500.0, "pcm_s16le", None, "info"),
+        (7500.0, "pcm_s16le", None, None),  # recorded at 16 kHz, and upsampled
+        (7500.0, "mp3", 32_000, "info"),
+        (7500.0, "mp3", 128_000, None),
+        (8000.0, "mp3", 32_000, None),
+        (8600.0, "pcm_s16le", None, "info"),
+    ],
+)
+def test_a_low_bit_rate_is_an_info(
+    bandwidth_hz: float, codec: str, bit_rate_bps: int | None, severity: str | None
+) -> None:
+    probe = replace(WAV, codec=codec, bit_rate_bps=bit_rate_bps, channels=1)
+    found = findings("narrow-band", changed({"bandwidth_hz": bandwidth_hz}, probe=probe))
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
