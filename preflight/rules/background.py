@@ -24,7 +24,7 @@ _WIDEBAND_LOSSY_HZ: Final = 7750.0
 _LOW_BIT_RATE_BPS: Final = 40_000
 """For each channel."""
 _RUMBLE_SNR_DB: Final = 25.0
-_RUMBLE_DB: Final = 15.0
+_RUMBLE_DB: Final = 0.0
 """Above this, what makes the pauses loud is reported as rumble, not as noise."""
 
 
@@ -205,8 +205,8 @@ RUMBLE = Rule(
     thresholds=(
         Threshold(
             "max_rumble_db",
-            15.0,
-            "Then it alone determines the noise floor. Reported where the pauses are less than 25 dB below the voice.",
+            0.0,
+            "Then it determines the noise floor. Reported where the pauses are less than 25 dB below the voice.",
         ),
     ),
     label="rumble",

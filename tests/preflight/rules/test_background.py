@@ -66,3 +66,17 @@ def test_a_low_bit_rate_is_an_info(
     probe = replace(WAV, codec=codec, bit_rate_bps=bit_rate_bps, channels=1)
     found = findings("narrow-band", changed({"bandwidth_hz": bandwidth_hz}, probe=probe))
     assert [finding.severity for finding in found] == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("rumble_db", "snr_db", "rules"), [(5.0, 15.0, {"rumble"}), (5.0, 30.0, set()), (-5.0, 15.0, {"noisy"})]
+)
+def test_loud_pauses_are_named_for_what_fills_them(rumble_db: float, snr_db: float, rules: set[str]) -> None:
+    analysis = changed({"rumble_db": rumble_db, "snr_db": snr_db})
+    assert {rule for rule in ("rumble", "noisy") if findings(rule, analysis)} == rules
+
+
+def test_a_whine_above_its_limit() -> None:
+    found = finding("whine", changed({"whine_hz": 1000.0, "whine_dbfs": -55.0}))
+    assert found.message.startswith("a steady tone of 1000 Hz at -55 dBFS, above -70 dBFS")
+    assert not findings("whine", changed({"whine_hz": 1000.0, "whine_dbfs": -75.0}))
