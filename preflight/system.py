@@ -25,8 +25,8 @@ if sys.platform == "win32":
 else:
     OWN_GROUP = 0
 
-_HELD: Final = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-"""Windows reports EACCES and EDEADLK. Any other error, such as ENOLCK, means that locks are not supported."""
+_HELD: Final = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK, 0}
+"""Windows reports EACCES and EDEADLK, Wine 0. Any other error, such as ENOLCK, means that locks are not supported."""
 _IN_USE: Final = {5, 32, 33}  # winerror.h: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _RETRY_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³]) *(\..*)?", re.IGNORECASE)

@@ -6,7 +6,8 @@ no limit on memory, and Windows has no CPU timer: there the caller looks at its 
 
 from __future__ import annotations
 
-from typing import Final
+import contextlib
+from typing import Any, Final
 
 import psutil
 
@@ -24,7 +25,9 @@ class Monitor:
     """
 
     def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
+        self._process: Any = None
+        with contextlib.suppress(psutil.Error):  # it has ended, which its pipe reports
+            self._process = psutil.Process(pid)
         self._before_s = 0.0
         self.restart()
 
@@ -34,14 +37,18 @@ class Monitor:
 
     def exceeded(self) -> str:
         """Return ``time`` or ``memory`` where the worker is above that limit; else an empty text."""
+        if self._process is None:
+            return ""
         if self._used_s() - self._before_s > CPU_LIMIT_S:
             return "time"
         try:
             return "memory" if self._process.memory_info().rss > MEMORY_BYTES else ""
         except psutil.Error:
-            return ""  # it has ended, which its pipe reports
+            return ""
 
     def _used_s(self) -> float:
+        if self._process is None:
+            return 0.0
         try:
             times = self._process.cpu_times()
         except psutil.Error:

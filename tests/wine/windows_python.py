@@ -57,7 +57,6 @@ def build(folder: Path) -> Path:
     names = [name for name in _exports(folder / "python312.dll") if name.lstrip("_").startswith("Py")]
     _compile_dll(folder, "python3.dll", "", [f"{name} = python312.{name}" for name in names])
     _compile_dll(folder, "bcryptprimitives.dll", _RANDOM, ["ProcessPrng"], "-ladvapi32")
-    shutil.copy(folder / "bcryptprimitives.dll", folder / "Scripts")
     _replace_math(folder, next((packages / "numpy" / "_core").glob("_multiarray_umath*.pyd")))
     (folder / "complete").touch()
     return interpreter
