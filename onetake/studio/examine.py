@@ -15,6 +15,7 @@ from onetake.render.html.page import environment, target_db
 from onetake.render.html.report_page import Entry
 from onetake.render.html.take import take_context
 from preflight.checks import analyze, report_of
+from preflight.display.words import headline, sound_in_words
 from preflight.profile import DEFAULT, PROFILES
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def findings_view(take: Take, examined: Examined) -> dict[str, Any]:
         "take": take.id,
         "verdict": report.verdict,
         "quality": report.quality,
-        "worst": None if worst is None else {"rule": worst.rule, "severity": worst.severity, "message": worst.message},
+        "headline": headline(report),
+        "sound": sound_in_words(report),
+        "worst": None if worst is None else worst.message,
         "next": _next_step(report),
         "seconds": report.file.duration_s,
         "loudness_lufs": report.measurements.get("integrated_loudness_lufs"),
@@ -125,6 +128,8 @@ def _identity(take: Take) -> tuple[str, int, int]:
 
 
 def _next_step(report: Report) -> str:
+    if report.verdict != "rejected" and report.quality == "poor":
+        return "record"
     if report.verdict == "ready":
         return "clone"
     if report.verdict == "fixable":

@@ -29,7 +29,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         sample_rate_hz: Sample rate of the audio context.
         channels: Channels of the microphone.
-        purpose: ``take``; ``room`` for the room check, ``consent`` for a spoken statement of consent.
+        purpose: ``take``, or ``room`` for the room check.
         language: Code of the script that is read; None without a script.
     """
 

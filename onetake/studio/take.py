@@ -14,7 +14,7 @@ from onetake.io.atomic_write import atomic_write
 
 Span = tuple[float, float]
 Origin = Literal["recorded", "recovered", "dropped", "opened", "joined", "fixed", "prompt", "trial", "speech"]
-Purpose = Literal["take", "room", "consent"]
+Purpose = Literal["take", "room"]
 
 _LONGEST_NAME: Final = 60
 

@@ -35,8 +35,10 @@ from tests.soak.kills import Rig, rig
 from tests.support.studio import Page, as_chromium, speech
 
 _ANSWER_DELAY_S = 0.4
-_MOST_TAKES = 60
+_MOST_TAKES = 150
 _LONGEST_LIFE_S = 6.0
+_SHARE_IN_CALLS = 0.5
+"""Share of the kills during a paid call."""
 _LEAST_HIT_SHARE = 0.1
 """Kills within a recording, and within a paid call, at least: with fewer the run proves nothing."""
 
@@ -139,15 +141,24 @@ def disturb(made: Rig, seen: Seen, kills: int, seed: int) -> None:
     for _ in range(kills):
         studio = Studio(made)
         verify(studio.page, seen)
-        timer = threading.Timer(rng.uniform(0.1, _LONGEST_LIFE_S), studio.kill)
-        timer.start()
+        killer = threading.Thread(target=_kill, args=(made, studio, rng.random() < _SHARE_IN_CALLS, rng.random()))
+        killer.start()
         try:
             drive(studio.page, seen, rng)
         except (requests.RequestException, AssertionError):
-            timer.join()
+            killer.join()
             assert studio.process.returncode == -signal.SIGKILL, (made.home / "err.log").read_text()
         is_called = bool(made.unanswered())
         seen.hits[f"{seen.doing}, paid call in progress" if is_called else seen.doing] += 1
+
+
+def _kill(made: Rig, studio: Studio, is_in_call: bool, moment: float) -> None:
+    """Kill the studio: while the stand-in delays the answer to a paid call, or at any moment."""
+    if is_in_call and made.calls.wait_for(made.calls.count + 1, [studio.process]):
+        time.sleep(moment * 0.7 * _ANSWER_DELAY_S)
+    else:
+        time.sleep(0.1 + moment * _LONGEST_LIFE_S)
+    studio.kill()
 
 
 def settle_and_count(made: Rig, seen: Seen) -> dict[str, int]:

@@ -35,10 +35,14 @@
     document.getElementById("shown").textContent = `${shown} of ${body.rows.length} takes`;
   }
 
-  function play(take, seconds) {
+  // Play from a moment: to the end of the recording, or of a finding's span, at least for a moment.
+  const SHORTEST_S = 1.5;
+
+  function play(take, seconds, until = Infinity) {
     const audio = take.querySelector("audio");
     if (!audio) return;
     trouble.textContent = "";
+    audio.dataset.until = Math.max(until, seconds + SHORTEST_S);
     const seek = () => { audio.currentTime = seconds; };
     if (audio.readyState) seek();
     else audio.addEventListener("loadedmetadata", seek, { once: true });
@@ -70,7 +74,7 @@
     if (head && event.target.closest("button")) return sortBy(head);
     const take = event.target.closest(".take");
     const place = event.target.closest("[data-at]");
-    if (take && place) return play(take, Number(place.dataset.at));
+    if (take && place) return play(take, Number(place.dataset.at), Number(place.dataset.until ?? Infinity));
     const plot = event.target.closest(".plot");
     if (take && plot) {
       const box = plot.getBoundingClientRect();
@@ -84,6 +88,13 @@
     }
   });
 
+  function stopAtEnd(audio) {
+    if (audio.currentTime < Number(audio.dataset.until ?? Infinity)) return;
+    delete audio.dataset.until; // pressing play again continues
+    audio.pause();
+  }
+
+  document.addEventListener("timeupdate", (event) => stopAtEnd(event.target), true);
   for (const kind of ["timeupdate", "seeked"]) {
     document.addEventListener(kind, (event) => follow(event.target), true); // these events do not bubble
   }

@@ -54,14 +54,17 @@ def take_context(
 
 
 def _finding(finding: Finding, *, can_play: bool) -> dict[str, Any]:
-    starts = [start for start, _ in finding.spans] if can_play else []
+    spans = finding.spans if can_play else ()
     return {
         "severity": finding.severity,
         "rule": finding.rule,
         "message": finding.message,
         "can_fix": bool(finding.fix),
-        "places": [{"seconds": number(start, 3), "clock": clock(start)} for start in starts[:_MOST_PLACES]],
-        "more": max(0, len(starts) - _MOST_PLACES),
+        "places": [
+            {"seconds": number(start, 3), "until": number(end, 3), "clock": clock(start)}
+            for start, end in spans[:_MOST_PLACES]
+        ],
+        "more": max(0, len(spans) - _MOST_PLACES),
     }
 
 

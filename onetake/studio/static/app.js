@@ -68,6 +68,7 @@ export const app = {
 
   async show(step, { focus = false } = {}) {
     calm();
+    tell("");
     for (const [name, , module] of STEPS) {
       if (name === this.step && name !== step) module.leave?.();
       $(`step-${name}`).hidden = name !== step;

@@ -4,10 +4,11 @@ import { post } from "/static/api.js";
 import { app } from "/static/app.js";
 import { action, button, clock, fill, h, tell } from "/static/dom.js";
 
-const HEADLINES = {
-  ready: "✓ Ready: the service accepts this take",
-  fixable: "! Fixable: the service accepts this take after a fix",
-  rejected: "✕ Rejected: the service would refuse this take",
+const MARKS = { ready: "✓", fixable: "!", rejected: "✕" };
+const MEANINGS = {
+  ready: "The service accepts this take as it is.",
+  fixable: "The service accepts this take after a fix.",
+  rejected: "The service would refuse this take.",
 };
 const NEXT = {
   clone: ["Rehearse the clone", "clone"],
@@ -27,13 +28,14 @@ export const findingsStep = {
     const [text, step] = NEXT[found.next];
     const others = app.sources.filter((one) => one.id !== take.id);
     fill(section,
-      h("p", { class: `headline ${found.verdict}`, id: "headline" }, HEADLINES[found.verdict], found.quality ? `; quality: ${found.quality}` : ""),
-      h("p", { id: "worst" }, found.worst ? found.worst.message : "No problems found."),
+      h("p", { class: `headline ${found.quality === "poor" ? "rejected" : found.verdict}`, id: "headline" }, `${MARKS[found.verdict]} ${found.headline}`),
+      h("p", { id: "worst" }, found.worst ?? MEANINGS[found.verdict], h("br"), h("small", {}, found.sound)),
       h("p", { class: "buttons" }, button(text, () => app.show(step, { focus: true }), { class: "primary", id: "next-step" }),
-        found.verdict === "ready" && found.findings.some((finding) => finding.severity !== "info") ? button("See what can be improved", () => app.show("fix", { focus: true })) : null),
+        found.next === "record" && found.verdict !== "rejected" ? button("Fix it anyway", () => app.show("fix", { focus: true })) : null,
+        found.next === "clone" && found.findings.some((finding) => finding.severity !== "info") ? button("See what can be improved", () => app.show("fix", { focus: true })) : null),
       found.next === "join" && others.length ? joinForm(take, others) : null,
       picture(found), rules(found));
-    tell(`${take.name}: ${found.verdict}`);
+    tell(`${take.name}: ${found.headline}`);
   },
 };
 

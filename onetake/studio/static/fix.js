@@ -19,7 +19,7 @@ export const fixStep = {
     form = { take, plan, apply: button("Apply", action(() => apply(take), "Fixing"), { class: "primary", id: "fix-apply" }) };
     const first = await post(`/api/takes/${take.id}/plan`, {});
     for (const choice of first.choices) if (choice.safe) chosen.edits.add(choice.name);
-    fill(section, isFixed ? await comparison(parent, take) : null, choices(first), windowFields(first), h("h3", {}, "Plan"), plan, h("p", { class: "buttons" }, form.apply));
+    fill(section, isFixed ? await comparison(parent, take) : null, choices(first), windowFields(first, await app.check(take)), h("h3", {}, "Plan"), plan, h("p", { class: "buttons" }, form.apply));
     await replan();
   },
 };
@@ -33,10 +33,12 @@ function choices({ choices: all }) {
 }
 
 // The part to keep: two handles on one line, which the keyboard moves by tenths of a second.
-function windowFields({ seconds, window: proposed }) {
+function windowFields({ seconds, window: proposed }, found) {
   if (!seconds) return null;
+  const wave = new DOMParser().parseFromString(found.html, "text/html").querySelector(".waveform");
   const slider = (id, label, value) => h("input", { type: "range", id, min: 0, max: seconds.toFixed(1), step: 0.1, value: String(value), "aria-label": label });
   const [from, until] = proposed ?? [0, seconds];
+  const kept = h("div", { class: "kept" });
   const start = slider("window-start", "Start of the part to keep", from.toFixed(1));
   const end = slider("window-end", "End of the part to keep", until.toFixed(1));
   const text = h("output", { id: "window-text" });
@@ -44,6 +46,8 @@ function windowFields({ seconds, window: proposed }) {
   const show = () => {
     const [low, high] = [Number(start.value), Number(end.value)];
     text.textContent = `${clock(low)} to ${clock(high)}, ${(high - low).toFixed(1)} s`;
+    kept.style.left = `${(100 * low) / seconds}%`;
+    kept.style.width = `${(100 * (high - low)) / seconds}%`;
     for (const [element, value] of [[start, low], [end, high]]) element.setAttribute("aria-valuetext", clock(value));
   };
   const moved = (other, isStart) => (event) => {
@@ -64,7 +68,7 @@ function windowFields({ seconds, window: proposed }) {
     show();
     later();
   });
-  return h("fieldset", { class: "window" }, h("legend", {}, "Part to keep"), player, h("label", { for: "window-start" }, "Start"), start, h("label", { for: "window-end" }, "End"), end,
+  return h("fieldset", { class: "window" }, h("legend", {}, "Part to keep"), wave && h("div", { class: "plot" }, wave, kept), player, h("label", { for: "window-start" }, "Start"), start, h("label", { for: "window-end" }, "End"), end,
     h("p", {}, text, " ", reset, h("small", {}, proposed ? ` Proposed: ${clock(from)} to ${clock(until)}.` : " Proposed: all of it.")));
 }
 

@@ -9,6 +9,14 @@ const CLIPPED = 0.9999;
 
 export const db = (value) => (value > 0 ? 20 * Math.log10(value) : -Infinity);
 
+// A line below a meter that marks where the level should be.
+function zone(low, high) {
+  const mark = h("div", { class: "zone" });
+  mark.style.left = `${(100 * (low - QUIETEST)) / -QUIETEST}%`;
+  mark.style.width = `${(100 * (high - low)) / -QUIETEST}%`;
+  return mark;
+}
+
 export class LevelMeter {
   constructor({ low_dbfs, high_dbfs, peak_dbfs }) {
     this.powers = [];
@@ -19,8 +27,8 @@ export class LevelMeter {
     this.rmsText = h("span", { class: "figure" });
     this.peakText = h("span", { class: "figure" });
     this.element = h("div", { class: "levels" },
-      h("span", {}, "Level"), this.rms, this.rmsText, h("small", {}, `speak at ${low_dbfs} to ${high_dbfs} dB`),
-      h("span", {}, "Peak"), this.peak, this.peakText, h("small", {}, `stay below ${peak_dbfs} dB`));
+      h("span", {}, "Level"), h("div", { class: "bar" }, this.rms, zone(low_dbfs, high_dbfs)), this.rmsText, h("small", {}, `speak at ${low_dbfs} to ${high_dbfs} dB`),
+      h("span", {}, "Peak"), h("div", { class: "bar" }, this.peak, zone(QUIETEST, peak_dbfs)), this.peakText, h("small", {}, `stay below ${peak_dbfs} dB`));
     this.show(-Infinity, -Infinity);
   }
 

@@ -12,7 +12,13 @@ export const promptStep = {
     const take = app.take;
     if (!take) return nothing(section);
     fill(section, h("p", { class: "state info" }, "Searching for clean sentences"));
-    const clips = await get(`/api/takes/${take.id}/clips`);
+    let clips;
+    try {
+      clips = await get(`/api/takes/${take.id}/clips`);
+    } catch (error) {
+      fill(section, h("p", { class: "state rejected" }, `✕ ${error.message}`), h("p", {}, "The clone works without a prompt clip, too."));
+      return;
+    }
     const player = h("audio", { preload: "auto", src: `/takes/${take.id}/audio` });
     const items = clips.map((clip) => candidate(take, clip, player));
     const made = app.state.takes.find((one) => one.id === app.prompts.get(take.id));

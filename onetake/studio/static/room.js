@@ -101,6 +101,7 @@ function showRoom(found, instruction, result, begin) {
     h("p", { class: "buttons" }, button("Go to the script", () => app.show("record", { focus: true }), { class: isGood ? "primary" : "" })));
   tell(isGood ? "The room is good." : "The room is noisy.");
   begin.textContent = "Check again";
+  begin.classList.remove("primary");
 }
 
 // The number of channels is known from the first samples.

@@ -160,7 +160,7 @@ def test_the_whole_flow_by_keyboard(opened: Callable[..., Opened]) -> None:
     chrome.switch_to.active_element.send_keys(Keys.ENTER)
     wait_text(chrome, "#record-takes", "ready")
     go(chrome, "findings")
-    wait_text(chrome, "#headline", "Ready")
+    wait_text(chrome, "#headline", "ready")
     press(chrome, "#next-step")
     wait_text(chrome, "#review", "The exact request")
     assert "Ann Example" in (chrome.find_element(By.ID, "statement").get_attribute("value") or "")
@@ -178,7 +178,7 @@ def test_the_whole_flow_by_keyboard(opened: Callable[..., Opened]) -> None:
 
 def test_a_closed_tab_does_not_stop_a_clone(opened: Callable[..., Opened]) -> None:
     chrome, page = opened("good.m4a", device=False)
-    wait_text(chrome, "#headline", "Ready")
+    wait_text(chrome, "#headline", "ready")
     go(chrome, "clone")
     press(chrome, "#rehearse")
     until(chrome, "return document.querySelector('#runs article') !== null")
@@ -192,7 +192,7 @@ def test_a_closed_tab_does_not_stop_a_clone(opened: Callable[..., Opened]) -> No
 
 def test_a_finding_plays_its_span_and_a_fix_is_compared(opened: Callable[..., Opened]) -> None:
     chrome, _ = opened("voice-message.ogg", device=False)
-    wait_text(chrome, "#headline", "Fixable")
+    wait_text(chrome, "#headline", "fixable")
     press(chrome, "#next-step")
     wait_text(chrome, "#plan", "write WAV")
     press(chrome, "#fix-apply")
@@ -214,7 +214,7 @@ def test_without_a_microphone_dropping_still_works(opened: Callable[..., Opened]
     go(chrome, "start")
     until(chrome, "return document.getElementById('files') !== null")
     chrome.find_element(By.ID, "files").send_keys(str(FIXTURES / "good.m4a"))
-    wait_text(chrome, "#headline", "Ready")
+    wait_text(chrome, "#headline", "ready")
 
 
 def test_recording_is_blocked_while_the_browser_processes_the_sound(opened: Callable[..., Opened]) -> None:
