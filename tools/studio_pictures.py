@@ -280,7 +280,7 @@ def readme() -> None:
         camera.until("return document.getElementById('headline') !== null")
         camera.chrome.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": 1000, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+            {"width": 1000, "height": 1020, "deviceScaleFactor": 1, "mobile": False},
         )
         time.sleep(0.5)
         camera.chrome.save_screenshot(str(README))

@@ -51,6 +51,7 @@ class CloneForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         model: Model that reads it.
         noise_reduction: Let the service reduce noise.
         volume_normalization: Let the service normalize loudness.
+        accept_poor: Clone the take although its quality is poor; a rehearsal always does.
         confirmed_price: The price that the user confirmed, as the page showed it; a paid call needs it.
     """
 
@@ -63,6 +64,7 @@ class CloneForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     model: str | None = None
     noise_reduction: bool = False
     volume_normalization: bool = False
+    accept_poor: bool = False
     confirmed_price: str | None = None
 
 

@@ -188,6 +188,7 @@ class CloneRuns:
             demo=demo if text else None,
             consent=self._statement(form.consent) or service.settings.text("consent"),
             name=(form.name or "").strip() or _voice_name(take),
+            accept_poor=form.accept_poor or service.settings.is_local,
         )
         validate_request(request)
         return request

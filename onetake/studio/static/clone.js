@@ -77,9 +77,11 @@ function optionFields(take) {
   fields.options = () => ({
     name: name.value, prompt: clip?.id ?? null,
     noise_reduction: document.getElementById("noise").checked, volume_normalization: document.getElementById("volume").checked,
+    accept_poor: document.getElementById("accept-poor").checked,
   });
   return h("fieldset", {}, h("legend", {}, "Voice"), h("p", {}, h("label", { for: "voice-name" }, "Name "), name),
     h("p", {}, clip ? `Prompt clip: “${clip.text}” ` : "No prompt clip ", button("Choose", () => app.show("prompt", { focus: true }), { "aria-label": "Choose a prompt clip" })),
+    box("accept-poor", "Clone the take even if its quality is poor"),
     h("details", {}, h("summary", {}, "Processing by the service"), box("noise", "Reduce noise"), box("volume", "Normalize the volume")));
 }
 
