@@ -36,6 +36,7 @@ TOPICS: Final = {
     "fix": "a recording that is too long is cut, beside ffmpeg and pydub",
     "clone": "a folder is cloned, beside a sequential script; a large upload beside curl",
     "defects": "defects found and false alarms",
+    "speakers": "voices: equal error rate, two speakers found, and CPU time",
 }
 """Each is a module here with one function: `tables(folder: Path) -> list[Table]`."""
 _QUIET: Final = 0.1
