@@ -6,7 +6,7 @@ import codecs
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -25,6 +25,8 @@ from preflight.worker.protocol import Job
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.input.types import Recording
+
+_NEEDS_VOICES: Final = "several-speakers"
 
 
 def check(
@@ -87,7 +89,8 @@ def analyze(  # noqa: PLR0913 - each is an independent option
             that `fix` would keep.
         pictures: Keep what can be drawn, too: see `preflight.analysis.pictures`.
         threads: Let this recording use more than one core; False where others are analyzed at the same time.
-        profile: Where it does not reject a recording for its length, all of a long one is measured.
+        profile: Where it does not reject a recording for its length, all of a long one is measured; it also decides
+            whether voices are compared.
         on_progress: As in `check`; not called when `quick`.
 
     Returns:
@@ -116,6 +119,7 @@ def analyze(  # noqa: PLR0913 - each is an independent option
                 judge_part=not to_end and role == "recording" and profile.severity("too-long") == "error",
                 pictures=pictures,
                 threads=threads and usable_cores() > 1,
+                speakers=profile.compares_voices,
             )
             if not is_possible():
                 known = replace(known, sha256=None if quick else source.sha256())
@@ -167,7 +171,12 @@ def _in_process(source: Source, job: Job, on_progress: Progress | None) -> Analy
     if job.judge_part:
         return analyze_kept_part(source, pictures=job.pictures, threads=job.threads, on_progress=on_progress)
     return analyze_source(
-        source, measure_s=job.measure_s, pictures=job.pictures, threads=job.threads, on_progress=on_progress
+        source,
+        measure_s=job.measure_s,
+        pictures=job.pictures,
+        threads=job.threads,
+        speakers=job.speakers,
+        on_progress=on_progress,
     )
 
 
@@ -198,6 +207,11 @@ def _explained(error: PreflightError, source: Source) -> PreflightError:
     if start[:4] == b"RIFF" and start[8:12] == b"WAVE":
         return NotARecording("it is a WAV whose header is broken", "export it again from the program that recorded it")
     return error
+
+
+def _not_checked(analysis: Analysis, profile: Profile) -> tuple[str, ...]:
+    is_asked = profile.severity(_NEEDS_VOICES) != "off"
+    return (_NEEDS_VOICES,) if is_asked and analysis.is_measured and analysis.voices is None else ()
 
 
 def _is_text(start: bytes) -> bool:
@@ -237,6 +251,7 @@ def report_of(analysis: Analysis, profile: Profile = DEFAULT) -> Report:
         judged=analysis.judged,
         speech=analysis.speech,
         findings=findings,
+        not_checked=_not_checked(analysis, profile),
     )
     if analysis.method == "headers" or report.verdict != "fixable":
         return report

@@ -90,6 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             recording that is too long; None for all of it.
         speech: The speech segments, as (start, end) in seconds.
         findings: The findings, errors first.
+        not_checked: The rules that were not applied because a profile has to ask for them: ``several-speakers``.
     """
 
     path: str
@@ -102,6 +103,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     judged: Span | None = None
     speech: tuple[Span, ...] = ()
     findings: tuple[Finding, ...]
+    not_checked: tuple[str, ...] = ()
 
     @property
     def worst_finding(self) -> Finding | None:

@@ -90,6 +90,6 @@ def test_the_unpacked_wheel_checks_a_recording(wheel: Path, tmp_path: Path) -> N
         env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
     )
     assert done.returncode == 0, done.stderr
-    where, report, _ = done.stdout.splitlines()
+    where, report, *_ = done.stdout.splitlines()
     assert where.startswith(str(tmp_path))
     assert report.partition(": ")[2].startswith("ready: m4a (aac)")

@@ -99,10 +99,11 @@ class CloneAttempt:
             client.ServiceError: The service refused or failed; `client.OutcomeUnknown` means it may have charged.
             LedgerFailed: The call could not be stored beforehand; nothing was paid.
         """
-        demo = None
+        demo = likeness = None
         try:
             voice = self._pay()
             demo = self._fetch_demo(voice)
+            likeness = self._likeness() if demo is not None else None
         except KeyboardInterrupt:
             if self._voice is None:
                 raise
@@ -117,6 +118,7 @@ class CloneAttempt:
             name=self._name,
             expires_at=voice.expires_at,
             demo=demo,
+            likeness=likeness,
             take=self._prepared.take.report,
             changes=self._prepared.take.changes,
             uploads=uploads,
@@ -244,6 +246,20 @@ class CloneAttempt:
             return None
         self._observer.step("demo", shown)
         return shown
+
+    def _likeness(self) -> float | None:
+        """Compare the voice of the preview with that of the recording."""
+        from preflight.analysis.speakers.voices import likeness
+        from preflight.checks import analyze
+        from preflight.profile import DEFAULT
+
+        take = self._prepared.take.voices
+        if take is None or self._request.demo is None:
+            return None
+        analysis = analyze(self._request.demo, profile=DEFAULT.with_speakers())
+        if analysis.problem is not None:
+            self._warn(f"the preview could not be compared with the recording: {analysis.problem.message}")
+        return likeness(take, analysis.voices) if analysis.voices is not None else None
 
     def _clean_up(self) -> tuple[UploadedFile, ...]:
         keep = self._request.keep_upload and self._voice is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from onetake.clones.request import CloneRequest
     from preflight import CannotWrite, Comparison, FileFacts, Finding, Report
     from preflight.analysis.analysis import Analysis
+    from preflight.analysis.speakers.voices import Voices
     from preflight.fixes.fix import Fixed
     from preflight.input.types import PathLike
     from preflight.report import Role
@@ -33,12 +34,14 @@ class PreparedFile:
         path: The file to send: the original or a fixed copy.
         source: Facts of the recording as it is on disk.
         changes: The fixes that were applied; empty for the original.
+        voices: The voices in the recording; None if they were not compared.
     """
 
     report: Report
     path: PathLike
     source: FileFacts
     changes: tuple[str, ...] = ()
+    voices: Voices | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,9 @@ def prepare_in_executor(request: CloneRequest, folder: Path) -> tuple[Prepared, 
 
 def prepare_request(request: CloneRequest, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:
     """Check and fix the recording and the prompt clip; arguments and errors as for `prepare`."""
-    analysis = analyze_take(request.take, observer, profile=request.profile, threads=not one_of_many)
-    take = prepare(request.take, analysis, folder, observer, profile=request.profile)
+    profile = request.profile.with_speakers()
+    analysis = analyze_take(request.take, observer, profile=profile, threads=not one_of_many)
+    take = prepare(request.take, analysis, folder, observer, profile=profile)
     if not request.has_prompt:
         return Prepared(take)
     if request.prompt is None:
@@ -202,7 +206,8 @@ def prepare(
             observer.warn(f"{report.path}: {finding.message}")
     errors = {finding.rule for finding in report.errors}
     if errors <= {"extension-mismatch"}:
-        return PreparedFile(report, path, report.file)  # the upload gets the right suffix anyway
+        # the upload gets the right suffix anyway
+        return PreparedFile(report, path, report.file, voices=analysis.voices)
     if report.verdict == "rejected":
         raise _refused(report)
     from preflight.fixes.fix import fix_analyzed
@@ -216,7 +221,7 @@ def prepare(
     except CannotWrite as error:
         raise _cannot_write(report.path, error) from error
     observer.step("fix", "; ".join(edit.what for edit in fixed.edits))
-    return _fixed_file(fixed)
+    return replace(_fixed_file(fixed), voices=analysis.voices)
 
 
 def _fixed_file(fixed: Fixed) -> PreparedFile:

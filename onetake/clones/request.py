@@ -90,6 +90,8 @@ class Cloned(msgspec.Struct, frozen=True, kw_only=True):
         known: Whether an earlier call made and paid for it.
         expires_at: When the service deletes it unless a speech call uses it, UTC; None for a kept voice.
         demo: Path of the preview that was written, if one was requested.
+        likeness: Estimate of how close the voice of the preview is to that of the recording: the cosine of their voice
+            embeddings, at most 1. None without a preview, or if one of them has less than 1.6 s of speech.
         take: Report of the recording that was sent; None if nothing was sent.
         changes: Fixes applied to the recording before it was sent.
         uploads: Objects stored during the run.
@@ -103,6 +105,7 @@ class Cloned(msgspec.Struct, frozen=True, kw_only=True):
     known: bool = False
     expires_at: datetime | None
     demo: str | None = None
+    likeness: float | None = None
     take: Report | None = None
     changes: tuple[str, ...] = ()
     uploads: tuple[UploadedFile, ...] = ()

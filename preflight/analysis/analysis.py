@@ -13,6 +13,7 @@ import msgspec
 
 from preflight import limits
 from preflight.analysis.pictures import Pictures
+from preflight.analysis.speakers.voices import Voices
 from preflight.errors import PreflightError
 from preflight.media.damage import Damage
 from preflight.media.probe import Probe
@@ -104,6 +105,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         frame_s: Seconds of one frame, about 10 ms.
         frame_powers: The mean square of each frame over all channels without their offset, little-endian float32.
         pictures: What can be drawn; None unless requested.
+        voices: The voices in the speech; None unless requested.
     """
 
     name: str = ""
@@ -134,6 +136,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     frame_s: float = 0.0
     frame_powers: bytes = b""
     pictures: Pictures | None = None
+    voices: Voices | None = None
 
     @property
     def duration_s(self) -> float | None:

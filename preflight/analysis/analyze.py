@@ -169,6 +169,7 @@ def analyze_source(
     part: Span | None = None,
     pictures: bool = False,
     threads: bool = False,
+    speakers: bool = False,
     on_progress: Progress | None = None,
 ) -> Analysis:
     """Read the headers of a recording, decode it and measure it, in this process.
@@ -179,6 +180,7 @@ def analyze_source(
         part: The only part to measure, as (start, end) in seconds; all times in the result then count from its start.
         pictures: Keep what can be drawn, too.
         threads: Decode and detect speech in threads of their own.
+        speakers: Embed the voices, too: see `preflight.analysis.speakers`.
         on_progress: Called after each block.
 
     Returns:
@@ -199,6 +201,7 @@ def analyze_source(
         measure_s=measure_s,
         pictures=pictures,
         threads=threads,
+        speakers=speakers,
         on_progress=on_progress,
     )
     return msgspec.structs.replace(
@@ -231,6 +234,7 @@ def measure(
     measure_s: float | None = None,
     pictures: bool = False,
     threads: bool = False,
+    speakers: bool = False,
     on_progress: Progress | None = None,
 ) -> Analysis:
     """Measure blocks of sound.
@@ -241,11 +245,14 @@ def measure(
         measure_s: As in `analyze_source`.
         pictures: As in `analyze_source`.
         threads: As in `analyze_source`.
+        speakers: As in `analyze_source`.
         on_progress: As in `analyze_source`.
     """
     keep_memory()
     with one_thread(), contextlib.ExitStack() as stack:
-        detector: SpeechDetector | None = SpeechMeter(facts.sample_rate_hz) if facts.channels <= MAX_CHANNELS else None
+        detector: SpeechDetector | None = None
+        if facts.channels <= MAX_CHANNELS:
+            detector = SpeechMeter(facts.sample_rate_hz, speakers=speakers)
         if threads:
             blocks = stack.enter_context(read_ahead(blocks))
             detector = stack.enter_context(SpeechThread(detector)) if detector else None

@@ -164,6 +164,12 @@ class _SoundMeters:
         measurements |= self._music.measurements(self._hum.mains_hz())
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
             measurements["room_decay_s"] = round(voice.room_decay_s, 2)
+        split = voice.voices.split() if voice.voices is not None else None
+        if split is not None:
+            measurements |= {
+                "second_voice_cosine": round(split.cosine, 3),
+                "second_voice_percent": round(100 * split.share, 1),
+            }
         return Analysis(
             measured_s=self.seconds,
             measurements={**measurements, "voice_like_s": voice.voice_like_s, **talk.measurements},
@@ -171,4 +177,5 @@ class _SoundMeters:
             clipped=self._clipping.spans(),
             dropouts=self._dropouts.spans(),
             clicks=self._dropouts.clicks(),
+            voices=voice.voices,
         )

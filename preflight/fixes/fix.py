@@ -242,7 +242,9 @@ def _verify(job: FixJob, steps: Plan, temporary: Path) -> Report:
         CannotFix: It is not ready, or not what was planned.
     """
     before, role, text = job.report, job.analysis.role, job.analysis.prompt_text
-    after = check(temporary, role=role, prompt_text=text, profile=job.profile, on_progress=job.on_progress)
+    # what is kept of a longer recording may hold another speaker's words, too
+    profile = job.profile.with_speakers() if any(edit.name == "cut" for edit in steps.edits) else job.profile
+    after = check(temporary, role=role, prompt_text=text, profile=profile, on_progress=job.on_progress)
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
         raise CannotFix(f"the result would be rejected: {reasons}", "make or export another recording")

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from preflight import limits
+from preflight.analysis.speakers.voices import SAME_VOICE_COSINE, Voices, odd_ones
 from preflight.checks import analyze, check, report_of
 from preflight.display.text import clock
 from preflight.errors import BadOutput, CannotFix
@@ -76,11 +77,13 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
         path: The file that was written.
         parts: The takes, in order.
         after: The report of the result.
+        warnings: The takes that do not have the voice of the others.
     """
 
     path: str
     parts: tuple[Part, ...]
     after: Report
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def join(
     """Join takes of one voice, in order, to a recording that is ready to be sent.
 
     One gain per take makes all equally loud, with true peaks of at most -1 dBTP. Silence at their ends is trimmed to
-    pauses of 0.6 s. Whether all takes are of one voice is not checked.
+    pauses of 0.6 s. A take that does not have the voice of the others is a warning.
 
     Args:
         recordings: Two or more takes, each as in `fix`.
@@ -145,7 +148,7 @@ def join(
 
 
 def _analyzed(path: PathLike, profile: Profile, on_progress: Progress | None) -> FixJob:
-    analysis = analyze(path, profile=profile, on_progress=on_progress)
+    analysis = analyze(path, profile=profile.with_speakers(), on_progress=on_progress)
     report = report_of(analysis, profile)
     errors = [finding for finding in report.errors if finding.rule not in _FIXED_BY_JOINING]
     if errors:
@@ -164,7 +167,26 @@ def _join(takes: list[FixJob], output: Path, verify: Callable[[Path], Report], *
     container, target = choose_target(facts, seconds, container, None, is_processed=True)
     produce = partial(_write, takes, parts, container, target, verify)
     parts, after = write_verified(output, container, produce, force=force)
-    return Joined(path=os.fspath(output), parts=parts, after=msgspec.structs.replace(after, path=display_name(output)))
+    return Joined(
+        path=os.fspath(output),
+        parts=parts,
+        after=msgspec.structs.replace(after, path=display_name(output)),
+        warnings=tuple(_other_voices(takes)),
+    )
+
+
+def _other_voices(takes: Sequence[FixJob]) -> Iterator[str]:
+    """Yield a warning for each take that holds several voices, or not the voice of the others."""
+    for take in takes:
+        for finding in take.report.findings:
+            if finding.rule == "several-speakers":
+                yield f"{take.report.path}: {finding.message}"
+    others = "that of the other take" if len(takes) == 2 else "those of the other takes"
+    for at, cosine in odd_ones([take.analysis.voices or Voices() for take in takes]).items():
+        yield (
+            f"{takes[at].report.path}: its voice differs from {others} (likeness {cosine:.2f}, below "
+            f"{SAME_VOICE_COSINE:g}): leave it out if another person speaks"
+        )
 
 
 def _require_length(seconds: float, longest: float) -> None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from preflight.rules import background, channels, integrity, length, level, prompt_text, speech, surroundings
+from preflight.rules import (
+    background,
+    channels,
+    integrity,
+    length,
+    level,
+    prompt_text,
+    speakers,
+    speech,
+    surroundings,
+)
 from preflight.rules import format as file_format
 from preflight.rules.model import Rule, Threshold
 
@@ -48,6 +58,7 @@ _TABLE = (
     channels.DEAD_CHANNEL,
     channels.OUT_OF_PHASE,
     channels.SEPARATE_SPEAKERS,
+    speakers.SEVERAL_SPEAKERS,
     channels.FALSE_STEREO,
     speech.EDGE_SILENCE,
     speech.LONG_PAUSE,

@@ -51,6 +51,7 @@ class Job(msgspec.Struct, frozen=True):
         judge_part: Of a recording that is too long, measure the part that `fix` keeps: see `analyze_kept_part`.
         pictures: As in `analyze_source`.
         threads: As in `analyze_source`.
+        speakers: As in `analyze_source`.
         path: The file to open where its descriptor cannot be passed; else None.
         identity: Device and inode that the opened file must have.
     """
@@ -62,6 +63,7 @@ class Job(msgspec.Struct, frozen=True):
     judge_part: bool = False
     pictures: bool = False
     threads: bool = False
+    speakers: bool = False
     path: bytes | None = None
     identity: tuple[int, int] | None = None
 

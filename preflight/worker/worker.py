@@ -129,5 +129,10 @@ def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
     if job.judge_part:
         return analyze_kept_part(source, pictures=job.pictures, threads=job.threads, on_progress=on_progress)
     return analyze_source(
-        source, measure_s=job.measure_s, pictures=job.pictures, threads=job.threads, on_progress=on_progress
+        source,
+        measure_s=job.measure_s,
+        pictures=job.pictures,
+        threads=job.threads,
+        speakers=job.speakers,
+        on_progress=on_progress,
     )

@@ -15,7 +15,13 @@ from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES, KEY, PROMPT_TEXT, Services, ledger_dump, onetake, paid_calls
 
 GOOD = str(FIXTURES / "good.m4a")
-TRIAL = ("--text", "Hello.", "--model", "speech-2.8-hd", "--demo")
+TRIAL = (
+    "--text",
+    "Hello, this is the voice that was cloned a moment ago from the recording.",
+    "--model",
+    "speech-2.8-hd",
+    "--demo",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +41,8 @@ def test_clone_with_all_options(say: Say, home: Path, services: Services) -> Non
     ran = say("clone", GOOD, "--prompt", str(FIXTURES / "prompt.m4a"), "--prompt-text", PROMPT_TEXT, *TRIAL, "demo.mp3")
     assert ran.status == 0
     said = dict(line.split(None, 1) for line in ran.out.splitlines())
-    assert set(said) == {"voice_id", "name", "expires", "demo"}
+    assert set(said) == {"voice_id", "name", "expires", "demo", "likeness"}
+    assert 0.8 < float(said["likeness"].split()[0]) <= 1  # the stand-in reads from the recording itself
     assert [step for step in ("check", "upload", "verify", "clone", "demo", "clean") if f" {step}" not in ran.err] == []
     voices = {voice["voice_id"]: voice for voice in services.endpoint.account()["voices"]}
     assert said["voice_id"] in voices

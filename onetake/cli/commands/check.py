@@ -35,6 +35,7 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
 @click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="Check a prompt clip, too.")
 @click.option("--prompt-text", metavar="TEXT", help="The text spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
+@click.option("--speakers", is_flag=True, help="Check for several speakers, too.")
 @profile_options(with_select=True)
 @click.option("--format", "form", type=click.Choice(FORMS), metavar="FORM", help=f"{', '.join(FORMS)}.")
 @click.option("--json", "as_json", cls=AdvancedOption, is_flag=True, help="The same as --format json.")
@@ -69,6 +70,7 @@ def command(
     as_json: bool,
     quick: bool,
     exit_zero: bool,
+    speakers: bool,
     **options: Any,
 ) -> Any:
     """Report what recordings are, how they sound, and whether the clone service accepts them. FILE can be - for
@@ -83,6 +85,8 @@ def command(
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
     form = chosen_format(form, as_json=as_json)
     profile = profile_from(options)
+    if speakers:
+        profile = profile.with_speakers()
     with open_inputs(files, files_from) as takes:
         output = CheckOutput(form, options.pop("out"), profile, fail_on, takes=takes, prompt=prompt)
         if len(takes) == 1:

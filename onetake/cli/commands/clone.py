@@ -209,5 +209,11 @@ def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
         print_text(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
     if cloned.demo:
         print_text(f"demo      {safe(cloned.demo)}")
+    if cloned.likeness is not None:
+        from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
+
+        print_text(
+            f"likeness  {cloned.likeness:.2f} of 1 (estimate; two people are mostly below {SAME_VOICE_COSINE:g})"
+        )
     if sandbox:
         print_text("rehearsed in a sandbox that has ended, and the voice with it")

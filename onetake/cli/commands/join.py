@@ -10,6 +10,7 @@ from onetake.cli.main import Command
 from onetake.cli.options import ANY_PATH, json_option, profile_from, profile_options
 from onetake.cli.output.fix_output import named_output
 from onetake.console.progress import AUDIO, show_progress
+from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.render.text import safe
@@ -37,6 +38,8 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
     if as_json:
         print_json({"schema_version": 1, "joined": joined})
         return
+    for warning in joined.warnings:
+        print_warning(warning)
     for part in joined.parts:
         kept = f"{clock(part.start_s)} to {clock(part.end_s)}"
         print_text(f"{clock(part.at_s)}  {safe(part.path)}, {kept}, {part.gain_db:+.1f} dB")

@@ -108,6 +108,8 @@ class CheckOutput:
             rows = [report for report in self.reports if self._in_table(report) and self._is_shown(report)]
             for line in table_lines(rows, terminal_columns(sys.stdout)) if rows else ():
                 print_line(line)
+            if self._form == "text" and not is_quiet() and any(report.not_checked for report in self.reports):
+                print_line("not checked: several-speakers (add --speakers)")
             for document in form_called(self._form).end(self.reports, self._fail_on, self._stopwatch.seconds):
                 print_line(document)
 

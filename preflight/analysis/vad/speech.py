@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from preflight.analysis.framing import Samples
+    from preflight.analysis.speakers.voices import Voices
+    from preflight.analysis.speakers.windows import VoiceMeter
     from preflight.report import Span
 
 SAMPLES_PER_FRAME: Final = 160
@@ -65,11 +67,13 @@ class SpeechResult:
         track: Probability of speech over time.
         voice_like_s: Seconds that resemble a voice although the detector finds no speech there.
         room_decay_s: Seconds in which sound falls by 60 dB after words; None where too few words end freely.
+        voices: The voices in the speech; None unless requested.
     """
 
     track: SpeechTrack
     voice_like_s: float
     room_decay_s: float | None = None
+    voices: Voices | None = None
 
 
 class SpeechDetector(Protocol):
@@ -88,9 +92,10 @@ class SpeechMeter:
 
     Args:
         sample_rate_hz: The recording's, not the downmix's.
+        speakers: Embed the voices, too.
     """
 
-    def __init__(self, sample_rate_hz: int) -> None:
+    def __init__(self, sample_rate_hz: int, *, speakers: bool = False) -> None:
         # a frame is not exactly 10 ms at every rate (see Grid), so that a window is not exactly 32 ms
         self._window_s = WINDOW / SAMPLES_PER_FRAME * Grid.at(sample_rate_hz, 1).frame_s
         self._vad = SileroVad()
@@ -98,6 +103,11 @@ class SpeechMeter:
         self._probabilities: list[Samples] = []
         self._voicing = VoicingMeter(self._window_s)
         self._room = RoomDecayMeter(self._window_s * FRAME / WINDOW)
+        self._voices: VoiceMeter | None = None
+        if speakers:
+            from preflight.analysis.speakers.windows import VoiceMeter
+
+            self._voices = VoiceMeter(self._window_s)
 
     def add(self, samples: Samples) -> None:
         """Add the next samples of the downmix, shape (samples,), at `SAMPLES_PER_FRAME`."""
@@ -115,7 +125,10 @@ class SpeechMeter:
             self._rest = self._rest[:0]
         probabilities = np.concatenate(self._probabilities) if self._probabilities else np.empty(0, np.float32)
         return SpeechResult(
-            SpeechTrack(probabilities, self._window_s), round(self._voicing.voiced_s(), 2), self._room.decay_s()
+            SpeechTrack(probabilities, self._window_s),
+            round(self._voicing.voiced_s(), 2),
+            self._room.decay_s(),
+            self._voices.voices() if self._voices is not None else None,
         )
 
     def _measure(self, windows: Samples) -> None:
@@ -123,6 +136,8 @@ class SpeechMeter:
         self._probabilities.append(probabilities)
         self._voicing.add(windows, probabilities < _OFF)
         self._room.add(self._vad.powers)
+        if self._voices is not None:
+            self._voices.add(windows, probabilities)
 
 
 def hysteresis(probabilities: Samples) -> NDArray[np.bool_]:

@@ -52,10 +52,12 @@ def test_a_warning_tells_what_to_do_and_where(say: Say, clipped: str) -> None:
 
 
 def test_the_sound_in_words_and_in_figures(say: Say) -> None:
-    headline, then, words = say("check", GOOD).out.splitlines()
+    headline, then, words, unchecked = say("check", GOOD).out.splitlines()
     assert (headline, then.split()[0]) == (f"{GOOD}: ready, good", "next:")
     for part in ("quiet room", "good level", "not clipped", "clear"):
         assert part in words
+    assert unchecked == "not checked: several-speakers (add --speakers)"
+    assert len(say("check", GOOD, "--speakers").out.splitlines()) == 3
     sound = say("check", GOOD, "-v").out.splitlines()[4]
     for part in ("LUFS", "true peak", "dBTP", "speech", "noise floor", "SNR", "Hz"):
         assert part in sound

@@ -17,6 +17,7 @@ from preflight.fixes.options import FixOptions
 from tests.support.fix_analyses import analysis_of, report_with
 from tests.support.make_audio import FIXTURES, RATE, at_rate, m4a, mp3, quiet, story, wav
 from tests.support.selection import parametrize_some
+from tests.support.voices import HIGH, LOW, voice, write_voices
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -42,6 +43,15 @@ def test_takes_in_different_formats_are_joined(ending: str, takes: list[Path], t
     assert joined.after.file.duration_s == pytest.approx(3 * 11.5 + 2 * PAUSE_S, abs=1.0)
     assert not {"gated", "dropouts", "clipped", "long-pause"} & {finding.rule for finding in joined.after.findings}
     assert joined.after.measurements["true_peak_dbtp"] < 0
+
+
+def test_a_take_with_another_voice_is_named(tmp_path: Path) -> None:
+    low, high = (write_voices(tmp_path / f"{speed}.wav", speed) for speed in (LOW, HIGH))
+    again = write(tmp_path / "again.wav", wav(0.5 * voice(LOW)[:160_000]))
+    joined = preflight.join([low, high, again], tmp_path / "out.wav")
+    (warning,) = joined.warnings
+    assert warning.startswith(f"{high}: its voice differs from those of the other takes (likeness 0.")
+    assert preflight.join([low, again], tmp_path / "one.wav").warnings == ()
 
 
 def test_all_takes_are_equally_loud_and_start_where_reported(takes: list[Path], tmp_path: Path) -> None:

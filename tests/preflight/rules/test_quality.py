@@ -16,6 +16,7 @@ from preflight.checks import report_of
 from preflight.report import Finding
 from preflight.rules import RULES, Threshold
 from preflight.rules.model import worst
+from tests.preflight.analysis.speakers.test_voices import ANN, BEN, voices
 from tests.support.analyses import GOOD, changed, finding, findings, headers_only
 from tests.support.make_audio import FIXTURES
 
@@ -46,6 +47,10 @@ GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     "dead-channel": (changed({"channel_difference_db": 60.0}), None),
     "out-of-phase": (changed({"fold_down_loss_db": 7.0}), changed({"fold_down_loss_db": 30.0})),
     "separate-speakers": (None, changed(channels=ChannelFacts((-20.0, -20.0), alone_s=(20.0, 20.0)))),
+    "several-speakers": (
+        changed(voices=voices(*[ANN] * 8, *[BEN] * 4, spread=0.8)),
+        changed(voices=voices(*[ANN] * 8, *[BEN] * 4)),
+    ),
     "edge-silence": (changed({"leading_silence_s": 40.0}), None),
     "long-pause": (changed(speech=((0.0, 10.0), (30.0, 60.0))), None),
 }

@@ -1,0 +1,52 @@
+"""The rule about the number of speakers, by the voices themselves; `separate-speakers` goes by the channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
+from preflight.display.text import clock
+from preflight.rules.model import Rule, Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.analysis.analysis import Analysis
+    from preflight.report import Finding
+
+
+def _several_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    split = analysis.voices.split() if analysis.voices is not None else None
+    if split is None or split.cosine >= rule["min_second_voice_cosine"]:
+        return
+    yield rule.finding(
+        f"two voices, the second in about {100 * split.share:.0f} % of the speech, first near "
+        f"{clock(split.spans[0][0])} (likeness {split.cosine:.2f}, below {rule['min_second_voice_cosine']:g}): cut out "
+        "the other speaker, or record one voice alone",
+        value=split.cosine,
+        threshold="min_second_voice_cosine",
+        detail=f"the second in {100 * split.share:.0f} % of the speech",
+        spans=split.spans,
+    )
+
+
+SEVERAL_SPEAKERS = Rule(
+    "several-speakers",
+    "warning",
+    what="More than one person speaks.",
+    why="The clone would be made from all voices together.",
+    source="Voice embeddings (GE2E) of 16 windows of 1.6 s, divided into two groups; only with `--speakers`, `join`, "
+    "`clone`, and `fix` where it cuts a part out. People who speak at the same time all along are not found.",
+    fix_hint="Keep the part with one speaker: `onetake fix --from --until`. If one person imitates others, ignore it.",
+    judge=_several_speakers,
+    thresholds=(
+        Threshold(
+            "min_second_voice_cosine",
+            SAME_VOICE_COSINE,
+            "Between takes with one speaker and takes with two. Measured: docs/benchmarks.md, speakers.",
+            poor=0.7,
+            poor_source="19 of 20 takes with two speakers are below, no take with one is.",
+        ),
+    ),
+    label="several speakers",
+)

@@ -1,0 +1,58 @@
+"""The rule about several speakers, on embeddings and on recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from preflight import PROFILES, check, load_profile
+from preflight.errors import BadProfile
+from preflight.report import Report
+from tests.preflight.analysis.speakers.test_voices import ANN, BEN, voices
+from tests.support.analyses import changed, finding, findings
+from tests.support.voices import HIGH, LOW, write_voices
+
+SPEAKERS = PROFILES["default"].with_speakers()
+
+
+def rules_in(report: Report) -> set[str]:
+    return {found.rule for found in report.findings}
+
+
+def test_two_voices() -> None:
+    found = finding("several-speakers", changed(voices=voices(*[ANN] * 9, *[BEN] * 3)))
+    assert found.message.startswith(
+        "two voices, the second in about 25 % of the speech, first near 0:18.0 (likeness 0."
+    )
+    assert found.quality == "poor"
+    assert found.spans == ((18.0, 19.6), (20.0, 21.6), (22.0, 23.6))
+
+
+def test_one_voice_or_none_compared() -> None:
+    assert findings("several-speakers", changed(voices=voices(*[ANN] * 12))) == []
+    assert findings("several-speakers", changed()) == []
+
+
+def test_recordings(tmp_path: Path) -> None:
+    one, two = write_voices(tmp_path / "one.wav", LOW), write_voices(tmp_path / "two.wav", LOW, HIGH)
+    for path, is_found in ((one, False), (two, True)):
+        report = check(path, profile=SPEAKERS)
+        assert ("several-speakers" in rules_in(report)) is is_found
+        assert report.not_checked == ()
+        assert (report.measurements["second_voice_cosine"] < 0.75) is is_found
+    report = check(two)
+    assert report.not_checked == ("several-speakers",)
+    assert "several-speakers" not in rules_in(report)
+    assert "second_voice_cosine" not in report.measurements
+
+
+def test_a_profile_asks_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("speakers = true\n", encoding="utf-8")
+    profile = load_profile(path)
+    assert profile.compares_voices
+    assert not profile.changed(ignore=["several-speakers"]).compares_voices
+    path.write_text("speakers = 1\n", encoding="utf-8")
+    with pytest.raises(BadProfile, match="not true or false"):
+        load_profile(path)
