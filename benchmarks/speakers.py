@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.defects import REAL
 from benchmarks.table import Promise, Row, Table
 from preflight.analysis.analyze import one_thread
-from preflight.analysis.downmix import Downmix
 from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.resample import Downmix
 from preflight.analysis.speakers.encoder import WEIGHTS, WINDOW, embed
 from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
 from preflight.analysis.speakers.windows import VoiceMeter
@@ -112,11 +112,12 @@ def equal_error_rate(voices: dict[str, Samples], weights: Path, group: int) -> f
         for piece in np.array_split(embed(windows, weights), max(1, len(windows) // group)):
             mean = piece.mean(axis=0)
             means.append(mean / np.linalg.norm(mean))
-            names.append(_person(name))
-    pairs = np.triu_indices(len(names), 1)
-    cosines = (np.stack(means) @ np.stack(means).T)[pairs]
-    is_same = (np.array(names)[:, np.newaxis] == np.array(names))[pairs]
-    same, other = np.sort(cosines[is_same]), np.sort(cosines[~is_same])
+            names.append(name)
+    cosines = np.stack(means) @ np.stack(means).T
+    is_pair = np.triu(np.ones_like(cosines, bool), 1)
+    people = np.array([_person(name) for name in names])
+    is_same, is_one_person = (each[:, np.newaxis] == each for each in (np.array(names), people))
+    same, other = np.sort(cosines[is_pair & is_same]), np.sort(cosines[is_pair & ~is_one_person])
     missed = np.searchsorted(same, same) / len(same)
     alarms = 1 - np.searchsorted(other, same) / len(other)
     at = np.argmin(np.abs(missed - alarms))
@@ -124,7 +125,7 @@ def equal_error_rate(voices: dict[str, Samples], weights: Path, group: int) -> f
 
 
 def _person(name: str) -> str:
-    """ESpeak's voices are one formant synthesizer with other settings."""
+    """Return whose voice it is: those of eSpeak are one synthesizer with other settings, neither one nor two people."""
     return "espeak" if name.startswith("espeak") else name
 
 

@@ -49,6 +49,7 @@ def test_the_wheel_contains_only_the_four_packages(wheel: Path) -> None:
     assert names - {name for name in names if name.startswith(f"{about}/")} == sources
     assert {*(f"{package}/py.typed" for package in PACKAGES), "onetake/render/check.schema.json"} <= names
     assert {f"preflight/analysis/vad/silero.{kind}" for kind in ("npy", "json", "LICENSE")} <= names
+    assert {f"preflight/analysis/speakers/ge2e.{kind}" for kind in ("npz", "json", "LICENSE")} <= names
     assert {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")} == {
         name for name in names if name.startswith(f"{about}/")
     }

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def _several_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     split = analysis.voices.split() if analysis.voices is not None else None
+    if analysis.channels is not None and analysis.channels.speakers:
+        return  # `separate-speakers` reports them, and what to do about it
     if split is None or split.cosine >= rule["min_second_voice_cosine"]:
         return
     yield rule.finding(

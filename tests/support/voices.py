@@ -17,7 +17,8 @@ LOW, HIGH = 0.7, 1.45
 def voice(speed: float = 1.0) -> NDArray[np.float32]:
     """Return speech of 11.5 s divided by `speed`, as if a person with a shorter vocal tract spoke, at `RATE`."""
     sound = story()
-    return np.interp(np.arange(0, len(sound) - 1, speed), np.arange(len(sound)), sound).astype(np.float32)
+    at = np.arange(0, len(sound) - 1, speed)
+    return np.asarray(np.interp(at, np.arange(len(sound)), sound), np.float32)
 
 
 def write_voices(path: Path, *speeds: float) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from preflight import PROFILES, check, load_profile
+from preflight.analysis.analysis import ChannelFacts
 from preflight.errors import BadProfile
 from preflight.report import Report
 from tests.preflight.analysis.speakers.test_voices import ANN, BEN, voices
@@ -27,6 +28,14 @@ def test_two_voices() -> None:
     )
     assert found.quality == "poor"
     assert found.spans == ((18.0, 19.6), (20.0, 21.6), (22.0, 23.6))
+
+
+def test_a_speaker_per_channel_is_reported_once() -> None:
+    analysis = changed(
+        voices=voices(*[ANN] * 6, *[BEN] * 6), channels=ChannelFacts((-20.0, -20.0), alone_s=(20.0, 20.0))
+    )
+    assert findings("several-speakers", analysis) == []
+    assert len(findings("separate-speakers", analysis)) == 1
 
 
 def test_one_voice_or_none_compared() -> None:
