@@ -31,7 +31,9 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
 
 @click.command("check", cls=Command, epilog="Example: onetake check takes/ --profile strict --format json")
 @click.argument("files", nargs=-1, type=ANY_PATH, metavar="FILE|FOLDER...")
-@click.option("--files-from", type=ANY_PATH, metavar="LIST", help="Read file names from LIST; - is stdin.")
+@click.option(
+    "--files-from", cls=AdvancedOption, type=ANY_PATH, metavar="LIST", help="Read file names from LIST; - is stdin."
+)
 @click.option("--prompt", type=ANY_PATH, metavar="CLIP", help="Check a prompt clip, too.")
 @click.option("--prompt-text", metavar="TEXT", help="The text spoken in the prompt clip.")
 @click.option("--quick", is_flag=True, help="Read headers only; durations may be wrong.")
