@@ -169,7 +169,9 @@ def _in_process(source: Source, job: Job, on_progress: Progress | None) -> Analy
     from preflight.fixes.kept_part import analyze_kept_part
 
     if job.judge_part:
-        return analyze_kept_part(source, pictures=job.pictures, threads=job.threads, on_progress=on_progress)
+        return analyze_kept_part(
+            source, pictures=job.pictures, threads=job.threads, speakers=job.speakers, on_progress=on_progress
+        )
     return analyze_source(
         source,
         measure_s=job.measure_s,

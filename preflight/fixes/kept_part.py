@@ -10,6 +10,7 @@ from preflight import limits
 from preflight.analysis.analyze import analyze_source
 from preflight.errors import CannotFix
 from preflight.fixes.window import choose_window, trim_silence
+from preflight.media.probe import probe
 
 if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def analyze_kept_part(
-    source: Source, *, pictures: bool = False, threads: bool = False, on_progress: Progress | None = None
+    source: Source,
+    *,
+    pictures: bool = False,
+    threads: bool = False,
+    speakers: bool = False,
+    on_progress: Progress | None = None,
 ) -> Analysis:
     """Measure a recording; one that is too long for a clone is decoded again, and only the part to keep measured.
 
@@ -29,22 +35,28 @@ def analyze_kept_part(
         source: The open recording.
         pictures: As in `analyze_source`.
         threads: As in `analyze_source`.
+        speakers: As in `analyze_source`; of a recording that is too long, for the part only.
         on_progress: As in `analyze_source`.
 
     Raises:
         NotARecording: It is not recognized as audio, or cannot be decoded.
         CannotOpen: Reading failed.
     """
-    whole = analyze_source(source, pictures=pictures, threads=threads, on_progress=on_progress)
+    # the embeddings take more CPU time than all the rest of a short take: not twice
+    is_long = speakers and (probe(source).estimated_duration_s or 0.0) > limits.MAX_DURATION_S
+    whole = analyze_source(
+        source, pictures=pictures, threads=threads, speakers=speakers and not is_long, on_progress=on_progress
+    )
     part = kept_part(whole)
     if part is None:
         return whole
-    found = analyze_source(source, part=part, threads=threads, on_progress=on_progress)
+    found = analyze_source(source, part=part, threads=threads, speakers=speakers, on_progress=on_progress)
     return replace(
         whole,
         judged=part,
         measured_s=found.measured_s,
         measurements=found.measurements,
+        voices=found.voices.moved(part[0]) if found.voices is not None else None,
         **{name: _moved(getattr(found, name), part[0]) for name in ("speech", "clipped", "dropouts", "clicks")},
     )
 

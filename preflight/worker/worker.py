@@ -127,7 +127,9 @@ def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
             sent = now
 
     if job.judge_part:
-        return analyze_kept_part(source, pictures=job.pictures, threads=job.threads, on_progress=on_progress)
+        return analyze_kept_part(
+            source, pictures=job.pictures, threads=job.threads, speakers=job.speakers, on_progress=on_progress
+        )
     return analyze_source(
         source,
         measure_s=job.measure_s,

@@ -59,6 +59,11 @@ class Voices(msgspec.Struct, frozen=True, kw_only=True):
 
         return np.frombuffer(self.vectors, "<f4").reshape(len(self.spans), SIZE)
 
+    def moved(self, by_s: float) -> Voices:
+        """Return the same voices, found `by_s` seconds later."""
+        spans = tuple((round(start + by_s, 3), round(end + by_s, 3)) for start, end in self.spans)
+        return msgspec.structs.replace(self, spans=spans)
+
     def mean(self) -> NDArray[np.float32]:
         """Return the embedding of the take: the mean of its windows, of norm 1.
 

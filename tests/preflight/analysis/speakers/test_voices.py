@@ -51,6 +51,12 @@ def test_too_little_speech() -> None:
         Voices().mean()
 
 
+def test_moved_to_where_the_part_is() -> None:
+    moved = voices(ANN, ANN).moved(60.0)
+    assert moved.spans == ((60.0, 61.6), (62.0, 63.6))
+    assert moved.vectors == voices(ANN, ANN).vectors
+
+
 def test_likeness() -> None:
     first, second = voices(ANN, ANN), voices(ANN, ANN, ANN)
     assert likeness(first, first) == pytest.approx(1.0, abs=1e-6)
