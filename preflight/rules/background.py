@@ -73,7 +73,9 @@ def _rumble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _whine(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
-    if analysis.can_be_judged and measured.get("whine_dbfs", -120.0) > rule["max_whine_dbfs"]:
+    # without a voice, it is a note
+    is_judged = analysis.can_be_judged and "speech_level_dbfs" in measured
+    if is_judged and measured.get("whine_dbfs", -120.0) > rule["max_whine_dbfs"]:
         level, limit = measured["whine_dbfs"], rule["max_whine_dbfs"]
         yield rule.finding(
             f"a steady tone of {measured['whine_hz']:.0f} Hz at {level:.0f} dBFS, above {limit:g} dBFS: switch off "

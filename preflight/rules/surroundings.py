@@ -32,6 +32,8 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     tones, decay = (analysis.measurements.get(name, 0.0) for name in ("held_tones", "room_decay_s"))
     # in a room the harmonics of the voice itself go on for a while
     threshold = "max_held_tones_in_a_room" if decay > _ROOM_S else "max_held_tones"
+    if "speech_level_dbfs" not in analysis.measurements:
+        threshold = "max_held_tones_without_speech"
     if analysis.can_be_judged and tones > rule[threshold]:
         yield rule.finding(
             f"music: {tones:.1f} tones are held on average where the voice is quiet, above {rule[threshold]:g}: turn "
@@ -87,6 +89,13 @@ MUSIC = Rule(
             "As above, where sound takes more than 0.36 s to decay: there the harmonics of a voice are held, too.",
             5.0,
             "As above.",
+        ),
+        Threshold(
+            "max_held_tones_without_speech",
+            1.2,
+            "Where the detector finds little speech, there is no voice in a room that could explain more.",
+            1.2,
+            "Music alone cannot be cloned.",
         ),
     ),
     label="music",

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support import defects
+from tests.support import backgrounds, defects, processing
 from tests.support import make_audio as making
 from tests.support.audio_measures import judged
 from tests.support.defects import Defect, Speech
@@ -55,6 +55,28 @@ def test_a_defect_is_found_from_its_stated_strength_on(kind: Callable[[Speech], 
             assert measured == pytest.approx(defect.value, abs=defect.tolerance), details
         if defect.spans:
             assert_near(findings[defect.rule].spans, defect)
+
+
+@pytest.mark.parametrize("rate", SPEECHES)
+@pytest.mark.parametrize(
+    "kind",
+    [backgrounds.rumbling, backgrounds.roaring, processing.coarse, processing.one_sided],
+    ids=lambda kind: kind.__name__,
+)
+def test_a_condition_is_named_for_what_it_is(kind: Callable[[Speech], Iterator[Defect]], rate: int) -> None:
+    for defect in kind(SPEECHES[rate]):
+        findings = judged(defect.sound, rate)[1]
+        assert (defect.rule in findings) == defect.is_strong, defect.strength
+        assert not set(defect.wrong) & set(findings), defect.strength
+
+
+@pytest.mark.parametrize("rate", SPEECHES)
+def test_hard_gates_are_gated_and_no_dropouts(rate: int) -> None:
+    hard = [defect for defect in processing.gated(SPEECHES[rate]) if defect.kind == "hard gate"]
+    for defect in hard:
+        findings = judged(defect.sound, rate)[1]
+        assert "gated" in findings, defect.strength
+        assert "dropouts" not in findings, defect.strength
 
 
 def assert_near(spans: tuple[tuple[float, float], ...], defect: Defect) -> None:

@@ -80,3 +80,12 @@ def test_a_whine_above_its_limit() -> None:
     found = finding("whine", changed({"whine_hz": 1000.0, "whine_dbfs": -55.0}))
     assert found.message.startswith("a steady tone of 1000 Hz at -55 dBFS, above -70 dBFS")
     assert not findings("whine", changed({"whine_hz": 1000.0, "whine_dbfs": -75.0}))
+
+
+def test_music_alone_has_a_lower_limit_than_a_voice_in_a_room() -> None:
+    with_voice = changed({"held_tones": 1.8})
+    assert not findings("music", with_voice)
+    alone = changed({"held_tones": 1.8})
+    del alone.measurements["speech_level_dbfs"]
+    assert finding("music", alone).quality == "poor"
+    assert not findings("music", changed({"held_tones": 3.5, "room_decay_s": 0.6}))
