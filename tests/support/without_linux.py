@@ -46,7 +46,7 @@ def install() -> None:
     assert numpy
     assert soundfile
     assert psutil.Process().cpu_times()
-    assert urllib.request.getproxies
+    urllib.request.getproxies()
     assert sysconfig.get_config_vars()
     for module, names in _MISSING.items():
         for name in names:
@@ -56,7 +56,7 @@ def install() -> None:
     for name in ("open", "stat", "listdir", "scandir", "readlink"):
         setattr(os, name, _without_proc(getattr(os, name)))
     builtins.open = _without_proc(builtins.open)
-    subprocess.Popen = _Popen  # type: ignore[misc]
+    subprocess.Popen = _Popen  # type: ignore[misc, assignment]
     sys.platform = "darwin"
 
 

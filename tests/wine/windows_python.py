@@ -80,7 +80,10 @@ def _unpack_interpreter(wheel: Path, folder: Path) -> None:
 
 def _standard_library() -> str:
     """The folder of any Python 3.12."""
-    places = [shutil.which(f"python{VERSION}") or "", *Path.home().glob(f".pyenv/versions/{VERSION}.*/bin/python")]
+    places = [
+        shutil.which(f"python{VERSION}") or "",
+        *map(str, Path.home().glob(f".pyenv/versions/{VERSION}.*/bin/python")),
+    ]
     ask = "import sys, sysconfig; print(sysconfig.get_path('stdlib') if sys.version_info[:2] == (3, 12) else '')"
     for python in filter(None, places):
         done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
