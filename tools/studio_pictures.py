@@ -154,6 +154,12 @@ def opened(
         yield camera
 
 
+def story(folder: Path) -> str:
+    """Write a take with a sentence between pauses, and return its path."""
+    soundfile.write(folder / "story.wav", reading()[0], 16_000)
+    return str(folder / "story.wav")
+
+
 def without_microphone(folder: Path) -> None:
     """Take the pictures of a machine without a microphone."""
     with opened(folder, device=False) as camera:
@@ -205,7 +211,8 @@ def recording(folder: Path) -> None:
 
 def checking(folder: Path) -> None:
     """Take the pictures from the findings to the rehearsed voice."""
-    with opened(folder, "good.wav", "too-short.wav", "voice-message.ogg", "stereo.m4a", "prompt.wav") as camera:
+    takes = ("good.wav", "too-short.wav", "voice-message.ogg", "stereo.m4a", "prompt.wav")
+    with tempfile.TemporaryDirectory() as work, opened(folder, *takes, story(Path(work))) as camera:
 
         def choose(name: str) -> None:
             change = "select.value = [...select.options].find(one => one.text === arguments[0]).value"
@@ -227,7 +234,17 @@ def checking(folder: Path) -> None:
         choose("stereo.m4a")
         camera.go("prompt")
         camera.until("return !document.querySelector('#step-prompt').innerText.includes('Searching')")
-        camera.picture("prompt")
+        camera.picture("prompt-none")
+        choose("story.wav")
+        camera.shows("What is said")
+        camera.shows("the text is empty")
+        camera.picture("prompt-candidates")
+        camera.script("const t = document.querySelector('.clips textarea'); t.value = 'The small brown dog slept.'")
+        camera.script("document.querySelector('.clips textarea').dispatchEvent(new Event('input'))")
+        camera.shows("The form is right")
+        camera.click(".clips button:last-child")
+        camera.shows("Chosen")
+        camera.picture("prompt-chosen")
         choose("good.wav")
         camera.go("clone")
         camera.shows("The exact request")

@@ -10,6 +10,7 @@ import { languageField } from "/static/start.js";
 
 const BEST_S = [60, 120];
 const BYTES_PER_SAMPLE = 2;
+const MOST_LOST = 5;
 const LEVELS = { clipped: "✕ Clipped now: lower the input gain", loud: "! Too loud", quiet: "! Too quiet", silent: "… No voice", good: "✓ Good level" };
 
 let view = null; // the elements and the recording of this visit
@@ -109,13 +110,14 @@ function lost(at, seconds) {
   const text = `Samples lost at ${clock(at)} (${(1000 * seconds).toFixed(0)} ms): close other programs, and record again.`;
   view.isLost = true;
   view.lost.append(h("li", {}, text));
+  if (view.lost.children.length > MOST_LOST) view.lost.firstChild.remove();
   alert(text);
 }
 
 // Every 50 ms, recording or not.
 function heard(chunk) {
   const level = view.meter.add(chunk);
-  if (!view.recording) return;
+  if (!view.recording || view.isStopping) return;
   const seconds = view.recording.seconds;
   view.clock.textContent = clock(seconds);
   view.length.value = Math.min(1, seconds / limit());

@@ -3,8 +3,8 @@
 import { post, put } from "/static/api.js";
 
 const SEND_MS = 1000;
-const CLOCK_SLACK_S = 0.25; // chunks arrive late when the page is busy, but they catch up
-const CLOCK_CHUNKS = 40;
+const CLOCK_SLACK_S = 0.25;
+const LATE_MS = 2000; // chunks arrive late when the page is busy, but then they all come at once
 
 export class Recording extends EventTarget {
   // Start recording; fires "lost" with `at` and `seconds` for samples that are missing.
@@ -16,7 +16,7 @@ export class Recording extends EventTarget {
 
   constructor(microphone, channels, id) {
     super();
-    Object.assign(this, { microphone, channels, id, frames: 0, sent: 0, waiting: [], late: 0, equal: true });
+    Object.assign(this, { microphone, channels, id, frames: 0, sent: 0, waiting: [], equal: true });
     this.onChunk = (chunk) => this.add(chunk);
     microphone.addEventListener("chunk", this.onChunk);
     this.timer = setInterval(() => this.send().catch((error) => this.fail(error)), SEND_MS);
@@ -40,12 +40,18 @@ export class Recording extends EventTarget {
 
   // Fewer samples than the time that passed: the browser dropped some without leaving zeros.
   compareWithClock() {
-    const missing = (performance.now() - this.origin.time) / 1000 - this.seconds;
-    this.late = missing > CLOCK_SLACK_S ? this.late + 1 : 0;
-    if (this.late < CLOCK_CHUNKS) return;
-    this.lose(this.seconds, missing);
-    this.origin.time += 1000 * missing;
-    this.late = 0;
+    const now = performance.now();
+    const missing = (now - this.origin.time) / 1000 - this.seconds;
+    if (missing <= CLOCK_SLACK_S) {
+      this.late = null;
+      return;
+    }
+    this.late ??= { since: now, at: this.seconds, least: missing };
+    this.late.least = Math.min(this.late.least, missing);
+    if (now - this.late.since < LATE_MS) return;
+    this.lose(this.late.at, this.late.least);
+    this.origin.time += 1000 * this.late.least;
+    this.late = null;
   }
 
   lose(at, seconds) {

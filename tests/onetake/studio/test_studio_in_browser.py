@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from preflight.display.text import clock
 from tests.support.browser import axe_violations, chromium, logged, microphone, requests, set_scheme
 from tests.support.services import FIXTURES
 from tests.support.studio import Page, reading, studio
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.slow  # each starts a browser, and records in real time
 
 PATIENCE_S: Final = 120
 RATE: Final = 44_100
-HOLE: Final = slice(9 * RATE, 9 * RATE + 700)
+HOLES: Final = tuple(slice(second * RATE, second * RATE + 700) for second in range(5, 120, 6))
+_ATTEMPTS: Final = 5
 STEPS: Final = ("start", "room", "record", "findings", "fix", "prompt", "clone", "trial", "voices")
 Opened = tuple[webdriver.Chrome, Page]
 
@@ -37,13 +39,15 @@ def at_44100(samples: NDArray[np.int16]) -> NDArray[np.int16]:
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, NDArray[np.int16]]:
-    """What the microphone plays: 44.1 kHz, 2 channels, 16 bit, never a run of zeros but for one hole."""
-    noise = np.random.default_rng(5).integers(3, 9, 40 * RATE).astype(np.int16)
+    """What the microphone plays: 44.1 kHz, 2 channels, 16 bit, with runs of zeros only where samples are lost."""
+    noise = np.random.default_rng(5).integers(3, 9, 120 * RATE).astype(np.int16)
     voice = at_44100(reading()[0])
     sound = noise
-    sound[6 * RATE : 6 * RATE + len(voice)] += voice
+    for start in range(2 * RATE, 90 * RATE, 24 * RATE):
+        sound[start : start + len(voice)] += voice
     sound[sound == 0] = 1
-    sound[HOLE] = 0
+    for hole in HOLES:
+        sound[hole] = 0
     path = tmp_path_factory.mktemp("microphone") / "voice.wav"
     soundfile.write(path, np.stack((sound, sound), 1), RATE, "PCM_16")
     return path, sound
@@ -116,21 +120,26 @@ def record(chrome: webdriver.Chrome, seconds: float) -> None:
 def test_a_take_is_bit_equal_and_ready_and_lost_samples_are_reported(
     opened: Callable[..., Opened], spoken: tuple[Path, NDArray[np.int16]]
 ) -> None:
-    chrome, page = opened()
-    go(chrome, "record")
-    until(chrome, "return document.getElementById('record-begin')?.disabled === false")
-    record(chrome, 14)
-    wait_text(chrome, "#record-takes", "ready")
-    (taken,) = page.get("/api/state")["takes"]
-    sound, rate = soundfile.read(taken["file"], dtype="int16")
-    assert (rate, sound.ndim, taken["bits"]) == (RATE, 1, 16)
-    offset = find(spoken[1], sound[:2000])
-    np.testing.assert_array_equal(sound, spoken[1][offset : offset + len(sound)])
-    at = (HOLE.start - offset) / RATE
-    reported = text_of(chrome, "#record-lost")
-    assert f"Samples lost at 0:{int(at * 10) / 10:04.1f} (16 ms)" in reported
-    assert len(reported.splitlines()) == 1
-    assert reported in chrome.execute_script("return document.getElementById('trouble').textContent") or at > 0
+    for _ in range(_ATTEMPTS):  # a browser on a busy machine does lose samples, and then the page says so
+        chrome, page = opened()
+        go(chrome, "record")
+        record(chrome, 14)
+        wait_text(chrome, "#record-takes", "ready")
+        taken = page.get("/api/state")["takes"][-1]
+        sound, rate = soundfile.read(taken["file"], dtype="int16")
+        assert (rate, sound.ndim, taken["bits"]) == (RATE, 1, 16)
+        offset = find(spoken[1], sound[:2000])
+        reported = text_of(chrome, "#record-lost").splitlines()
+        holes = [hole for hole in HOLES if hole.start > offset and hole.stop < offset + len(sound)]
+        assert holes
+        expected = [f"Samples lost at {clock((hole.start - offset) / RATE)} (16 ms)" for hole in holes]
+        assert all(any(line.startswith(one) for line in reported) for one in expected), (reported, expected)
+        if len(reported) == len(expected):
+            np.testing.assert_array_equal(sound, spoken[1][offset : offset + len(sound)])
+            return
+        page.ask("DELETE", f"/api/takes/{taken['id']}")
+        chrome.get("about:blank")
+    pytest.fail("the browser lost samples in every attempt")
 
 
 def find(where: NDArray[np.int16], what: NDArray[np.int16]) -> int:
