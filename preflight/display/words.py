@@ -17,6 +17,8 @@ _QUIET_ROOM_SNR_DB: Final = 35.0
 """Recommended by Azure's custom neural voice."""
 _GOOD_LEVEL_DBFS: Final = (-30.0, -14.0)
 """ACX and ElevenLabs ask for -23 to -18 dBFS RMS; services normalize a few decibels more or less without a loss."""
+_DRY_S: Final = 0.3
+"""The most that dry speech measures: docs/benchmarks.md."""
 _CLEAR_HZ: Final = 7000.0
 """Wideband telephony (ITU-T G.722)."""
 _SHORT_S: Final = 30.0
@@ -89,6 +91,8 @@ def _figures(measured: Mapping[str, float]) -> Iterator[str]:
         loudness = measured.get("integrated_loudness_lufs")
         shown = f"{level:.0f} dBFS RMS" if loudness is None else f"{loudness:.1f} LUFS"
         yield f"{_level_word(level, measured['rms_dbfs'])} ({shown})"
+    if (decay := measured.get("room_decay_s")) is not None:
+        yield f"{_room_word(decay)} ({decay:.1f} s)"
     if (percent := measured.get("clipped_percent")) is not None:
         is_clipped = percent > RULES["clipped"]["max_clipped_percent"]
         yield f"{percent:.2g} % clipped" if is_clipped else "not clipped"
@@ -103,6 +107,13 @@ def _noise_word(ratio: float) -> str:
     if ratio >= limit.value:
         return "a little noisy"
     return "noisy" if limit.grade(ratio) == "fair" else "very noisy"
+
+
+def _room_word(decay: float) -> str:
+    limit = RULES["reverberant"].threshold("max_room_decay_s")
+    if decay <= limit.value:
+        return "no echo" if decay <= _DRY_S else "little echo"
+    return "echo" if limit.grade(decay) == "fair" else "strong echo"
 
 
 def _level_word(speech: float, whole: float) -> str:

@@ -59,15 +59,12 @@ def spectrogram(picture: Spectrogram, seconds: float, name: str) -> Markup:
 
 def loudness(
     tracks: tuple[LoudnessTrack | None, LoudnessTrack | None],
-    target_db: tuple[float, float],
     integrated_lufs: float | None,
     seconds: float,
     name: str,
 ) -> Markup:
-    """Momentary and short-term loudness, over the target level range, from -60 to 0 LUFS."""
-    low, high = (_depth(level) for level in target_db)
-    parts = [f'<rect class="target" width="{WIDTH}" y="{high}" height="{max(0, low - high)}"/>']
-    parts += [f'<path class="grid" d="M0 {_depth(lufs)}H{WIDTH}"/>' for lufs in range(-50, 0, 10)]
+    """Momentary and short-term loudness, from -60 to 0 LUFS."""
+    parts = [f'<path class="grid" d="M0 {_depth(lufs)}H{WIDTH}"/>' for lufs in range(-50, 0, 10)]
     if integrated_lufs is not None:
         parts.append(f'<path class="integrated" d="M0 {_depth(integrated_lufs)}H{WIDTH}"/>')
     for kind, track in zip(("momentary", "short-term"), tracks, strict=True):
@@ -75,6 +72,14 @@ def loudness(
             parts.append(f'<path class="{kind}" d="{_line(track, seconds)}"/>')
     height = _TENTHS * (_LOUDEST_LUFS - _QUIETEST_LUFS)
     return _picture("loudness", height, f"Loudness of {name} over time", "".join(parts))
+
+
+def level(rms_dbfs: float, target_dbfs: tuple[float, float], name: str) -> Markup:
+    """The level on a scale from -60 to 0 dBFS RMS, over the range that the profile accepts."""
+    low, high, at = (WIDTH - _depth(each) * WIDTH // 600 for each in (*target_dbfs, rms_dbfs))
+    parts = f'<rect class="target" x="{low}" width="{max(0, high - low)}" height="20"/>'
+    parts += f'<path class="level" d="M{at} 0V20"/>'
+    return _picture("gauge", 20, f"Level of {name}: {number(rms_dbfs)} dBFS RMS", parts)
 
 
 def _picture(kind: str, height: int, label: str, content: str, *, above: int = 0) -> Markup:

@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from onetake.render.html.player import AudioSources
 from onetake.render.html.report_page import short_names
-from onetake.render.html.table import VERDICTS, table_context
+from onetake.render.html.table import QUALITIES, VERDICTS, table_context
 from onetake.render.html.take import take_context
 from onetake.render.text import safe
+from preflight.display.words import badness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,26 +26,28 @@ if TYPE_CHECKING:
     from preflight import Profile
 
 _FEW: Final = 3
-"""Up to this many recordings are shown unfolded."""
+"""Up to this many recordings are shown unfolded; of more, only the first, which is the worst."""
 
 
 def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[str]:
     """Render the page, piece by piece.
 
     Args:
-        entries: The recordings, in order.
+        entries: The recordings; the page shows the worst first.
         profile: The profile that judged them.
         folder: The folder of the page: links to recordings are relative to it.
     """
+    entries = sorted(entries, key=lambda entry: badness(entry.report))
     names = short_names(entries)
     style, script = (
         files("onetake.render.html").joinpath(name).read_text("utf-8") for name in ("style.css", "script.js")
     )
-    counts = Counter(entry.report.verdict for entry in entries)
+    verdicts = Counter(entry.report.verdict for entry in entries)
+    qualities = Counter(entry.report.quality for entry in entries)
     sources, target = AudioSources(folder), target_db(profile)
-    is_open = len(entries) <= _FEW
+    few = len(entries) <= _FEW
     takes = (
-        take_context(entry, name, number, sources, target, is_open=is_open)
+        take_context(entry, name, number, sources, target, is_open=few or number == 1)
         for number, (entry, name) in enumerate(zip(entries, names, strict=True), start=1)
     )
     yield from (
@@ -55,7 +58,8 @@ def page(entries: Sequence[Entry], profile: Profile, folder: Path) -> Iterator[s
             policy=_policy(style, script),
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
-            verdict_counts=[(verdict, counts[verdict]) for verdict in VERDICTS if counts[verdict]],
+            verdict_counts=[(verdict, verdicts[verdict]) for verdict in VERDICTS if verdicts[verdict]],
+            quality_counts=[(quality, qualities[quality]) for quality in QUALITIES if qualities[quality]],
             profile=profile.name,
             table=table_context(entries, names) if len(entries) > 1 else None,
             takes=takes,

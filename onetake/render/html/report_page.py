@@ -40,7 +40,7 @@ class Entry:
 
 def short_names(entries: Sequence[Entry]) -> list[str]:
     """The paths of the entries relative to the folder that contains all of them."""
-    names = [entry.report.path for entry in entries]
+    names = [entry.report.path.removeprefix(f".{os.sep}") for entry in entries]
     try:
         shared = os.path.commonpath({Path(name).parent for name in names}) if names else ""
     except ValueError:  # some are absolute, some not

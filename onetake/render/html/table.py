@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from onetake.render.html.drawing import number
 from preflight.display.text import clock
-from preflight.report import Verdict
+from preflight.report import Quality, Verdict
+from preflight.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,12 @@ _MEASURED: Final = (
 _WEIGHTS: Final = {"error": 10_000, "warning": 100, "info": 1}
 """An error sorts above any number of warnings, a warning above any number of notes."""
 VERDICTS: Final = get_args(Verdict)
+QUALITIES: Final = get_args(Quality)
+
+
+def label_of(rule: str) -> str:
+    """The readable name of a rule."""
+    return RULES[rule].label if rule in RULES else rule
 
 
 def table_context(entries: Sequence[Entry], names: Sequence[str]) -> dict[str, Any]:
@@ -41,12 +48,17 @@ def _row(entry: Entry, name: str) -> dict[str, Any]:
         "name": own,
         "verdict": report.verdict,
         "verdict_key": VERDICTS.index(report.verdict),
+        "quality": report.quality,
+        "quality_key": "" if report.quality is None else QUALITIES.index(report.quality),
         "numbers": [
             _cell(report.file.duration_s, clock),
             *(_cell(report.measurements.get(key), _to_a_tenth) for _, key, _ in _MEASURED),
         ],
         "weight": sum(_WEIGHTS[finding.severity] for finding in report.findings),
-        "findings": report.findings,
+        "findings": [
+            {"severity": finding.severity, "rule": finding.rule, "label": label_of(finding.rule)}
+            for finding in report.findings
+        ],
     }
 
 

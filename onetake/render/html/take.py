@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onetake.render.html import drawing
 from onetake.render.html.drawing import number
+from onetake.render.html.table import label_of
 from preflight.display.text import clock, describe_file
+from preflight.display.words import headline, next_step, sound_in_words
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -42,6 +44,11 @@ def take_context(
         "seconds": number(seconds, 3),
         "is_open": is_open,
         "verdict": report.verdict,
+        "quality": report.quality,
+        "headline": headline(report),
+        "next_step": next_step(report),
+        "words": sound_in_words(report),
+        "level": _level(entry, name, target_db),
         "is_prompt": report.role == "prompt",
         "headers_only": report.method == "headers",
         "facts": describe_file(report.file),
@@ -58,6 +65,8 @@ def _finding(finding: Finding, *, can_play: bool) -> dict[str, Any]:
     return {
         "severity": finding.severity,
         "rule": finding.rule,
+        "label": label_of(finding.rule),
+        "poor": finding.quality == "poor",
         "message": finding.message,
         "can_fix": bool(finding.fix),
         "places": [
@@ -76,7 +85,7 @@ def _figures(entry: Entry, name: str, target_db: tuple[float, float]) -> list[di
     of_channels = ", left above right" if channels > 1 else ""
     wave = drawing.waveform(pictures.waveform, report.findings, seconds, name)
     figures = [
-        _figure(f"Waveform{of_channels}; findings are marked", wave, kind=f"wave-{channels}"),
+        _figure(f"Waveform{of_channels}; findings are marked (click to listen)", wave, kind=f"wave-{channels}"),
         _figure("Speech", drawing.speech(report.speech, seconds, name)),
     ]
     if picture := pictures.spectrogram:
@@ -86,8 +95,8 @@ def _figures(entry: Entry, name: str, target_db: tuple[float, float]) -> list[di
     if pictures.momentary:
         whole = report.measurements.get("integrated_loudness_lufs")
         tracks = (pictures.momentary, pictures.short_term)
-        drawn = drawing.loudness(tracks, target_db, whole, seconds, name)
-        figures.append(_figure(_loudness_caption(whole, target_db), drawn, ("0 LUFS", "-60 LUFS")))
+        drawn = drawing.loudness(tracks, whole, seconds, name)
+        figures.append(_figure(_loudness_caption(whole), drawn, ("0 LUFS", "-60 LUFS")))
     return figures
 
 
@@ -95,18 +104,50 @@ def _figure(caption: str, picture: Markup, scale: tuple[str, str] = ("", ""), ki
     return {"caption": caption, "picture": picture, "top": scale[0], "bottom": scale[1], "kind": kind}
 
 
-def _loudness_caption(whole: float | None, target_db: tuple[float, float]) -> str:
+def _loudness_caption(whole: float | None) -> str:
     integrated = f", {number(whole)} LUFS integrated (dashed)" if whole is not None else ""
+    return f"Loudness over 3 s (thick) and 400 ms (thin){integrated}"
+
+
+def _level(entry: Entry, name: str, target_db: tuple[float, float]) -> dict[str, Any] | None:
+    """The level beside the range of the profile; in dBFS RMS, which is another scale than that of the loudness."""
+    rms = entry.report.measurements.get("rms_dbfs")
+    if rms is None or entry.report.quality is None:
+        return None
     low, high = target_db
-    return (
-        f"Loudness over 3 s (thick) and 400 ms (thin){integrated}; "
-        f"shaded: the target level, {number(low)} to {number(high)} dB RMS"
-    )
+    caption = f"Level {number(rms)} dBFS RMS; shaded: accepted by the profile, {number(low)} to {number(high)} dBFS RMS"
+    return {"caption": caption, "picture": drawing.level(rms, target_db, name)}
 
 
-def _measurements(entry: Entry) -> list[tuple[str, str]]:
+_TITLES: Final = {
+    "snr_db": "Signal-to-noise ratio",
+    "rms_dbfs": "Level (RMS)",
+    "hum_db": "Hum above the noise around it",
+    "hum_dbfs": "Hum level",
+    "hum_hz": "Hum frequency",
+    "fold_down_loss_db": "Loss in mono",
+    "bandwidth_hz": "Highest frequency of the voice",
+    "room_decay_s": "Decay of the room (60 dB)",
+    "measured_s": "Measured duration",
+    "speech_s": "Speech",
+    "speech_percent": "Share of speech",
+    "speech_of_sound_percent": "Share of speech in all sound",
+    "voice_like_s": "Voice-like sound",
+}
+"""Names that do not follow from the key."""
+_UNITS: Final = dict(percent="%", db="dB", dbfs="dBFS", dbtp="dBTP", lufs="LUFS", lu="LU", hz="Hz", s="s")  # noqa: C408
+
+
+def _measurements(entry: Entry) -> list[dict[str, str]]:
     report = entry.report
-    rows = [(name, f"{value:g}") for name, value in report.measurements.items()]
+    rows = [_measurement(key, value) for key, value in report.measurements.items()]
     if report.file.sha256:
-        rows.append(("sha256", report.file.sha256))
+        rows.append({"key": "sha256", "title": "SHA-256 of the file", "value": report.file.sha256})
     return rows
+
+
+def _measurement(key: str, value: float) -> dict[str, str]:
+    words, _, suffix = key.rpartition("_")
+    unit = _UNITS.get(suffix, "") if words else ""
+    plain = (words if unit else key).replace("_", " ").replace("dc ", "DC ")
+    return {"key": key, "title": _TITLES.get(key, plain[0].upper() + plain[1:]), "value": f"{value:g} {unit}".rstrip()}

@@ -60,7 +60,7 @@ def test_marks_too_close_to_distinguish_are_merged_and_stay_inside() -> None:
 
 def test_loudness_stays_inside_its_picture() -> None:
     track = LoudnessTrack(0.2, 0.1, (-120.0, -60.0, -23.0, 0.0, 3.0))
-    svg = drawing.loudness((track, None), (-45.0, -10.0), -23.0, 1.0, "take")
+    svg = drawing.loudness((track, None), -23.0, 1.0, "take")
     (line,) = re.findall(r'class="momentary" d="M(.*?)"', svg)
     assert [tuple(map(float, point.split())) for point in line.split("L")] == [
         (200, 600),
@@ -70,7 +70,13 @@ def test_loudness_stays_inside_its_picture() -> None:
         (600, 0),
     ]
     assert "short-term" not in svg
-    assert 'y="100" height="350"' in svg
+
+
+def test_the_level_is_on_a_scale_of_its_own() -> None:
+    svg = drawing.level(-30.0, (-45.0, -15.0), "take")
+    assert 'x="250" width="500"' in svg
+    assert 'd="M500 0V20"' in svg
+    assert 'd="M0 0V20"' in drawing.level(-90.0, (-45.0, -15.0), "take")
 
 
 def test_a_name_in_a_label_is_text() -> None:
