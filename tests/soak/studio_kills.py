@@ -37,8 +37,9 @@ from tests.support.studio import Page, as_chromium, speech
 _ANSWER_DELAY_S = 0.4
 _MOST_TAKES = 150
 _LONGEST_LIFE_S = 6.0
-_SHARE_IN_CALLS = 0.5
-"""Share of the kills during a paid call."""
+_SHARES = {"call": 0.45, "record": 0.35, "any": 0.2}
+"""What the kills aim at."""
+_RECORD_S = 0.3
 _LEAST_HIT_SHARE = 0.1
 """Kills within a recording, and within a paid call, at least: with fewer the run proves nothing."""
 
@@ -139,9 +140,11 @@ def disturb(made: Rig, seen: Seen, kills: int, seed: int) -> None:
     """Start the studio, check what it shows, use it, and kill it."""
     rng = random.Random(seed)
     for _ in range(kills):
+        seen.doing = "start"
         studio = Studio(made)
         verify(studio.page, seen)
-        killer = threading.Thread(target=_kill, args=(made, studio, rng.random() < _SHARE_IN_CALLS, rng.random()))
+        (aim,) = rng.choices(list(_SHARES), list(_SHARES.values()))
+        killer = threading.Thread(target=_kill, args=(made, studio, seen, aim, rng.random()))
         killer.start()
         try:
             drive(studio.page, seen, rng)
@@ -152,10 +155,15 @@ def disturb(made: Rig, seen: Seen, kills: int, seed: int) -> None:
         seen.hits[f"{seen.doing}, paid call in progress" if is_called else seen.doing] += 1
 
 
-def _kill(made: Rig, studio: Studio, is_in_call: bool, moment: float) -> None:
-    """Kill the studio: while the stand-in delays the answer to a paid call, or at any moment."""
-    if is_in_call and made.calls.wait_for(made.calls.count + 1, [studio.process]):
+def _kill(made: Rig, studio: Studio, seen: Seen, aim: str, moment: float) -> None:
+    """Kill the studio: while the stand-in delays the answer to a paid call, within a recording, or at any moment."""
+    if aim == "call" and made.calls.wait_for(made.calls.count + 1, [studio.process]):
         time.sleep(moment * 0.7 * _ANSWER_DELAY_S)
+    elif aim == "record":
+        deadline = time.monotonic() + 10 * _LONGEST_LIFE_S  # it may not record any more
+        while seen.doing != "record" and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(moment * _RECORD_S)
     else:
         time.sleep(0.1 + moment * _LONGEST_LIFE_S)
     studio.kill()
