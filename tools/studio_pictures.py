@@ -249,7 +249,7 @@ def checking(folder: Path) -> None:
         camera.go("clone")
         camera.shows("The exact request")
         camera.picture("clone-rehearsal")
-        camera.script("document.getElementById('trial-text').value = 'It rained all night.'")
+        camera.script("document.getElementById('trial-text').value = 'It rained all night, and the river rose.'")
         camera.click("#rehearse")
         camera.shows("Rehearsed: the voice is made")
         camera.picture("clone-rehearsed")

@@ -156,6 +156,7 @@ class CloneRuns:
             "name": cloned.name,
             "expires_at": cloned.expires_at,
             "changes": cloned.changes,
+            "likeness": cloned.likeness,
         }
         if cloned.demo is not None and request.demo is not None:
             demo = request.demo

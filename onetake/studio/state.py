@@ -10,6 +10,7 @@ from onetake.errors import failure_of
 from onetake.studio.examine import level_targets
 from onetake.studio.scripts import LANGUAGES, script
 from preflight import limits
+from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
 
 if TYPE_CHECKING:
     from onetake.studio.clone_runs import CloneRuns
@@ -32,6 +33,7 @@ def state_view(takes: Takes, runs: CloneRuns, services: Services) -> dict[str, A
             "prompt_below_s": limits.PROMPT_BELOW_S,
         },
         "models": {"clone": CLONE_MODELS, "speech": SPEECH_MODELS},
+        "same_voice": SAME_VOICE_COSINE,
         "real": _real_view(services),
     }
 

@@ -14,9 +14,11 @@ export const trialStep = {
         h("p", { class: "buttons" }, button("Clone", () => app.show("clone", { focus: true }), { class: "primary" }), button("Voices", () => app.show("voices", { focus: true }))));
       return;
     }
+    const likeness = (trial) => app.state.clones.find((run) => run.trial === trial.id)?.result.likeness ?? null;
     const pairs = trials.map((trial) => h("div", { class: "choices" },
       h("div", { class: "panel" }, h("h3", {}, "Take"), h("p", {}, app.take.name), player(app.take)),
-      h("div", { class: "panel" }, h("h3", {}, "Trial"), h("p", {}, trial.text), player(trial), h("p", {}, h("a", { class: "button", href: `/takes/${trial.id}/audio?download`, download: true }, "Download")))));
+      h("div", { class: "panel" }, h("h3", {}, "Trial"), h("p", {}, trial.text), player(trial),
+        likeness(trial) === null ? null : h("p", { class: "likeness" }, `Likeness ${likeness(trial).toFixed(2)} of 1: an estimate; two people are mostly below ${app.state.same_voice}.`), h("p", {}, h("a", { class: "button", href: `/takes/${trial.id}/audio?download`, download: true }, "Download")))));
     fill(section, pairs, h("p", { class: "note" }, "Listening does not keep the voice. A rehearsal answers with a short sample of your own take instead of a clone."));
   },
 };

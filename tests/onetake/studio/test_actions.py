@@ -173,13 +173,15 @@ def test_what_does_not_exist_is_an_answer(page: Page) -> None:
 
 class TestClones:
     def test_a_rehearsal_makes_a_voice_and_a_second_one_is_known(self, page: Page, recorded: str) -> None:
-        form = {"service": "rehearsal", "take": recorded, "text": "Hello.", "model": "speech-2.8-hd", "name": "ann"}
+        text = "It rained all night, and the river rose above the old stone bridge."
+        form = {"service": "rehearsal", "take": recorded, "text": text, "model": "speech-2.8-hd", "name": "ann"}
         plan = page.post("/api/clones/plan", form)
-        assert plan["request"]["text"] == "Hello."
+        assert plan["request"]["text"] == text
         assert plan["request"]["audio_url"].startswith("https://presigned.example/")
         done = page.clone(form)
         assert (done["state"], done["result"]["name"], done["error"]) == ("paid", "ann", None)
         assert [name for name, _ in done["steps"]][:4] == ["check", "upload", "verify", "clone"]
+        assert done["result"]["likeness"] > page.get("/api/state")["same_voice"]  # the stand-in answers with the take
         trial = page.session.get(f"{page.origin}/takes/{done['trial']}/audio")
         assert trial.headers["Content-Type"] == "audio/mpeg"
         assert page.post("/api/clones/plan", form)["known"]["name"] == "ann"
