@@ -114,6 +114,17 @@ def test_figures_have_words(measurements: dict[str, float], words: str) -> None:
     assert words in sound_in_words(report_of(changed(measurements)))
 
 
+def test_a_duration_is_never_rounded_up_to_a_limit() -> None:
+    assert sound_in_words(report_of(seconds(9.99))).startswith("9.9 s, ")
+
+
+@pytest.mark.parametrize(
+    ("decay", "word"), [(0.2, "no echo"), (0.4, "little echo"), (0.5, "echo"), (0.9, "strong echo")]
+)
+def test_the_room_has_a_word(decay: float, word: str) -> None:
+    assert f" {word} ({decay:.1f} s)" in sound_in_words(report_of(changed({"room_decay_s": decay})))
+
+
 def test_clipping_has_a_figure_only_if_there_is_any() -> None:
     assert "16 % clipped" in sound_in_words(report_of(CLIPPED))
     assert "not clipped" in sound_in_words(report_of(GOOD))
