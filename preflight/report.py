@@ -45,6 +45,20 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     audio_track: int = 1
 
 
+class Remote(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a recording came from that is not a local file.
+
+    Attributes:
+        etag: The entity tag of the object; it changes with the content.
+        bytes: The size of the object.
+        fetched_bytes: How many bytes were fetched: fewer if only the headers were read.
+    """
+
+    etag: str
+    bytes: int
+    fetched_bytes: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A problem that a rule reports about a recording.
 
@@ -91,6 +105,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         speech: The speech segments, as (start, end) in seconds.
         findings: The findings, errors first.
         not_checked: The rules that were not applied because a profile has to ask for them: ``several-speakers``.
+        remote: The object that was checked, if it is in a bucket; else unset, and absent from JSON.
     """
 
     path: str
@@ -104,6 +119,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     speech: tuple[Span, ...] = ()
     findings: tuple[Finding, ...]
     not_checked: tuple[str, ...] = ()
+    remote: Remote | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def worst_finding(self) -> Finding | None:

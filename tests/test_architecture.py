@@ -29,10 +29,10 @@ PUBLIC = {
         OutputExists PROFILES PreflightError Profile PromptClip RULES Recording Report Rule
         SpeechModel check check_many compare_text cut_prompt display_name fix join load_profile
         plan prompt_clips recordings_in text_findings transcribe""",
-    "uploader": """BadBucketName ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
+    "uploader": """BadBucketName Bucket ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectLocked ObjectMissing PROVIDERS Provider
-        RoundTrip SettingsError Storage StorageError StorageFailed StorageSettings TlsFailed Unreachable Upload
-        UrlNotPublic WrongKey WrongRegion WrongSecret""",
+        RoundTrip SettingsError Storage StorageError StorageFailed StorageSettings StoredObject TlsFailed Unreachable
+        Upload UrlNotPublic WrongKey WrongRegion WrongSecret""",
     "client": """AudioRefused BalanceTooLow CLONE_MODELS CloneClient CloneOptions ClonedVoice DownloadFailed
         InvalidArgument KeyRefused NonsenseAnswer NotPermitted OutcomeUnknown RateLimited RequestRefused SPEECH_MODELS
         ServerFailed ServiceError ServiceUnreachable Speech SpeechRequest TextRefused VOICE_LIFETIME VoiceNotFound""",

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from preflight import recordings_in
-from preflight.input.discovery import _EXTENSIONS
+from preflight.input.discovery import EXTENSIONS
 from tests.support.selection import parametrize_some
 from tests.test_readme import ROOT, blocks, newcomer, run
 
@@ -74,7 +74,7 @@ def hook() -> dict[str, Any]:
 
 def test_the_hook_takes_what_a_folder_s_check_takes() -> None:
     wanted = re.compile(hook()["files"])
-    for name in (*(f"a{ending}" for ending in _EXTENSIONS), "takes/A.WAV"):
+    for name in (*(f"a{ending}" for ending in EXTENSIONS), "takes/A.WAV"):
         assert wanted.search(name), name
     for path in (ROOT / "fixtures").iterdir():
         assert bool(wanted.search(path.name)) == (str(path) in set(recordings_in(str(ROOT / "fixtures"))))

@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from uploader.bucket import Bucket, StoredObject
     from uploader.errors import (
         BadBucketName,
         ClockSkewed,
@@ -51,6 +52,7 @@ __distribution__ = "onetake"  # see onetake/installation.py
 __all__ = [
     "PROVIDERS",
     "BadBucketName",
+    "Bucket",
     "ClockSkewed",
     "CorruptStored",
     "CredentialsExpired",
@@ -70,6 +72,7 @@ __all__ = [
     "StorageError",
     "StorageFailed",
     "StorageSettings",
+    "StoredObject",
     "TlsFailed",
     "Unreachable",
     "Upload",
@@ -82,11 +85,13 @@ __all__ = [
 _MODULES = {
     "PROVIDERS": "providers",
     "Provider": "providers",
+    "Bucket": "bucket",
     "Link": "results",
     "RoundTrip": "results",
     "Upload": "results",
     "Storage": "storage",
     "StorageSettings": "settings",
+    "StoredObject": "bucket",
 }
 
 

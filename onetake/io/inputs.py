@@ -7,7 +7,9 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
 
 from onetake.errors import InputFailed, UsageError
 from preflight.errors import CannotOpen
@@ -16,6 +18,11 @@ from preflight.input.types import SpooledFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from onetake.io.objects import ObjectRecording
+    from preflight import Report
+
+    Take: TypeAlias = str | SpooledFile | ObjectRecording
 
 
 @contextlib.contextmanager
@@ -38,6 +45,7 @@ def store_stdin(stream: IO[bytes], max_bytes: int = MAX_BYTES) -> Iterator[Spool
 
 
 PIPE: Final = "-"
+SCHEME: Final = "s3://"
 _MAX_LIST_BYTES: Final = 100_000_000
 
 
@@ -64,6 +72,39 @@ def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Itera
     with store_stdin(_standard_input()) as piped:
         place = files.index(PIPE)
         yield [*recordings_of(files[:place]), piped, *recordings_of([*files[place + 1 :], *listed])]
+
+
+def is_object(name: object) -> bool:
+    """Whether a name is that of an object, or of a prefix."""
+    return isinstance(name, str) and name.startswith(SCHEME)
+
+
+def with_objects(names: Sequence[str | SpooledFile], *, quick: bool = False) -> list[Take]:
+    """Replace each ``s3://`` name by the recordings that it names.
+
+    Args:
+        names: Resolved inputs.
+        quick: Fetch only what headers need.
+
+    Raises:
+        UsageError: A prefix has no recording.
+        SettingError, uploader.StorageError: A bucket cannot be listed.
+    """
+    if not any(map(is_object, names)):
+        return list(names)
+    from onetake.io.objects import Buckets
+
+    buckets = Buckets()
+    takes: list[Take] = []
+    for name in names:
+        takes += buckets.recordings(str(name), quick=quick) if is_object(name) else [name]
+    return takes
+
+
+def report_with_remote(take: Take, report: Report) -> Report:
+    """Return the report, with ETag and size if the recording is in a bucket."""
+    remote = getattr(take, "remote", None)
+    return report if remote is None else msgspec.structs.replace(report, remote=remote)
 
 
 def recordings_of(files: Iterable[str]) -> Iterator[str]:

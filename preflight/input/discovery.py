@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_EXTENSIONS: Final = {
+EXTENSIONS: Final = {
     *(".3gp", ".aac", ".ac3", ".aif", ".aiff", ".amr", ".ape", ".au", ".avi", ".caf", ".flac", ".m4a", ".m4b", ".m4v"),
     *(".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".qta", ".rf64", ".snd", ".tta", ".w64"),
     *(".wav", ".wave", ".webm", ".wma", ".wv"),
@@ -44,7 +44,7 @@ def _entries(folder: str) -> tuple[list[str], list[str]]:
             if _is_folder(entry):
                 if not entry.is_symlink():
                     folders.append(entry.name)
-            elif os.path.splitext(entry.name)[1].lower() in _EXTENSIONS:
+            elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:
                 files.append(entry.name)
     return folders, files
 

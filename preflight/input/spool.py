@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
+from preflight.input.on_demand import OnDemand
 from preflight.input.types import PathLike, Recording, SpooledFile, is_segment, name_of
 from preflight.system import remove_file
 
@@ -169,7 +170,7 @@ def _spooled(fill: Callable[[IO[bytes]], None], size: int | None, max_bytes: int
         raise _too_much(max_bytes)
     with contextlib.ExitStack() as stack:
         try:
-            file, path = _new_file(size, stack)
+            file, path = new_file(size, stack)
             fill(file)
             file.flush()
         except OSError as error:
@@ -179,8 +180,8 @@ def _spooled(fill: Callable[[IO[bytes]], None], size: int | None, max_bytes: int
         yield path
 
 
-def _new_file(size: int | None, stack: contextlib.ExitStack) -> tuple[IO[bytes], str]:
-    """Return a new file and its path; `stack` closes and removes it."""
+def new_file(size: int | None, stack: contextlib.ExitStack) -> tuple[IO[bytes], str]:
+    """Return a new file and its path, in memory if the size is known and small; `stack` closes and removes it."""
     file: Any = None
     if not _DESCRIPTORS.is_dir():
         # not NamedTemporaryFile: on Windows, only its creator can open it
@@ -246,6 +247,10 @@ def as_path(recording: Recording) -> Iterator[PathLike]:
     """
     if isinstance(recording, str | os.PathLike):
         yield recording
+        return
+    if isinstance(recording, OnDemand):
+        with recording.opened() as fetched:
+            yield fetched
         return
     name = name_of(recording)
     with contextlib.ExitStack() as stack:

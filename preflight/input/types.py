@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
 
 from preflight.errors import CannotOpen
+from preflight.input.on_demand import OnDemand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,9 @@ class Segment(Protocol):
         ...
 
 
-Recording: TypeAlias = PathLike | bytes | bytearray | memoryview | BinaryStream | tuple["NDArray[Any]", float] | Segment
+Recording: TypeAlias = (
+    PathLike | bytes | bytearray | memoryview | BinaryStream | tuple["NDArray[Any]", float] | Segment | OnDemand
+)
 """A recording, in one of these forms:
 
 - a path: `str` or `os.PathLike` (`bytes` are content, not a path; ``os.fsdecode`` converts a bytes path);
@@ -57,7 +60,8 @@ Recording: TypeAlias = PathLike | bytes | bytearray | memoryview | BinaryStream 
   restored; any other, such as a pipe, is read from its position to its end, up to 2 GiB;
 - samples and their sample rate in hertz, ``(samples, sample_rate_hz)``: a numpy array of shape (frames,) or (frames,
   channels) of int16, int32, float32 or float64, as soundfile returns it; the full scale of floats is 1;
-- a `pydub.AudioSegment`.
+- a `pydub.AudioSegment`;
+- an `OnDemand`, which fetches it, such as those of `onetake.recordings`.
 
 Samples are treated as the WAV file that stores them without loss in the fewest bits: 16 or 24 if every sample fits,
 else 32, as integers or floats like the samples. So samples read from a 16-bit WAV file are treated as that file.
@@ -97,7 +101,7 @@ def name_of(recording: Recording) -> str:
     Raises:
         TypeError: The argument cannot be a recording.
     """
-    if isinstance(recording, SpooledFile):
+    if isinstance(recording, SpooledFile | OnDemand):
         return recording.name
     if isinstance(recording, str | os.PathLike):
         return os.fsdecode(recording)

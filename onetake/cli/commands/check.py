@@ -11,12 +11,18 @@ from onetake.cli.main import AdvancedOption, Command, exit_with
 from onetake.cli.options import ANY_PATH, chosen_format, profile_from, profile_options
 from onetake.cli.output.check_output import FORMS, CheckOutput
 from onetake.console.progress import AUDIO, show_progress, with_progress
-from onetake.console.streams import print_line
+from onetake.console.streams import print_line, print_stderr
+from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
-from onetake.io.inputs import open_inputs
+from onetake.io.inputs import open_inputs, report_with_remote, with_objects
 from onetake.render.text import is_unfit
+from preflight.display.text import megabytes
+from preflight.input.types import SpooledFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from onetake.io.inputs import Take
     from onetake.render.text import FailOn
     from preflight import Report
 
@@ -76,7 +82,7 @@ def command(
     **options: Any,
 ) -> Any:
     """Report what recordings are, how they sound, and whether the clone service accepts them. FILE can be - for
-    standard input; a FOLDER stands for all recordings in it.
+    standard input; a FOLDER stands for all recordings in it, and so does s3://BUCKET/PREFIX/ with the storage settings.
     """  # noqa: D205 - as one paragraph the help fits a screen
     from preflight.checks import analyze, report_of
 
@@ -89,21 +95,26 @@ def command(
     profile = profile_from(options)
     if speakers:
         profile = profile.with_speakers()
-    with open_inputs(files, files_from) as takes:
+    with open_inputs(files, files_from) as named:
+        takes = with_objects(named, quick=quick)
         output = CheckOutput(form, options.pop("out"), profile, fail_on, takes=takes, prompt=prompt)
         if len(takes) == 1:
             with show_progress("checking", AUDIO) as on_progress:
                 analysis = analyze(
                     takes[0], quick=quick, pictures=output.wants_pictures, profile=profile, on_progress=on_progress
                 )
-            output.add(takes[0], report_of(analysis, profile), analysis.pictures)
+            output.add(takes[0], report_with_remote(takes[0], report_of(analysis, profile)), analysis.pictures)
         elif takes:
             from preflight.batch import analyze_many
 
-            many = analyze_many(takes, quick=quick, pictures=output.wants_pictures, profile=profile, workers=jobs)
-            with contextlib.closing(many) as analyses:
-                for take, analysis in zip(takes, with_progress(analyses, len(takes), label="checking"), strict=True):
-                    output.add(take, report_of(analysis, profile), analysis.pictures)
+            with _started(takes, jobs) as ready:
+                many = analyze_many(ready, quick=quick, pictures=output.wants_pictures, profile=profile, workers=jobs)
+                with contextlib.closing(many) as analyses:
+                    done = with_progress(analyses, len(takes), label="checking")
+                    for take, analysis in zip(takes, done, strict=True):
+                        report = report_with_remote(take, report_of(analysis, profile))
+                        output.add(take, report, analysis.pictures)
+    _say_fetched(takes)
     if prompt is not None:
         clip = analyze(
             prompt, role="prompt", prompt_text=prompt_text, quick=quick, pictures=form == "html", profile=profile
@@ -111,6 +122,23 @@ def command(
         output.add(prompt, report_of(clip, profile), clip.pictures)
     output.end()
     return exit_with(_status(output.reports, fail_on, exit_zero=exit_zero))
+
+
+def _started(takes: list[Take], jobs: int | None) -> contextlib.AbstractContextManager[Iterable[Take]]:
+    """Fetch objects ahead; files need nothing."""
+    if all(isinstance(take, str | SpooledFile) for take in takes):
+        return contextlib.nullcontext(takes)
+    from onetake.io.objects import fetched_ahead
+    from preflight.checks import usable_cores
+
+    return fetched_ahead(takes, jobs or usable_cores())
+
+
+def _say_fetched(takes: list[Take]) -> None:
+    remotes = [take.remote for take in takes if not isinstance(take, str | SpooledFile) and take.remote is not None]
+    if remotes and not is_quiet():
+        fetched, whole = sum(each.fetched_bytes for each in remotes), sum(each.bytes for each in remotes)
+        print_stderr(f"fetched {megabytes(fetched)} of {megabytes(whole)} from {len(remotes)} objects")
 
 
 def _status(reports: list[Report], fail_on: FailOn, *, exit_zero: bool) -> Status:

@@ -12,6 +12,8 @@ from onetake.cli.options import ANY_PATH, fix_options, fix_options_from, json_op
 from onetake.cli.output.fix_output import fix_lines, named_problems
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text
+from onetake.errors import UsageError
+from onetake.io.inputs import is_object, with_objects
 
 
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
@@ -33,14 +35,20 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     are made only on request, by name or with --unsafe. Without -o, take.ogg becomes take.fixed.wav beside it.
     """  # noqa: D205 - as one paragraph the help fits a screen
     import preflight
+    from onetake.io.objects import fix_to_object
 
+    if is_object(file) and out is None and not dry_run:
+        raise UsageError("no output file", "add -o OUT, which may begin with s3://")
     profile = profile_from(flags)
     options = fix_options_from(flags)
+    (take,) = with_objects([file]) if not file.endswith("/") else [file]
     with named_problems(file), show_progress("fixing", AUDIO) as update:
         if dry_run:
-            fixed = preflight.plan(file, out, options=options, profile=profile, on_progress=update)
+            fixed = preflight.plan(take, out, options=options, profile=profile, on_progress=update)
+        elif is_object(out):
+            fixed = fix_to_object(take, out or "", force=force, options=options, profile=profile, on_progress=update)
         else:
-            fixed = preflight.fix(file, out, options=options, force=force, profile=profile, on_progress=update)
+            fixed = preflight.fix(take, out, options=options, force=force, profile=profile, on_progress=update)
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(fixed, name) for name in fixed.__struct_fields__}})
     else:

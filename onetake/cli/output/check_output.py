@@ -16,10 +16,10 @@ from onetake.render.text import detail_lines, is_unfit, report_lines, safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from onetake.io.inputs import Take
     from onetake.render.text import FailOn
     from preflight import Profile, Report
     from preflight.analysis.pictures import Pictures
-    from preflight.input.types import SpooledFile
 
 FORMS: Final = (*LINE_FORMS, "json", "jsonl", "html")
 
@@ -52,7 +52,7 @@ class CheckOutput:
         profile: Profile,
         fail_on: FailOn,
         *,
-        takes: Sequence[str | SpooledFile],
+        takes: Sequence[Take],
         prompt: str | None = None,
     ) -> None:
         self.reports: list[Report] = []
@@ -74,7 +74,7 @@ class CheckOutput:
         """Whether waveforms are shown: on the page, or for a single take on a terminal that can draw them."""
         return self._page is not None or (self._on_terminal and not self._is_batch and can_draw(sys.stdout.encoding))
 
-    def add(self, take: str | SpooledFile, report: Report, pictures: Pictures | None) -> None:
+    def add(self, take: Take, report: Report, pictures: Pictures | None) -> None:
         """Print one report, or keep it for the end.
 
         Args:

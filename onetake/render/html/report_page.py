@@ -13,9 +13,9 @@ from onetake.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from onetake.io.inputs import Take
     from preflight import Profile, Report
     from preflight.analysis.pictures import Pictures
-    from preflight.input.types import SpooledFile
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ReportPage:
         UsageError: `out` is missing or not a valid output file, or an input is standard input.
     """
 
-    def __init__(self, out: str | None, profile: Profile, inputs: Sequence[str | SpooledFile]) -> None:
+    def __init__(self, out: str | None, profile: Profile, inputs: Sequence[Take]) -> None:
         if out is None:
             raise UsageError("--format html needs an output file", "add -o report.html")
         self.path = Path(out)
@@ -79,7 +79,7 @@ class ReportPage:
         self._profile = profile
         self._entries: list[Entry] = []
 
-    def add(self, take: str | SpooledFile, report: Report, pictures: Pictures | None) -> None:
+    def add(self, take: Take, report: Report, pictures: Pictures | None) -> None:
         """Add a recording or a prompt clip."""
         self._entries.append(Entry(str(take), report, pictures))
 
@@ -102,9 +102,11 @@ class ReportPage:
             name = display_name(self.path)
             raise CannotWrite(f"{name} cannot be written: {reason}", "write it elsewhere") from error
 
-    def _require_valid_input(self, take: str | SpooledFile) -> None:
+    def _require_valid_input(self, take: Take) -> None:
         if not isinstance(take, str):
-            raise UsageError("a page cannot play standard input, which has no file", "name the file instead")
+            raise UsageError(
+                "a page plays files, not standard input or objects in a bucket", "name a file on this machine"
+            )
         with contextlib.suppress(OSError, ValueError):  # an input that does not exist gets a finding
             if self.path.exists() and self.path.samefile(take):
                 raise UsageError(f"{take} is an input: the page must not replace it", "choose another output file")
