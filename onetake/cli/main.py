@@ -132,6 +132,7 @@ COMMANDS: Final = {
     "voices": "list cloned voices and when they expire",
     "keep": "keep voices permanently",
     "say": "read a text with a voice",
+    "report": "show the worst takes of a folder of results",
     "storage": "clean up the storage",
     "ledger": "copy the ledger to a database that machines share",
     "doctor": "test each component and suggest fixes",

@@ -90,15 +90,19 @@ def with_objects(names: Sequence[str | SpooledFile], *, quick: bool = False) -> 
         UsageError: A prefix has no recording.
         SettingError, uploader.StorageError: A bucket cannot be listed.
     """
-    if not any(map(is_object, names)):
-        return list(names)
+    return list(stream_objects(names, quick=quick)) if any(map(is_object, names)) else list(names)
+
+
+def stream_objects(names: Iterable[str | SpooledFile], *, quick: bool = False) -> Iterator[Take]:
+    """Yield what `with_objects` returns, while buckets are listed."""
     from onetake.io.objects import Buckets
 
     buckets = Buckets()
-    takes: list[Take] = []
     for name in names:
-        takes += buckets.recordings(str(name), quick=quick) if is_object(name) else [name]
-    return takes
+        if is_object(name):
+            yield from buckets.recordings(str(name), quick=quick)
+        else:
+            yield name
 
 
 def report_with_remote(take: Take, report: Report) -> Report:

@@ -121,6 +121,12 @@ class ObjectRecording(OnDemand):
         self._fetching: Future[str] | None = None
         self._held = contextlib.ExitStack()
 
+    def etag(self) -> str | None:
+        """Return the ETag, with a request if the object was not listed; None if there is none."""
+        if self.listed is None:
+            self.listed = self._bucket.find(self._key)
+        return self.listed.etag if self.listed else None
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[SpooledFile]:
         """Fetch the object, into memory up to the service's limit, else into a private file.

@@ -1,12 +1,14 @@
 """Kill the command and start it again, until every recording has a voice; then compare ledger, charges and storage.
 
     python -m tests.soak.kills --takes 200 --kills 100
+    python -m tests.soak.kills --takes 200 --kills 50 --ledger postgres --how two
 
 Storage and stand-in endpoint stay up; the command's process group is killed (SIGKILL). Most kills come while the
 stand-in delays the answer to a call that it has charged, the others before the first call. The run prints how many paid
 calls the kills hit, what the stand-in charged, what the ledger contains, and what is left in the bucket. It fails if a
 recording was paid for twice without being listed as unknown, if a voice or an object was lost, or if the kills hit too
-few paid calls.
+few paid calls. With ``--ledger postgres`` each run has a home of its own, as on several machines, and their ledger is
+in a PostgreSQL server that is started for this; ``--how cut`` cuts the connections to it instead of killing the runs.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -34,10 +36,11 @@ import soundfile
 from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
+from tests.support.postgres import PostgresServer, running_server
 from tests.support.servers import CountedCalls
 from tests.support.services import FIXTURES, KEY, Services
 
-Disturbance = Literal["kill", "stop", "storage", "two"]
+Disturbance = Literal["kill", "stop", "storage", "two", "cut"]
 
 _ANSWER_DELAY_S = 0.2
 _SHARE_IN_CALLS = 0.8
@@ -78,12 +81,16 @@ class Rig:
         home: Folder of the ledger.
         takes: Folder of the recordings.
         calls: Counts the paid calls.
+        database: The server of a shared ledger; None for the file.
+        url: The ledger in it.
     """
 
     services: Services
     home: Path
     takes: Path
     calls: CountedCalls
+    database: PostgresServer | None = None
+    url: str = ""
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
         """Start the command in its own process group; its output goes to a file that survives it."""
@@ -91,7 +98,7 @@ class Rig:
         with out:
             return subprocess.Popen(
                 [sys.executable, "-m", "onetake", "clone", str(self.takes), "--format", "jsonl", *more],
-                env=self.environment(TMPDIR=str(self.home)),
+                env=self.environment(TMPDIR=str(self.home), **self._own_home()),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=(self.home / "err.log").open("ab"),
@@ -100,7 +107,25 @@ class Rig:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return environment variables with the services and the home."""
-        return {**os.environ, **self.services.settings(), "ONETAKE_HOME": str(self.home), **more}
+        shared = {"ONETAKE_LEDGER": self.url} if self.url else {}
+        return {**os.environ, **self.services.settings(), "ONETAKE_HOME": str(self.home), **shared, **more}
+
+    def _own_home(self) -> dict[str, str]:
+        """With a shared ledger, each run is a machine of its own."""
+        return {"ONETAKE_HOME": tempfile.mkdtemp(prefix="machine-", dir=self.home)} if self.url else {}
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return rows of the ledger; none if it does not exist yet."""
+        if self.database is not None:
+            schema = self.database.run("SELECT to_regclass('onetake.attempts') IS NOT NULL", self.url)
+            return self.database.run(statement, f"{self.url}&options=-csearch_path%3Donetake") if schema[0][0] else []
+        path = self.home / "ledger.sqlite3"
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchall():
+                return []
+            return connection.execute(statement).fetchall()
 
     def finish(self) -> int:
         """Run the command to its end, and return its status."""
@@ -122,13 +147,7 @@ class Rig:
 
     def unanswered(self) -> set[str]:
         """Return the attempts whose paid call has no answer in the ledger yet."""
-        path = self.home / "ledger.sqlite3"
-        if not path.exists():
-            return set()
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempts'").fetchall():
-                return set()
-            return {row[0] for row in connection.execute("SELECT id FROM attempts WHERE state = 'called'")}
+        return {row[0] for row in self.rows("SELECT id FROM attempts WHERE state = 'called'")}
 
     def voices_read(self) -> set[str]:
         """Return the voices that any run printed, from complete lines only."""
@@ -146,13 +165,13 @@ class Rig:
         """Settle unknown attempts as failed: the first one with the command, the others faster, through the ledger."""
         for attempt in attempts[:1]:
             assert self.ask("voices", "settle", attempt, "--failed")[0] == 0
-        with Ledger(self.home) as ledger:
+        with Ledger(self.url or self.home) as ledger:
             for attempt in attempts[1:]:
                 ledger.voices.settle(attempt, None)
 
 
 @contextlib.contextmanager
-def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S) -> Iterator[Rig]:
+def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S, *, is_shared: bool = False) -> Iterator[Rig]:
     """Start everything that stays up while the command is killed."""
     home = folder / "home"
     home.mkdir(parents=True)
@@ -161,8 +180,10 @@ def rig(folder: Path, takes: int, answer_delay_s: float = _ANSWER_DELAY_S) -> It
     with (
         SandboxStorage(folder / "seaweedfs") as storage,
         StandInEndpoint(KEY, answer_delay_s=answer_delay_s, log=calls) as endpoint,
+        running_server() if is_shared else contextlib.nullcontext() as database,
     ):
-        yield Rig(Services(storage, endpoint), home, folder / "takes", calls)
+        url = database.new_database() if database is not None else ""
+        yield Rig(Services(storage, endpoint), home, folder / "takes", calls, database, url)
 
 
 def disturb(rig: Rig, how: Disturbance, times: int, seed: int) -> Hits:
@@ -190,11 +211,17 @@ def disturb(rig: Rig, how: Disturbance, times: int, seed: int) -> Hits:
         if how == "storage":
             _restart(rig.services.storage)
             rig.calls.wait_for(rig.calls.count + 1, running)
+        unanswered = rig.unanswered()
+        if how == "cut":
+            assert rig.database is not None
+            rig.database.cut()
+            for process in running:  # it stores the outcome of its calls, and ends by itself
+                assert process.wait(300) != 6
         for process in running:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        unanswered = rig.unanswered()
+        unanswered = unanswered if how == "cut" else rig.unanswered()
         hits.kills += 1
         hits.kills_in_calls += bool(unanswered)
         hits.calls += len(unanswered)
@@ -239,11 +266,11 @@ def settle_and_count(rig: Rig, takes: int) -> dict[str, int]:
     assert rig.finish() == 0
     account = rig.services.endpoint.account()
     given = {voice["voice_id"] for voice in account["voices"]}
-    with contextlib.closing(sqlite3.connect(rig.home / "ledger.sqlite3")) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        listed = {row[0] for row in connection.execute("SELECT voice_id FROM voices")}
-        left = connection.execute("SELECT count(*) FROM uploads").fetchone()[0]
-        attempts = connection.execute("SELECT take, id, state, called_at IS NOT NULL FROM attempts").fetchall()
+    if not rig.url:
+        assert rig.rows("PRAGMA integrity_check") == [("ok",)]
+    listed = {row[0] for row in rig.rows("SELECT voice_id FROM voices")}
+    left = rig.rows("SELECT count(*) FROM uploads")[0][0]
+    attempts = rig.rows("SELECT take, id, state, called_at IS NOT NULL FROM attempts")
     voices = Counter(take for take, _, state, _ in attempts if state == "voice")
     assert sorted(voices.values()) == [1] * takes, "a recording has no voice, or more than one"
     assert rig.voices_read() <= listed <= given
@@ -271,10 +298,14 @@ def main() -> None:
     parser.add_argument("--takes", type=int, default=200)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--how", choices=["kill", "stop", "storage", "two"], default="kill")
+    parser.add_argument("--how", choices=["kill", "stop", "storage", "two", "cut"], default="kill")
+    parser.add_argument("--ledger", choices=["sqlite", "postgres"], default="sqlite")
     arguments = parser.parse_args()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), arguments.takes) as made:
+    is_shared = arguments.ledger == "postgres"
+    if arguments.how == "cut" and not is_shared:
+        parser.error("--how cut needs --ledger postgres")
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), arguments.takes, is_shared=is_shared) as made:
         hits = disturb(made, arguments.how, arguments.kills, arguments.seed)
         print(arguments.how, hits, flush=True)  # noqa: T201 - a report
         counts = settle_and_count(made, arguments.takes)

@@ -10,6 +10,7 @@ import click
 from onetake.cli.main import AdvancedOption, Command, exit_with
 from onetake.cli.options import ANY_PATH, chosen_format, profile_from, profile_options
 from onetake.cli.output.check_output import FORMS, CheckOutput
+from onetake.cli.output.results_output import check_into, is_results_folder
 from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line, print_stderr
 from onetake.console.terminal import is_quiet
@@ -56,7 +57,15 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
     callback=_print_schema,
     help="Print the JSON Schema of --format json.",
 )
-@click.option("-o", "--out", type=ANY_PATH, metavar="FILE", help="Output file of --format html.")
+@click.option(
+    "-o", "--out", type=ANY_PATH, metavar="FILE|FOLDER/", help="Output file of --format html; or a folder for results."
+)
+@click.option(
+    "--retry-failed",
+    cls=AdvancedOption,
+    is_flag=True,
+    help="With a folder of results: check again what could not be examined.",
+)
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "poor", "warning"]),
@@ -95,9 +104,18 @@ def command(
     profile = profile_from(options)
     if speakers:
         profile = profile.with_speakers()
+    retry_failed = options.pop("retry_failed")
+    if is_results_folder(out := options.pop("out")):
+        if prompt is not None or form not in {"text", "json"}:
+            raise UsageError("a folder of results goes with --format text or json, and without --prompt", "omit them")
+        judged = {"profile": profile, "quick": quick, "fail_on": fail_on}
+        more = {"jobs": jobs, "retry_failed": retry_failed, "as_json": form == "json"}
+        return exit_with(check_into(out, files, files_from, **judged, **more).status(exit_zero=exit_zero))
+    if retry_failed:
+        raise UsageError("--retry-failed needs a folder of results", "add --out FOLDER/")
     with open_inputs(files, files_from) as named:
         takes = with_objects(named, quick=quick)
-        output = CheckOutput(form, options.pop("out"), profile, fail_on, takes=takes, prompt=prompt)
+        output = CheckOutput(form, out, profile, fail_on, takes=takes, prompt=prompt)
         if len(takes) == 1:
             with show_progress("checking", AUDIO) as on_progress:
                 analysis = analyze(

@@ -30,8 +30,16 @@ def bucket(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> B
     for name, value in services.settings(ONETAKE_BUCKET="not-the-one").items():
         monkeypatch.setenv(name, value)
     storage = services.storage
-    keys = {"access_key_id": storage.access_key_id, "secret_access_key": storage.secret_access_key}
-    return Bucket(StorageSettings(storage.bucket, "seaweedfs", endpoint=storage.endpoint, **keys), budget_s=5)
+    return Bucket(
+        StorageSettings(
+            storage.bucket,
+            "seaweedfs",
+            endpoint=storage.endpoint,
+            access_key_id=storage.access_key_id,
+            secret_access_key=storage.secret_access_key,
+        ),
+        budget_s=5,
+    )
 
 
 @pytest.fixture
@@ -186,7 +194,8 @@ def test_recordings_that_are_fetched_ahead_share_a_budget() -> None:
 
 def test_what_is_fetched_ahead_is_checked_once(prefix: str) -> None:
     takes = list(onetake.recordings(prefix))
-    with fetched_ahead([*takes, str(FIXTURES / "good.wav")], 2) as ready:
+    both: list[preflight.Recording] = [*takes, str(FIXTURES / "good.wav")]
+    with fetched_ahead(both, 2) as ready:
         reports = list(preflight.check_many(ready))
     assert [report.verdict for report in reports] == ["ready"] * 4
     for take in takes:

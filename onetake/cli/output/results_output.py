@@ -1,0 +1,85 @@
+"""Check into a folder of results, and print counts and the worst takes of one."""
+
+from __future__ import annotations
+
+import os
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from onetake.console.steps import print_warning
+from onetake.console.streams import print_json, print_stderr, print_text
+from onetake.errors import UsageError
+from onetake.io.inputs import PIPE, is_object, read_names, recordings_of, stream_objects
+from onetake.render.text import report_lines, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from onetake.io.inputs import Take
+    from onetake.results.check_run import CheckRun
+    from onetake.results.parts import Entry
+    from onetake.results.summary import Summary
+
+
+def is_results_folder(out: str | None) -> bool:
+    """Whether an output is a folder for results: it exists, ends with a slash, or is in a bucket."""
+    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or Path(out).is_dir())
+
+
+def check_into(out: str, files: Sequence[str], files_from: str | None, *, as_json: bool, **options: Any) -> CheckRun:
+    """Check what was not checked before, and print the counts of this run.
+
+    Args:
+        out: The folder of the results, or a prefix.
+        files: Files, folders, objects and prefixes.
+        files_from: A list with more of them.
+        as_json: Print a document instead of lines.
+        options: Of `CheckRun`.
+
+    Raises:
+        UsageError: Standard input is a recording, or a name is not valid.
+        preflight.CannotWrite, uploader.StorageError: The results cannot be written.
+    """
+    from onetake.results.check_run import CheckRun
+    from onetake.results.parts import Parts
+
+    if PIPE in files:
+        raise UsageError("results are of files and objects, not of standard input", "name a file")
+    listed = [] if files_from is None else read_names(files_from)
+
+    def takes() -> Iterable[Take]:
+        return stream_objects(chain(recordings_of(files), recordings_of(listed)), quick=options["quick"])
+
+    parts = Parts(out)
+    run = CheckRun(parts, **options)
+    try:
+        run.run(takes)
+    except KeyboardInterrupt:
+        print_warning(f"interrupted: {run.summary.takes} reports are in {parts.shown}; the same command continues")
+        raise
+    if as_json:
+        print_json({"schema_version": 1, "skipped": run.skipped, **msgspec.to_builtins(run.summary)})
+    else:
+        for line in run.summary.lines():
+            print_text(line)
+    print_stderr(f"{run.skipped} were done before; results in {safe(parts.shown)}")
+    return run
+
+
+def print_chosen(summary: Summary, worst: list[Entry], sample: list[Entry], *, as_json: bool) -> None:
+    """Print the counts of results, their worst takes, and a sample of the others."""
+    if as_json:
+        chosen = {"worst": worst, "sample": sample}
+        print_json({"schema_version": 1, "summary": msgspec.to_builtins(summary), **chosen})
+        return
+    for line in summary.lines():
+        print_text(line)
+    for label, entries in (("the worst", worst), ("a sample of the others", sample)):
+        if entries:
+            print_text(f"{label}:")
+        for entry in entries:
+            for line in report_lines(entry.report):
+                print_text(line)

@@ -1,0 +1,168 @@
+"""Check recordings that were not checked before, and write their reports in parts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from onetake.console.progress import can_show_progress, format_seconds, status_line
+from onetake.errors import Status
+from onetake.io.inputs import report_with_remote
+from onetake.render.text import is_unfit
+from onetake.results.parts import Entry, Parts, number_of, rules_version
+from onetake.results.summary import Summary
+from preflight.batch import check_many
+from preflight.checks import usable_cores
+from preflight.display.text import megabytes
+from preflight.input.source import display_name
+
+if TYPE_CHECKING:
+    from onetake.io.inputs import Take
+    from onetake.render.text import FailOn
+    from preflight import Profile, Report
+
+_PART_TAKES: Final = 500
+_PART_S: Final = 30.0
+"""A part is written after so many recordings or seconds: a run that is killed loses no more."""
+
+
+class CheckRun:
+    """One run over a set of recordings.
+
+    Args:
+        parts: Where the results are.
+        profile: Severities and thresholds.
+        quick: Read headers only.
+        fail_on: What makes a recording unfit, for the status.
+        jobs: How many recordings at a time; None for one on each core.
+        retry_failed: Check recordings again that could not be examined.
+
+    Attributes:
+        summary: Counts of what this run checked.
+        skipped: Number of recordings that were done before.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        profile: Profile,
+        *,
+        quick: bool = False,
+        fail_on: FailOn = "error",
+        jobs: int | None = None,
+        retry_failed: bool = False,
+    ) -> None:
+        self.summary = Summary()
+        self.skipped = self._unfit = 0
+        self._fail_on = fail_on
+        self._parts, self._profile, self._quick = parts, profile, quick
+        self._jobs = jobs or usable_cores()
+        self._rules = rules_version(profile, quick=quick)
+        self._done = {
+            number_of(entry.name, entry.stamp)
+            for entry in parts.newest_first()
+            if entry.rules == self._rules and not (retry_failed and entry.is_failed)
+        }
+        self._pending: list[Entry] = []
+        self._written_at = self._started = time.monotonic()
+        self._total: int | None = None
+
+    def run(self, names: Callable[[], Iterable[Take]]) -> None:
+        """Check what `names` returns; it is called a second time, in a thread, to count.
+
+        What is done when this is interrupted is written before the exception leaves.
+
+        Raises:
+            CannotWrite, uploader.StorageError: A part cannot be written.
+        """
+        threading.Thread(target=self._count, args=(names,), name="onetake-count", daemon=True).start()
+        if can_show_progress():
+            status_line.show(self.progress)
+        try:
+            self._check(names())
+        finally:
+            status_line.end()
+            self._flush()
+
+    def status(self, *, exit_zero: bool) -> Status:
+        """Return the exit status for what this run checked; `exit_zero`: unfit recordings do not fail it."""
+        if self.summary.rules["not-examined"]:
+            return Status.BUG
+        return Status.NOT_FIT if self._unfit and not exit_zero else Status.DONE
+
+    def progress(self, _columns: int = 0) -> str:
+        """Return recordings per second, done, left, bytes, failures and time left in one line."""
+        elapsed_s = max(0.001, time.monotonic() - self._started)
+        rate = self.summary.takes / elapsed_s
+        parts = [f"checked {self.summary.takes}"]
+        if self.skipped:
+            parts.append(f"skipped {self.skipped}")
+        parts += [f"{rate:.1f} files/s", megabytes(self.summary.bytes), f"{self.summary.failed} failed"]
+        if self._total is not None:
+            left = max(0, self._total - self.skipped - self.summary.takes)
+            parts.append(f"{left} left")
+            if rate:
+                parts.append(f"about {format_seconds(left / rate)}")
+        return "  ".join(parts)
+
+    def _check(self, names: Iterable[Take]) -> None:
+        taken: deque[tuple[Take, str, str]] = deque()
+
+        def new() -> Iterator[Take]:
+            for take in names:
+                name, stamp = display_name(take), stamp_of(take)
+                if number_of(name, stamp) in self._done:
+                    self.skipped += 1
+                else:
+                    taken.append((take, name, stamp))
+                    yield take
+
+        with _fetched(new(), self._jobs) as ready:
+            many = check_many(ready, quick=self._quick, profile=self._profile, workers=self._jobs)
+            with contextlib.closing(many) as reports:
+                for report in reports:
+                    self._add(*taken.popleft(), report)
+
+    def _add(self, take: Take, name: str, stamp: str, report: Report) -> None:
+        entry = Entry(name=name, stamp=stamp, rules=self._rules, report=report_with_remote(take, report))
+        self.summary.add(entry)
+        self._unfit += is_unfit(report, self._fail_on)
+        self._pending.append(entry)
+        if len(self._pending) >= _PART_TAKES or time.monotonic() - self._written_at > _PART_S:
+            self._flush()
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            self._parts.write(pending)
+        self._written_at = time.monotonic()
+
+    def _count(self, names: Callable[[], Iterable[Take]]) -> None:
+        from uploader import StorageError
+
+        with contextlib.suppress(StorageError):  # the check meets it, too, and reports it
+            self._total = sum(1 for _ in names())
+
+
+def stamp_of(take: Take) -> str:
+    """Return what identifies the content of a recording without reading it."""
+    from onetake.io.objects import ObjectRecording
+
+    if isinstance(take, ObjectRecording):
+        return take.etag() or "missing"
+    try:
+        status = os.stat(take)  # noqa: PTH116 - names of any bytes
+    except (OSError, ValueError):
+        return "missing"
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _fetched(takes: Iterator[Take], jobs: int) -> contextlib.AbstractContextManager[Iterator[Take]]:
+    from onetake.io.objects import fetched_ahead
+
+    return fetched_ahead(takes, jobs)

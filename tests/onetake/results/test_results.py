@@ -1,0 +1,207 @@
+"""Results in parts: complete or absent, continued by a second run, summarized with their worst takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from onetake.results import check_run
+from onetake.results.check_run import CheckRun
+from onetake.results.parts import Entry, Parts, rules_version
+from onetake.results.summary import badness, choose
+from preflight import PROFILES, Report
+from preflight.profile import DEFAULT
+from preflight.report import FileFacts, Finding
+from tests.onetake.conftest import Say
+from tests.support.services import FIXTURES, Services
+
+GOOD = FIXTURES / "good.wav"
+
+
+def entry(name: str, *rules: str, verdict: str = "ready", quality: str | None = "good", stamp: str = "1") -> Entry:
+    facts = FileFacts(
+        container="wav",
+        codec="",
+        bytes=10,
+        duration_s=2.0,
+        sample_rate_hz=0,
+        channels=1,
+        bit_rate_bps=None,
+        sha256=None,
+    )
+    findings = tuple(Finding(rule=rule, severity="error", message=rule) for rule in rules)
+    report = Report(
+        path=name, role="recording", verdict="ready", method="decoded", file=facts, measurements={}, findings=findings
+    )
+    graded = msgspec.structs.replace(report, verdict=verdict, quality=quality)
+    return Entry(name=name, stamp=stamp, rules="r", report=graded)
+
+
+@pytest.fixture
+def takes(tmp_path: Path) -> Path:
+    folder = tmp_path / "takes"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copy(GOOD, folder / f"{number}.wav")
+    (folder / "broken.wav").write_bytes(b"no recording")
+    return folder
+
+
+def document(say: Say, *arguments: str) -> dict[str, object]:
+    return dict(json.loads(say("check", *arguments, "--json").out))
+
+
+def test_a_second_run_skips_what_is_done(say: Say, takes: Path, tmp_path: Path) -> None:
+    out = f"{tmp_path / 'results'}{os.sep}"
+    first = document(say, str(takes), "--out", out)
+    assert (first["takes"], first["skipped"], first["failed"]) == (4, 0, 1)
+    assert first["verdicts"] == {"ready": 3, "rejected": 1}
+    assert document(say, str(takes), "--out", out)["skipped"] == 4
+    # a changed file, another profile, and other rules are checked again; so is what failed, on request
+    os.utime(takes / "0.wav", ns=(1, 1))
+    changed = document(say, str(takes), "--out", out)
+    assert (changed["takes"], changed["skipped"]) == (1, 3)
+    assert document(say, str(takes), "--out", out, "--retry-failed")["takes"] == 1
+    assert document(say, str(takes), "--out", out, "--profile", "strict")["takes"] == 4
+    assert document(say, str(takes), "--out", out, "--quick")["takes"] == 4
+    names = [found.name for found in Parts(out).newest_first()]
+    assert sorted(names) == sorted(str(path) for path in takes.iterdir())  # each once
+    shown = say("report", out)
+    assert shown.out.startswith("4 recordings")
+    assert str(takes / "broken.wav") in shown.out
+
+
+def test_statuses_and_contradictions(say: Say, takes: Path, tmp_path: Path) -> None:
+    out = str(tmp_path)
+    assert say("check", str(takes), "--out", out).status == 1
+    assert say("check", str(takes), "--out", out).status == 0  # nothing new
+    assert say("check", str(takes), "--retry-failed").status == 2
+    assert say("check", str(takes), "--out", out, "--format", "csv").status == 2
+    assert say("check", "-", "--out", out).status == 2
+    assert say("report", str(takes)).status == 2
+    (tmp_path / "part-9.jsonl").write_text("{}\n")
+    assert "is not a part of results" in say("report", out).err
+
+
+def test_what_is_done_before_an_interruption_is_kept(takes: Path, tmp_path: Path) -> None:
+    def interrupted() -> Iterator[str]:
+        yield from (str(takes / f"{number}.wav") for number in range(3))
+        raise KeyboardInterrupt
+
+    parts = Parts(str(tmp_path / "results"))
+    run = CheckRun(parts, DEFAULT, quick=True, jobs=1)
+    run._count = lambda names: None  # type: ignore[method-assign]  # it would meet the exception, too
+    with pytest.raises(KeyboardInterrupt):
+        run._check(interrupted())
+    run._flush()
+    done = {Path(found.name).name for found in parts.newest_first()}
+    assert done <= {"0.wav", "1.wav", "2.wav"}
+    again = CheckRun(parts, DEFAULT, quick=True, jobs=1)
+    again.run(lambda: [str(path) for path in sorted(takes.iterdir())])
+    assert (again.skipped, again.summary.takes) == (len(done), 4 - len(done))
+
+
+def test_parts_are_small(takes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_run, "_PART_TAKES", 2)
+    parts = Parts(str(tmp_path / "results"))
+    CheckRun(parts, DEFAULT, quick=True).run(lambda: [str(path) for path in sorted(takes.iterdir())])
+    assert len(list((tmp_path / "results").glob("part-*.jsonl"))) == 2
+    assert not [path for path in (tmp_path / "results").iterdir() if path.suffix != ".jsonl"]
+
+
+def test_the_last_entry_of_a_recording_counts(tmp_path: Path) -> None:
+    for quality in ("good", "poor"):
+        Parts(str(tmp_path)).write([entry("a", quality=quality), entry("b")])
+    found = list(Parts(str(tmp_path)).newest_first())
+    assert sorted((each.name, each.report.quality) for each in found) == [("a", "poor"), ("b", "good")]
+
+
+def test_results_are_written_to_a_bucket(
+    say: Say, takes: Path, services: Services, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in services.settings().items():
+        monkeypatch.setenv(name, value)
+    out = f"s3://{services.storage.bucket}/results/{tmp_path.name}/"
+    assert document(say, str(takes), "--out", out)["takes"] == 4
+    assert document(say, str(takes), "--out", out)["skipped"] == 4
+    assert json.loads(say("report", out, "--json").out)["summary"]["takes"] == 4
+    # objects are recognized by their ETag
+    from onetake.io.objects import Buckets
+
+    bucket = Buckets().bucket(services.storage.bucket)
+    key = f"in/{tmp_path.name}/a.wav"
+    bucket.write(key, GOOD, "audio/wav")
+    local = str(tmp_path / "results")
+    Path(local).mkdir()
+    for expected in (0, 1):
+        ran = document(say, f"s3://{services.storage.bucket}/in/{tmp_path.name}/", "--out", local)
+        assert ran["skipped"] == expected
+    bucket.write(key, FIXTURES / "good.mp3", "audio/wav")
+    assert document(say, f"s3://{services.storage.bucket}/{key}", "--out", local)["takes"] == 1
+
+
+def test_a_report_as_a_page(say: Say, takes: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "results") + "/"
+    say("check", str(takes), "--out", out)
+    page = tmp_path / "report.html"
+    assert say("report", out, "-o", str(page), "--worst", "1", "--sample", "2").status == 0
+    assert "broken.wav" in page.read_text()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["ready", "fixable", "rejected"]), st.sampled_from(["good", "fair", "poor"])))
+)
+@settings(max_examples=50, deadline=None)
+def test_the_worst_and_a_sample_are_chosen(grades: list[tuple[str, str]]) -> None:
+    entries = [entry(str(number), verdict=verdict, quality=quality) for number, (verdict, quality) in enumerate(grades)]
+    summary, worst, sample = choose(entries, worst=3, sample=4)
+    assert summary.takes == len(entries)
+    expected = sorted((badness(each.report) for each in entries), reverse=True)[:3]
+    assert [badness(each.report) for each in worst] == expected
+    assert len({each.name for each in (*worst, *sample)}) == len(worst) + len(sample)
+    assert len(sample) <= 4
+
+
+def test_a_sample_is_uniform() -> None:
+    counts = [0] * 20
+    for seed in range(2000):
+        for chosen in choose([entry(str(number)) for number in range(20)], worst=0, sample=2, seed=seed)[2]:
+            counts[int(chosen.name)] += 1
+    assert min(counts) > 140  # 200 expected, standard deviation 13
+    assert max(counts) < 260
+
+
+def test_other_rules_are_another_version() -> None:
+    strict = PROFILES["strict"]
+    versions = {
+        rules_version(DEFAULT, quick=False),
+        rules_version(DEFAULT, quick=True),
+        rules_version(strict, quick=False),
+    }
+    assert len(versions) == 3
+    assert rules_version(DEFAULT, quick=False) in versions
+
+
+def test_the_progress_line(tmp_path: Path) -> None:
+    run = CheckRun(Parts(str(tmp_path)), DEFAULT)
+    run._total, run.skipped = 10, 2
+    run.summary.add(entry("a"))
+    run.summary.add(entry("b", "unreadable", verdict="rejected"))
+    line = run.progress()
+    assert line.startswith("checked 2  skipped 2")
+    assert "1 failed  6 left  about" in line
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run(say: Say, takes: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ran = say("check", str(takes), "--out", f"{tmp_path / 'file'}/")
+    assert ran.status == 2
+    assert "cannot be" in ran.err
