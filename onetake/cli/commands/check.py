@@ -108,9 +108,9 @@ def command(
     if is_results_folder(out := options.pop("out")):
         if prompt is not None or form not in {"text", "json"}:
             raise UsageError("a folder of results goes with --format text or json, and without --prompt", "omit them")
-        judged = {"profile": profile, "quick": quick, "fail_on": fail_on}
-        more = {"jobs": jobs, "retry_failed": retry_failed, "as_json": form == "json"}
-        return exit_with(check_into(out, files, files_from, **judged, **more).status(exit_zero=exit_zero))
+        judged: dict[str, Any] = {"profile": profile, "quick": quick, "fail_on": fail_on, "jobs": jobs}
+        run = check_into(out, files, files_from, as_json=form == "json", retry_failed=retry_failed, **judged)
+        return exit_with(run.status(exit_zero=exit_zero))
     if retry_failed:
         raise UsageError("--retry-failed needs a folder of results", "add --out FOLDER/")
     with open_inputs(files, files_from) as named:
