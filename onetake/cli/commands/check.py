@@ -57,9 +57,7 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
     callback=_print_schema,
     help="Print the JSON Schema of --format json.",
 )
-@click.option(
-    "-o", "--out", type=ANY_PATH, metavar="FILE|FOLDER/", help="Output file of --format html; or a folder for results."
-)
+@click.option("-o", "--out", type=ANY_PATH, metavar="FILE|FOLDER/", help="HTML page, or folder of results.")
 @click.option(
     "--retry-failed",
     cls=AdvancedOption,
