@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,14 +24,12 @@ from preflight.report import Remote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from onetake.io.object_prefetch import ByteBudget
     from preflight import Fixed, Recording
     from uploader import Bucket, StoredObject
 
-_MAX_AHEAD_BYTES: Final = 256 << 20
-"""Objects that are fetched before their check begins use at most this much memory."""
 _OF_OBJECT: Final = {"object-missing", "not-permitted", "corrupt-stored"}
 """Kinds of storage errors that concern one object; the others would meet every one, and end the run."""
-_T = TypeVar("_T")
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -261,67 +257,3 @@ def _require_free(bucket: Bucket, target: str, key: str, *, force: bool) -> None
 
     if not force and bucket.find(key) is not None:
         raise OutputExists(f"{target} exists", "choose another name, or replace it: --force")
-
-
-class ByteBudget:
-    """A number of bytes that threads share.
-
-    Args:
-        limit: How many there are; one that needs more waits until it is alone.
-    """
-
-    def __init__(self, limit: int = _MAX_AHEAD_BYTES) -> None:
-        self._limit, self._used = limit, 0
-        self._is_closed = False
-        self._changed = threading.Condition()
-
-    def take(self, count: int) -> None:
-        """Wait for `count` bytes. Raises `CancelledError` after `close`."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or not self._used or self._used + count <= self._limit)
-            if self._is_closed:
-                raise CancelledError
-            self._used += count
-
-    def give_back(self, count: int) -> None:
-        """Return bytes."""
-        with self._changed:
-            self._used -= count
-            self._changed.notify_all()
-
-    def close(self) -> None:
-        """Let nothing wait any more."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify_all()
-
-
-@contextlib.contextmanager
-def fetched_ahead(takes: Iterable[_T], workers: int) -> Iterator[Iterator[_T]]:
-    """Start to fetch each recording when it is taken from the iterator, so that storage and decoder work at once.
-
-    Args:
-        takes: Recordings; those that are not in a bucket pass through.
-        workers: How many are fetched at the same time.
-    """
-    budget = ByteBudget()
-    pool = ThreadPoolExecutor(workers, "onetake-fetch")
-
-    ahead: deque[ObjectRecording] = deque()
-
-    def started() -> Iterator[_T]:
-        for take in takes:
-            while ahead and not ahead[0].is_ahead:
-                ahead.popleft()
-            if isinstance(take, ObjectRecording):
-                take.fetch_ahead(pool, budget)
-                ahead.append(take)
-            yield take
-
-    try:
-        yield started()
-    finally:
-        budget.close()
-        pool.shutdown(wait=False, cancel_futures=True)
-        for unwanted in ahead:
-            unwanted.discard()

@@ -163,6 +163,6 @@ def stamp_of(take: Take) -> str:
 
 
 def _fetched(takes: Iterator[Take], jobs: int) -> contextlib.AbstractContextManager[Iterator[Take]]:
-    from onetake.io.objects import fetched_ahead
+    from onetake.io.object_prefetch import fetched_ahead
 
     return fetched_ahead(takes, jobs)

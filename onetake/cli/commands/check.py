@@ -144,7 +144,7 @@ def _started(takes: list[Take], jobs: int | None) -> contextlib.AbstractContextM
     """Fetch objects ahead; files need nothing."""
     if all(isinstance(take, str | SpooledFile) for take in takes):
         return contextlib.nullcontext(takes)
-    from onetake.io.objects import fetched_ahead
+    from onetake.io.object_prefetch import fetched_ahead
     from preflight.checks import usable_cores
 
     return fetched_ahead(takes, jobs or usable_cores())

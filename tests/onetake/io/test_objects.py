@@ -14,7 +14,8 @@ import pytest
 import onetake
 import preflight
 from onetake.errors import UsageError
-from onetake.io.objects import ByteBudget, ObjectRecording, fetched_ahead
+from onetake.io.object_prefetch import ByteBudget, fetched_ahead
+from onetake.io.objects import ObjectRecording
 from preflight.input.on_demand import copy_headers
 from tests.onetake.conftest import Say
 from tests.support import make_audio
