@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from onetake.config.config_view import redact_url
 from onetake.errors import LedgerFailed
 from onetake.ledger.failures import DamagedRow
+from onetake.ledger.postgres_failures import NO_MORE, POOLED, failure_of
 from onetake.ledger.postgres_schema import migrate
 from onetake.ledger.postgres_session import Pooled, Session
 from onetake.ledger.restoration import Memory, add_rows
@@ -34,19 +35,6 @@ _Result = TypeVar("_Result")
 
 _RUN: Final = re.compile(r"[0-9a-f]{16}")
 _SAME_CLOCK: Final = timedelta(seconds=1)
-_NO_MORE: Final = "nothing more is paid for in this run; when the server answers again, run the command again"
-_POOLED: Final = (
-    "connect to the server itself, or to a pooler in session mode (often another port, such as 5432 instead of 6543)"
-)
-_HINTS: Final = {
-    "28": "check user and password; a password belongs in ~/.pgpass or in PGPASSWORD",
-    "3D": "create it: createdb onetake",
-    "42501": "let the user create the schema onetake: GRANT CREATE ON DATABASE … TO …",
-    "25006": "the server is a read-only standby: name the primary",
-    "53": "the server is out of resources: free some, then run this again",
-    "57": _NO_MORE,
-}
-"""Hints by SQLSTATE, or its class (PostgreSQL, appendix A)."""
 
 
 class PostgresDatabase:
@@ -115,7 +103,7 @@ class PostgresDatabase:
             self._require_open()
             if self._was_lost or self._session.is_lost:
                 self._was_lost = True
-                raise LedgerFailed(f"the connection to the ledger at {self.place} was lost", _NO_MORE)
+                raise LedgerFailed(f"the connection to the ledger at {self.place} was lost", NO_MORE)
             with self._in_transaction() as connection:
                 yield connection
 
@@ -247,7 +235,7 @@ class PostgresDatabase:
         if self._run is not None:
             with self._in_transaction() as connection:
                 add_rows(connection, self.memory.rows(), set())
-        self._warn(f"the connection to the ledger was lost, and restored to store what was paid for: {_NO_MORE}")
+        self._warn(f"the connection to the ledger was lost, and restored to store what was paid for: {NO_MORE}")
 
     def _require_open(self) -> None:
         if self._is_closed:
@@ -255,7 +243,7 @@ class PostgresDatabase:
 
     def _require_unbroken(self) -> None:
         if self._was_lost or self._session.is_lost:
-            raise LedgerFailed(f"the connection to the ledger at {self.place} was lost", _NO_MORE)
+            raise LedgerFailed(f"the connection to the ledger at {self.place} was lost", NO_MORE)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -264,7 +252,7 @@ class PostgresDatabase:
             yield
         except Pooled:
             raise LedgerFailed(
-                f"{self.place} is a connection pooler in transaction mode, which cannot hold the lock of a run", _POOLED
+                f"{self.place} is a connection pooler in transaction mode, which cannot hold the lock of a run", POOLED
             ) from None
         except DamagedRow as error:
             hint = "restore a backup. Nothing is paid for until then"
@@ -272,7 +260,7 @@ class PostgresDatabase:
         except LedgerFailed:
             raise
         except Exception as error:
-            if (failure := _failure(error, self.place, self._wait_s)) is None:
+            if (failure := failure_of(error, self.place, self._wait_s)) is None:
                 raise
             raise failure from error
 
@@ -301,20 +289,3 @@ class PostgresRuns:
     def release(self) -> None:
         """End this run; the server releases the lock when the connection is closed."""
         self._is_released = True
-
-
-def _failure(error: Exception, place: str, wait_s: float) -> LedgerFailed | None:
-    """Return the error to raise for an error of psycopg; None for another one."""
-    import psycopg
-
-    if isinstance(error, psycopg.errors.LockNotAvailable):
-        message = f"the ledger at {place} was locked by another run for {wait_s:g} s"
-        return LedgerFailed(message, "wait until it ends, then run this again")
-    if isinstance(error, psycopg.errors.InvalidSqlStatementName):  # a prepared statement of another server process
-        return LedgerFailed(f"{place} is a connection pooler in transaction mode", _POOLED)
-    if not isinstance(error, psycopg.Error | UnicodeError):
-        return None
-    state = getattr(error, "sqlstate", None) or ""
-    hint = _HINTS.get(state) or _HINTS.get(state[:2]) or "check that the server runs and can be reached"
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return LedgerFailed(f"the ledger at {place} cannot be used: {lines[0]}", hint)
