@@ -94,10 +94,7 @@ def command(
     from preflight.checks import analyze, report_of
 
     files_from = options.pop("files_from")
-    if not files and files_from is None and prompt is None:
-        raise UsageError("no recording is named", "give one or more files")
-    if prompt is None and prompt_text is not None:
-        raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
+    _require_inputs(files, files_from, prompt, prompt_text)
     form = chosen_format(form, as_json=as_json)
     profile = profile_from(options)
     if speakers:
@@ -138,6 +135,15 @@ def command(
         output.add(prompt, report_of(clip, profile), clip.pictures)
     output.end()
     return exit_with(_status(output.reports, fail_on, exit_zero=exit_zero))
+
+
+def _require_inputs(
+    files: tuple[str, ...], files_from: str | None, prompt: str | None, prompt_text: str | None
+) -> None:
+    if not files and files_from is None and prompt is None:
+        raise UsageError("no recording is named", "give one or more files")
+    if prompt is None and prompt_text is not None:
+        raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
 
 
 def _started(takes: list[Take], jobs: int | None) -> contextlib.AbstractContextManager[Iterable[Take]]:
