@@ -47,8 +47,10 @@ def _cell(python: str, versions: str, tests: list[str]) -> tuple[int, str, str]:
     uv = [sys.executable, "-m", "uv", "--quiet"]
     env = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PYTHON_DOWNLOADS": "never"}
     interpreter = str(folder / "bin" / "python")
+    of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python"))
+    wanted = str(of_pyenv[-1]) if of_pyenv else python
     made = subprocess.run(
-        [*uv, "venv", "--allow-existing", "--python", python, folder], capture_output=True, check=False
+        [*uv, "venv", "--allow-existing", "--python", wanted, folder], capture_output=True, check=False
     )
     if made.returncode:
         return 0, "-", "not run: this Python is not installed"

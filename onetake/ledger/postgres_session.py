@@ -202,10 +202,10 @@ def _connect(url: str, *, is_writer: bool) -> psycopg.Connection[dict[str, Any]]
     role = {"target_session_attrs": "read-write"} if is_writer else {}
     chosen = {name: value for name, value in given.items() if isinstance(value, str | int)}
     full = make_conninfo("", **{**_DEFAULTS, **role, **chosen})
-    connection = psycopg.connect(full, autocommit=True, row_factory=dict_row)
+    connection = psycopg.connect(full, autocommit=True, row_factory=dict_row)  # pyright: ignore
     # a snapshot that is older than the lock on writers would not see their rows
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-    return connection
+    return connection  # pyright: ignore
 
 
 def _signed(run: str) -> int:

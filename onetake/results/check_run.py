@@ -131,7 +131,7 @@ class CheckRun:
     def _add(self, take: Take, name: str, stamp: str, report: Report) -> None:
         entry = Entry(name=name, stamp=stamp, rules=self._rules, report=report_with_remote(take, report))
         self.summary.add(entry)
-        self._unfit += is_unfit(report, self._fail_on)
+        self._unfit += is_unfit(report, self._fail_on)  # pyright: ignore[reportArgumentType]
         self._pending.append(entry)
         if len(self._pending) >= _PART_TAKES or time.monotonic() - self._written_at > _PART_S:
             self._flush()

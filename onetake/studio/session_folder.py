@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -71,7 +72,7 @@ def _adopt(abandoned: Path, folder: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Write the names in a folder to disk, where the system has that: a new file is lost with its name."""
-    if not hasattr(os, "O_DIRECTORY"):
+    if sys.platform == "win32":
         return  # Windows writes names by itself
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

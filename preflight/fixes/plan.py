@@ -267,7 +267,7 @@ def _conversion_plan(needs: _Needs) -> Plan:
     if facts.channels > limits.MAX_CHANNELS or (facts.channels == limits.MAX_CHANNELS and "mono" in needs.edits):
         downmix = downmix_weights(needs.channels)
     kept_s = window[1] - window[0] if window else needs.seconds
-    wanted: Container | None = needs.container
+    wanted: Container | None = needs.container  # pyright: ignore[reportAssignmentType]
     container, target = choose_target(facts, kept_s, wanted, downmix, is_processed=dsp.changes_samples)
     # only now the container is known; a shorter window still fits
     if container != "wav":

@@ -110,14 +110,15 @@ class CheckOutput:
                 print_line(line)
             if self._form == "text" and not is_quiet() and any(report.not_checked for report in self.reports):
                 print_line("not checked: several-speakers (add --speakers)")
-            for document in form_called(self._form).end(self.reports, self._fail_on, self._stopwatch.seconds):
+            seconds, form = self._stopwatch.seconds, form_called(self._form)
+            for document in form.end(self.reports, self._fail_on, seconds):  # pyright: ignore[reportArgumentType]
                 print_line(document)
 
     def _in_table(self, report: Report) -> bool:
         return self._on_terminal and self._is_batch and report.role == "recording" and not is_verbose()
 
     def _is_shown(self, report: Report) -> bool:
-        return not is_quiet() or is_unfit(report, self._fail_on)
+        return not is_quiet() or is_unfit(report, self._fail_on)  # pyright: ignore[reportArgumentType]
 
     def _print_text(self, report: Report, pictures: Pictures | None) -> None:
         if not self._on_terminal:

@@ -61,5 +61,5 @@ def script(language: str) -> Script:
     """Return the script of a language; raises `UsageError` if there is none."""
     if language not in LANGUAGES:
         raise UsageError(f"there is no script for {language!r}", f"the languages are {', '.join(LANGUAGES)}")
-    content = files(__package__).joinpath(f"{language}.toml").read_text("utf-8")
+    content = files("onetake.studio.scripts").joinpath(f"{language}.toml").read_text("utf-8")
     return msgspec.convert(tomllib.loads(content), Script)
