@@ -72,6 +72,7 @@ async function check(instruction, result, begin) {
   result.replaceChildren();
   const channels = await channelsOf(app.microphone);
   const recording = await Recording.begin(app.microphone, channels, "room", null);
+  recording.addEventListener("trouble", ({ error }) => alert(error.message));
   app.isRecording = true;
   try {
     await countDown(SILENT_S, (left) => { instruction.textContent = `Be silent: ${left}`; });
@@ -104,9 +105,22 @@ function showRoom(found, instruction, result, begin) {
   begin.classList.remove("primary");
 }
 
-// The number of channels is known from the first samples.
+const STEADY_CHUNKS = 6;
+
+// The number of channels, once it is steady: a graph that has just started may deliver one channel of silence first.
 export function channelsOf(microphone) {
-  return new Promise((resolve) => microphone.addEventListener("chunk", ({ channels }) => resolve(channels), { once: true }));
+  return new Promise((resolve) => {
+    let last = 0;
+    let same = 0;
+    const count = ({ channels }) => {
+      same = channels === last ? same + 1 : 1;
+      last = channels;
+      if (same < STEADY_CHUNKS) return;
+      microphone.removeEventListener("chunk", count);
+      resolve(channels);
+    };
+    microphone.addEventListener("chunk", count);
+  });
 }
 
 async function countDown(seconds, show) {

@@ -31,7 +31,7 @@ _AXE: Final = Path(sys.prefix) / "node/node_modules/axe-core/axe.min.js"
 PATIENCE_S: Final = 120
 PLAYS: Final = """
     const audio = document.querySelector(arguments[0] + " audio");
-    return !audio.paused && audio.currentTime >= arguments[1] && audio.currentTime < arguments[1] + 3"""
+    return audio.played.length > 0 && audio.currentTime >= arguments[1] && audio.currentTime < arguments[1] + 3"""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,16 @@ def test_a_finding_is_played_from_its_position(page: webdriver.Chrome, name: str
     wait(page, PLAYS, take, at)
     wait(page, "return document.querySelector(arguments[0] + ' .head').style.left !== ''", take)
     assert page.find_element(By.ID, "trouble").text == ""
+
+
+def test_a_finding_stops_at_its_end(page: webdriver.Chrome) -> None:
+    take = unfold(page, "brief.flac")
+    finding = page.find_element(By.XPATH, f"//*[@id='{take[1:]}']//button[contains(., 'clipped')]")
+    start, end = (float(finding.get_attribute(name) or "nan") for name in ("data-at", "data-until"))
+    assert 0 < start < end
+    finding.click()
+    ended = "const audio = document.querySelector(arguments[0] + ' audio'); return audio.paused && audio.currentTime"
+    wait(page, f"{ended} >= arguments[1]", take, min(end, start + 1.5))
 
 
 def test_a_click_in_a_picture_plays_there_and_stops_other_players(page: webdriver.Chrome) -> None:
