@@ -24,7 +24,7 @@ export const recordStep = {
     view.hint = h("p", { class: "note", id: "record-hint" });
     view.meter = new LevelMeter(app.state.levels);
     view.lost = h("ul", { id: "record-lost", class: "problems" });
-    view.record = button("Record", action(begin), { class: "primary large", id: "record-begin" });
+    view.record = button("Record", action(begin), { class: "primary large", id: "record-begin", disabled: true });
     view.next = button("Next", () => turn(1), { id: "record-next", hidden: true, class: "primary large" });
     view.stop = button("Stop", action(stop), { id: "record-stop", hidden: true, class: "large" });
     view.card = h("div", { id: "script", class: "script", lang: app.language });
@@ -53,7 +53,10 @@ async function prepareMicrophone() {
   }
   listen(app.microphone, heard);
   if (app.microphone.processing.length) blocked(`Blocked: the browser applies ${app.microphone.processing.join(", ")}. Switch it off, or drop a recording instead.`);
-  else view.hint.textContent = lengthHint(0);
+  else {
+    view.record.disabled = false;
+    view.hint.textContent = lengthHint(0);
+  }
 }
 
 function blocked(message) {

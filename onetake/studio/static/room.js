@@ -16,7 +16,7 @@ export const roomStep = {
     const meter = new LevelMeter(app.state.levels);
     const instruction = h("p", { class: "instruction", id: "room-instruction" }, "Check the room: five silent seconds, then one sentence.");
     const result = h("div", { id: "room-result" });
-    const begin = button("Check the room", action(() => check(instruction, result, begin)), { class: "primary", id: "room-begin" });
+    const begin = button("Check the room", action(() => check(instruction, result, begin)), { class: "primary", id: "room-begin", disabled: true });
     fill(section, h("p", {}, h("label", { for: "device" }, "Microphone "), devices), meter.element, instruction,
       h("p", { class: "buttons" }, begin, button("Skip to the script", () => app.show("record", { focus: true }))), result);
     const microphone = await microphoneOrReason(instruction, begin);
@@ -27,6 +27,7 @@ export const roomStep = {
     if (!microphone) return;
     listen(microphone, (chunk) => meter.add(chunk));
     if (microphone.processing.length) block(result, begin, microphone.processing);
+    else begin.disabled = false;
   },
   leave: () => listen(null),
 };
