@@ -76,7 +76,8 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
         speech), ``noise_floor_dbfs``. Where there is enough speech to trust the pauses, also
         ``digital_silence_percent`` (of the frames without speech), ``speech_level_dbfs``, ``snr_db``,
         ``leading_silence_s``, ``trailing_silence_s``, ``longest_pause_s``. Where the pauses are as loud as the speech
-        (see `_is_no_floor`), ``speech_level_dbfs`` and ``pause_level_dbfs`` instead of these and of the noise floor;
+        (see `_is_no_floor`), ``speech_level_dbfs`` and ``pause_level_dbfs`` instead of these and of the noise floor, and
+        the silence at an end only where that end is quiet;
         where there are none, and nothing is quieter, no noise floor and no ``snr_db``.
     """
     frame_s, probabilities = level_meter.frame_s, track.probabilities
@@ -112,7 +113,7 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
         found["snr_db"] = round(min(_MAX_SNR_DB, decibels(level - floor) - decibels(floor)), 2)
     elif len(quiet) >= _MIN_FRAMES:
         found["pause_level_dbfs"] = decibels(floor)
-        return SpeechLevels(found, speech)
+        return SpeechLevels(found | _quiet_ends(powers, speech, duration_s, frame_s, level), speech)
     gaps = [after[0] - before[1] for before, after in pairwise(speech)]
     found |= {
         "digital_silence_percent": silent_percent,
@@ -164,6 +165,22 @@ def _is_no_floor(floor: float, lowest: float, level: float) -> bool:
     of that level is even.
     """
     return level <= _AS_LOUD * floor or (level <= _NEARLY_AS_LOUD * floor and floor > _UNEVEN * lowest)
+
+
+def _quiet_ends(
+    powers: Samples, speech: tuple[Span, ...], duration_s: float, frame_s: float, level: float
+) -> dict[str, float]:
+    """Return the silence before and after the speech where it is quieter than the speech by 20 dB."""
+    first, last = round(speech[0][0] / frame_s), round(speech[-1][1] / frame_s)
+    ends = {
+        "leading_silence_s": (speech[0][0], powers[:first]),
+        "trailing_silence_s": (max(0.0, duration_s - speech[-1][1]), powers[last:]),
+    }
+    return {
+        name: round(seconds, 3)
+        for name, (seconds, part) in ends.items()
+        if len(part) and float(part.mean(dtype=np.float64)) < level * _NOT_BACKGROUND
+    }
 
 
 def _extended(spans: tuple[Span, ...], powers: Samples, frame_s: float, floor: float) -> tuple[Span, ...]:

@@ -134,12 +134,12 @@ def _little_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 def _edge_silence(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured, longest = analysis.measurements, rule["max_edge_silence_s"]
     is_measured_to_the_end = measured.get("measured_s", 0.0) >= (analysis.duration_s or 0.0) - 1.0
-    if "leading_silence_s" not in measured or not is_measured_to_the_end:
+    if not analysis.speech or not is_measured_to_the_end:
         return
     end_s = analysis.duration_s or 0.0
     edges = (
-        ("starts", measured["leading_silence_s"], (0.0, analysis.speech[0][0])),
-        ("ends", measured["trailing_silence_s"], (analysis.speech[-1][1], end_s)),
+        ("starts", measured.get("leading_silence_s", 0.0), (0.0, analysis.speech[0][0])),
+        ("ends", measured.get("trailing_silence_s", 0.0), (analysis.speech[-1][1], end_s)),
     )
     found = [(edge, seconds, span) for edge, seconds, span in edges if seconds > longest]
     if found:
