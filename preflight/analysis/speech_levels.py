@@ -76,9 +76,9 @@ def speech_levels(level_meter: LevelMeter, track: SpeechTrack, duration_s: float
         speech), ``noise_floor_dbfs``. Where there is enough speech to trust the pauses, also
         ``digital_silence_percent`` (of the frames without speech), ``speech_level_dbfs``, ``snr_db``,
         ``leading_silence_s``, ``trailing_silence_s``, ``longest_pause_s``. Where the pauses are as loud as the speech
-        (see `_is_no_floor`), ``speech_level_dbfs`` and ``pause_level_dbfs`` instead of these and of the noise floor, and
-        the silence at an end only where that end is quiet;
-        where there are none, and nothing is quieter, no noise floor and no ``snr_db``.
+        (see `_is_no_floor`), ``speech_level_dbfs`` and ``pause_level_dbfs`` instead of these and of the noise floor,
+        and the silence at an end only where that end is quiet; where there are none, and nothing is quieter, no noise
+        floor and no ``snr_db``.
     """
     frame_s, probabilities = level_meter.frame_s, track.probabilities
     powers = level_meter.frame_powers()[: int(duration_s / frame_s + 0.5)]

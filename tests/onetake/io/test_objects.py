@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,11 @@ NAMES = ("good.m4a", "good.mp3", "good.wav")
 
 
 @pytest.fixture
-def bucket(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+def bucket(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     for name, value in services.settings(ONETAKE_BUCKET="not-the-one").items():
         monkeypatch.setenv(name, value)
     storage = services.storage
-    return Bucket(
+    yield Bucket(
         StorageSettings(
             storage.bucket,
             "seaweedfs",
@@ -41,6 +42,7 @@ def bucket(services: Services, home: Path, monkeypatch: pytest.MonkeyPatch) -> B
         ),
         budget_s=5,
     )
+    services.empty()
 
 
 @pytest.fixture

@@ -146,6 +146,7 @@ def test_results_are_written_to_a_bucket(
         assert ran["skipped"] == expected
     bucket.write(key, FIXTURES / "good.mp3", "audio/wav")
     assert document(say, f"s3://{services.storage.bucket}/{key}", "--out", local)["takes"] == 1
+    services.empty()
 
 
 def test_a_report_as_a_page(say: Say, takes: Path, tmp_path: Path) -> None:

@@ -215,13 +215,15 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(page: webdriver.Chrome) -> 
 
 
 def test_all_takes_are_printed_on_paper(page: webdriver.Chrome) -> None:
-    folded = page.execute_script(
-        """dispatchEvent(new Event("beforeprint"));
+    before, folded, after = page.execute_script(
+        """const open = () => document.querySelectorAll(".take > details[open]").length;
+        const before = open();
+        dispatchEvent(new Event("beforeprint"));
         const folded = document.querySelectorAll(".take > details:not([open])").length;
         dispatchEvent(new Event("afterprint"));
-        return [folded, document.querySelectorAll(".take > details[open]").length]"""
+        return [before, folded, open()]"""
     )
-    assert folded == [0, 0]
+    assert (folded, after) == (0, before)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
