@@ -38,6 +38,9 @@ _MAIN_THREAD: Final = threading.main_thread().ident or 0
 _AGAIN_S: Final = 0.01
 _LONGEST_DELAY_S: Final = 5.0
 """Redelivery ends after this time: the code that cannot be interrupted hangs."""
+# FFmpeg calls these files through PyAV, which prints an exception of theirs other than an Exception, and drops it.
+_FILES_OF_FFMPEG: Final = frozenset({"preflight.media.byte_ranges", "preflight.fixes.encode"})
+_FILE_METHODS: Final = frozenset({"read", "readinto", "seek", "tell", "write"})
 _interruptible_code: Final[set[CodeType]] = set()
 
 
@@ -106,7 +109,9 @@ def _is_guarded(frame: FrameType) -> bool:
 
 def _is_fragile(frame: FrameType) -> bool:
     code = frame.f_code
-    return code.co_filename.startswith("<frozen importlib") or code.co_name in {"__del__", "_deliver_unraisable"}
+    if code.co_filename.startswith("<frozen importlib") or code.co_name in {"__del__", "_deliver_unraisable"}:
+        return True
+    return code.co_name in _FILE_METHODS and frame.f_globals.get("__name__") in _FILES_OF_FFMPEG
 
 
 def _is_printing(frame: FrameType) -> bool:

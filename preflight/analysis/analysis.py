@@ -65,7 +65,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         language: The language of the model as a code, e.g. ``en``.
     """
 
-    transcript: str
+    transcript: str = msgspec.field(name="heard")  # the name in JSON
     agreement: float | None
     language: str
 

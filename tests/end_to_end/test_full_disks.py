@@ -76,7 +76,7 @@ def filling_endpoint(folder: Path) -> Iterator[ScriptedServer]:
 def test_the_disk_of_the_ledger_fills_during_calls(
     say: Say, disk: Disk, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = disk(512)
+    home = disk(1024)
     monkeypatch.setenv("ONETAKE_HOME", str(home / "onetake"))
     make_takes(Path("many"), 6)
     with filling_endpoint(home) as endpoint:
