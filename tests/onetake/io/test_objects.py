@@ -21,6 +21,7 @@ from preflight.input.on_demand import copy_headers
 from tests.onetake.conftest import Say
 from tests.support import make_audio
 from tests.support.odd_storage import OddStorage, Reply, Seen
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services
 from uploader import Bucket, StorageSettings
 
@@ -103,7 +104,7 @@ def large(name: str) -> bytes:
     return make_audio.wav(sound, form=name.upper())
 
 
-@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "m4a"])
+@parametrize_some("name", ["wav", "flac", "mp3", "m4a"], fast=2)
 def test_a_quick_check_fetches_only_what_headers_need(
     say: Say, bucket: Bucket, services: Services, tmp_path: Path, name: str
 ) -> None:

@@ -124,6 +124,7 @@ def test_the_last_entry_of_a_recording_counts(tmp_path: Path) -> None:
     assert sorted((each.name, each.report.quality) for each in found) == [("a", "poor"), ("b", "good")]
 
 
+@pytest.mark.slow
 def test_results_are_written_to_a_bucket(
     say: Say, takes: Path, services: Services, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -113,7 +113,8 @@ def test_pauses_as_loud_as_the_speech_are_no_noise_floor(missed_rms: float) -> N
     sound[2 * RATE : 4 * RATE] += sine(1000, 2, RATE, 0.14)
     sound[4 * RATE : 9 * RATE] += white_noise(missed_rms, 5 * RATE)
     found = split(sound, (2.0, 4.0)).measurements
-    assert not {"snr_db", "noise_floor_dbfs", "leading_silence_s", "digital_silence_percent"} & set(found)
+    assert not {"snr_db", "noise_floor_dbfs", "trailing_silence_s", "digital_silence_percent"} & set(found)
+    assert found["leading_silence_s"] == pytest.approx(2.0, abs=0.05)  # the start is quiet all the same
     assert found["pause_level_dbfs"] == pytest.approx(20 * math.log10(missed_rms), abs=0.5)
 
 

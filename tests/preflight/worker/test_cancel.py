@@ -24,6 +24,7 @@ SHORT = FIXTURES / "too-short.wav"
 HANGING_S = 3600
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_it_ends_with_its_parent(how: signal.Signals, long_take: Path) -> None:
@@ -103,6 +104,7 @@ class Listing(ThreadPoolExecutor):
         return self.futures[-1]
 
 
+@pytest.mark.slow
 def test_an_executor_of_ones_own_is_left_without_work(long_take: Path) -> None:
     with Listing() as pool:
         reports = preflight.check_many([SHORT, *[long_take] * 3], executor=pool, workers=1)

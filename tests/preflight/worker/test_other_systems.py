@@ -26,6 +26,7 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_reports_are_the_same(tmp_path: Path) -> None:
     names = [str(FIXTURES / name) for name in ("good.wav", "good.m4a", "damaged.mp3", "text.mp3")]
     done = run(tmp_path, "check", *names, "--json")
