@@ -23,6 +23,8 @@ from tests.support.ledgers import NOW, WEEK, claim, postgres_of, start_attempt, 
 from tests.support.postgres import PostgresServer, binary, owned_folder, unprivileged
 from tests.support.services import FIXTURES, Services
 
+pytestmark = pytest.mark.slow  # real servers and processes
+
 
 @pytest.fixture
 def url(postgres: PostgresServer) -> str:

@@ -16,6 +16,8 @@ from onetake.studio.scripts import script
 from tests.support.services import FIXTURES, Services, services
 from tests.support.studio import Page, reading, speech, studio
 
+pytestmark = pytest.mark.slow  # real servers and processes
+
 __all__ = ["services"]
 
 MARKED = script("en").marked

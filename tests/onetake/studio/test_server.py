@@ -16,6 +16,8 @@ from tests.support.processes import Running
 from tests.support.services import FIXTURES
 from tests.support.studio import Page, speech
 
+pytestmark = pytest.mark.slow  # real servers and processes
+
 
 def started(*arguments: str) -> tuple[Running, Page]:
     running = Running("studio", "--no-open", *arguments)
