@@ -18,6 +18,7 @@ from preflight.input.spool import as_path
 from preflight.media.probe import probe_plain_wav
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
+from preflight.worker.job import run_job
 from preflight.worker.pool import acquire, require_wanted
 from preflight.worker.process import is_possible
 from preflight.worker.protocol import Job
@@ -123,7 +124,7 @@ def analyze(  # noqa: PLR0913 - each is an independent option
             )
             if not is_possible():
                 known = replace(known, sha256=None if quick else source.sha256())
-                return _completed(known, _in_process(source, job, on_progress), source)
+                return _completed(known, run_job(source, job, on_progress), source)
             for is_fresh in (False, True):
                 try:
                     with acquire(fresh=is_fresh) as process:
@@ -156,29 +157,6 @@ def _completed(known: Analysis, found: Analysis, source: Source) -> Analysis:
         role=known.role,
         prompt_text=known.prompt_text,
         method=known.method,
-    )
-
-
-def _in_process(source: Source, job: Job, on_progress: Progress | None) -> Analysis:
-    """What a worker does, where none can be started."""
-    if job.headers_only:
-        from preflight.media.probe import probe
-
-        return Analysis(probe=probe(source, quick=True))
-    from preflight.analysis.analyze import analyze_source
-    from preflight.fixes.kept_part import analyze_kept_part
-
-    if job.judge_part:
-        return analyze_kept_part(
-            source, pictures=job.pictures, threads=job.threads, speakers=job.speakers, on_progress=on_progress
-        )
-    return analyze_source(
-        source,
-        measure_s=job.measure_s,
-        pictures=job.pictures,
-        threads=job.threads,
-        speakers=job.speakers,
-        on_progress=on_progress,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import IO, TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _MAX_INDEX_BYTES: Final = 16 << 20
 _MAX_BOXES: Final = 64
 
 
-class OnDemand:
+class OnDemand(ABC):
     """A recording that is fetched when it is opened; any function that takes a `Recording` accepts it.
 
     Attributes:
@@ -28,9 +29,9 @@ class OnDemand:
 
     name: str
 
+    @abstractmethod
     def opened(self) -> AbstractContextManager[SpooledFile]:
         """Fetch it, and delete the copy afterward. A recording that cannot be fetched has a `problem`."""
-        raise NotImplementedError
 
 
 def copy_headers(read_range: Callable[[int, int], bytes], size: int, file: IO[bytes]) -> int:

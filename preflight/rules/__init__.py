@@ -10,10 +10,11 @@ from preflight.rules import (
     integrity,
     length,
     level,
+    music,
     prompt_text,
+    reverberation,
     speakers,
     speech,
-    surroundings,
 )
 from preflight.rules import format as file_format
 from preflight.rules.model import Rule, Threshold
@@ -47,8 +48,8 @@ _TABLE = (
     level.TOO_LOUD,
     background.NOISY,
     background.GATED,
-    surroundings.REVERBERANT,
-    surroundings.MUSIC,
+    reverberation.REVERBERANT,
+    music.MUSIC,
     background.HUM,
     background.RUMBLE,
     background.WHINE,

@@ -22,6 +22,7 @@ from preflight.analysis.analysis import Analysis
 from preflight.errors import CannotOpen, DecoderFailed, PreflightError
 from preflight.input.source import Source
 from preflight.worker.hardening import harden, limit_memory
+from preflight.worker.job import run_job
 from preflight.worker.protocol import Failure, Heartbeat, Job, receive_job, send
 
 if TYPE_CHECKING:
@@ -109,13 +110,6 @@ def _opened(job: Job, recordings: socket.socket | None) -> Source:
 
 
 def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
-    if job.headers_only:
-        from preflight.media.probe import probe
-
-        return Analysis(probe=probe(source, quick=True), method="headers")
-    from preflight.analysis.analyze import analyze_source
-    from preflight.fixes.kept_part import analyze_kept_part
-
     sent = float("-inf")
 
     def on_progress(seconds: float, total_s: float | None) -> None:
@@ -126,15 +120,4 @@ def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
             send(answers, Heartbeat(seconds, total_s))
             sent = now
 
-    if job.judge_part:
-        return analyze_kept_part(
-            source, pictures=job.pictures, threads=job.threads, speakers=job.speakers, on_progress=on_progress
-        )
-    return analyze_source(
-        source,
-        measure_s=job.measure_s,
-        pictures=job.pictures,
-        threads=job.threads,
-        speakers=job.speakers,
-        on_progress=on_progress,
-    )
+    return run_job(source, job, on_progress)

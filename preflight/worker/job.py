@@ -1,0 +1,41 @@
+"""What a worker process does with a job; the caller does the same where no process can be started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preflight.analysis.analysis import Analysis
+
+if TYPE_CHECKING:
+    from preflight.analysis.analyze import Progress
+    from preflight.input.source import Source
+    from preflight.worker.protocol import Job
+
+
+def run_job(source: Source, job: Job, on_progress: Progress | None) -> Analysis:
+    """Read the headers of a recording, or decode and measure it, as the job asks.
+
+    Raises:
+        NotARecording: It is not recognized as audio, or cannot be decoded.
+        CannotOpen: Reading failed.
+    """
+    if job.headers_only:
+        from preflight.media.probe import probe
+
+        return Analysis(probe=probe(source, quick=True), method="headers")
+    # imported here: the process that asks does not load the decoder and the meters
+    from preflight.analysis.analyze import analyze_source
+    from preflight.fixes.kept_part import analyze_kept_part
+
+    if job.judge_part:
+        return analyze_kept_part(
+            source, pictures=job.pictures, threads=job.threads, speakers=job.speakers, on_progress=on_progress
+        )
+    return analyze_source(
+        source,
+        measure_s=job.measure_s,
+        pictures=job.pictures,
+        threads=job.threads,
+        speakers=job.speakers,
+        on_progress=on_progress,
+    )
