@@ -8,6 +8,7 @@ COPY preflight ./preflight
 COPY uploader ./uploader
 COPY client ./client
 COPY onetake ./onetake
+COPY docs/man ./docs/man
 RUN python -m venv /opt/onetake && /opt/onetake/bin/pip install --no-cache-dir ".[sandbox]"
 
 FROM python:3.13-slim-bookworm

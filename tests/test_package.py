@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_builder
-def test_the_wheel_contains_only_the_four_packages(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_four_packages_and_man_pages(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     about = f"onetake-{onetake.__version__}.dist-info"
@@ -46,7 +46,11 @@ def test_the_wheel_contains_only_the_four_packages(wheel: Path) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert names - {name for name in names if name.startswith(f"{about}/")} == sources
+    data = f"onetake-{onetake.__version__}.data/data/share/man/man1"
+    assert {name for name in names if name.startswith("onetake-") and not name.startswith(f"{about}/")} == {
+        f"{data}/{path.name}" for path in (ROOT / "docs" / "man").iterdir()
+    }
+    assert {name for name in names if not name.startswith("onetake-")} == sources
     assert {*(f"{package}/py.typed" for package in PACKAGES), "onetake/render/check.schema.json"} <= names
     assert {f"preflight/analysis/vad/silero.{kind}" for kind in ("npy", "json", "LICENSE")} <= names
     assert {f"preflight/analysis/speakers/ge2e.{kind}" for kind in ("npz", "json", "LICENSE")} <= names

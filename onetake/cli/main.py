@@ -36,11 +36,11 @@ class AdvancedOption(click.Option):
         return super().get_help_record(ctx) if _SHOW_ALL in ctx.meta else None
 
 
-class _CommonOption(click.Option):
+class CommonOption(click.Option):
     """An option of every command; they share one line of the help."""
 
     def get_help_record(self, _ctx: click.Context) -> None:
-        return None
+        """No line of its own."""
 
 
 def _choose_verbosity(ctx: click.Context, option: click.Parameter, is_given: bool) -> None:
@@ -73,15 +73,19 @@ class _Base(click.Command):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        quiet = _CommonOption(["-q", "--quiet"], is_flag=True, expose_value=False, callback=_choose_verbosity)
-        verbose = _CommonOption(["-v", "--verbose"], is_flag=True, expose_value=False, callback=_choose_verbosity)
-        color = _CommonOption(["--no-color"], is_flag=True, expose_value=False, callback=_disable_color)
-        self.params += [quiet, verbose, color]
+        common: list[tuple[list[str], Any, str]] = [  # the texts are for the manual
+            (["-q", "--quiet"], _choose_verbosity, "Print results and warnings only."),
+            (["-v", "--verbose"], _choose_verbosity, "Print details, and every request."),
+            (["--no-color"], _disable_color, "Print no colors."),
+        ]
         if self._has_advanced:
-            names = ["--help-all"]
-            self.params.append(
-                _CommonOption(names, is_flag=True, is_eager=True, expose_value=False, callback=_print_full_help)
+            common.append((["--help-all"], _print_full_help, "Show all options and exit."))
+        for names, callback, text in common:
+            is_eager = callback is _print_full_help
+            option = CommonOption(
+                names, is_flag=True, is_eager=is_eager, expose_value=False, callback=callback, help=text
             )
+            self.params.append(option)
 
     @property
     def _has_advanced(self) -> bool:
