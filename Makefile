@@ -45,6 +45,7 @@ wine: $(VENV)/installed-dev
 	$(BIN)/python -m tests.wine.run --cache $(VENV)/wine
 
 matrix: $(VENV)/installed-dev
+	$(BIN)/python tools/install_check.py
 	$(BIN)/python tools/matrix.py $(MATRIX)
 
 soak: $(VENV)/installed-dev
