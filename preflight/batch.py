@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from preflight.checks import analyze, report_of, usable_cores
+from preflight.checks import analyze, check, usable_cores
 from preflight.profile import DEFAULT, Profile
 from preflight.worker.pool import WorkerPool
 
@@ -52,7 +52,7 @@ def check_many(
         TypeError, ValueError: As `check` does, when it is the turn of what cannot be a recording.
     """
     threads = _has_idle_cores(workers)
-    work = partial(_checked, quick=quick, threads=threads, profile=profile)
+    work = partial(check, quick=quick, threads=threads, profile=profile)
     yield from _each(work, recordings, workers, executor)
 
 
@@ -69,10 +69,6 @@ def analyze_many(
     threads = _has_idle_cores(workers)
     work = partial(analyze, quick=quick, pictures=pictures, threads=threads, profile=profile)
     yield from _each(work, recordings, workers, executor)
-
-
-def _checked(recording: Recording, *, quick: bool, threads: bool, profile: Profile) -> Report:
-    return report_of(analyze(recording, quick=quick, threads=threads, profile=profile), profile)
 
 
 def _has_idle_cores(workers: int | None) -> bool:

@@ -36,6 +36,7 @@ def check(
     role: Role = "recording",
     prompt_text: str | None = None,
     quick: bool = False,
+    threads: bool = True,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Report:
@@ -51,6 +52,8 @@ def check(
             silence and a sentence that are not sent: they may be short, and mostly silent.
         prompt_text: The text spoken in a prompt clip.
         quick: Read headers only: no decoding and no SHA-256, and the report's `method` is ``headers``.
+        threads: Let this recording use more than one core; False where each core has a recording of its own, as in a
+            worker of a cluster.
         profile: Severities and thresholds of the rules.
         on_progress: Called now and then with the seconds measured, and with the recording's where they are known.
 
@@ -62,7 +65,13 @@ def check(
         ValueError: Its samples or its file object cannot be used; see `Recording`.
     """
     analysis = analyze(
-        recording, role=role, prompt_text=prompt_text, quick=quick, profile=profile, on_progress=on_progress
+        recording,
+        role=role,
+        prompt_text=prompt_text,
+        quick=quick,
+        threads=threads,
+        profile=profile,
+        on_progress=on_progress,
     )
     return report_of(analysis, profile)
 
@@ -89,7 +98,7 @@ def analyze(  # noqa: PLR0913 - each is an independent option
         to_end: Measure all of a recording that is too long, to choose what to keep of it; else it is judged by the part
             that `fix` would keep.
         pictures: Keep what can be drawn, too: see `preflight.analysis.pictures`.
-        threads: Let this recording use more than one core; False where others are analyzed at the same time.
+        threads: As in `check`.
         profile: Where it does not reject a recording for its length, all of a long one is measured; it also decides
             whether voices are compared.
         on_progress: As in `check`; not called when `quick`.

@@ -74,15 +74,20 @@ class Buckets:
         place, key = split_name(name)
         bucket = self.bucket(place)
         if key and not key.endswith("/"):
-            yield ObjectRecording(bucket, name, key, quick=quick)
+            yield self.recording(name, None, quick=quick)
             return
         found = False
         for entry in bucket.objects(key):
             if PurePosixPath(entry.key).suffix.lower() in EXTENSIONS:
                 found = True
-                yield ObjectRecording(bucket, f"{SCHEME}{place}/{entry.key}", entry.key, entry, quick=quick)
+                yield self.recording(f"{SCHEME}{place}/{entry.key}", entry, quick=quick)
         if not found:
             raise UsageError(f"there is no recording in {name}", "check the prefix; it ends with a slash")
+
+    def recording(self, name: str, listed: StoredObject | None, *, quick: bool = False) -> ObjectRecording:
+        """Return the recording with a name, of which a listing is known or None."""
+        place, key = split_name(name)
+        return ObjectRecording(self.bucket(place), name, key, listed, quick=quick)
 
     def _open(self, name: str) -> Bucket:
         from onetake.config.settings import load

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from onetake.console.progress import can_show_progress, format_seconds, status_line
@@ -22,6 +22,7 @@ from preflight.display.text import megabytes
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
+    from onetake.cluster.batch_window import Engine
     from onetake.io.inputs import Take
     from onetake.render.text import FailOn
     from preflight import Profile, Report
@@ -40,6 +41,7 @@ class CheckRun:
         quick: Read headers only.
         fail_on: What makes a recording unfit, for the status.
         jobs: How many recordings at a time; None for one on each core.
+        engine: Where to check instead of on this machine.
         retry_failed: Check recordings again that could not be examined.
 
     Attributes:
@@ -55,13 +57,14 @@ class CheckRun:
         quick: bool = False,
         fail_on: FailOn = "error",
         jobs: int | None = None,
+        engine: Engine | None = None,
         retry_failed: bool = False,
     ) -> None:
         self.summary = Summary()
         self.skipped = self._unfit = 0
         self._fail_on = fail_on
         self._parts, self._profile, self._quick = parts, profile, quick
-        self._jobs = jobs or usable_cores()
+        self._jobs, self._engine = jobs or usable_cores(), engine
         self._rules = rules_version(profile, quick=quick)
         self._done = {
             number_of(entry.name, entry.stamp)
@@ -111,25 +114,51 @@ class CheckRun:
         return "  ".join(parts)
 
     def _check(self, names: Iterable[Take]) -> None:
-        taken: deque[tuple[Take, str, str]] = deque()
+        reports = self._reports(names) if self._engine is None else self._reports_of(self._engine, names)
+        with contextlib.closing(reports):
+            for take, stamp, report in reports:
+                self._add(take, stamp, report)
 
-        def new() -> Iterator[Take]:
-            for take in names:
-                name, stamp = display_name(take), stamp_of(take)
-                if number_of(name, stamp) in self._done:
-                    self.skipped += 1
-                else:
-                    taken.append((take, name, stamp))
-                    yield take
+    def _new(self, names: Iterable[Take]) -> Iterator[tuple[Take, str]]:
+        """Yield the recordings that are not done, each with its stamp."""
+        for take in names:
+            stamp = stamp_of(take)
+            if number_of(display_name(take), stamp) in self._done:
+                self.skipped += 1
+            else:
+                yield take, stamp
 
-        with _fetched(new(), self._jobs) as ready:
+    def _reports(self, names: Iterable[Take]) -> Generator[tuple[Take, str, Report], None, None]:
+        taken: deque[tuple[Take, str]] = deque()
+
+        def takes() -> Iterator[Take]:
+            for new in self._new(names):
+                taken.append(new)
+                yield new[0]
+
+        with _fetched(takes(), self._jobs) as ready:
             many = check_many(ready, quick=self._quick, profile=self._profile, workers=self._jobs)
             with contextlib.closing(many) as reports:
                 for report in reports:
-                    self._add(*taken.popleft(), report)
+                    take, stamp = taken.popleft()
+                    yield take, stamp, report_with_remote(take, report)
 
-    def _add(self, take: Take, name: str, stamp: str, report: Report) -> None:
-        entry = Entry(name=name, stamp=stamp, rules=self._rules, report=report_with_remote(take, report))
+    def _reports_of(self, engine: Engine, names: Iterable[Take]) -> Generator[tuple[Take, str, Report], None, None]:
+        from onetake.cluster.batch_window import checked_on
+
+        stamps: dict[int, str] = {}
+
+        def takes() -> Iterator[Take]:
+            for number, (take, stamp) in enumerate(self._new(names)):
+                stamps[number] = stamp
+                yield take
+
+        with contextlib.closing(checked_on(engine, takes(), self._profile, quick=self._quick)) as checked:
+            for number, take, report in checked:
+                yield take, stamps.pop(number), report
+
+    def _add(self, take: Take, stamp: str, report: Report) -> None:
+        entry = Entry(name=display_name(take), stamp=stamp, rules=self._rules, report=report)
         self.summary.add(entry)
         self._unfit += is_unfit(report, self._fail_on)  # pyright: ignore[reportArgumentType]
         self._pending.append(entry)

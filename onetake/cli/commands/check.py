@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from onetake.io.inputs import Take
     from onetake.render.text import FailOn
-    from preflight import Report
+    from preflight import Profile, Report
 
 
 def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) -> None:
@@ -74,6 +74,7 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
 @click.option(
     "--jobs", cls=AdvancedOption, type=click.IntRange(1, 256), metavar="N", help="Parallel jobs; default: CPU cores."
 )
+@click.option("--on", cls=AdvancedOption, metavar="CLUSTER", help="Check on dask (here) or dask://HOST:8786.")
 def command(
     files: tuple[str, ...],
     prompt: str | None,
@@ -81,6 +82,7 @@ def command(
     form: str | None,
     fail_on: FailOn,
     jobs: int | None,
+    on: str | None,
     *,
     as_json: bool,
     quick: bool,
@@ -99,11 +101,12 @@ def command(
     profile = profile_from(options)
     if speakers:
         profile = profile.with_speakers()
+    _require_engine(on, jobs, form)
     retry_failed = options.pop("retry_failed")
     if is_results_folder(out := options.pop("out")):
         if prompt is not None or form not in {"text", "json"}:
             raise UsageError("a folder of results goes with --format text or json, and without --prompt", "omit them")
-        judged: dict[str, Any] = {"profile": profile, "quick": quick, "fail_on": fail_on, "jobs": jobs}
+        judged: dict[str, Any] = {"profile": profile, "quick": quick, "fail_on": fail_on, "jobs": jobs, "on": on}
         run = check_into(out, files, files_from, as_json=form == "json", retry_failed=retry_failed, **judged)
         return exit_with(run.status(exit_zero=exit_zero))
     if retry_failed:
@@ -111,7 +114,9 @@ def command(
     with open_inputs(files, files_from) as named:
         takes = with_objects(named, quick=quick)
         output = CheckOutput(form, out, profile, fail_on, takes=takes, prompt=prompt)
-        if len(takes) == 1:
+        if on is not None:
+            _check_on(on, jobs, takes, output, profile, quick=quick)
+        elif len(takes) == 1:
             with show_progress("checking", AUDIO) as on_progress:
                 analysis = analyze(
                     takes[0], quick=quick, pictures=output.wants_pictures, profile=profile, on_progress=on_progress
@@ -144,6 +149,35 @@ def _require_inputs(
         raise UsageError("no recording is named", "give one or more files")
     if prompt is None and prompt_text is not None:
         raise UsageError("--prompt-text needs the clip in which it is spoken", "add --prompt CLIP")
+
+
+def _require_engine(on: str | None, jobs: int | None, form: str) -> None:
+    if on is None:
+        return
+    from onetake.cluster.dask_engine import require_engine_name
+
+    require_engine_name(on, jobs)
+    if form == "html":
+        message = "a page needs the waveforms, which do not come from a cluster"
+        raise UsageError(message, "write results (--out FOLDER/), then onetake report FOLDER/ -o PAGE.html")
+
+
+def _check_on(
+    on: str, jobs: int | None, takes: list[Take], output: CheckOutput, profile: Profile, *, quick: bool
+) -> None:
+    from onetake.cluster.batch_window import checked_in_order
+    from onetake.cluster.dask_engine import open_engine
+    from onetake.io.objects import ObjectRecording
+
+    with (
+        open_engine(on, jobs) as engine,
+        contextlib.closing(checked_in_order(engine, takes, profile, quick=quick)) as reports,
+    ):
+        done = with_progress(reports, len(takes), label="checking")
+        for take, report in zip(takes, done, strict=True):
+            if isinstance(take, ObjectRecording):
+                take.remote = report.remote or None
+            output.add(take, report, None)
 
 
 def _started(takes: list[Take], jobs: int | None) -> contextlib.AbstractContextManager[Iterable[Take]]:

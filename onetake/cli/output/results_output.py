@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from itertools import chain
 from pathlib import Path
@@ -29,7 +30,9 @@ def is_results_folder(out: str | None) -> bool:
     return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or Path(out).is_dir())
 
 
-def check_into(out: str, files: Sequence[str], files_from: str | None, *, as_json: bool, **options: Any) -> CheckRun:
+def check_into(
+    out: str, files: Sequence[str], files_from: str | None, *, as_json: bool, on: str | None = None, **options: Any
+) -> CheckRun:
     """Check what was not checked before, and print the counts of this run.
 
     Args:
@@ -37,12 +40,15 @@ def check_into(out: str, files: Sequence[str], files_from: str | None, *, as_jso
         files: Files, folders, objects and prefixes.
         files_from: A list with more of them.
         as_json: Print a document instead of lines.
+        on: The cluster to check on; None for this machine.
         options: Of `CheckRun`.
 
     Raises:
         UsageError: Standard input is a recording, or a name is not valid.
+        onetake.cluster.task.ClusterFailed: The cluster cannot be used.
         preflight.CannotWrite, uploader.StorageError: The results cannot be written.
     """
+    from onetake.cluster.dask_engine import open_engine
     from onetake.results.check_run import CheckRun
     from onetake.results.parts import Parts
 
@@ -54,12 +60,13 @@ def check_into(out: str, files: Sequence[str], files_from: str | None, *, as_jso
         return stream_objects(chain(recordings_of(files), recordings_of(listed)), quick=options["quick"])
 
     parts = Parts(out)
-    run = CheckRun(parts, **options)
-    try:
-        run.run(takes)
-    except KeyboardInterrupt:
-        print_warning(f"interrupted: {run.summary.takes} reports are in {parts.shown}; the same command continues")
-        raise
+    with contextlib.nullcontext() if on is None else open_engine(on, options["jobs"]) as engine:
+        run = CheckRun(parts, engine=engine, **options)
+        try:
+            run.run(takes)
+        except KeyboardInterrupt:
+            print_warning(f"interrupted: {run.summary.takes} reports are in {parts.shown}; the same command continues")
+            raise
     if as_json:
         print_json({"schema_version": 1, "skipped": run.skipped, **msgspec.to_builtins(run.summary)})
     else:
