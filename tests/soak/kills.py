@@ -21,7 +21,6 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -37,6 +36,7 @@ from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from tests.support.postgres import PostgresServer, running_server
+from tests.support.processes import ONETAKE
 from tests.support.servers import CountedCalls
 from tests.support.services import FIXTURES, KEY, Services
 
@@ -83,6 +83,7 @@ class Rig:
         calls: Counts the paid calls.
         database: The server of a shared ledger; None for the file.
         url: The ledger in it.
+        program: What starts the command.
     """
 
     services: Services
@@ -91,13 +92,14 @@ class Rig:
     calls: CountedCalls
     database: PostgresServer | None = None
     url: str = ""
+    program: Sequence[str] = ONETAKE
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
         """Start the command in its own process group; its output goes to a file that survives it."""
         out = (self.home / f"out-{time.monotonic_ns()}.jsonl").open("wb")
         with out:
             return subprocess.Popen(
-                [sys.executable, "-m", "onetake", "clone", str(self.takes), "--format", "jsonl", *more],
+                [*self.program, "clone", str(self.takes), "--format", "jsonl", *more],
                 env=self.environment(TMPDIR=str(self.home), **self._own_home()),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -134,7 +136,7 @@ class Rig:
     def ask(self, *arguments: str) -> tuple[int, str]:
         """Run another command with the same home."""
         done = subprocess.run(
-            [sys.executable, "-m", "onetake", *arguments],
+            [*self.program, *arguments],
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
