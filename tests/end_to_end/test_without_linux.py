@@ -72,7 +72,7 @@ def test_a_killed_paid_batch_is_resumed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_during_a_paid_call(home: Path, services: Services, number: signal.Signals) -> None:
-    """A stop waits for the voice; after a kill the call is unknown, and is not made again."""
+    """A stop waits for the voice; after a kill the call is unknown, is not made again, and its upload is listed."""
     held = HeldAnswers()
     with StandInEndpoint(KEY, log=held) as endpoint:
         env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
@@ -90,6 +90,7 @@ def test_a_signal_during_a_paid_call(home: Path, services: Services, number: sig
             assert (status, again) == (-number, 5)
             assert json.loads(repeated)["error"]["kind"] == "not-settled"
             assert call["state"] == "unknown"
+            assert running("storage", "clean", env=env).end()[0] == 0
         else:
             assert (status, again) == (128 + number, 0)
             assert call["voice_id"] == json.loads(out)["voice_id"] == json.loads(repeated)["voice_id"]
