@@ -51,8 +51,7 @@ def check_many(
     Raises:
         TypeError, ValueError: As `check` does, when it is the turn of what cannot be a recording.
     """
-    threads = _has_idle_cores(workers)
-    work = partial(check, quick=quick, threads=threads, profile=profile)
+    work = partial(check, quick=quick, profile=profile)
     yield from _each(work, recordings, workers, executor)
 
 
@@ -66,14 +65,8 @@ def analyze_many(
     executor: Executor | None = None,
 ) -> Generator[Analysis, None, None]:
     """Like `check_many`, with the analyses instead of the reports; `pictures` keeps what can be drawn."""
-    threads = _has_idle_cores(workers)
-    work = partial(analyze, quick=quick, pictures=pictures, threads=threads, profile=profile)
+    work = partial(analyze, quick=quick, pictures=pictures, profile=profile)
     yield from _each(work, recordings, workers, executor)
-
-
-def _has_idle_cores(workers: int | None) -> bool:
-    """Whether a recording may use more than one core: not where each core has a recording of its own."""
-    return workers is not None and 2 * workers <= usable_cores()
 
 
 def _each(

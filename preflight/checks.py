@@ -36,7 +36,6 @@ def check(
     role: Role = "recording",
     prompt_text: str | None = None,
     quick: bool = False,
-    threads: bool = True,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Report:
@@ -52,8 +51,6 @@ def check(
             silence and a sentence that are not sent: they may be short, and mostly silent.
         prompt_text: The text spoken in a prompt clip.
         quick: Read headers only: no decoding and no SHA-256, and the report's `method` is ``headers``.
-        threads: Let this recording use more than one core; False where each core has a recording of its own, as in a
-            worker of a cluster.
         profile: Severities and thresholds of the rules.
         on_progress: Called now and then with the seconds measured, and with the recording's where they are known.
 
@@ -69,14 +66,13 @@ def check(
         role=role,
         prompt_text=prompt_text,
         quick=quick,
-        threads=threads,
         profile=profile,
         on_progress=on_progress,
     )
     return report_of(analysis, profile)
 
 
-def analyze(  # noqa: PLR0913 - each is an independent option
+def analyze(
     recording: Recording,
     *,
     role: Role = "recording",
@@ -84,7 +80,6 @@ def analyze(  # noqa: PLR0913 - each is an independent option
     quick: bool = False,
     to_end: bool = False,
     pictures: bool = False,
-    threads: bool = True,
     profile: Profile = DEFAULT,
     on_progress: Progress | None = None,
 ) -> Analysis:
@@ -98,7 +93,6 @@ def analyze(  # noqa: PLR0913 - each is an independent option
         to_end: Measure all of a recording that is too long, to choose what to keep of it; else it is judged by the part
             that `fix` would keep.
         pictures: Keep what can be drawn, too: see `preflight.analysis.pictures`.
-        threads: As in `check`.
         profile: Where it does not reject a recording for its length, all of a long one is measured; it also decides
             whether voices are compared.
         on_progress: As in `check`; not called when `quick`.
@@ -128,7 +122,6 @@ def analyze(  # noqa: PLR0913 - each is an independent option
                 measure_s=None if to_end or role == "recording" else _measured_s(profile),
                 judge_part=not to_end and role == "recording" and profile.severity("too-long") == "error",
                 pictures=pictures,
-                threads=threads and usable_cores() > 1,
                 speakers=profile.compares_voices,
             )
             if not is_possible():

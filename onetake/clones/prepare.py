@@ -101,15 +101,15 @@ def prepare_in_executor(request: CloneRequest, folder: Path) -> tuple[Prepared, 
     """
     folder.mkdir(parents=True, exist_ok=True)
     warnings = WarningCollector()
-    prepared = prepare_request(request, folder, warnings, one_of_many=True)
+    prepared = prepare_request(request, folder, warnings)
     require_quality(request, prepared)
     return prepared, tuple(warnings.warnings)
 
 
-def prepare_request(request: CloneRequest, folder: Path, observer: Observer, *, one_of_many: bool = False) -> Prepared:
+def prepare_request(request: CloneRequest, folder: Path, observer: Observer) -> Prepared:
     """Check and fix the recording and the prompt clip; arguments and errors as for `prepare`."""
     profile = request.profile.with_speakers()
-    analysis = analyze_take(request.take, observer, profile=profile, threads=not one_of_many)
+    analysis = analyze_take(request.take, observer, profile=profile)
     take = prepare(request.take, analysis, folder, observer, profile=profile)
     if not request.has_prompt:
         return Prepared(take)
@@ -151,7 +151,6 @@ def analyze_take(
     role: Role = "recording",
     prompt_text: str | None = None,
     profile: Profile = DEFAULT,
-    threads: bool = True,
 ) -> Analysis:
     """Decode and measure all of a recording, once for everything that is done with it.
 
@@ -161,7 +160,6 @@ def analyze_take(
         role: As in `preflight.check`.
         prompt_text: As in `preflight.check`.
         profile: As in `preflight.check`.
-        threads: Whether the worker may use several cores; not where other recordings are prepared at the same time.
     """
     from preflight.checks import analyze
 
@@ -170,7 +168,6 @@ def analyze_take(
         role=role,
         prompt_text=prompt_text,
         to_end=True,
-        threads=threads,
         profile=profile,
         on_progress=partial(observer.progress, "check"),
     )

@@ -109,7 +109,7 @@ def run_task(task: Task) -> bytes:
         raise ClusterFailed(message, "install the same version everywhere")
     reports = []
     for take in _ready(task):
-        report = check(take, quick=task.quick, profile=task.profile, threads=False)
+        report = check(take, quick=task.quick, profile=task.profile)
         reports.append(report_with_remote(take, report))
     return msgspec.msgpack.encode(reports)
 

@@ -1,17 +1,15 @@
-"""Decode a recording once and measure it, with decoding and speech detection in threads beside the meters.
+"""Decode a recording once and measure it, in one thread.
 
-The heavy parts of PyAV and numpy release the GIL, so one recording can use two cores. Items pass through small bounded
-queues in their order, so results are the same bits for any timing. No thread outlives its `with` block, and what is
-raised in one reaches the caller.
+Threads for the decoder and the speech detector were measured: numpy's calls are so short (20 to 100 µs) that the
+threads mostly wait for the interpreter lock. Five minutes took 30 to 50 % more CPU time, and were done 0 to 15 %
+sooner. Many recordings use all cores anyway, with a process each.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
-import threading
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from preflight.analysis.framing import Samples
-    from preflight.analysis.vad.speech import SpeechDetector, SpeechResult
     from preflight.input.source import Source
     from preflight.media.decoder import Stored
     from preflight.media.probe import Probe
@@ -59,116 +55,12 @@ def one_thread() -> AbstractContextManager[object]:
     return limited
 
 
-T = TypeVar("T")
-
-_QUEUED: Final = 4
-"""Items that one thread may be ahead of the other: blocks of 0.5 MB, or 0.8 s for the speech detector."""
-
-
-class _End(Generic[T]):
-    """The last item of a queue.
-
-    Attributes:
-        error: What was raised instead of it.
-    """
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
-@contextlib.contextmanager
-def read_ahead(items: Iterable[T]) -> Iterator[Iterator[T]]:
-    """Iterate over `items` in a thread of its own.
-
-    Yields:
-        The same items; the iterator raises what `items` raises.
-    """
-    ready: queue.Queue[T | _End[T]] = queue.Queue(_QUEUED)
-    is_left = threading.Event()
-
-    def produce() -> None:
-        end = _End[T]()
-        try:
-            for item in items:
-                ready.put(item)
-                if is_left.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001 - raised in the consuming thread
-            end = _End(error)
-        ready.put(end)
-
-    def consume() -> Iterator[T]:
-        while not isinstance(item := ready.get(), _End):
-            yield item
-        if item.error is not None:
-            raise item.error
-
-    thread = threading.Thread(target=produce, name="preflight-decode", daemon=True)
-    thread.start()
-    try:
-        yield consume()
-    finally:
-        is_left.set()
-        # the thread puts at most two more items, for which an empty queue has space, and ends
-        with contextlib.suppress(queue.Empty):
-            while True:
-                ready.get_nowait()
-        thread.join()
-
-
-class SpeechThread:
-    """A speech detector in a thread of its own; a context manager that ends the thread.
-
-    Args:
-        detector: The detector.
-    """
-
-    def __init__(self, detector: SpeechDetector) -> None:
-        self._detector = detector
-        self._waiting: queue.Queue[Samples | None] = queue.Queue(_QUEUED)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="preflight-speech", daemon=True)
-
-    def add(self, samples: Samples) -> None:
-        """Pass the next samples of the downmix on; see `SpeechMeter.add`."""
-        self._waiting.put(samples)
-
-    def result(self) -> SpeechResult:
-        """The results, when all samples were added."""
-        self._end()
-        if self._error is not None:
-            raise self._error
-        return self._detector.result()
-
-    def _run(self) -> None:
-        while (samples := self._waiting.get()) is not None:
-            if self._error is not None:
-                continue  # the queue is emptied, so that `add` never waits for a thread that failed
-            try:
-                self._detector.add(samples)
-            except BaseException as error:  # noqa: BLE001 - raised in the thread that asks for the results
-                self._error = error
-
-    def _end(self) -> None:
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
-
-    def __enter__(self) -> SpeechThread:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end()
-
-
 def analyze_source(
     source: Source,
     *,
     measure_s: float | None = None,
     part: Span | None = None,
     pictures: bool = False,
-    threads: bool = False,
     speakers: bool = False,
     on_progress: Progress | None = None,
 ) -> Analysis:
@@ -179,7 +71,6 @@ def analyze_source(
         measure_s: Seconds after which only levels, channel layout and damage are followed; None for all.
         part: The only part to measure, as (start, end) in seconds; all times in the result then count from its start.
         pictures: Keep what can be drawn, too.
-        threads: Decode and detect speech in threads of their own.
         speakers: Embed the voices, too: see `preflight.analysis.speakers`.
         on_progress: Called after each block.
 
@@ -200,7 +91,6 @@ def analyze_source(
         blocks if part is None else _within(blocks, *(round(at * facts.sample_rate_hz) for at in part)),
         measure_s=measure_s,
         pictures=pictures,
-        threads=threads,
         speakers=speakers,
         on_progress=on_progress,
     )
@@ -233,7 +123,6 @@ def measure(
     *,
     measure_s: float | None = None,
     pictures: bool = False,
-    threads: bool = False,
     speakers: bool = False,
     on_progress: Progress | None = None,
 ) -> Analysis:
@@ -244,19 +133,14 @@ def measure(
         blocks: Of shape (frames, channels), see `Decoder.stored_blocks`.
         measure_s: As in `analyze_source`.
         pictures: As in `analyze_source`.
-        threads: As in `analyze_source`.
         speakers: As in `analyze_source`.
         on_progress: As in `analyze_source`.
     """
     keep_memory()
-    with one_thread(), contextlib.ExitStack() as stack:
-        detector: SpeechDetector | None = None
-        if facts.channels <= MAX_CHANNELS:
-            detector = SpeechMeter(facts.sample_rate_hz, speakers=speakers)
-        if threads:
-            blocks = stack.enter_context(read_ahead(blocks))
-            detector = stack.enter_context(SpeechThread(detector)) if detector else None
-        meters = MeterChain(facts, detector, measure_s=measure_s, pictures=pictures)
+    with one_thread():
+        is_measured = facts.channels <= MAX_CHANNELS
+        speech = SpeechMeter(facts.sample_rate_hz, speakers=speakers) if is_measured else None
+        meters = MeterChain(facts, speech, measure_s=measure_s, pictures=pictures)
         for block in blocks:
             meters.add(block, scale_of(block))
             if on_progress is not None:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 FRAMES_PER_ROW: Final = 20
 # 50 ms: the K-weighting's high-pass at 38 Hz, the longest filter here, has decayed by more than 60 dB.
 _LEAD_FRAMES: Final = 5
-# 0.8 s: numpy's overhead per call is small beside the work.
-_ROWS_PER_CHUNK: Final = 4
+# 6.4 s, if that is no more than 2 MB: with 0.8 s the overhead of numpy's calls takes as long as the work.
+_ROWS_PER_CHUNK: Final = 32
+_SAMPLES_PER_CHUNK: Final = 1 << 19
+_FEWEST_ROWS: Final = 4
 _FRAME_S: Final = 0.01
 # A frame may be longer or shorter than 10 ms by this share, where that makes its transform faster.
 _MAX_DEVIATION: Final = 0.005
@@ -89,6 +91,12 @@ class Grid:
     def transform(self) -> int:
         """Samples in a transform."""
         return self.lead + self.row
+
+    @property
+    def rows_per_chunk(self) -> int:
+        """Rows in a chunk, except for the last one of a recording."""
+        fitting = _SAMPLES_PER_CHUNK // (self.row * self.channels)
+        return max(_FEWEST_ROWS, min(_ROWS_PER_CHUNK, fitting))
 
     @property
     def frame_s(self) -> float:
@@ -179,6 +187,16 @@ class Chunk:
         """The mean of each frame, of shape (channels, frames), padding included."""
         return np.asarray(self._framed().mean(axis=2))
 
+    @property
+    def frame_products(self) -> Samples:
+        """The sum of the products of two channels in each frame, of shape (frames,), padding included."""
+        return self._products[_LEAD_FRAMES:]
+
+    @cached_property
+    def _products(self) -> Samples:
+        """As `frame_products`, with the frames of the lead before."""
+        return np.asarray(np.einsum("fi,fi->f", *(channel.reshape(-1, self.grid.frame) for channel in self.wave)))
+
     def _framed(self) -> Samples:
         return self.wave[:, self.grid.lead :].reshape(len(self.wave), -1, self.grid.frame)
 
@@ -192,7 +210,7 @@ class Chunk:
         """The spectrum of each row with its lead, of shape (distinct, rows, bins), divided by the transform's length.
 
         The window is rectangular, as overlap-save needs it. A meter that wants a Hann window applies it to the spectrum
-        (`hann_spectra`).
+        (`bandwidth.hann_spectra`).
         """
         windows = np.lib.stride_tricks.sliding_window_view(self.wave[: self.distinct], self.grid.transform, axis=-1)
         # numpy's transform of float32 is several times as fast when it scales on the way forward (norm="forward")
@@ -211,8 +229,8 @@ class Chunk:
         left, right = self.spectra
         mixed = left + right
         # per frame first, so that each product is computed once although rows overlap by the lead
-        products = np.einsum("fi,fi->f", *(channel.reshape(-1, self.grid.frame) for channel in self.wave))
-        in_phase = np.lib.stride_tricks.sliding_window_view(products, _LEAD_FRAMES + FRAMES_PER_ROW)[::FRAMES_PER_ROW]
+        size = _LEAD_FRAMES + FRAMES_PER_ROW
+        in_phase = np.lib.stride_tricks.sliding_window_view(self._products, size)[::FRAMES_PER_ROW]
         for row in np.flatnonzero(in_phase.sum(axis=1) < 0).tolist():
             np.subtract(left[row], right[row], out=mixed[row])
         mixed *= np.complex64(0.5)
@@ -224,23 +242,25 @@ class ChunkCutter:
 
     Args:
         grid: The sizes.
+        rows: Rows in a chunk; by default as many as are fast.
 
     >>> grid = Grid.at(16_000, channels=1)
-    >>> cutter = ChunkCutter(grid)
+    >>> cutter = ChunkCutter(grid, rows=4)
     >>> chunks = [*cutter.add(np.ones((16_000, 1), np.float32)), *cutter.end()]
     >>> [(chunk.start, chunk.filled) for chunk in chunks]
     [(0, 12800), (12800, 3200)]
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, rows: int | None = None) -> None:
         self._grid = grid
+        self._size = (rows or grid.rows_per_chunk) * grid.row
         self._wave = self._empty()
         self._filled = 0
         self._row = 0
 
     def _empty(self) -> Samples:
         grid = self._grid
-        return np.zeros((grid.channels, grid.lead + _ROWS_PER_CHUNK * grid.row), np.float32)
+        return np.zeros((grid.channels, grid.lead + self._size), np.float32)
 
     def add(self, block: NDArray[Any], scale: float = 1.0) -> Iterator[Chunk]:
         """Add a block, and yield the chunks that are full now.
@@ -249,16 +269,15 @@ class ChunkCutter:
             block: Shape (frames, channels), of any number type.
             scale: Multiplied with each sample, so that full scale becomes ±1: 2**-15 for int16.
         """
-        size = _ROWS_PER_CHUNK * self._grid.row
         planes, used = block.T, 0
         while used < len(block):
-            count = min(len(block) - used, size - self._filled)
+            count = min(len(block) - used, self._size - self._filled)
             at = self._grid.lead + self._filled
             # converts, scales and transposes in one pass, without a temporary array
             np.multiply(planes[:, used : used + count], np.float32(scale), out=self._wave[:, at : at + count])
             self._filled += count
             used += count
-            if self._filled == size:
+            if self._filled == self._size:
                 yield self._chunk()
 
     def end(self) -> Iterator[Chunk]:
@@ -276,19 +295,3 @@ class ChunkCutter:
         self._row += chunk.rows
         self._filled = 0
         return chunk
-
-
-def hann_spectra(spectra: Spectra) -> Spectra:
-    """Return `spectra` as if the samples had been multiplied with a Hann window before the transform.
-
-    The window 1 - cos(2πn/N) is a sum of three exponentials, so that in the spectrum it is the convolution with
-    (-1/2, 1, -1/2) (Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", Proc.
-    IEEE 66(1), 1978). Without it the low end of a voice would leak over the high end.
-
-    Args:
-        spectra: Shape (rows, bins), of real samples under a rectangular window.
-
-    Returns:
-        Shape (rows, bins - 2): the first and the last bin are left out.
-    """
-    return np.asarray(spectra[:, 1:-1] - np.complex64(0.5) * (spectra[:, :-2] + spectra[:, 2:]), np.complex64)

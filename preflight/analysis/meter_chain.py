@@ -59,8 +59,7 @@ class MeterChain:
 
     Args:
         facts: What the headers say.
-        detector: The speech detector, which may run in another thread: its results are read at the end. None for a
-            recording of more than `MAX_CHANNELS` channels.
+        detector: The speech detector; None for a recording of more than `MAX_CHANNELS` channels.
         measure_s: Seconds after which only levels, channel layout and waveform go on; None for all of the recording.
         pictures: Whether to keep what can be drawn.
     """
@@ -68,7 +67,7 @@ class MeterChain:
     def __init__(
         self,
         facts: Probe,
-        detector: speech.SpeechDetector | None,
+        detector: speech.SpeechMeter | None,
         *,
         measure_s: float | None = None,
         pictures: bool = False,
@@ -131,7 +130,7 @@ class _SoundMeters:
         loudness: The meter that can be drawn, too.
     """
 
-    def __init__(self, grid: Grid, detector: speech.SpeechDetector, *, coarse: bool) -> None:
+    def __init__(self, grid: Grid, detector: speech.SpeechMeter, *, coarse: bool) -> None:
         self._rate = grid.sample_rate_hz
         self._samples = 0
         self._detector, self._hum, self._music = detector, hum.HumMeter(grid), MusicMeter(grid)
@@ -148,7 +147,7 @@ class _SoundMeters:
 
     def add(self, chunk: Chunk) -> None:
         self._samples += chunk.filled
-        self._detector.add(self._speech_mix.add(chunk))  # first: it may have a core of its own
+        self._detector.add(self._speech_mix.add(chunk))
         self._hum.add(self._hum_mix.add(chunk))
         self._music.add(chunk)
         for meter in self._meters:
@@ -161,7 +160,7 @@ class _SoundMeters:
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
-        measurements |= self._music.measurements(self._hum.mains_hz())
+        measurements |= self._music.measurements(hum.mains_hz(measurements))
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
             measurements["room_decay_s"] = round(voice.room_decay_s, 2)
         split = voice.voices.split() if voice.voices is not None else None

@@ -23,7 +23,6 @@ def analyze_kept_part(
     source: Source,
     *,
     pictures: bool = False,
-    threads: bool = False,
     speakers: bool = False,
     on_progress: Progress | None = None,
 ) -> Analysis:
@@ -34,7 +33,6 @@ def analyze_kept_part(
     Args:
         source: The open recording.
         pictures: As in `analyze_source`.
-        threads: As in `analyze_source`.
         speakers: As in `analyze_source`; of a recording that is too long, for the part only.
         on_progress: As in `analyze_source`.
 
@@ -44,13 +42,11 @@ def analyze_kept_part(
     """
     # the embeddings take more CPU time than all the rest of a short take: not twice
     is_long = speakers and (probe(source).estimated_duration_s or 0.0) > limits.MAX_DURATION_S
-    whole = analyze_source(
-        source, pictures=pictures, threads=threads, speakers=speakers and not is_long, on_progress=on_progress
-    )
+    whole = analyze_source(source, pictures=pictures, speakers=speakers and not is_long, on_progress=on_progress)
     part = kept_part(whole)
     if part is None:
         return whole
-    found = analyze_source(source, part=part, threads=threads, speakers=speakers, on_progress=on_progress)
+    found = analyze_source(source, part=part, speakers=speakers, on_progress=on_progress)
     return replace(
         whole,
         judged=part,

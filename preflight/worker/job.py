@@ -28,14 +28,11 @@ def run_job(source: Source, job: Job, on_progress: Progress | None) -> Analysis:
     from preflight.fixes.kept_part import analyze_kept_part
 
     if job.judge_part:
-        return analyze_kept_part(
-            source, pictures=job.pictures, threads=job.threads, speakers=job.speakers, on_progress=on_progress
-        )
+        return analyze_kept_part(source, pictures=job.pictures, speakers=job.speakers, on_progress=on_progress)
     return analyze_source(
         source,
         measure_s=job.measure_s,
         pictures=job.pictures,
-        threads=job.threads,
         speakers=job.speakers,
         on_progress=on_progress,
     )

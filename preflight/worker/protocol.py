@@ -50,7 +50,6 @@ class Job(msgspec.Struct, frozen=True):
         measure_s: As in `analyze_source`.
         judge_part: Of a recording that is too long, measure the part that `fix` keeps: see `analyze_kept_part`.
         pictures: As in `analyze_source`.
-        threads: As in `analyze_source`.
         speakers: As in `analyze_source`.
         path: The file to open where its descriptor cannot be passed; else None.
         identity: Device and inode that the opened file must have.
@@ -62,7 +61,6 @@ class Job(msgspec.Struct, frozen=True):
     measure_s: float | None = None
     judge_part: bool = False
     pictures: bool = False
-    threads: bool = False
     speakers: bool = False
     path: bytes | None = None
     identity: tuple[int, int] | None = None

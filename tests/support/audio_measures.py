@@ -31,12 +31,11 @@ def analysis_of(
     codec: str = "pcm_f32le",
     block: int = BLOCK,
     pictures: bool = False,
-    threads: bool = False,
 ) -> Analysis:
     """What all meters find in `sound`, (frames,) or (frames, channels), given in blocks of `block` frames."""
     channels = np.atleast_2d(np.asarray(sound, np.float32).T).T
     facts = Probe("wav", codec, rate, channels.shape[1])
-    found = measure(facts, _blocks(channels, block), pictures=pictures, threads=threads)
+    found = measure(facts, _blocks(channels, block), pictures=pictures)
     return replace(found, suffix=".wav", size=1000)
 
 

@@ -22,9 +22,12 @@ M = TypeVar("M", bound=ChunkMeter)
 
 
 def chunks_of(sound: NDArray[Any], rate: int, block: int = 48_000) -> list[Chunk]:
-    """The chunks of `sound`, (frames,) or (frames, channels), given in blocks of `block` frames."""
+    """The chunks of `sound`, (frames,) or (frames, channels), given in blocks of `block` frames.
+
+    They are short, so that most of what is measured crosses a border.
+    """
     planes = np.atleast_2d(np.asarray(sound, np.float32).T).T
-    cutter = ChunkCutter(Grid.at(rate, planes.shape[1]))
+    cutter = ChunkCutter(Grid.at(rate, planes.shape[1]), rows=4)
     chunks = [chunk for at in range(0, len(planes), block) for chunk in cutter.add(planes[at : at + block])]
     return [*chunks, *cutter.end()]
 

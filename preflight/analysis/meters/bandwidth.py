@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.framing import hann_spectra
 from preflight.analysis.meters.levels import levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid
+    from preflight.analysis.framing import Chunk, Grid, Spectra
 
 _BAND_HZ: Final = 100.0
 # Every second row is measured: the statistics are the same from half of them.
@@ -97,3 +96,19 @@ class BandwidthMeter:
         centres = (np.arange(self._bands) + 0.5) * self._band_hz
         within = spectrum[(centres >= _VOICE_HZ[0]) & (centres <= _VOICE_HZ[1])]
         return float((within if len(within) else spectrum).max())
+
+
+def hann_spectra(spectra: Spectra) -> Spectra:
+    """Return `spectra` as if the samples had been multiplied with a Hann window before the transform.
+
+    The window 1 - cos(2πn/N) is a sum of three exponentials, so that in the spectrum it is the convolution with
+    (-1/2, 1, -1/2) (Harris, "On the use of windows for harmonic analysis with the discrete Fourier transform", Proc.
+    IEEE 66(1), 1978). Without it the low end of a voice would leak over the high end.
+
+    Args:
+        spectra: Shape (rows, bins), of real samples under a rectangular window.
+
+    Returns:
+        Shape (rows, bins - 2): the first and the last bin are left out.
+    """
+    return np.asarray(spectra[:, 1:-1] - np.complex64(0.5) * (spectra[:, :-2] + spectra[:, 2:]), np.complex64)

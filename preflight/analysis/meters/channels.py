@@ -40,14 +40,13 @@ class ChannelMeter:
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
-        samples = chunk.samples
         # sums of float32 over hours would lose their last digits: each frame in float32, their sum in float64
         self._sums += chunk.frame_means.sum(axis=1, dtype=np.float64) * self._frame
         self._energies += chunk.frame_powers.sum(axis=1, dtype=np.float64) * self._frame
         self._count += chunk.filled
-        if len(samples) == 2:
+        if len(chunk.wave) == 2:
             self._identical = self._identical and chunk.distinct == 1
-            self._product += float(np.dot(samples[0], samples[1]))
+            self._product += float(chunk.frame_products.sum(dtype=np.float64))
 
     def measurements(self) -> dict[str, float]:
         """Return the DC offset and, for two channels, their relation.

@@ -39,6 +39,11 @@ _ABOVE_RUMBLE_HZ: Final = 90.0
 _SURE_DB: Final = 12.0
 
 
+def mains_hz(measurements: dict[str, float]) -> float | None:
+    """Return the mains frequency if a `HumMeter` measured hum, else None."""
+    return measurements["hum_hz"] if measurements.get("hum_db", 0.0) > _SURE_DB else None
+
+
 class HumMeter:
     """Measure hum in the quietest quarter of the windows: a voice has lines of its own.
 
@@ -83,11 +88,6 @@ class HumMeter:
             self._logs[level_class] += row
             self._counts[level_class] += 1
 
-    def mains_hz(self) -> float | None:
-        """Return the mains frequency if there is hum, None if there is none."""
-        found = self.measurements()
-        return found["hum_hz"] if found.get("hum_db", 0.0) > _SURE_DB else None
-
     def measurements(self) -> dict[str, float]:
         """Return ``hum_hz`` (50 or 60), ``hum_db`` above the neighborhood, ``hum_dbfs``; empty below 0.5 s.
 
@@ -111,14 +111,19 @@ class HumMeter:
 
     def _lines(self, spectrum: NDArray[np.float64], mains: float) -> tuple[float, float, float]:
         """Return dB above the neighborhood, dBFS, and the mains frequency itself."""
-        frequencies = np.arange(len(spectrum)) * self._bin_hz
-        above, powers = [], []
-        for harmonic in range(1, _BUZZ_HARMONICS[mains == _MAINS_HZ[1]] + 1):
-            distance = np.abs(frequencies - harmonic * mains)
-            line = float(spectrum[distance <= _LINE_HZ].max())
-            # the median, because a line of the other mains frequency may be in the neighborhood
-            around = float(np.median(spectrum[(distance >= _AROUND_HZ[0]) & (distance <= _AROUND_HZ[1])]))
-            above.append(max(0.0, line - around))
-            powers.append(10 ** (line / 10))
+        harmonics = mains * np.arange(1, _BUZZ_HARMONICS[mains == _MAINS_HZ[1]] + 1)
+        distances = np.abs(np.arange(len(spectrum)) * self._bin_hz - harmonics[:, np.newaxis])
+        lines = np.where(distances <= _LINE_HZ, spectrum, -np.inf).max(axis=1)
+        # the median, because a line of the other mains frequency may be in the neighborhood
+        is_around = (distances >= _AROUND_HZ[0]) & (distances <= _AROUND_HZ[1])
+        above = np.maximum(0.0, lines - _medians(spectrum, is_around))
         strongest = float(np.sort(above[:_HARMONICS])[-_STRONGEST:].mean())
-        return max(strongest, float(np.median(above))), decibels(sum(powers[:_HARMONICS])), mains
+        level = decibels(float((10 ** (lines[:_HARMONICS] / 10)).sum()))
+        return max(strongest, float(np.median(above))), level, mains
+
+
+def _medians(values: NDArray[np.float64], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the median of the values that each row of `wanted` selects; a call of np.median for each is slow."""
+    ordered = np.sort(np.where(wanted, values, np.inf), axis=1)
+    counts, rows = wanted.sum(axis=1), np.arange(len(wanted))
+    return np.asarray((ordered[rows, (counts - 1) // 2] + ordered[rows, counts // 2]) / 2)

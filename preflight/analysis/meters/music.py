@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.framing import hann_spectra
+from preflight.analysis.meters.bandwidth import hann_spectra
 from preflight.analysis.meters.levels import levels_db
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from preflight.analysis.framing import hann_spectra
+from preflight.analysis.meters.bandwidth import hann_spectra
 from preflight.analysis.meters.levels import levels_db
 from preflight.analysis.pictures import Pictures, Spectrogram, Waveform
 

@@ -79,15 +79,15 @@ def _decays_s(levels: Samples, frame_s: float) -> list[float]:
     falls = (levels[1:] < levels[:-1] + _MAX_RISE_DB) & (levels[:-1] > floor + _ABOVE_FLOOR_DB)
     runs = true_runs(np.asarray(falls))
     is_free = (runs[:, 1] - runs[:, 0] >= _LEAST_FRAMES) & (levels[runs[:, 0]] - levels[runs[:, 1]] >= _LEAST_FALL_DB)
-    found = []
-    for first, last in runs[is_free].tolist():
-        decay = levels[first : last + 1].astype(np.float64)
-        late = np.flatnonzero(decay < decay[0] - _VOICE_DB)
-        if len(late) < _LEAST_POINTS:
-            continue
-        # least squares: covariance by variance
-        centred = late - late.mean()
-        slope = float(centred @ decay[late] / (centred @ centred)) / frame_s
-        if slope < 0:
-            found.append(-60 / slope)
+    if not is_free.any():
+        return []
+    first, last = runs[is_free].T[:, :, np.newaxis]
+    after = np.arange(int((last - first).max()) + 1)
+    falling = levels[np.minimum(first + after, last)].astype(np.float64)
+    is_late = (falling < falling[:, :1] - _VOICE_DB) & (first + after <= last)
+    points = is_late.sum(axis=1)
+    # least squares: covariance by variance
+    centred = np.where(is_late, after - (is_late @ after / np.maximum(points, 1))[:, np.newaxis], 0.0)
+    slopes = (centred * falling).sum(axis=1) / np.maximum((centred * centred).sum(axis=1), 1e-9) / frame_s
+    found: list[float] = (-60 / slopes[(points >= _LEAST_POINTS) & (slopes < 0)]).tolist()
     return found

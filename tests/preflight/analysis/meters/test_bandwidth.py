@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preflight.analysis.meters.bandwidth import BandwidthMeter
+from preflight.analysis.framing import Grid
+from preflight.analysis.meters.bandwidth import BandwidthMeter, hann_spectra
 from tests.support.chunks import measured_by, sine, white_noise
 
 RATE = 48_000
+GRID = Grid.at(RATE, channels=1)
 SECONDS = 8
 
 
@@ -72,3 +74,12 @@ def test_gated_silence_between_phrases_does_not_widen_it() -> None:
     sound[RATE - RATE // 10 : RATE] *= fade[RATE // 10 :]
     sound[3 * RATE : 3 * RATE + RATE // 10] *= fade[: RATE // 10]
     assert bandwidth(sound) == pytest.approx(6_000, abs=150)
+
+
+@pytest.mark.parametrize("hz", [100.0, 1234.5, 7000.0])
+def test_hann_spectra_equal_those_of_a_windowed_signal(hz: float) -> None:
+    piece = sine(hz, GRID.transform / RATE, RATE)
+    window = 1 - np.cos(2 * np.pi * np.arange(GRID.transform) / GRID.transform)
+    plain = np.fft.rfft(piece, norm="forward").astype(np.complex64)
+    expected = np.fft.rfft(piece * window, norm="forward")[1:-1]
+    assert np.allclose(hann_spectra(plain[np.newaxis])[0], expected, atol=1e-6)
