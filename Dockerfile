@@ -9,7 +9,8 @@ COPY uploader ./uploader
 COPY client ./client
 COPY onetake ./onetake
 COPY docs/man ./docs/man
-RUN python -m venv /opt/onetake && /opt/onetake/bin/pip install --no-cache-dir ".[sandbox]"
+ARG EXTRAS=sandbox
+RUN python -m venv /opt/onetake && /opt/onetake/bin/pip install --no-cache-dir ".[$EXTRAS]"
 
 FROM python:3.13-slim-bookworm
 COPY --from=build /opt/onetake /opt/onetake
