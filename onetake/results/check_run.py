@@ -14,7 +14,8 @@ from onetake.console.progress import can_show_progress, format_seconds, status_l
 from onetake.errors import Status
 from onetake.io.inputs import report_with_remote
 from onetake.render.text import is_unfit
-from onetake.results.parts import Entry, Parts, number_of, rules_version
+from onetake.results.part_formats import Entry
+from onetake.results.parts import Parts, number_of, rules_version
 from onetake.results.summary import Summary
 from preflight.batch import check_many
 from preflight.checks import usable_cores

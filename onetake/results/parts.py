@@ -1,7 +1,7 @@
-"""Parts of results: JSON Lines files in a folder or bucket, each written completely or not at all.
+"""Parts of results: files in a folder or bucket, each written completely or not at all.
 
-Each line is an `Entry`. Names of parts sort by the time when their run began and by number; of several entries for the
-same recording the last one counts.
+A part is JSON Lines or Parquet, see `part_formats`. Names of parts sort by the time when their run began and by number;
+of several entries for the same recording the last one counts.
 """
 
 from __future__ import annotations
@@ -18,35 +18,13 @@ import msgspec
 
 from onetake.errors import UsageError
 from onetake.io.inputs import SCHEME, is_object
-from preflight.report import Report
+from onetake.results.part_formats import FORMATS, BadPart, Entry
 
 if TYPE_CHECKING:
     from preflight import Profile
     from uploader import Bucket
 
-_FAILED: Final = {"unreadable", "not-examined"}
-_LINES: Final = "application/x-ndjson"
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one recording.
-
-    Attributes:
-        name: The recording, as it was named.
-        stamp: What identifies its content without reading it: the object's ETag, or the file's size and time.
-        rules: Identifies the profile, the rules and the version of onetake that judged it.
-        report: Its report.
-    """
-
-    name: str
-    stamp: str
-    rules: str
-    report: Report
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether the recording could not be examined, so that another try may help."""
-        return any(finding.rule in _FAILED for finding in self.report.findings)
+_BEGIN: Final = "part-"
 
 
 class _Place(Protocol):
@@ -58,7 +36,7 @@ class _Place(Protocol):
 
     def read(self, name: str) -> bytes: ...
 
-    def write(self, name: str, content: bytes) -> None: ...
+    def write(self, name: str, content: bytes, content_type: str) -> None: ...
 
 
 class _Folder:
@@ -77,7 +55,8 @@ class _Folder:
     def read(self, name: str) -> bytes:
         return (self._folder / name).read_bytes()
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes, content_type: str) -> None:
+        del content_type
         from onetake.io.atomic_write import atomic_write
         from preflight import CannotWrite
 
@@ -102,8 +81,8 @@ class _BucketPrefix:
         self._bucket.read(self._prefix + name, file)
         return file.getvalue()
 
-    def write(self, name: str, content: bytes) -> None:
-        self._bucket.write(self._prefix + name, content, _LINES)  # a put is atomic
+    def write(self, name: str, content: bytes, content_type: str) -> None:
+        self._bucket.write(self._prefix + name, content, content_type)  # a put is atomic
 
 
 class Parts:
@@ -111,41 +90,41 @@ class Parts:
 
     Args:
         place: A folder, or ``s3://bucket/prefix/``; created when the first part is written.
+        form: The format of the parts that are written, one of `FORMATS`; those of any format are read.
 
     Attributes:
         shown: The place, for messages.
     """
 
-    def __init__(self, place: str) -> None:
-        self._place = _place(place)
+    def __init__(self, place: str, form: str = "jsonl") -> None:
+        self._place, self._format = _place(place), FORMATS[form]
         self.shown = self._place.shown
         self._run = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         self._written = 0
 
     def write(self, entries: list[Entry]) -> None:
         """Write a part. Raises `CannotWrite` or `uploader.StorageError`."""
-        content = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
-        self._place.write(f"part-{self._run}-{self._written:08d}.jsonl", content)
+        content, suffix = self._format.encode(entries), self._format.suffix
+        self._place.write(f"{_BEGIN}{self._run}-{self._written:08d}{suffix}", content, self._format.content_type)
         self._written += 1
 
     def newest_first(self) -> Iterator[Entry]:
         """Yield the last entry of each recording, and keep only a number for each.
 
         Raises:
-            UsageError: A part is not one that onetake wrote.
+            UsageError: A part is not one that onetake wrote, or its format needs a package that is not installed.
         """
-        decoder = msgspec.json.Decoder(Entry)
-        names = {name for name in self._place.names() if name.startswith("part-") and name.endswith(".jsonl")}
+        formats = {form.suffix: form for form in FORMATS.values()}
+        names = {name for name in self._place.names() if name.startswith(_BEGIN) and Path(name).suffix in formats}
         seen: set[int] = set()
         for name in sorted(names, reverse=True):
-            for line in reversed(self._place.read(name).splitlines()):
-                try:
-                    entry = decoder.decode(line)
-                except msgspec.MsgspecError as error:
-                    raise UsageError(f"{name} in {self.shown} is not a part of results", "remove it") from error
-                if (number := number_of(entry.name)) not in seen:
-                    seen.add(number)
-                    yield entry
+            try:
+                for entry in formats[Path(name).suffix].newest_first(self._place.read(name)):
+                    if (number := number_of(entry.name)) not in seen:
+                        seen.add(number)
+                        yield entry
+            except BadPart as error:
+                raise UsageError(f"{name} in {self.shown} is not a part of results", "remove it") from error
 
 
 def number_of(*texts: str) -> int:

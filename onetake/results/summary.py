@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from onetake.results.parts import Entry
+from onetake.results.part_formats import Entry
 from preflight.report import Report
 
 _VERDICTS: Final = ("ready", "fixable", "rejected")

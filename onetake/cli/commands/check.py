@@ -65,6 +65,14 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
     help="With a folder of results: check again what could not be examined.",
 )
 @click.option(
+    "--parts",
+    "parts_as",
+    cls=AdvancedOption,
+    type=click.Choice(["jsonl", "parquet"]),
+    metavar="FORM",
+    help="With a folder of results: write it as jsonl or parquet.",
+)
+@click.option(
     "--fail-on",
     type=click.Choice(["error", "poor", "warning"]),
     default="error",
@@ -102,15 +110,23 @@ def command(
     if speakers:
         profile = profile.with_speakers()
     _require_engine(on, jobs, form)
-    retry_failed = options.pop("retry_failed")
+    retry_failed, parts_as = options.pop("retry_failed"), options.pop("parts_as")
     if is_results_folder(out := options.pop("out")):
         if prompt is not None or form not in {"text", "json"}:
             raise UsageError("a folder of results goes with --format text or json, and without --prompt", "omit them")
-        judged: dict[str, Any] = {"profile": profile, "quick": quick, "fail_on": fail_on, "jobs": jobs, "on": on}
+        judged: dict[str, Any] = {
+            "profile": profile,
+            "quick": quick,
+            "fail_on": fail_on,
+            "jobs": jobs,
+            "on": on,
+            "parts_as": parts_as,
+        }
         run = check_into(out, files, files_from, as_json=form == "json", retry_failed=retry_failed, **judged)
         return exit_with(run.status(exit_zero=exit_zero))
-    if retry_failed:
-        raise UsageError("--retry-failed needs a folder of results", "add --out FOLDER/")
+    if retry_failed or parts_as:
+        given = "--retry-failed" if retry_failed else "--parts"
+        raise UsageError(f"{given} needs a folder of results", "add --out FOLDER/")
     with open_inputs(files, files_from) as named:
         takes = with_objects(named, quick=quick)
         output = CheckOutput(form, out, profile, fail_on, takes=takes, prompt=prompt)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from onetake.io.inputs import Take
     from onetake.results.check_run import CheckRun
-    from onetake.results.parts import Entry
+    from onetake.results.part_formats import Entry
     from onetake.results.summary import Summary
 
 
@@ -31,7 +31,14 @@ def is_results_folder(out: str | None) -> bool:
 
 
 def check_into(
-    out: str, files: Sequence[str], files_from: str | None, *, as_json: bool, on: str | None = None, **options: Any
+    out: str,
+    files: Sequence[str],
+    files_from: str | None,
+    *,
+    as_json: bool,
+    on: str | None = None,
+    parts_as: str | None = None,
+    **options: Any,
 ) -> CheckRun:
     """Check what was not checked before, and print the counts of this run.
 
@@ -40,6 +47,7 @@ def check_into(
         files: Files, folders, objects and prefixes.
         files_from: A list with more of them.
         as_json: Print a document instead of lines.
+        parts_as: The format of the parts; None for JSON Lines.
         on: The cluster to check on; None for this machine.
         options: Of `CheckRun`.
 
@@ -50,6 +58,7 @@ def check_into(
     """
     from onetake.cluster.dask_engine import open_engine
     from onetake.results.check_run import CheckRun
+    from onetake.results.part_formats import require_format
     from onetake.results.parts import Parts
 
     if PIPE in files:
@@ -59,7 +68,9 @@ def check_into(
     def takes() -> Iterable[Take]:
         return stream_objects(chain(recordings_of(files), recordings_of(listed)), quick=options["quick"])
 
-    parts = Parts(out)
+    form = parts_as or "jsonl"
+    require_format(form)
+    parts = Parts(out, form)
     with contextlib.nullcontext() if on is None else open_engine(on, options["jobs"]) as engine:
         run = CheckRun(parts, engine=engine, **options)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from onetake.results import check_run
 from onetake.results.check_run import CheckRun
-from onetake.results.parts import Entry, Parts, rules_version
+from onetake.results.part_formats import FORMATS, BadPart, Entry
+from onetake.results.parts import Parts, rules_version
 from onetake.results.summary import badness, choose
 from preflight import PROFILES, Report
 from preflight.profile import DEFAULT
@@ -79,11 +81,74 @@ def test_a_second_run_skips_what_is_done(say: Say, takes: Path, tmp_path: Path) 
     assert str(takes / "broken.wav") in shown.out
 
 
+def test_parts_in_parquet(say: Say, takes: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    import pyarrow.dataset
+
+    out = f"{tmp_path / 'results'}{os.sep}"
+    (takes / "1.wav").rename(tmp_path / "1.wav")
+    assert document(say, str(takes), "--out", out)["takes"] == 3
+    (tmp_path / "1.wav").rename(takes / "1.wav")
+    # what is done in one format is done in the other
+    assert document(say, str(takes), "--out", out, "--parts", "parquet")["skipped"] == 3
+    assert document(say, str(takes), "--out", out)["skipped"] == 4
+    assert json.loads(say("report", out, "--json").out)["summary"]["takes"] == 4
+    assert document(say, str(takes), "--out", out, "--profile", "strict", "--parts", "parquet")["takes"] == 4
+    assert sorted(path.suffix for path in Path(out).iterdir()) == [".jsonl", ".parquet", ".parquet"]
+    (last,) = sorted(Path(out).glob("*.parquet"))[1:]
+    table = pyarrow.dataset.dataset(last).to_table().to_pylist()
+    (bad,) = [row for row in table if row["verdict"] == "rejected"]
+    assert (bad["name"], bad["findings"][0]["rule"]) == (str(takes / "broken.wav"), "unreadable")
+    assert dict(table[0]["measurements"]) == json.loads(table[0]["report"])["measurements"]
+
+
+def test_without_pyarrow(say: Say, takes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = f"{tmp_path / 'results'}{os.sep}"
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    refused = say("check", str(takes), "--out", out, "--parts", "parquet")
+    assert (refused.status, "onetake[parquet]" in refused.err, Path(out).exists()) == (2, True, False)
+    Path(out).mkdir()
+    Path(out, "part-1.parquet").write_bytes(b"")
+    assert "onetake[parquet]" in say("report", out).err
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(
+    st.lists(
+        st.builds(
+            entry,
+            st.text(st.characters(codec="utf-8")),
+            st.text(st.characters(codec="utf-8"), max_size=9),
+            verdict=st.sampled_from(["ready", "fixable", "rejected"]),
+            quality=st.sampled_from(["good", "fair", "poor", None]),
+        ),
+        max_size=5,
+    )
+)
+@settings(max_examples=30, deadline=None)
+def test_a_part_contains_its_entries(form: str, entries: list[Entry]) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    part = FORMATS[form]
+    assert list(part.newest_first(part.encode(entries))) == entries[::-1]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_not_a_part(form: str) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    part = FORMATS[form]
+    for content in (b"{}\n", part.encode([entry("a")])[:-9]):
+        with pytest.raises(BadPart):
+            list(part.newest_first(content))
+
+
 def test_statuses_and_contradictions(say: Say, takes: Path, tmp_path: Path) -> None:
     out = str(tmp_path)
     assert say("check", str(takes), "--out", out).status == 1
     assert say("check", str(takes), "--out", out).status == 0  # nothing new
     assert say("check", str(takes), "--retry-failed").status == 2
+    assert "--parts needs" in say("check", str(takes), "--parts", "jsonl").err
     assert say("check", str(takes), "--out", out, "--format", "csv").status == 2
     assert say("check", "-", "--out", out).status == 2
     assert say("report", str(takes)).status == 2
