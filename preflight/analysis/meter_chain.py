@@ -161,6 +161,8 @@ class _SoundMeters:
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
         measurements |= self._music.measurements(hum.mains_hz(measurements))
+        if "speech_level_dbfs" in talk.measurements:
+            measurements |= voice.background
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
             measurements["room_decay_s"] = round(voice.room_decay_s, 2)
         split = voice.voices.split() if voice.voices is not None else None

@@ -50,6 +50,7 @@ _TABLE = (
     background.GATED,
     reverberation.REVERBERANT,
     music.MUSIC,
+    music.BABBLE,
     background.HUM,
     background.RUMBLE,
     background.WHINE,

@@ -1,8 +1,8 @@
-"""The rule about music, alone or behind the voice."""
+"""Rules about what sounds behind the voice: music, and other voices."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from preflight.rules.model import Rule, Threshold
 
@@ -12,8 +12,22 @@ if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
-# Seconds; dry speech measures up to 0.3.
-_ROOM_S = 0.36
+_ROOM_S: Final = 0.36
+"""Dry speech measures up to 0.3."""
+_REVERBERANT_S: Final = 0.42
+"""The limit of `reverberant`: from there on the voice itself fills the pauses."""
+_EVEN_DB: Final = 5.0
+_FAIRLY_EVEN_DB: Final = 8.0
+"""Spread of the quietest levels. Behind a voice in a room the quietest moments are 6 dB and more below the quiet ones;
+behind a voice in music or among others 1 to 5, among two or three others up to 8."""
+_BACKGROUND_DB: Final = -28.0
+"""In speech that is 30 dB above an even noise, the quietest moments are below this."""
+
+
+def _is_loud(analysis: Analysis, limit_db: float, spread_db: float) -> bool:
+    """Whether something else than the voice sounds in its pauses."""
+    measured = analysis.measurements
+    return measured.get("background_level_db", -120.0) > limit_db and measured["background_spread_db"] < spread_db
 
 
 def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -22,6 +36,8 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     threshold = "max_held_tones_in_a_room" if decay > _ROOM_S else "max_held_tones"
     if "speech_level_dbfs" not in analysis.measurements:
         threshold = "max_held_tones_without_speech"
+    elif _is_loud(analysis, _BACKGROUND_DB, _EVEN_DB):
+        threshold = "max_held_tones_in_loud_pauses"
     if analysis.can_be_judged and tones > rule[threshold]:
         yield rule.finding(
             f"music: {tones:.1f} tones are held on average where the voice is quiet, above {rule[threshold]:g}: turn "
@@ -29,6 +45,30 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             value=tones,
             threshold=threshold,
             detail="tones that change between the words",
+        )
+
+
+def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    measured = analysis.measurements
+    if not _is_loud(analysis, rule["max_background_level_db"], _FAIRLY_EVEN_DB):
+        return
+    if measured.get("room_decay_s", 0.0) > _REVERBERANT_S:
+        return
+    if measured["background_likeness"] < rule["min_background_likeness"]:
+        return  # the rest of reduced noise
+    if any(_music(MUSIC, analysis)):
+        return  # music changes, too
+    bend, level = measured["background_bend_db"], measured["background_level_db"]
+    if analysis.can_be_judged and bend > rule["max_background_bend_db"]:
+        limit = rule.threshold("max_background_level_db")
+        yield rule.finding(
+            f"other voices, or music, behind the voice: its pauses are only {-level:.0f} dB quieter, and their level "
+            f"bends by {bend:.1f} dB within 0.1 s, above {rule['max_background_bend_db']:g} dB: record without "
+            "people talking or music playing nearby",
+            value=bend,
+            threshold="max_background_bend_db",
+            quality=limit.grade(level),
+            detail=f"{-level:.0f} dB below the voice",
         )
 
 
@@ -58,6 +98,14 @@ MUSIC = Rule(
             "As above.",
         ),
         Threshold(
+            "max_held_tones_in_loud_pauses",
+            1.0,
+            "Where the pauses are less than 28 dB below the voice and even: noise has up to 0.2 there, other voices up "
+            "to 0.6, music 20 to 5 dB below the voice 0.8 to 6: docs/benchmarks.md.",
+            2.4,
+            "The median of music 15 dB below the voice.",
+        ),
+        Threshold(
             "max_held_tones_without_speech",
             1.2,
             "Where the detector finds little speech, there is no voice in a room that could explain more.",
@@ -66,4 +114,36 @@ MUSIC = Rule(
         ),
     ),
     label="music",
+)
+BABBLE = Rule(
+    "babble",
+    "warning",
+    what="Other people talk behind the voice; fast music without held tones looks the same.",
+    why="The clone is made from all voices together, and murmurs along.",
+    source="The mean bend of the level (its second difference over 96 ms) in seven bands from 250 to 4000 Hz, in the "
+    "quietest 15 % of the sound. The level of noise is even, that of a room falls steadily, that of voices bends with "
+    "each syllable.",
+    fix_hint="Record in a room without other people, or use a recording without other voices.",
+    judge=_babble,
+    thresholds=(
+        Threshold(
+            "max_background_bend_db",
+            3.5,
+            "Noise has up to 2.7, swelling noise 3.1, three to ten other voices 4 to 12: docs/benchmarks.md.",
+        ),
+        Threshold(
+            "max_background_level_db",
+            _BACKGROUND_DB,
+            "The level that 95 % of the sound exceeds, relative to the level of the loudest tenth.",
+            -22.0,
+            "Six voices together 15 dB below the voice, the SNR below which `noisy` is poor.",
+        ),
+        Threshold(
+            "min_background_likeness",
+            0.28,
+            "The correlation of the bends of two neighboring bands: voices have 0.27 to 0.8, what noise reduction "
+            "leaves at most 0.27: docs/benchmarks.md.",
+        ),
+    ),
+    label="other voices or music",
 )

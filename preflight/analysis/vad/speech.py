@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from preflight.analysis.framing import Grid
+from preflight.analysis.meters.babble import BabbleMeter
 from preflight.analysis.meters.room_decay import RoomDecayMeter
 from preflight.analysis.spans import merged, true_runs
 from preflight.analysis.vad.silero import FRAME, WINDOW, SileroVad
@@ -68,12 +69,14 @@ class SpeechResult:
         voice_like_s: Seconds that resemble a voice although the detector finds no speech there.
         room_decay_s: Seconds in which sound falls by 60 dB after words; None where too few words end freely.
         voices: The voices in the speech; None unless requested.
+        background: See `BabbleMeter.measurements`.
     """
 
     track: SpeechTrack
     voice_like_s: float
     room_decay_s: float | None = None
     voices: Voices | None = None
+    background: dict[str, float] = field(default_factory=dict)
 
 
 class SpeechMeter:
@@ -91,6 +94,7 @@ class SpeechMeter:
         self._rest = np.empty(0, np.float32)
         self._probabilities: list[Samples] = []
         self._voicing = VoicingMeter(self._window_s)
+        self._babble = BabbleMeter()
         self._room = RoomDecayMeter(self._window_s * FRAME / WINDOW)
         self._voices: VoiceMeter | None = None
         if speakers:
@@ -118,6 +122,7 @@ class SpeechMeter:
             round(self._voicing.voiced_s(), 2),
             self._room.decay_s(),
             self._voices.voices() if self._voices is not None else None,
+            self._babble.measurements(),
         )
 
     def _measure(self, windows: Samples) -> None:
@@ -125,6 +130,7 @@ class SpeechMeter:
         self._probabilities.append(probabilities)
         self._voicing.add(windows, probabilities < _OFF)
         self._room.add(self._vad.powers)
+        self._babble.add(self._vad.powers)
         if self._voices is not None:
             self._voices.add(windows, probabilities)
 

@@ -89,3 +89,33 @@ def test_music_alone_has_a_lower_limit_than_a_voice_in_a_room() -> None:
     del alone.measurements["speech_level_dbfs"]
     assert finding("music", alone).quality == "poor"
     assert not findings("music", changed({"held_tones": 3.5, "room_decay_s": 0.6}))
+
+
+LOUD = {
+    "background_bend_db": 5.0,
+    "background_likeness": 0.5,
+    "background_level_db": -20.0,
+    "background_spread_db": 3.0,
+    "held_tones": 0.5,
+}
+
+
+def test_babble_is_loud_changes_and_does_not_ring() -> None:
+    found = finding("babble", changed(LOUD))
+    assert found.message.startswith("other voices, or music, behind the voice: its pauses are only 20 dB quieter")
+    for name, value in (
+        ("background_bend_db", 3.5),  # noise
+        ("background_likeness", 0.2),  # what noise reduction leaves
+        ("background_level_db", -28.0),
+        ("background_spread_db", 8.0),  # a voice without pauses
+        ("room_decay_s", 0.5),
+    ):
+        assert not findings("babble", changed({**LOUD, name: value})), name
+
+
+def test_where_pauses_are_loud_fewer_held_tones_are_music() -> None:
+    tones = {"held_tones": 1.1}
+    assert findings("music", changed({**LOUD, **tones}))
+    assert not findings("babble", changed({**LOUD, **tones}))
+    assert not findings("music", changed({**LOUD, **tones, "background_level_db": -30.0}))
+    assert not findings("music", changed({**LOUD, **tones, "background_spread_db": 6.0}))

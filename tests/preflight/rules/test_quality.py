@@ -21,6 +21,7 @@ from tests.support.analyses import GOOD, changed, finding, findings, headers_onl
 from tests.support.make_audio import FIXTURES
 
 SPOTS = tuple((float(at), at + 0.1) for at in range(6))
+BABBLE = {"background_bend_db": 5.0, "background_likeness": 0.5, "background_spread_db": 3.0}
 GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     "no-speech": (None, changed({"speech_s": 0.0, "speech_percent": 0.0, "voice_like_s": 0.0})),
     "unsure-voice": (changed({"speech_s": 6.0, "speech_percent": 10.0, "speech_of_sound_percent": 12.0}), None),
@@ -36,6 +37,10 @@ GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     "rumble": (changed({"rumble_db": 20.0, "snr_db": 18.0}), None),
     "whine": (changed({"whine_dbfs": -50.0, "whine_hz": 1000.0}), None),
     "music": (changed({"held_tones": 3.0}), changed({"held_tones": 6.0})),
+    "babble": (
+        changed({**BABBLE, "background_level_db": -25.0}),
+        changed({**BABBLE, "background_level_db": -15.0}),
+    ),
     "gated": (changed({"digital_silence_percent": 99.0}), None),
     "hum": (
         changed({"hum_db": 20.0, "hum_dbfs": -50.0}),

@@ -1,0 +1,88 @@
+"""How the background changes: of other voices, of noise, of rooms, of silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preflight.analysis.meters.babble import BabbleMeter
+from preflight.analysis.vad.silero import WINDOW, SileroVad
+from tests.support import backgrounds, defects, processing, rooms
+from tests.support import make_audio as making
+from tests.support.audio_measures import judged
+
+RATE = making.RATE
+SPEECH = defects.clean(making.talk(14), RATE)
+
+
+def found(sound: Any, piece: int = 64) -> dict[str, float]:
+    frames = np.asarray(sound, np.float32)[: len(sound) // WINDOW * WINDOW].reshape(-1, WINDOW)
+    vad, meter = SileroVad(), BabbleMeter()
+    for start in range(0, len(frames), piece):
+        vad.probabilities(frames[start : start + piece])
+        meter.add(vad.powers)
+    return meter.measurements()
+
+
+def test_the_level_of_voices_bends_and_that_of_noise_does_not() -> None:
+    voices = found(backgrounds.below(SPEECH, backgrounds.babble(SPEECH), 12))
+    noise = found(backgrounds.below(SPEECH, defects.noise(len(SPEECH.sound), "pink"), 12))
+    assert voices["background_bend_db"] > 4.5
+    assert noise["background_bend_db"] < 3
+    assert voices["background_likeness"] > 0.35
+    assert noise["background_likeness"] < 0.2
+
+
+def test_the_level_of_the_background_follows_its_strength() -> None:
+    noise = defects.noise(len(SPEECH.sound), "pink")
+    strong, weak = (found(backgrounds.below(SPEECH, noise, ratio))["background_level_db"] for ratio in (10, 20))
+    assert strong - weak == pytest.approx(10, abs=1.5)
+
+
+def test_the_quietest_moments_of_a_room_are_far_below_the_quiet_ones() -> None:
+    wet = rooms.convolved(SPEECH.sound, rooms.impulse_response(RATE, 0.6, 0))
+    assert found(wet)["background_spread_db"] > 8
+
+
+@pytest.mark.parametrize("sound", [np.zeros(0), np.zeros(RATE), SPEECH.sound[: 2 * RATE]])
+def test_what_is_too_short_has_no_value(sound: Any) -> None:
+    assert found(sound) == {}
+
+
+def test_silence_has_no_bends() -> None:
+    assert found(np.zeros(8 * RATE)).get("background_bend_db", 0.0) == 0
+
+
+def test_the_result_does_not_depend_on_the_pieces() -> None:
+    sound = backgrounds.below(SPEECH, backgrounds.babble(SPEECH), 12)
+    assert found(sound, 64) == found(sound, 7)
+
+
+def test_the_median_of_long_recordings() -> None:
+    voices = backgrounds.below(SPEECH, backgrounds.babble(SPEECH), 12)[: 10 * RATE]
+    assert found(np.tile(voices, 6))["background_bend_db"] == pytest.approx(
+        found(np.tile(voices, 2))["background_bend_db"], abs=0.5
+    )
+
+
+@pytest.mark.parametrize(("others", "ratio_db"), [(3, 10), (6, 15)])
+def test_other_voices_are_named(others: int, ratio_db: float) -> None:
+    analysis, findings = judged(backgrounds.below(SPEECH, backgrounds.babble(SPEECH, others), ratio_db), RATE)
+    assert findings["babble"].value == analysis.measurements["background_bend_db"]
+    assert "music" not in findings
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        SPEECH.sound,
+        next(backgrounds.roaring(SPEECH)).sound,
+        rooms.convolved(SPEECH.sound, rooms.impulse_response(RATE, 0.6, 0)),
+        processing.subtracted(backgrounds.below(SPEECH, defects.noise(len(SPEECH.sound), "pink"), 15), RATE),
+    ],
+    ids=["clean", "a street", "a room", "reduced noise"],
+)
+def test_nothing_else_is_babble(sound: Any) -> None:
+    assert "babble" not in judged(sound, RATE)[1]
