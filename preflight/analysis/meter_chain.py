@@ -48,7 +48,7 @@ class Meter(Protocol):
         ...
 
 
-_SIMPLE_METERS: Final[tuple[Callable[[Grid], Meter], ...]] = (TruePeakMeter, ChannelMeter, BandwidthMeter)
+_SIMPLE_METERS: Final[tuple[Callable[[Grid], Meter], ...]] = (TruePeakMeter, ChannelMeter)
 """Meters that return nothing but measurements."""
 
 
@@ -139,7 +139,8 @@ class _SoundMeters:
         self._dropouts = DropoutMeter(grid, coarse=coarse)
         self.loudness = LoudnessMeter(grid)
         simple = (meter(grid) for meter in _SIMPLE_METERS)
-        self._meters: tuple[Meter, ...] = (self.loudness, *simple, self._clipping, self._dropouts)
+        self._bandwidth = BandwidthMeter(grid)
+        self._meters: tuple[Meter, ...] = (self.loudness, *simple, self._bandwidth, self._clipping, self._dropouts)
 
     @property
     def seconds(self) -> float:
@@ -160,7 +161,9 @@ class _SoundMeters:
         talk = speech_levels(levels, voice.track, self.seconds)
         measurements = {name: value for meter in self._meters for name, value in meter.measurements().items()}
         measurements |= self._hum.measurements()
-        measurements |= self._music.measurements(hum.mains_hz(measurements))
+        tones = self._music.measurements(hum.mains_hz(measurements))
+        whines = (tones, self._bandwidth.whine())
+        measurements |= tones | max(whines, key=lambda found: found.get("whine_dbfs", -120.0))
         if "speech_level_dbfs" in talk.measurements:
             measurements |= voice.background
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:

@@ -16,6 +16,8 @@ _ROOM_S: Final = 0.36
 """Dry speech measures up to 0.3."""
 _REVERBERANT_S: Final = 0.42
 """The limit of `reverberant`: from there on the voice itself fills the pauses."""
+_BUZZ_DB: Final = 5.0
+"""The limit of `hum` for buzz."""
 _EVEN_DB: Final = 5.0
 _FAIRLY_EVEN_DB: Final = 8.0
 """Spread of the quietest levels. Behind a voice in a room the quietest moments are 6 dB and more below the quiet ones;
@@ -55,7 +57,9 @@ def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if measured.get("room_decay_s", 0.0) > _REVERBERANT_S:
         return
     if measured["background_likeness"] < rule["min_background_likeness"]:
-        return  # the rest of reduced noise
+        return  # `denoised` reports it
+    if measured.get("buzz_db", 0.0) > _BUZZ_DB:
+        return  # its pulses bend the level, too
     if any(_music(MUSIC, analysis)):
         return  # music changes, too
     bend, level = measured["background_bend_db"], measured["background_level_db"]

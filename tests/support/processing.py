@@ -108,7 +108,7 @@ def denoised(speech: Speech) -> Iterator[Defect]:
         ("spectral subtraction", subtracted(noisy, speech.rate)),
         ("afftdn", filtered(noisy, speech.rate, "afftdn", "nr=30:nf=-35:tn=1")),
     ):
-        yield Defect("noise reduction", name, sound, "gated", True, wrong=("dropouts",))
+        yield Defect("noise reduction", name, sound, "denoised", True, wrong=("dropouts", "babble"))
 
 
 def coarse(speech: Speech) -> Iterator[Defect]:

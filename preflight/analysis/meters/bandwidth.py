@@ -1,7 +1,7 @@
-"""Effective bandwidth: the highest frequency with voice, at any sample rate.
+"""Effective bandwidth: the highest frequency with voice, at any sample rate; and steady tones above 4 kHz.
 
 A recording upsampled from telephone audio (ITU-T G.712: 300 to 3400 Hz) has a high sample rate, and nothing above
-3.4 kHz.
+3.4 kHz. Screens and switching power supplies whine at up to 20 kHz.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.levels import levels_db
+from preflight.analysis.meters.levels import decibels, levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,19 @@ _MAX_GAP_BANDS: Final = 4
 _BANDS_ABOVE: Final = 10
 # Noise within 45 dB of the strongest band may cover the upper end of a voice.
 _MASKED_DB: Final = 45.0
+# Tones below are those of `MusicMeter`.
+_WHINE_HZ: Final = 4000.0
+# Of the rows within 39 dB of the loudest: there a voice is weakest.
+_QUIET_SHARE: Final = 0.25
+_QUIET_RANGE_DB: Final = 39.0
+_FEWEST_ROWS: Final = 5
+# To the median of the bands 200 to 600 Hz away, on either side: noise in a band of 100 Hz differs by less than 3 dB.
+_AROUND_BANDS: Final = (2, 6)
+_TONE_DB: Final = 10.0
+# Standard deviation: a tone in noise 10 dB below it has 1.3 dB at most.
+_STEADY_DB: Final = 1.5
+# What the Hann window leaves of a line's power in its three bins: (1 + 1/4 + 1/4) / 4, of 1/2.
+_HANN_POWER: Final = 0.75
 
 
 class BandwidthMeter:
@@ -90,6 +103,25 @@ class BandwidthMeter:
         if mean[last + 2 : last + 2 + _BANDS_ABOVE].max(initial=-120.0) > strongest - _MASKED_DB:
             return {}
         return {"bandwidth_hz": float(round((last + 1) * self._band_hz, -1))}
+
+    def whine(self) -> dict[str, float]:
+        """Return ``whine_hz``, to 100 Hz, and ``whine_dbfs`` of the strongest steady tone above 4 kHz, if any."""
+        counts = self._counts.copy()
+        loudest = int(np.searchsorted(np.cumsum(counts), (1 - _LOUDEST_SHARE) * counts.sum()))
+        counts[: max(0, loudest - round(_QUIET_RANGE_DB / _CLASS_DB))] = 0
+        quiet = (np.arange(_CLASSES) <= np.searchsorted(np.cumsum(counts), _QUIET_SHARE * counts.sum())) & (counts > 0)
+        rows = int(counts[quiet].sum())
+        if rows < _FEWEST_ROWS:
+            return {}
+        power, level, square = self._sums[quiet].sum(axis=0) / rows
+        is_steady = np.sqrt(np.maximum(0.0, square - level**2)) < _STEADY_DB
+        near, far = _AROUND_BANDS
+        found = (-120.0, 0)
+        for band in range(max(far, round(_WHINE_HZ / self._band_hz)), self._bands - far):
+            around = max(np.median(level[band - far : band - near + 1]), np.median(level[band + near : band + far + 1]))
+            if is_steady[band] and level[band] > around + _TONE_DB:
+                found = max(found, (decibels(float(power[band - 1 : band + 2].sum()) / _HANN_POWER), band))
+        return {"whine_hz": round((found[1] + 0.5) * self._band_hz, -2), "whine_dbfs": found[0]} if found[1] else {}
 
     def _strongest(self, spectrum: NDArray[np.float32]) -> float:
         """Return the level of the strongest band of the voice, between 200 and 3000 Hz: below there may be hum."""

@@ -37,11 +37,14 @@ _RUMBLE_HZ: Final = (10.0, 45.0)
 _ABOVE_RUMBLE_HZ: Final = 90.0
 # Speech without hum has up to 11 dB.
 _SURE_DB: Final = 12.0
+# Speech without buzz has up to 3 dB, with hum up to 4.
+_SURE_BUZZ_DB: Final = 5.0
 
 
 def mains_hz(measurements: dict[str, float]) -> float | None:
     """Return the mains frequency if a `HumMeter` measured hum, else None."""
-    return measurements["hum_hz"] if measurements.get("hum_db", 0.0) > _SURE_DB else None
+    is_sure = measurements.get("hum_db", 0.0) > _SURE_DB or measurements.get("buzz_db", 0.0) > _SURE_BUZZ_DB
+    return measurements["hum_hz"] if is_sure else None
 
 
 class HumMeter:
@@ -89,19 +92,20 @@ class HumMeter:
             self._counts[level_class] += 1
 
     def measurements(self) -> dict[str, float]:
-        """Return ``hum_hz`` (50 or 60), ``hum_db`` above the neighborhood, ``hum_dbfs``; empty below 0.5 s.
+        """Return ``hum_hz`` (50 or 60), ``hum_db``, ``buzz_db``, ``hum_dbfs``, ``rumble_db``; empty below 0.5 s.
 
-        ``hum_db`` is the mean of the three of the first six harmonics that stand out most, or the median of all up to
-        900 Hz if that is more; ``hum_dbfs`` is the level of the first six together. ``rumble_db`` is the power between
-        10 and 45 Hz relative to that between 90 and 1000 Hz.
+        ``hum_db`` is the mean height of the three of the first six harmonics that stand out most, ``buzz_db`` the
+        median of all up to 900 Hz; ``hum_dbfs`` is the level of the first six together. ``rumble_db`` is the power between 10 and
+        45 Hz relative to that between 90 and 1000 Hz.
         """
         total = int(self._counts.sum())
         if not total:
             return {}
         quietest = int(np.searchsorted(np.cumsum(self._counts), _QUIET_SHARE * total)) + 1
         spectrum = self._logs[:quietest].sum(axis=0) / self._counts[:quietest].sum()
-        above, level, mains = max(self._lines(spectrum, mains) for mains in _MAINS_HZ)
-        found = {"hum_hz": mains, "hum_db": round(above, 1) + 0.0, "hum_dbfs": level}
+        lines = [self._lines(spectrum, mains) for mains in _MAINS_HZ]
+        above, buzz, level, mains = max(lines, key=lambda found: max(found[:2]))
+        found = {"hum_hz": mains, "hum_db": round(above, 1) + 0.0, "buzz_db": round(buzz, 1) + 0.0, "hum_dbfs": level}
         return found | {"rumble_db": round(self._rumble_db(spectrum), 1) + 0.0}
 
     def _rumble_db(self, spectrum: NDArray[np.float64]) -> float:
@@ -109,8 +113,8 @@ class HumMeter:
         low = powers[(hz >= _RUMBLE_HZ[0]) & (hz <= _RUMBLE_HZ[1])].sum()
         return float(10 * np.log10(max(low, 1e-12) / max(powers[hz >= _ABOVE_RUMBLE_HZ].sum(), 1e-12)))
 
-    def _lines(self, spectrum: NDArray[np.float64], mains: float) -> tuple[float, float, float]:
-        """Return dB above the neighborhood, dBFS, and the mains frequency itself."""
+    def _lines(self, spectrum: NDArray[np.float64], mains: float) -> tuple[float, float, float, float]:
+        """Return dB above the neighborhood of the strongest and of the median line, dBFS, and the mains frequency."""
         harmonics = mains * np.arange(1, _BUZZ_HARMONICS[mains == _MAINS_HZ[1]] + 1)
         distances = np.abs(np.arange(len(spectrum)) * self._bin_hz - harmonics[:, np.newaxis])
         lines = np.where(distances <= _LINE_HZ, spectrum, -np.inf).max(axis=1)
@@ -119,7 +123,7 @@ class HumMeter:
         above = np.maximum(0.0, lines - _medians(spectrum, is_around))
         strongest = float(np.sort(above[:_HARMONICS])[-_STRONGEST:].mean())
         level = decibels(float((10 ** (lines[:_HARMONICS] / 10)).sum()))
-        return max(strongest, float(np.median(above))), level, mains
+        return strongest, float(np.median(above)), level, mains
 
 
 def _medians(values: NDArray[np.float64], wanted: NDArray[np.bool_]) -> NDArray[np.float64]:

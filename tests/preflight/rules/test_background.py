@@ -109,8 +109,23 @@ def test_babble_is_loud_changes_and_does_not_ring() -> None:
         ("background_level_db", -28.0),
         ("background_spread_db", 8.0),  # a voice without pauses
         ("room_decay_s", 0.5),
+        ("buzz_db", 6.0),
     ):
         assert not findings("babble", changed({**LOUD, name: value})), name
+
+
+def test_bands_that_flicker_each_for_itself_are_the_trace_of_noise_reduction() -> None:
+    found = finding("denoised", changed({**LOUD, "background_likeness": 0.1}))
+    assert found.message.startswith("noise reduction has left tones that flicker in the pauses")
+    assert not findings("denoised", changed(LOUD))
+    assert not findings("denoised", changed({**LOUD, "background_likeness": 0.1, "background_bend_db": 4.5}))
+
+
+def test_buzz_is_hum_with_many_harmonics() -> None:
+    buzz = {"hum_db": 9.0, "hum_dbfs": -50.0, "hum_hz": 60.0, "buzz_db": 7.5}
+    assert finding("hum", changed(buzz)).message.startswith("mains buzz at 60 Hz and harmonics: -50 dBFS, 7.5 dB above")
+    assert not findings("hum", changed({**buzz, "buzz_db": 5.0}))
+    assert len(findings("hum", changed({**buzz, "hum_db": 20.0}))) == 1
 
 
 def test_where_pauses_are_loud_fewer_held_tones_are_music() -> None:

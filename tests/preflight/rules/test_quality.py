@@ -41,6 +41,7 @@ GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
         changed({**BABBLE, "background_level_db": -25.0}),
         changed({**BABBLE, "background_level_db": -15.0}),
     ),
+    "denoised": (changed({**BABBLE, "background_likeness": 0.1, "background_level_db": -35.0}), None),
     "gated": (changed({"digital_silence_percent": 99.0}), None),
     "hum": (
         changed({"hum_db": 20.0, "hum_dbfs": -50.0}),

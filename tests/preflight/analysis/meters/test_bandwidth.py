@@ -83,3 +83,28 @@ def test_hann_spectra_equal_those_of_a_windowed_signal(hz: float) -> None:
     plain = np.fft.rfft(piece, norm="forward").astype(np.complex64)
     expected = np.fft.rfft(piece * window, norm="forward")[1:-1]
     assert np.allclose(hann_spectra(plain[np.newaxis])[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("hz", "dbfs"), [(15_625, -45.0), (15_625, -60.0), (6_040, -50.0)])
+def test_a_steady_tone_above_4_khz(hz: float, dbfs: float) -> None:
+    tone = sine(hz, SECONDS, RATE, 10 ** (dbfs / 20))
+    found = measured_by(BandwidthMeter, voice_like(5_000) + tone + white_noise(1e-5, len(tone)), RATE).whine()
+    assert found["whine_hz"] == pytest.approx(hz, abs=100)
+    assert found["whine_dbfs"] == pytest.approx(dbfs - 3, abs=0.5)  # the power of a sine is half of its peak's
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        white_noise(1e-2, SECONDS * RATE),
+        low_passed(white_noise(1e-2, SECONDS * RATE), 16_000),  # the edge of an encoder is no tone
+        voice_like(15_000) + white_noise(1e-4, SECONDS * RATE),
+        sine(15_625, SECONDS, RATE, 0.01) * (np.arange(SECONDS * RATE) // RATE % 2),  # beeps
+        np.zeros(SECONDS * RATE),
+        sine(15_625, 0.5, RATE, 0.01),
+        sine(1_000, SECONDS, RATE, 0.01),  # for `MusicMeter`
+    ],
+    ids=["noise", "an edge", "a voice", "beeps", "silence", "short", "low"],
+)
+def test_nothing_else_is_a_steady_tone(sound: Any) -> None:
+    assert measured_by(BandwidthMeter, sound, RATE).whine() == {}
