@@ -95,8 +95,8 @@ class HumMeter:
         """Return ``hum_hz`` (50 or 60), ``hum_db``, ``buzz_db``, ``hum_dbfs``, ``rumble_db``; empty below 0.5 s.
 
         ``hum_db`` is the mean height of the three of the first six harmonics that stand out most, ``buzz_db`` the
-        median of all up to 900 Hz; ``hum_dbfs`` is the level of the first six together. ``rumble_db`` is the power between 10 and
-        45 Hz relative to that between 90 and 1000 Hz.
+        median of all up to 900 Hz; ``hum_dbfs`` is the level of the first six together. ``rumble_db`` is the power
+        between 10 and 45 Hz relative to that between 90 and 1000 Hz.
         """
         total = int(self._counts.sum())
         if not total:
