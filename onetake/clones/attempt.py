@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from onetake.clones.rate_limit import RateLimiter
 from onetake.clones.request import Cloned, UploadedFile
 from onetake.clones.uploads import UploadTracker, verified_link
-from onetake.errors import LedgerFailed, failure_of
+from onetake.errors import LedgerFailed, OnetakeError, failure_of
 from onetake.io.received_audio import save_audio
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
@@ -103,7 +103,8 @@ class CloneAttempt:
         try:
             voice = self._pay()
             demo = self._fetch_demo(voice)
-            likeness = self._likeness() if demo is not None else None
+            if demo is not None and (likeness := self._likeness()) is not None:
+                self._store_likeness(likeness)
         except KeyboardInterrupt:
             if self._voice is None:
                 raise
@@ -260,6 +261,17 @@ class CloneAttempt:
         if analysis.problem is not None:
             self._warn(f"the preview could not be compared with the recording: {analysis.problem.message}")
         return likeness(take, analysis.voices) if analysis.voices is not None else None
+
+    def _store_likeness(self, likeness: float) -> None:
+        if self._name is None:
+            return  # the voice is not in the ledger
+        voices = self._context.ledger.voices
+        try:
+            stored = voices.find(self._name)
+            if stored.attempt == self._attempt:
+                voices.set_likeness(stored, likeness)
+        except OnetakeError as error:
+            self._warn(f"the likeness could not be stored in the ledger: {error.message}")
 
     def _clean_up(self) -> tuple[UploadedFile, ...]:
         keep = self._request.keep_upload and self._voice is not None

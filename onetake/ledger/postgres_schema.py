@@ -73,7 +73,9 @@ _TABLES: Final = (
     "CREATE TABLE rate_limits (name TEXT PRIMARY KEY, next_start TIMESTAMPTZ NOT NULL)",
 )
 
-MIGRATIONS: Final = (_TABLES,)
+_LIKENESS: Final = ("ALTER TABLE voices ADD COLUMN likeness DOUBLE PRECISION",)
+
+MIGRATIONS: Final = (_TABLES, _LIKENESS)
 """``ledger.version`` is the number of migrations that a ledger has gone through."""
 
 

@@ -101,6 +101,7 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
         trace_id: Trace id for the service's support.
         service_message: The service's message in the answer.
         warnings: What was wrong with the answer.
+        likeness: Estimate of how close the preview is to the recording, from 0 to 1; None if they were not compared.
     """
 
     voice_id: str
@@ -119,6 +120,7 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     service_message: str | None = None
     warnings: tuple[str, ...] = ()
+    likeness: float | None = None
 
     def is_alive(self, now: datetime) -> bool:
         """Whether it exists at a time, as far as the ledger knows."""

@@ -132,11 +132,16 @@ def _identity_and_indexes(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def _likeness(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE voices ADD COLUMN likeness REAL")
+
+
 MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _takes_attempts_voices_uploads,
     _voice_of_each_attempt,
     _answers_of_paid_calls,
     _identity_and_indexes,
+    _likeness,
 )
 """``PRAGMA user_version`` is the number of migrations that a file has gone through."""
 

@@ -41,7 +41,7 @@ _PAGES: Final = {
         "attempts JOIN takes ON takes.id = attempts.take",
     ),
     "voices": _Table(
-        "base_url, voice_id, name, attempt, consent, created_at, expires_at, kept_at, gone_at",
+        "base_url, voice_id, name, attempt, consent, created_at, expires_at, kept_at, gone_at, likeness",
         "base_url, voice_id",
         "voices",
     ),

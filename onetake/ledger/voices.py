@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 OF_VOICES: Final = """SELECT voices.voice_id, voices.name, voices.base_url, created_at, expires_at, kept_at, gone_at,
     voices.consent, coalesce(takes.path, '') AS take, takes.sha256, coalesce(attempts.changes, '[]') AS changes,
     voices.attempt, attempts.demo_url, attempts.trace_id, attempts.service_message,
-    coalesce(attempts.warnings, '[]') AS warnings
+    coalesce(attempts.warnings, '[]') AS warnings,
+    voices.likeness
     FROM voices LEFT JOIN attempts ON attempts.id = voices.attempt LEFT JOIN takes ON takes.id = attempts.take"""
 _LONGEST_NAME: Final = 100
 
@@ -71,6 +72,10 @@ class Voices:
     def mark_gone(self, voice: VoiceRecord) -> None:
         """Store that the service reported that a voice does not exist. Raises `LedgerFailed`."""
         self._mark("gone_at = ?", voice, self._database.now().isoformat())
+
+    def set_likeness(self, voice: VoiceRecord, likeness: float) -> None:
+        """Store how close the preview of a voice is to the recording, from 0 to 1. Raises `LedgerFailed`."""
+        self._mark("likeness = ?", voice, likeness)
 
     def rename(self, voice: VoiceRecord, name: str) -> None:
         """Rename a voice.
@@ -164,11 +169,11 @@ class Voices:
             add_voice(connection, attempt, voice_id, created, created + VOICE_LIFETIME, self._database.now())
         return self.find(voice_id)
 
-    def _mark(self, change: str, voice: VoiceRecord, value: str) -> None:
+    def _mark(self, change: str, voice: VoiceRecord, value: str | float) -> None:
         self._database.write_paid(lambda connection: self._change(connection, change, value, voice))
 
     @staticmethod
-    def _change(connection: Connection, change: str, value: str, voice: VoiceRecord) -> None:
+    def _change(connection: Connection, change: str, value: str | float, voice: VoiceRecord) -> None:
         connection.execute(
             f"UPDATE voices SET {change} WHERE base_url = ? AND voice_id = ?", (value, voice.base_url, voice.voice_id)
         )

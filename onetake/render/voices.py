@@ -20,10 +20,11 @@ _SOON_S: Final = 48 * 3600
 
 
 def voice_line(voice: VoiceRecord, now: datetime) -> str:
-    """One line: name, voice_id, expiry and consent; below it, its warnings."""
+    """One line: name, voice_id, expiry, likeness and consent; below it, its warnings."""
+    likeness = "" if voice.likeness is None else f"  likeness {voice.likeness:.2f}"
     consent = f"  consent: {safe(voice.consent)}" if voice.consent else ""
     warnings = "".join(f"\n  {styled('warning:', 'yellow')} {safe(warning)}" for warning in voice.warnings)
-    return f"{safe(voice.name):<20} {safe(voice.voice_id)}  {_life(voice, now)}{consent}{warnings}"
+    return f"{safe(voice.name):<20} {safe(voice.voice_id)}  {_life(voice, now)}{likeness}{consent}{warnings}"
 
 
 def voice_fields(voice: VoiceRecord, now: datetime) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def voice_fields(voice: VoiceRecord, now: datetime) -> dict[str, Any]:
 
 COLUMNS: Final = (
     *("name", "voice_id", "base_url", "lives", "seconds_left", "created_at", "expires_at", "kept_at", "gone_at"),
-    *("consent", "take", "sha256", "changes", "attempt", "trace_id", "warnings"),
+    *("consent", "take", "sha256", "changes", "attempt", "trace_id", "warnings", "likeness"),
 )
 
 

@@ -47,6 +47,19 @@ def test_a_preview_with_any_name_does_not_lose_the_voice(say: Say, name: bytes) 
     assert (Path.cwd() / os.fsdecode(name)).stat().st_size > 1000
 
 
+def test_the_likeness_of_the_preview_is_kept_with_the_voice(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = http(200, (FIXTURES / "good.mp3").read_bytes(), kind="audio/mpeg")
+    with ScriptedServer(says(recording)) as demos:
+        answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3"}
+        with ScriptedServer(answers(200, answer)) as endpoint:
+            monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+            cloned = json.loads(say("clone", GOOD, *PREVIEW, "--json", "--demo", "demo.mp3").out)
+    assert 0.9 < cloned["likeness"] <= 1
+    (voice,) = json.loads(say("voices", "--json").out)["voices"]
+    assert voice["likeness"] == cloned["likeness"]
+    assert f"likeness {cloned['likeness']:.2f}" in say("voices").out
+
+
 def test_an_unwritable_preview_is_refused_before_anything_is_sent(say: Say, services: Services) -> None:
     before = services.endpoint.account()["requests"]
     Path("folder").mkdir()

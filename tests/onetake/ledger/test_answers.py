@@ -145,7 +145,7 @@ def test_a_ledger_of_an_earlier_version_is_read(tmp_path: Path) -> None:
         )
     with Ledger(tmp_path) as ledger:
         anna = ledger.voices.find("anna")
-        assert (anna.voice_id, anna.demo_url, anna.warnings) == ("v", None, ())
+        assert (anna.voice_id, anna.demo_url, anna.warnings, anna.likeness) == ("v", None, (), None)
 
 
 def steps_of_a_lookup(folder: Path, takes: int) -> int:

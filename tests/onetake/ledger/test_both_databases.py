@@ -35,6 +35,14 @@ def test_a_recording_has_one_attempt_at_a_time_and_then_a_voice(ledger: Ledger) 
     assert isinstance(claim(ledger, again=True), Claimed)
 
 
+def test_the_likeness_of_a_voice(ledger: Ledger) -> None:
+    store_voice(ledger)
+    (voice,) = ledger.voices.all()
+    assert voice.likeness is None
+    ledger.voices.set_likeness(voice, 0.913)
+    assert ledger.voices.find(voice.name).likeness == 0.913
+
+
 def test_an_attempt_that_was_ended_cannot_be_called(ledger: Ledger) -> None:
     attempt = start_attempt(ledger)
     ledger.attempts.mark_interrupted()

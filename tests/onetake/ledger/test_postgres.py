@@ -277,3 +277,13 @@ def test_the_settings_never_show_the_password(say: Say, monkeypatch: pytest.Monk
     assert refused.status == 2
     assert "begins with postgresql://" in refused.err
     assert "s3cr3t" not in shown.out + shown.err + refused.err
+
+
+def test_a_ledger_of_the_first_version_is_migrated(postgres: PostgresServer, url: str) -> None:
+    with Ledger(url) as ledger:
+        store_voice(ledger)
+    postgres.run("ALTER TABLE onetake.voices DROP COLUMN likeness; UPDATE onetake.ledger SET version = 1", url)
+    with Ledger(url) as ledger:
+        (voice,) = ledger.voices.all()
+        ledger.voices.set_likeness(voice, 0.5)
+        assert ledger.voices.find("take").likeness == 0.5
