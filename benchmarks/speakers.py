@@ -26,6 +26,7 @@ from preflight.analysis.vad.silero import SileroVad
 from preflight.input.source import Source
 from preflight.media.decoder import Decoder, scale_of
 from preflight.media.probe import probe
+from preflight.rules.speakers import SEVERAL_SPEAKERS
 from tools.ge2e_weights import CHECKPOINT, downloaded, network, packed
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def _person(name: str) -> str:
     return "espeak" if name.startswith("espeak") else name
 
 
-def _found(voices: dict[str, Samples]) -> dict[str, list[float]]:
-    """Return the cosine of the two most likely voices by condition."""
+def _found(voices: dict[str, Samples]) -> dict[str, list[tuple[float, float]]]:
+    """Return the cosine of the two most likely voices, and the percentage with a second pitch, by condition."""
     random = np.random.default_rng(SEED)
 
     def cut(name: str, seconds: float) -> Samples:
@@ -155,23 +156,24 @@ def _found(voices: dict[str, Samples]) -> dict[str, list[float]]:
         "both all along": overlapped,
     }
     pairs = [pair for pair in itertools.permutations(voices, 2) if len({_person(name) for name in pair}) == 2]
-    found: dict[str, list[float]] = {kind: [] for kind in ("one speaker", *mixed)}
+    found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in ("one speaker", *mixed)}
     for name, speech in voices.items():
         for seconds in (10, 20, 40):
             if len(speech) >= seconds * RATE_HZ:
                 sound = cut(name, seconds)
                 quieter = np.where(np.arange(len(sound)) < len(sound) // 2, 1, 0.25)
-                found["one speaker"] += [_cosine(sound), _cosine((sound * quieter).astype(np.float32))]
+                found["one speaker"] += [_measured(sound), _measured((sound * quieter).astype(np.float32))]
     for kind, mix in mixed.items():
         for _ in range(MIXES):
             one, other = pairs[random.integers(len(pairs))]
-            found[kind].append(_cosine(mix(one, other, int(random.choice([20, 30, 60])))))
+            found[kind].append(_measured(mix(one, other, int(random.choice([20, 30, 60])))))
     return found
 
 
-def _cosine(speech: Samples) -> float:
-    split = _meter(speech).voices().split()
-    return 1.0 if split is None else split.cosine
+def _measured(speech: Samples) -> tuple[float, float]:
+    voices = _meter(speech).voices()
+    split = voices.split()
+    return (1.0 if split is None else split.cosine), voices.second_pitch_percent
 
 
 def _meter(speech: Samples) -> VoiceMeter:
@@ -194,18 +196,23 @@ def _cpu_rows(voices: dict[str, Samples]) -> Iterator[Row]:
         yield Row(f"CPU time for {seconds} s of speech, ms", min(spent), promises=promises)
 
 
-def _note(voices: dict[str, Samples], found: dict[str, list[float]]) -> str:
+def _note(voices: dict[str, Samples], found: dict[str, list[tuple[float, float]]]) -> str:
     alone = found["one speaker"]
-    lowest = min(alone)
+    lowest = min(cosine for cosine, _ in alone)
+    highest = SEVERAL_SPEAKERS["max_second_pitch_percent"]
     lines: list[Any] = [
         f"GE2E embeddings of {len(voices)} speakers ({', '.join(voices)}), without pauses. The cosine is that of the "
-        f"two most likely voices of a take; `several-speakers` reports takes below {SAME_VOICE_COSINE:g}. Half of the "
-        "takes with one speaker drop by 12 dB in the middle.",
+        f"two most likely voices of a take; `several-speakers` reports takes below {SAME_VOICE_COSINE:g}, and those "
+        f"of whose voiced sound more than {highest:g} % has a second pitch. Half of the takes with one speaker drop by "
+        "12 dB in the middle.",
         "",
-        f"| takes | number | below {SAME_VOICE_COSINE:g} | below {lowest:.3f}, the lowest with one speaker | median |",
-        "|---|---|---|---|---|",
+        f"| takes | number | below {SAME_VOICE_COSINE:g} | below {lowest:.3f}, the lowest with one speaker | median | "
+        "second pitch |",
+        "|---|---|---|---|---|---|",
     ]
-    for kind, cosines in found.items():
+    for kind, measured in found.items():
+        cosines = [cosine for cosine, _ in measured]
+        second = sum(percent > highest for _, percent in measured)
         reported, separate = (sum(cosine < limit for cosine in cosines) for limit in (SAME_VOICE_COSINE, lowest))
-        lines.append(f"| {kind} | {len(cosines)} | {reported} | {separate} | {np.median(cosines):.2f} |")
+        lines.append(f"| {kind} | {len(cosines)} | {reported} | {separate} | {np.median(cosines):.2f} | {second} |")
     return "\n".join(lines)

@@ -168,11 +168,11 @@ class _SoundMeters:
             measurements |= voice.background
         if voice.room_decay_s is not None and "speech_level_dbfs" in talk.measurements:
             measurements["room_decay_s"] = round(voice.room_decay_s, 2)
-        split = voice.voices.split() if voice.voices is not None else None
-        if split is not None:
+        if voice.voices is not None and (split := voice.voices.split()) is not None:
             measurements |= {
                 "second_voice_cosine": round(split.cosine, 3),
                 "second_voice_percent": round(100 * split.share, 1),
+                "second_pitch_percent": voice.voices.second_pitch_percent,
             }
         return Analysis(
             measured_s=self.seconds,

@@ -8,6 +8,7 @@ noise reduction leaves over bends each band for itself.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 _HZ_PER_BIN: Final = 62.5
 # Where speech has its power: half of each octave, and nothing of hum and rumble.
 _EDGES_HZ: Final = (250, 500, 750, 1000, 1500, 2000, 3000, 4000)
-_BINS: Final = np.array([round(hz / _HZ_PER_BIN) for hz in _EDGES_HZ])
+_BINS: Final = [round(hz / _HZ_PER_BIN) for hz in _EDGES_HZ]
+# A product with these columns of ones and zeros sums all bands in one call.
+_BANDS: Final = np.array([[low <= at < high for low, high in pairwise(_BINS)] for at in range(_BINS[-1])], np.float32)
 # 32 ms: long enough for an even level of noise, shorter than a syllable.
 _FRAMES_PER_WINDOW: Final = 4
 # 20 s: long enough for pauses, short enough that the background is that of one place.
@@ -45,7 +48,7 @@ class BabbleMeter:
 
     def add(self, powers: Samples) -> None:
         """Add the next frames: power spectra of shape (frames, bins), a bin every 62.5 Hz, a frame every 8 ms."""
-        self._waiting.append(np.add.reduceat(powers[:, : _BINS[-1]], _BINS[:-1], axis=1))
+        self._waiting.append(powers[:, : _BINS[-1]] @ _BANDS)
         self._count += len(powers)
         if self._count >= _SEGMENT:
             self._measure()

@@ -48,10 +48,13 @@ class Voices(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         vectors: Shape (windows, 256), each row of norm 1, as little-endian float32.
         spans: Start and end of each window in the take, in seconds; the pauses in it are left out.
+        second_pitch_percent: The share of the voiced sound with a second pitch (`preflight.analysis.speakers.overlap`);
+            0 where there is too little.
     """
 
     vectors: bytes = b""
     spans: tuple[Span, ...] = ()
+    second_pitch_percent: float = 0.0
 
     def array(self) -> NDArray[np.float32]:
         """Return the embeddings, of shape (windows, 256)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from preflight import PROFILES, check, load_profile
 from preflight.analysis.analysis import ChannelFacts
@@ -36,6 +37,16 @@ def test_a_speaker_per_channel_is_reported_once() -> None:
     )
     assert findings("several-speakers", analysis) == []
     assert len(findings("separate-speakers", analysis)) == 1
+
+
+def test_two_voices_at_the_same_time() -> None:
+    at_once = voices(*[ANN] * 12)
+    found = finding("several-speakers", changed(voices=replace(at_once, second_pitch_percent=8.5)))
+    assert found.message.startswith(
+        "two voices at the same time: 8.5 % of the voiced sound has a second pitch, above 3"
+    )
+    assert found.quality == "poor"
+    assert findings("several-speakers", changed(voices=replace(at_once, second_pitch_percent=3.0))) == []
 
 
 def test_one_voice_or_none_compared() -> None:
