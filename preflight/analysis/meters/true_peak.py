@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from preflight.analysis.framing import Chunk, Grid, Samples
 
 # Of each phase; the filter of annex 2 has 12.
@@ -23,18 +21,17 @@ _TAPS: Final = 16
 _KAISER_BETA: Final = 6.0
 # 4 times 48 kHz (annex 2).
 _OVERSAMPLED_HZ: Final = 192_000
-# Frames oversampled first: once their peak is known, most of the others can be skipped.
-_FIRST_FRAMES: Final = 8
-# Frames oversampled together afterwards: bounds the memory that a loud chunk takes.
-_MAX_FRAMES: Final = 256
+# Frames oversampled first: once their peak is known, most of the rest can be skipped.
+_FIRST_FRAMES: Final = 4
+# Positions of the filter evaluated together: 1 MB.
+_BATCH: Final = 1 << 14
 
 
 class TruePeakMeter:
     """Measure the highest absolute value of the oversampled signal.
 
     An interpolated value is at most the largest sample under the filter, times the sum of the filter's absolute
-    coefficients. A frame whose samples, times that sum, stay below the highest value so far cannot contain the maximum:
-    it is skipped, and the result is the same.
+    coefficients. Where that is below the highest value so far, the filter is not evaluated, and the result is the same.
 
     Args:
         grid: The grid of the chunks.
@@ -43,47 +40,39 @@ class TruePeakMeter:
     def __init__(self, grid: Grid) -> None:
         # at 192 kHz and above the factor is 1, and the filter is empty: the sample peak is the true peak
         self._filter = interpolator(math.ceil(_OVERSAMPLED_HZ / grid.sample_rate_hz))
-        self._gain = float(np.abs(self._filter).sum(axis=0).max(initial=1.0))
-        self._peak = 0.0
+        self._gain = np.float32(np.abs(self._filter).sum(axis=0).max(initial=1.0))
+        self._peak = np.float32(0)
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
-        self._peak = max(self._peak, float(chunk.frame_peaks.max()))
+        self._peak = max(self._peak, chunk.frame_peaks.max())
         if not self._filter.size:
             return
         for channel in range(chunk.distinct):
-            peaks = chunk.frame_peaks[channel]
-            before = np.abs(chunk.wave[channel, : chunk.grid.lead]).max()
-            # the filter reaches back into the frame before, and never ahead (see `interpolator`)
-            bound = np.maximum(peaks, np.concatenate(([before], peaks[:-1]))) * self._gain
-            # the loudest first: they raise the peak, and more of the others can be skipped
-            order = np.argsort(bound)[::-1]
-            for frames in np.split(order, range(_FIRST_FRAMES, len(order), _MAX_FRAMES)):
-                frames = frames[bound[frames] > self._peak]  # noqa: PLW2901 - the same, without those to skip
-                if not len(frames):
-                    break
-                begins = chunk.grid.lead + np.sort(frames) * chunk.grid.frame
-                self._oversample(chunk.wave[channel], begins, chunk.grid.frame)
+            # the filter reaches back into the lead, and never ahead (see `interpolator`)
+            wave = chunk.wave[channel, chunk.grid.lead + 1 - _TAPS :]
+            highest = np.abs(wave)
+            if highest.max() * self._gain <= self._peak:
+                continue
+            windows = np.lib.stride_tricks.sliding_window_view(wave, _TAPS)
+            loudest = np.argsort(chunk.frame_peaks[channel])[-_FIRST_FRAMES:, np.newaxis] * chunk.grid.frame
+            self._interpolate(windows[(loudest + np.arange(chunk.grid.frame)).ravel()])
+            # the highest of 2, 4, 8 and at last 16 samples, from each sample on
+            for step in (1, 2, 4, 8):
+                highest = np.maximum(highest[:-step], highest[step:])
+            able = np.flatnonzero(highest > self._peak / self._gain)
+            for start in range(0, len(able), _BATCH):
+                self._interpolate(windows[able[start : start + _BATCH]])
 
-    def _oversample(self, wave: Samples, begins: NDArray[np.intp], length: int) -> None:
-        """Oversample those pieces, of 16 samples, of the frames at `begins` that can contain the maximum."""
-        pieces = -(-length // _TAPS)
-        first = (begins[:, np.newaxis] + np.arange(pieces) * _TAPS).ravel()
-        first = np.minimum(first, len(wave) - _TAPS)
-        # the windows of the filter that end in a piece lie in that piece and in the one before it
-        size = 2 * _TAPS - 1
-        near = np.lib.stride_tricks.sliding_window_view(wave, size)[first + 1 - _TAPS]
-        able = np.abs(near).max(axis=1) * self._gain > self._peak
-        if not able.any():
-            return
-        windows = np.lib.stride_tricks.sliding_window_view(near[able].reshape(-1, size), _TAPS, axis=1)
+    def _interpolate(self, windows: Samples) -> None:
+        """Evaluate the filter at windows of 16 samples."""
         values = windows @ self._filter
-        self._peak = max(self._peak, float(values.max()), -float(values.min()))
+        self._peak = max(self._peak, values.max(), -values.min())
 
     def measurements(self) -> dict[str, float]:
         """Return ``true_peak_dbtp``, not below -120."""
         # annex 2 reports dB relative to full scale, here ±1; 20 log10, since the peak is an amplitude
-        return {"true_peak_dbtp": round(20 * math.log10(max(self._peak, 1e-6)), 2) + 0.0}
+        return {"true_peak_dbtp": round(20 * math.log10(max(float(self._peak), 1e-6)), 2) + 0.0}
 
 
 @functools.cache
