@@ -234,18 +234,21 @@ def _peaks(both: Samples, floors: Samples, owned: range, reach: int) -> _Peaks:
         return _Peaks(at, at, at, nothing, nothing, nothing)
     values, starts = wave[at], _starts(at)
     tops = np.repeat(np.maximum.reduceat(values, starts), _lengths(starts, at))
-    is_near = values > _SAME_PEAK * tops
-    at, values, tops = at[is_near], values[is_near], tops[is_near]
+    near = np.flatnonzero(values > _SAME_PEAK * tops)  # taking indexes is faster than selecting by flags
+    at, values = at[near], values[near]
     starts = _starts(at)
     lengths = _lengths(starts, at)
     own = np.maximum.reduceat(values, starts)
     is_top = values > _TOP * np.repeat(own, lengths)
-    level = np.add.reduceat(values * is_top, starts) / np.add.reduceat(is_top, starts, dtype=np.int64)
-    is_upper = values > np.float32(_UPPER) * np.repeat(level, lengths)
-    first = np.minimum.reduceat(np.where(is_upper, at, len(wave)), starts)
-    last = np.maximum.reduceat(np.where(is_upper, at, -1), starts)
-    side, place = np.divmod(first, size)
-    wanted = np.flatnonzero((own > _OTHER_PEAK * tops[starts]) & (place >= owned.start) & (place < owned.stop))
+    level = np.add.reduceat(values * is_top, starts) / np.add.reduceat(is_top, starts, dtype=np.float32)
+    upper = np.flatnonzero(values > np.repeat(np.float32(_UPPER) * level, lengths))
+    # each peak has some of them, and the next peak's follow: the first from each start on, and the one before that
+    firsts = np.searchsorted(upper, starts)
+    first, last = at[upper[firsts]], at[upper[np.append(firsts[1:], len(upper)) - 1]]
+    side = (first >= size).astype(np.int64)
+    place = first - side * size
+    is_owned = (place >= owned.start) & (place < owned.stop)
+    wanted = np.flatnonzero((own > _OTHER_PEAK * tops[near[starts]]) & is_owned)
     first, last, levels = first[wanted], last[wanted], level[wanted].astype(np.float64)
     heights, clipped = np.zeros(len(wanted)), np.zeros(len(wanted))
     is_broad = np.flatnonzero(last - first + 1 > _BROAD * lengths[wanted])
@@ -283,7 +286,7 @@ def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: 
 def _edge(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) -> tuple[Numbers, Numbers]:
     """Return the samples from `_UPPER` down to `_LOWER` of the level (NaN beyond `reach`), and to `_UPPER`."""
     around = start[:, None] + step * np.arange(reach)
-    values = wave[np.minimum(np.maximum(around, 0), len(wave) - 1)] / level[:, None].astype(np.float32)
+    values = wave.take(around, mode="clip") / level[:, None].astype(np.float32)
     is_below = values <= _LOWER
     found = is_below.argmax(axis=1)
     rows = np.arange(len(start))
