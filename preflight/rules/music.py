@@ -16,8 +16,8 @@ _ROOM_S: Final = 0.36
 """Dry speech measures up to 0.3."""
 _REVERBERANT_S: Final = 0.42
 """The limit of `reverberant`: from there on the voice itself fills the pauses."""
-_BUZZ_DB: Final = 5.0
-"""The limit of `hum` for buzz."""
+_HUM_DB: Final = {"hum_db": 15.0, "buzz_db": 5.0}
+"""The limits of `hum`: its lines raise the level of the pauses, and pulses bend it."""
 _EVEN_DB: Final = 5.0
 _FAIRLY_EVEN_DB: Final = 8.0
 """Spread of the quietest levels. Behind a voice in a room the quietest moments are 6 dB and more below the quiet ones;
@@ -27,9 +27,11 @@ _BACKGROUND_DB: Final = -28.0
 
 
 def _is_loud(analysis: Analysis, limit_db: float, spread_db: float) -> bool:
-    """Whether something else than the voice sounds in its pauses."""
+    """Whether something else than the voice and hum sounds in its pauses."""
     measured = analysis.measurements
-    return measured.get("background_level_db", -120.0) > limit_db and measured["background_spread_db"] < spread_db
+    hums = any(measured.get(name, 0.0) > limit for name, limit in _HUM_DB.items())
+    level, spread = measured.get("background_level_db", -120.0), measured.get("background_spread_db", 120.0)
+    return not hums and level > limit_db and spread < spread_db
 
 
 def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -58,8 +60,6 @@ def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         return
     if measured["background_likeness"] < rule["min_background_likeness"]:
         return  # `denoised` reports it
-    if measured.get("buzz_db", 0.0) > _BUZZ_DB:
-        return  # its pulses bend the level, too
     if any(_music(MUSIC, analysis)):
         return  # music changes, too
     bend, level = measured["background_bend_db"], measured["background_level_db"]

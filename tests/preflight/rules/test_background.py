@@ -110,6 +110,7 @@ def test_babble_is_loud_changes_and_does_not_ring() -> None:
         ("background_spread_db", 8.0),  # a voice without pauses
         ("room_decay_s", 0.5),
         ("buzz_db", 6.0),
+        ("hum_db", 20.0),
     ):
         assert not findings("babble", changed({**LOUD, name: value})), name
 
