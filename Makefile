@@ -56,6 +56,7 @@ soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak.studio_kills --kills 100
 	$(BIN)/python -m tests.soak.kills --ledger postgres --how two --takes 120 --kills 30
 	$(BIN)/python -m tests.soak.kills --ledger postgres --how cut --takes 120 --kills 5
+	$(BIN)/python -m tests.soak.cluster_kills --objects 2000 --kills 30
 	$(BIN)/python -m tests.soak.faults --takes 300 --share 0.3
 
 clean:

@@ -30,8 +30,12 @@ def family(number: int) -> Iterator[int]:
 
 def peak_mb(number: int) -> float | None:
     """Return the peak resident memory of a process so far, in 10^6 bytes; None when it has ended."""
-    lines = _read(_SYSTEM / str(number) / "status").splitlines()
-    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), None)
+    return _status_mb(number, "VmHWM:")
+
+
+def resident_mb(number: int) -> float | None:
+    """Return the resident memory of a process now, in 10^6 bytes; None when it has ended."""
+    return _status_mb(number, "VmRSS:")
 
 
 def elsewhere_s() -> float:
@@ -47,6 +51,11 @@ def cpu_s_of_family() -> float:
     """Return the CPU seconds so far of this process, its children, and those that they have waited for."""
     ticks = sum(sum(_ticks(number)) for number in family(os.getpid()))
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _status_mb(number: int, field: str) -> float | None:
+    lines = _read(_SYSTEM / str(number) / "status").splitlines()
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(field)), None)
 
 
 def _ticks(number: int) -> list[int]:
