@@ -92,7 +92,7 @@ def open_engine(name: str, jobs: int | None = None) -> Iterator[DaskEngine]:
             client.wait_for_workers(1, timeout=_CONNECT_S)
         except TimeoutError as error:
             raise ClusterFailed(f"{name} has no workers", "start some: dask worker HOST:PORT --nthreads 1") from error
-        yield DaskEngine(client, name)
+        yield DaskEngine(client, name, jobs or usable_cores() if name == LOCAL else 0)
 
 
 class DaskEngine:
@@ -101,10 +101,11 @@ class DaskEngine:
     Args:
         client: The connection.
         name: Of the cluster, for messages.
+        workers: How many the cluster on this machine has; 0 for one elsewhere.
     """
 
-    def __init__(self, client: Any, name: str) -> None:
-        self._client, self._name = client, name
+    def __init__(self, client: Any, name: str, workers: int = 0) -> None:
+        self._client, self._name, self._workers = client, name, workers
         self._topic = f"onetake-{secrets.token_hex(8)}"
         self._window = 0
         self._counted_at = float("-inf")
@@ -142,6 +143,9 @@ class DaskEngine:
                 threads = sum(self._client.nthreads().values())
             except OSError as error:
                 raise ClusterFailed(f"the scheduler of {self._name} does not answer any more", _RESTART) from error
+            if threads < self._workers:
+                # Dask restarts a worker that ends, but gives up one that ends while it starts
+                self._client.cluster.scale(self._workers)
             self._window = max(1, _TASKS_PER_THREAD * threads)
             self._counted_at = time.monotonic()
         return self._window

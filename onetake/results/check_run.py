@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from onetake.console.progress import can_show_progress, format_seconds, status_line
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from preflight import Profile, Report
 
 _PART_TAKES: Final = 500
+_REQUESTS_AT_ONCE: Final = 16
 _PART_S: Final = 30.0
 """A part is written after so many recordings or seconds: a run that is killed loses no more."""
 
@@ -122,12 +124,12 @@ class CheckRun:
 
     def _new(self, names: Iterable[Take]) -> Iterator[tuple[Take, str]]:
         """Yield the recordings that are not done, each with its stamp."""
-        for take in names:
-            stamp = stamp_of(take)
-            if number_of(display_name(take), stamp) in self._done:
-                self.skipped += 1
-            else:
-                yield take, stamp
+        with contextlib.closing(with_stamps(names)) as stamped:
+            for take, stamp in stamped:
+                if number_of(display_name(take), stamp) in self._done:
+                    self.skipped += 1
+                else:
+                    yield take, stamp
 
     def _reports(self, names: Iterable[Take]) -> Generator[tuple[Take, str, Report], None, None]:
         taken: deque[tuple[Take, str]] = deque()
@@ -177,6 +179,31 @@ class CheckRun:
 
         with contextlib.suppress(StorageError):  # the check meets it, too, and reports it
             self._total = sum(1 for _ in names())
+
+
+def with_stamps(takes: Iterable[Take]) -> Generator[tuple[Take, str], None, None]:
+    """Yield recordings with their stamps; objects that were not listed cost a request each, several at a time."""
+    from onetake.io.objects import ObjectRecording
+
+    waiting: deque[tuple[Take, Future[str]]] = deque()
+    pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "onetake-stamp")
+    try:
+        for take in takes:
+            if isinstance(take, ObjectRecording) and take.listed is None:
+                waiting.append((take, pool.submit(stamp_of, take)))
+                yield from _answered(waiting, _REQUESTS_AT_ONCE)
+            else:
+                yield from _answered(waiting, 0)
+                yield take, stamp_of(take)
+        yield from _answered(waiting, 0)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _answered(waiting: deque[tuple[Take, Future[str]]], left: int) -> Iterator[tuple[Take, str]]:
+    while len(waiting) > left:
+        take, stamp = waiting.popleft()
+        yield take, stamp.result()
 
 
 def stamp_of(take: Take) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -14,11 +15,14 @@ import psutil
 import pytest
 
 from onetake.cluster import dask_engine
+from onetake.cluster.batch_window import checked_in_order
 from onetake.cluster.dask_engine import open_engine, require_engine_name
 from onetake.cluster.task import ClusterFailed
 from onetake.errors import UsageError
 from onetake.results.parts import Parts
+from preflight import PROFILES
 from tests.onetake.conftest import Say
+from tests.support.processes import wait_until
 from tests.support.services import FIXTURES, Services
 
 GOOD = FIXTURES / "good.wav"
@@ -130,3 +134,27 @@ def test_objects_are_checked_at_a_scheduler_that_runs_elsewhere(
         unknown = say("check", "s3://no-such-bucket/a.wav", *on)
         assert unknown.status == 3, unknown.err
     services.empty()
+
+
+@pytest.mark.slow
+def test_workers_that_end_while_they_start_are_replaced() -> None:
+    pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    with open_engine("dask", 2) as engine:
+        workers = set(started(set()))
+        for worker in workers:
+            psutil.Process(worker).kill()
+        wait_until(lambda: len(started(workers)) == 2)
+        for worker in started(workers):
+            psutil.Process(worker).kill()
+        reports = list(checked_in_order(engine, [str(GOOD)] * 4, PROFILES["default"]))
+    assert [report.verdict for report in reports] == ["ready"] * 4
+
+
+def started(before: set[int]) -> list[int]:
+    """Return the workers of this process's cluster that are not among some others."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if child.pid not in before and "spawn_main" in " ".join(child.cmdline()):
+                found.append(child.pid)
+    return found

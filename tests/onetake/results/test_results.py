@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onetake.io.inputs import stream_objects
 from onetake.results import check_run
 from onetake.results.check_run import CheckRun
 from onetake.results.part_formats import FORMATS, BadPart, Entry
 from onetake.results.parts import Parts, rules_version
 from onetake.results.summary import badness, choose
-from preflight import PROFILES, Report
+from preflight import PROFILES, Report, display_name
 from preflight.profile import DEFAULT
 from preflight.report import FileFacts, Finding
 from tests.onetake.conftest import Say
@@ -212,6 +213,20 @@ def test_results_are_written_to_a_bucket(
         assert ran["skipped"] == expected
     bucket.write(key, FIXTURES / "good.mp3", "audio/wav")
     assert document(say, f"s3://{services.storage.bucket}/{key}", "--out", local)["takes"] == 1
+    # objects that are named in a list instead of listed, between files
+    names = [
+        str(takes / "0.wav"),
+        *(f"s3://{services.storage.bucket}/in/{number}.wav" for number in range(20)),
+        "gone.wav",
+    ]
+    for number in range(19):
+        bucket.write(f"in/{number}.wav", GOOD, "audio/wav")
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    stamps = list(check_run.with_stamps(stream_objects(names)))
+    assert [display_name(take) for take, _ in stamps] == names
+    assert [names[place] for place, (_, stamp) in enumerate(stamps) if stamp == "missing"] == names[-2:]
+    for done in (0, 22):
+        assert document(say, "--files-from", str(tmp_path / "names.txt"), "--quick", "--out", local)["skipped"] == done
     services.empty()
 
 
