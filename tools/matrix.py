@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
+PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14", "3.14t")  # t: free-threaded
 SELECTION: Final = (
-    *("tests/preflight/media", "tests/preflight/fixes/test_encode.py", "tests/preflight/worker/test_worker.py"),
-    *("tests/client", "tests/uploader", "tests/onetake/cli/test_doctor.py", "tests/onetake/sandbox"),
+    *("tests/preflight/media", "tests/preflight/fixes/test_encode.py", "tests/preflight/fixes/test_fix.py"),
+    *("tests/preflight/worker/test_worker.py", "tests/preflight/analysis/vad"),
+    *("tests/client", "tests/uploader", "tests/onetake/sandbox", "tests/onetake/clones"),
+    *("tests/onetake/ledger/test_ledger.py", "tests/onetake/cli/test_fix.py", "tests/onetake/cli/test_prompt.py"),
+    *("tests/end_to_end/test_clone.py", "tests/end_to_end/test_voices.py", "tests/test_man_pages.py"),
 )
 _RESOLUTION: Final = {"lowest": "lowest-direct", "newest": "highest"}
 

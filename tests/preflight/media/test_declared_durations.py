@@ -19,7 +19,8 @@ TAKE = m4a(SOUND)
 """With the index in front."""
 AT_END = coded(SOUND, "ipod", "aac")
 """With the index behind the sound, where boxes can be added without moving it."""
-MOVIE_SCALE = 1000
+MOVIE_SCALE = struct.unpack_from(">I", TAKE, TAKE.index(b"mvhd") + 16)[0]
+"""1000 with FFmpeg 8, the sampling rate with FFmpeg 9."""
 FIELDS = {b"mvhd": (16, MOVIE_SCALE), b"tkhd": (20, MOVIE_SCALE), b"elst": (8, MOVIE_SCALE), b"mdhd": (16, RATE)}
 """Where the duration stands behind the name of the box, and its time scale."""
 
