@@ -62,7 +62,8 @@ def _require_regular(status: os.stat_result, path: PathLike) -> None:
     if sys.platform == "linux":
         for folder in _PSEUDO:
             with contextlib.suppress(OSError):
-                if status.st_dev == Path(folder).stat().st_dev:
+                # in a chroot the folder may be an empty one of the same file system as everything else
+                if status.st_dev == Path(folder).stat().st_dev != Path("/").stat().st_dev:
                     raise CannotOpen(f"this is a system file below {folder}, not a recording", "choose a recording")
     if status.st_size > limits.MAX_SOURCE_BYTES:
         raise CannotOpen(
