@@ -61,7 +61,7 @@ def open_engine(name: str, jobs: int | None = None) -> Iterator[DaskEngine]:
         from distributed.security import Security
     except ImportError as error:
         raise ClusterFailed(f"--on {name} needs Dask", 'pip install "onetake[cluster]"') from error
-    import dask
+    import dask.config
 
     for logger in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
         logging.getLogger(logger).setLevel(logging.CRITICAL)  # workers that end are retried here
