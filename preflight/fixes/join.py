@@ -6,7 +6,6 @@ import contextlib
 import os
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -21,8 +20,8 @@ from preflight.errors import BadOutput, CannotFix
 from preflight.fixes.convert import OVERSHOOT_MARGIN_DB, FixJob, downmix
 from preflight.fixes.edits import HEADROOM_DBTP
 from preflight.fixes.encode import choose_target, downmix_weights
+from preflight.fixes.join_parts import Part, arrange, window_of
 from preflight.fixes.options import MINIMAL
-from preflight.fixes.window import trim_silence
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from preflight.media.decoder import Block
     from preflight.report import Span
 
-PAUSE_S: Final = 0.6
-"""Pause between the speech of two takes: their own silence first, then added noise."""
 _MAX_NOISE_DBFS: Final = -60.0
 _MAX_ENCODER_RUNS: Final = 4
 _NOISE_SEED: Final = 1
@@ -50,24 +47,6 @@ _FIXED_BY_JOINING: Final = frozenset(
     {"too-short", "too-large", "unsupported-format", "extension-mismatch", "too-many-channels", "header-mismatch"}
 )
 """Errors of a take that the result does not have."""
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a take in the result.
-
-    Attributes:
-        path: The take, safe to display.
-        start_s: Start of the part in the take.
-        end_s: End of the part in the take.
-        at_s: Start of the part in the result.
-        gain_db: Gain that makes all takes equally loud.
-    """
-
-    path: str
-    start_s: float
-    end_s: float
-    at_s: float
-    gain_db: float
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,30 +177,6 @@ def _require_length(seconds: float, longest: float) -> None:
         raise CannotFix(f"together {clock(seconds)} long, above the {clock(longest)} maximum", "leave one out")
 
 
-def arrange(takes: Sequence[FixJob], gains_db: Sequence[float]) -> tuple[Part, ...]:
-    """Return what is kept of each take, and where it starts in the result."""
-    windows = [_window(take) for take in takes]
-    lengths = [end - start for start, end in windows]
-    pauses = map(_missing_pause_s, takes[:-1], takes[1:], windows[:-1], windows[1:])
-    steps = (length + pause for length, pause in zip(lengths[:-1], pauses, strict=True))
-    return tuple(
-        Part(path=take.report.path, start_s=start, end_s=end, at_s=at, gain_db=gain)
-        for take, (start, end), at, gain in zip(takes, windows, accumulate(steps, initial=0.0), gains_db, strict=True)
-    )
-
-
-def _window(take: FixJob) -> Span:
-    seconds = take.analysis.duration_s or 0.0
-    return trim_silence(take.analysis.pauses, None, seconds, margin_s=PAUSE_S / 2, min_s=0.0) or (0.0, seconds)
-
-
-def _missing_pause_s(before: FixJob, after: FixJob, left: Span, right: Span) -> float:
-    """Return how much of the pause between two takes their own silence lacks."""
-    behind = left[1] - before.analysis.speech[-1][1] if before.analysis.speech else 0.0
-    ahead = after.analysis.speech[0][0] - right[0] if after.analysis.speech else 0.0
-    return max(0.0, PAUSE_S - behind - ahead)
-
-
 def _gains(takes: Sequence[FixJob], channels: int) -> list[float]:
     """Return the gains to the median loudness, or to less if a peak would exceed `HEADROOM_DBTP`."""
     measured = [_loudness(take, channels) for take in takes]
@@ -236,7 +191,7 @@ def _loudness(take: FixJob, channels: int) -> tuple[float, float]:
     from preflight.fixes.dsp import measure_loudness
 
     with Source.open(take.path) as source:
-        found = measure_loudness(_kept(source, take, _window(take), channels), take.facts.sample_rate_hz)
+        found = measure_loudness(_kept(source, take, window_of(take), channels), take.facts.sample_rate_hz)
     if found.lufs is None:
         raise CannotFix(
             f"{take.report.path}: its loudness cannot be measured: it is too quiet or too short", "leave it out"

@@ -192,7 +192,7 @@ WHINE = Rule(
     "warning",
     what="There is a steady tone, as of a fan, a charger or a screen.",
     why="The clone reproduces it.",
-    source="A spectral line between 500 and 4000 Hz in four of five of the quieter 0.2 s, which is no harmonic of the "
+    source="A spectral line between 500 and 4000 Hz in four of five of the quieter 0.2 s, and not a harmonic of the "
     "mains; above 4 kHz, a band of 100 Hz that is 10 dB above its neighbors and steady there.",
     fix_hint="Switch off what makes the tone, move away from it, or use battery power.",
     judge=_whine,

@@ -112,7 +112,7 @@ MUSIC = Rule(
         Threshold(
             "max_held_tones_without_speech",
             1.2,
-            "Where the detector finds little speech, there is no voice in a room that could explain more.",
+            "Where the detector finds little speech, a voice that reverberates cannot explain more.",
             1.2,
             "Music alone cannot be cloned.",
         ),

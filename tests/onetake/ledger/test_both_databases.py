@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -223,8 +224,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.unknown_here: set[str] = set()  # calls of this run, which `again` does not repeat
 
     @staticmethod
+    @abstractmethod
     def new_place() -> Path | str:
-        raise NotImplementedError
+        """Where an empty ledger can be made."""
 
     def teardown(self) -> None:
         self.ledger.require_sound()

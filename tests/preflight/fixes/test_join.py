@@ -12,7 +12,7 @@ import soundfile
 
 import preflight
 from preflight.fixes.convert import FixJob
-from preflight.fixes.join import PAUSE_S, arrange
+from preflight.fixes.join_parts import PAUSE_S, arrange
 from preflight.fixes.options import FixOptions
 from tests.support.fix_analyses import analysis_of, report_with
 from tests.support.make_audio import FIXTURES, RATE, at_rate, m4a, mp3, quiet, story, wav
