@@ -57,7 +57,7 @@ def test_all_components_work(say: Say, services: Services, monkeypatch: pytest.M
         ({"ONETAKE_BASE_URL": "https://service.example"}, 3, "storage"),  # which could not fetch from a loopback host
         ({"ONETAKE_HOME": "/dev/null/home"}, 2, "ledger"),
     ],
-    fast=3,
+    fast=1,
 )
 def test_a_failing_component_is_named(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], status: int, failing: str
@@ -79,6 +79,7 @@ class LateStorage(ScriptedStorage):
         return dataclasses.replace(super()._behave(request), clock_offset_s=-600)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_off_by_minutes_is_reported(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_clock_that_is_off_by_minutes_is_reported(
     assert "clock" in components["hint"]
 
 
+@pytest.mark.slow
 def test_all_components_of_the_sandbox_work(say: Say, home: Path) -> None:
     assert parts(say, "--sandbox") == (
         0,

@@ -20,6 +20,7 @@ from tests.onetake.conftest import Say
 from tests.soak.kills import make_takes
 from tests.support.make_audio import talk, wav
 from tests.support.processes import HANGS_AFTER_S
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, paid_calls
 from tests.support.services import onetake as run_onetake
 from uploader import StorageError
@@ -128,7 +129,7 @@ def test_a_poor_take_is_sent_after_a_yes(poor: str, home: Path) -> None:
     assert paid_calls(home) == []
 
 
-@pytest.mark.parametrize("options", [(), ("--dry-run",), ("--format", "jsonl"), ("--format", "jsonl", "--dry-run")])
+@parametrize_some("options", [(), ("--dry-run",), ("--format", "jsonl"), ("--format", "jsonl", "--dry-run")], fast=2)
 def test_without_a_terminal_a_poor_take_is_refused(poor: str, home: Path, say: Say, options: tuple[str, ...]) -> None:
     ran = say("clone", poor, *options, "--format", "jsonl" if "jsonl" in options else "json")
     error = json.loads(ran.out)["error"]
@@ -138,6 +139,7 @@ def test_without_a_terminal_a_poor_take_is_refused(poor: str, home: Path, say: S
     assert paid_calls(home) == []
 
 
+@pytest.mark.slow
 def test_a_poor_take_can_be_accepted_beforehand(poor: str, home: Path, say: Say) -> None:
     assert say("clone", poor, "--dry-run", "--accept-poor").status == 0
     assert say("clone", poor, "--accept-poor").status == 3

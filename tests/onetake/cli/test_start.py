@@ -201,6 +201,7 @@ def test_quiet_and_verbose(say: Say) -> None:
     assert "contradict" in both.err
 
 
+@pytest.mark.slow
 def test_verbose_prints_requests_without_secrets(say: Say, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)

@@ -25,6 +25,7 @@ from tests.onetake.clones.conftest import Recorder, request_for
 from tests.soak.kills import make_takes
 from tests.support.processes import wait_until
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading
+from tests.support.selection import parametrize_some
 from tests.support.servers import HeldAnswers
 from tests.support.services import FIXTURES, KEY, Services, paid_calls
 
@@ -116,7 +117,7 @@ def test_equal_recordings_are_paid_for_once(cloner: Cloner, recorder: Recorder, 
     assert services.endpoint.account()["clones_charged"] == before + 1
 
 
-@pytest.mark.parametrize("most", [1, 2, 5])
+@parametrize_some("most", [1, 2, 5], fast=1)
 def test_the_maximum_number_of_clones_is_kept(cloner: Cloner, recorder: Recorder, home: Path, most: int) -> None:
     batch = BatchClone(cloner, requests_in("takes", 4), recorder, most_clones=most)
     assert batch.to_clone == min(4, most)

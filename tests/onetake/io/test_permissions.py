@@ -12,6 +12,7 @@ import pytest
 from onetake.ledger import FILE_NAME, Known, Ledger
 from tests.onetake.conftest import Say
 from tests.support.ledgers import claim, start_attempt, store_voice
+from tests.support.selection import parametrize_some
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has access lists instead")
 
@@ -77,7 +78,7 @@ def test_the_command_warns_of_open_permissions(say: Say, home: Path) -> None:
     assert mode(Path(ledger.place)) == 0o600
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("text", "file_mode", "words"),
     [
         ('api_key = "sk-1"', 0o600, ""),
@@ -87,6 +88,7 @@ def test_the_command_warns_of_open_permissions(say: Say, home: Path) -> None:
         ('bucket = "takes"', 0o666, "can be changed by other users (mode 0666)"),
         ('api_key = "sk-1"', 0o620, "can be changed by other users"),
     ],
+    fast=2,
 )
 def test_config_and_doctor_warn_of_an_exposed_settings_file(
     say: Say, home: Path, monkeypatch: pytest.MonkeyPatch, text: str, file_mode: int, words: str

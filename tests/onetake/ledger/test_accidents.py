@@ -17,6 +17,7 @@ from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
 from tests.onetake.conftest import Say
 from tests.support.ledgers import NOW, WEEK, claim, sqlite_of, start_attempt, store_voice
 from tests.support.scripted_service import ScriptedServer, answers
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services
 
 GOOD = str(FIXTURES / "good.wav")
@@ -273,7 +274,7 @@ def test_the_log_of_another_file_is_not_applied(tmp_path: Path) -> None:
         assert isinstance(claim(ledger), Known)
 
 
-@pytest.mark.parametrize("accident", [delete, empty, replace_by_text])
+@parametrize_some("accident", [delete, empty, replace_by_text], fast=1)
 def test_the_command_makes_no_paid_call_after_an_accident(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
 ) -> None:

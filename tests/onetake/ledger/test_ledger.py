@@ -18,6 +18,7 @@ from onetake.ledger.schema import MIGRATIONS
 from tests.onetake.conftest import Say
 from tests.support.ledgers import NOW, WEEK, claim, clone_key_of, sqlite_of, start_attempt, store_voice
 from tests.support.scripted_service import ScriptedServer, answers
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, paid_calls
 
 GOOD = str(FIXTURES / "good.wav")
@@ -97,7 +98,7 @@ def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
         assert ledger.voices.find("take").voice_id == "voice_1"
 
 
-@pytest.mark.parametrize("obstacle", ["a file where the folder should be", "a folder where the file should be"])
+@parametrize_some("obstacle", ["a file where the folder should be", "a folder where the file should be"], fast=1)
 def test_nothing_is_sent_without_a_ledger(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, obstacle: str
 ) -> None:

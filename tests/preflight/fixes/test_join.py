@@ -87,13 +87,14 @@ def test_the_same_takes_become_the_same_file(takes: list[Path], tmp_path: Path) 
     assert (tmp_path / "one.wav").read_bytes() == (tmp_path / "two.wav").read_bytes()
 
 
-@pytest.mark.parametrize(
+@parametrize_some(
     ("names", "words"),
     [
         (["prompt.wav"], "only one take"), (["prompt.wav", "prompt.m4a"], "below the 0:10.2 minimum"),
         (["good.wav", "text.mp3"], "text.mp3: it is a text file"), (["good.wav", "silent.m4a"], "silent.m4a"),
         (["good.wav", "damaged.mp3"], "damaged.mp3"), (["good.wav"] * 27, "above the 5:00.0 maximum"),
     ],
+    fast=5,
 )  # fmt: skip
 def test_takes_that_cannot_be_joined(names: list[str], words: str, tmp_path: Path) -> None:
     with pytest.raises(preflight.CannotFix, match=words) as caught:

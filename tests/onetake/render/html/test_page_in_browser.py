@@ -20,6 +20,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from onetake.cli.main import run
 from tests.support.report_pages import hostile_takes
+from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -226,7 +227,7 @@ def test_all_takes_are_printed_on_paper(page: webdriver.Chrome) -> None:
     assert (folded, after) == (0, before)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@parametrize_some("scheme", ["light", "dark"], fast=1)
 def test_the_page_is_accessible(page: webdriver.Chrome, scheme: str) -> None:
     if not _AXE.is_file():
         pytest.skip("axe-core is not installed")
