@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from onetake.cluster.batch_window import Engine
     from onetake.io.inputs import Take
     from onetake.render.text import FailOn
+    from onetake.results.journal import Journal
     from preflight import Profile, Report
 
 _PART_TAKES: Final = 500
 _REQUESTS_AT_ONCE: Final = 16
 _PART_S: Final = 30.0
-"""A part is written after so many recordings or seconds: a run that is killed loses no more."""
+"""A part is written after so many recordings or seconds; until then reports are in the journal."""
 
 
 class CheckRun:
@@ -40,6 +41,7 @@ class CheckRun:
 
     Args:
         parts: Where the results are.
+        journal: Keeps the reports that are not in a part yet.
         profile: Severities and thresholds.
         quick: Read headers only.
         fail_on: What makes a recording unfit, for the status.
@@ -55,6 +57,7 @@ class CheckRun:
     def __init__(
         self,
         parts: Parts,
+        journal: Journal,
         profile: Profile,
         *,
         quick: bool = False,
@@ -66,9 +69,10 @@ class CheckRun:
         self.summary = Summary()
         self.skipped = self._unfit = 0
         self._fail_on = fail_on
-        self._parts, self._profile, self._quick = parts, profile, quick
+        self._parts, self._journal, self._profile, self._quick = parts, journal, profile, quick
         self._jobs, self._engine = jobs or usable_cores(), engine
         self._rules = rules_version(profile, quick=quick)
+        journal.recover(parts.write)
         self._done = {
             number_of(entry.name, entry.stamp)
             for entry in parts.newest_first()
@@ -165,6 +169,7 @@ class CheckRun:
         self.summary.add(entry)
         self._unfit += is_unfit(report, self._fail_on)  # pyright: ignore[reportArgumentType]
         self._pending.append(entry)
+        self._journal.add(entry)
         if len(self._pending) >= _PART_TAKES or time.monotonic() - self._written_at > _PART_S:
             self._flush()
 
@@ -172,6 +177,7 @@ class CheckRun:
         pending, self._pending = self._pending, []
         if pending:
             self._parts.write(pending)
+            self._journal.clear()
         self._written_at = time.monotonic()
 
     def _count(self, names: Callable[[], Iterable[Take]]) -> None:

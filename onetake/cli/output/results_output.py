@@ -57,7 +57,9 @@ def check_into(
         preflight.CannotWrite, uploader.StorageError: The results cannot be written.
     """
     from onetake.cluster.dask_engine import open_engine
+    from onetake.config.settings import home_path
     from onetake.results.check_run import CheckRun
+    from onetake.results.journal import Journal
     from onetake.results.part_formats import require_format
     from onetake.results.parts import Parts
 
@@ -71,8 +73,9 @@ def check_into(
     form = parts_as or "jsonl"
     require_format(form)
     parts = Parts(out, form)
-    with contextlib.nullcontext() if on is None else open_engine(on, options["jobs"]) as engine:
-        run = CheckRun(parts, engine=engine, **options)
+    with Journal(home_path(), out) as journal, contextlib.ExitStack() as stack:
+        engine = None if on is None else stack.enter_context(open_engine(on, options["jobs"]))
+        run = CheckRun(parts, journal, engine=engine, **options)
         try:
             run.run(takes)
         except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from onetake.io.inputs import stream_objects
 from onetake.results import check_run
 from onetake.results.check_run import CheckRun
+from onetake.results.journal import Journal
 from onetake.results.part_formats import FORMATS, BadPart, Entry
 from onetake.results.parts import Parts, rules_version
 from onetake.results.summary import badness, choose
@@ -46,6 +47,12 @@ def entry(name: str, *rules: str, verdict: str = "ready", quality: str | None = 
     )
     graded = msgspec.structs.replace(report, verdict=verdict, quality=quality)
     return Entry(name=name, stamp=stamp, rules="r", report=graded)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "state", str(tmp_path / "results")) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -157,28 +164,28 @@ def test_statuses_and_contradictions(say: Say, takes: Path, tmp_path: Path) -> N
     assert "is not a part of results" in say("report", out).err
 
 
-def test_what_is_done_before_an_interruption_is_kept(takes: Path, tmp_path: Path) -> None:
+def test_what_is_done_before_an_interruption_is_kept(takes: Path, journal: Journal, tmp_path: Path) -> None:
     def interrupted() -> Iterator[str]:
         yield from (str(takes / f"{number}.wav") for number in range(3))
         raise KeyboardInterrupt
 
     parts = Parts(str(tmp_path / "results"))
-    run = CheckRun(parts, DEFAULT, quick=True, jobs=1)
+    run = CheckRun(parts, journal, DEFAULT, quick=True, jobs=1)
     run._count = lambda names: None  # type: ignore[method-assign]  # it would meet the exception, too
     with pytest.raises(KeyboardInterrupt):
         run._check(interrupted())
     run._flush()
     done = {Path(found.name).name for found in parts.newest_first()}
     assert done <= {"0.wav", "1.wav", "2.wav"}
-    again = CheckRun(parts, DEFAULT, quick=True, jobs=1)
+    again = CheckRun(parts, journal, DEFAULT, quick=True, jobs=1)
     again.run(lambda: [str(path) for path in sorted(takes.iterdir())])
     assert (again.skipped, again.summary.takes) == (len(done), 4 - len(done))
 
 
-def test_parts_are_small(takes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_small(takes: Path, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_run, "_PART_TAKES", 2)
     parts = Parts(str(tmp_path / "results"))
-    CheckRun(parts, DEFAULT, quick=True).run(lambda: [str(path) for path in sorted(takes.iterdir())])
+    CheckRun(parts, journal, DEFAULT, quick=True).run(lambda: [str(path) for path in sorted(takes.iterdir())])
     assert len(list((tmp_path / "results").glob("part-*.jsonl"))) == 2
     assert not [path for path in (tmp_path / "results").iterdir() if path.suffix != ".jsonl"]
 
@@ -272,8 +279,8 @@ def test_other_rules_are_another_version() -> None:
     assert rules_version(DEFAULT, quick=False) in versions
 
 
-def test_the_progress_line(tmp_path: Path) -> None:
-    run = CheckRun(Parts(str(tmp_path)), DEFAULT)
+def test_the_progress_line(journal: Journal, tmp_path: Path) -> None:
+    run = CheckRun(Parts(str(tmp_path)), journal, DEFAULT)
     run._total, run.skipped = 10, 2
     run.summary.add(entry("a"))
     run.summary.add(entry("b", "unreadable", verdict="rejected"))
