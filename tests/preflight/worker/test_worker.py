@@ -253,11 +253,14 @@ def test_a_worker_opens_no_other_file_under_the_same_path(faulty: Path, monkeypa
 
 
 @LINUX
+@pytest.mark.skipif(
+    sys.version_info[:3] == (3, 13, 0), reason="Python 3.13.0 cannot import extension modules where the folder is gone"
+)
 def test_the_folder_may_be_gone(tmp_path: Path) -> None:
     """Also where modules are looked for in it, as in a session in a terminal."""
     folder = tmp_path / "folder"
     program = (
-        "import os, shutil, numpy, preflight\n"  # Python 3.13.0 cannot import numpy where the folder is gone
+        "import os, shutil, preflight\n"
         "take = os.open('take.wav', os.O_RDONLY)\n"
         "shutil.rmtree(os.getcwd())\n"
         "print(preflight.check(f'/proc/self/fd/{take}').verdict, preflight.check('take.wav').findings[0].message)\n"
