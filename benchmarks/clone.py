@@ -51,7 +51,7 @@ def tables(folder: Path) -> list[Table]:
     """Measure with recordings made in `folder`."""
     takes = folder / "takes"
     _fill(takes)
-    with sandbox(answer_delay_s=_ANSWER_S) as access, _settings_of(access):
+    with sandbox(answer_delay_s=_ANSWER_S) as access, settings_of(access):
         clone = _with_new_home(onetake("clone", takes, "--format", "jsonl", "--calls-at-once", str(_AT_ONCE)))
         check = process(onetake("check", takes, "--jobs", "2"), CHECKED)
         script = process([sys.executable, str(Path(__file__).with_name("sequential_clone.py")), str(takes)])
@@ -92,7 +92,7 @@ def _fill(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _settings_of(access: Access) -> Iterator[None]:
+def settings_of(access: Access) -> Iterator[None]:
     """Point the environment of this process and its children to the sandbox."""
     before = dict(os.environ)
     os.environ.update({f"ONETAKE_{name.upper()}": value for name, value in access.settings().items()})

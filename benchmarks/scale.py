@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks import recordings
+from benchmarks.clone import settings_of
 from benchmarks.processes import family, resident_mb
 from benchmarks.speed import FFMPEG_FILTERS
 from benchmarks.table import Promise, Row, Table
@@ -61,7 +62,7 @@ def _rates(folder: Path, objects: int) -> Table:
     first.write_bytes(content)
     for number in range(1, objects):
         os.link(first, takes / f"{number:05}.wav")
-    with sandbox() as access, _settings_of(access):
+    with sandbox() as access, settings_of(access):
         _store(access, content, objects)
         prefix = f"s3://{access.bucket}/takes/"
         rate = {
@@ -91,17 +92,6 @@ def _rates(folder: Path, objects: int) -> Table:
         f"with {max(1, objects // _NAIVE_SHARE):,} of them."
     )
     return Table("Checks per second", "files/s", rows, note)
-
-
-@contextlib.contextmanager
-def _settings_of(access: Access) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update({f"ONETAKE_{name.upper()}": value for name, value in access.settings().items()})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _store(access: Access, content: bytes, objects: int) -> None:
