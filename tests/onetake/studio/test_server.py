@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.onetake.conftest import Say
-from tests.support.processes import Running
+from tests.support.processes import Running, wait_until
 from tests.support.services import FIXTURES
 from tests.support.studio import Page, speech
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow  # real servers and processes
 def started(*arguments: str) -> tuple[Running, Page]:
     running = Running("studio", "--no-open", *arguments)
     running.wait_for_line("Stop it with Ctrl-C.")
+    wait_until(lambda: running.out.split())  # the other stream may be read later
     return running, Page(running.out.split()[-1])
 
 
