@@ -91,6 +91,7 @@ def test_the_storage_of_a_killed_supervisor_stops_and_the_next_one_cleans_up() -
 def test_the_sandbox_in_the_foreground_stops_cleanly(number: signal.Signals) -> None:
     running = Running("sandbox")
     running.wait_for_line("# Stop it with Ctrl-C.")
+    wait_until(lambda: len(running.out.splitlines()) > 2)  # the other stream may be read later
     assert running.out.splitlines()[2].startswith("export ONETAKE_BASE_URL=http://127.0.0.1:")
     running.send(number)
     status, _, _ = running.end()

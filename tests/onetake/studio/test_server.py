@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # real servers and processes
 def started(*arguments: str) -> tuple[Running, Page]:
     running = Running("studio", "--no-open", *arguments)
     running.wait_for_line("Stop it with Ctrl-C.")
-    wait_until(lambda: running.out.split())  # the other stream may be read later
+    wait_until(lambda: running.out.endswith("\n"))  # the other stream may be read later
     return running, Page(running.out.split()[-1])
 
 
