@@ -38,7 +38,8 @@ class Journal:
 
     def __init__(self, folder: Path, place: str) -> None:
         self._folder = folder
-        of_place = place if is_object(place) else os.path.abspath(place)  # noqa: PTH100 - names of any bytes
+        # with and without a slash at the end it is the same place
+        of_place = place.rstrip("/") if is_object(place) else os.path.abspath(place)  # noqa: PTH100 - any bytes
         digest = hashlib.blake2b(of_place.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
         self._begin = f"results-{digest}-"
         self._file: int | None = None
@@ -68,9 +69,13 @@ class Journal:
 
     def clear(self) -> None:
         """Forget the entries: they are in a part."""
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             os.lseek(self._file, 0, os.SEEK_SET)
             os.ftruncate(self._file, 0)
+        except OSError:  # the disk fails: what follows is only in parts
+            self._remove()
 
     def recover(self, write: Callable[[list[Entry]], object]) -> None:
         """Pass the entries of each run that was killed to `write`, and then remove its journal."""

@@ -33,7 +33,7 @@ _GATED_FROM: Final = 2
 # that it leaves, so that its silence has quiet neighbors.
 _ABOVE_QUIETEST: Final = 4.0
 _QUIETEST: Final = 0.1
-# Of the highest peak: sound that is always this loud is no voice, and shows no gate.
+# Of the highest peak: sound that is always this loud is not a voice, and gives no evidence of a gate.
 _EVEN: Final = 0.5
 _CLASS_DB: Final = 1.5
 # From -80 dBFS (`_SILENT`) to 0 dBFS.

@@ -41,7 +41,7 @@ _TOP_HZ: Final = 8000.0
 # The level that the network was trained at (Resemblyzer's `audio_norm_target_dBFS`). Its input is linear in power, so
 # that the level matters.
 _LEVEL_DBFS: Final = -30.0
-# -90 dBFS: below it there is no voice, and a gain would only raise the rounding noise.
+# -90 dBFS: anything quieter is not a voice, and a gain would only raise the rounding noise.
 _LEAST_POWER: Final = 1e-9
 
 

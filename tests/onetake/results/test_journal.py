@@ -52,7 +52,7 @@ def test_a_run_that_ends_leaves_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path, "results") as journal:
         journal.add(entry("a"))
         assert len(journals(tmp_path)) == 1
-        assert journals(tmp_path)[0].stat().st_mode & 0o077 == 0
+        assert os.name == "nt" or journals(tmp_path)[0].stat().st_mode & 0o077 == 0
     assert journals(tmp_path) == []
 
 
@@ -82,6 +82,12 @@ def test_other_runs_and_other_places_are_left_alone(tmp_path: Path) -> None:
         assert recovered(tmp_path, "elsewhere") == []
         assert [[each.name for each in entries] for entries in recovered(tmp_path, "results")] == [["a"]]
         assert len(journals(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(("before", "after"), [("s3://bucket/results", "s3://bucket/results/"), ("a", "a/")])
+def test_a_slash_at_the_end_is_the_same_place(tmp_path: Path, before: str, after: str) -> None:
+    abandoned(tmp_path, before, "a")
+    assert [[each.name for each in entries] for entries in recovered(tmp_path, after)] == [["a"]]
 
 
 def test_what_is_in_a_part_is_forgotten(tmp_path: Path) -> None:

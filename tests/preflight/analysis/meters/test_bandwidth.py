@@ -97,7 +97,7 @@ def test_a_steady_tone_above_4_khz(hz: float, dbfs: float) -> None:
     "sound",
     [
         white_noise(1e-2, SECONDS * RATE),
-        low_passed(white_noise(1e-2, SECONDS * RATE), 16_000),  # the edge of an encoder is no tone
+        low_passed(white_noise(1e-2, SECONDS * RATE), 16_000),  # the edge of an encoder is not a tone
         voice_like(15_000) + white_noise(1e-4, SECONDS * RATE),
         sine(15_625, SECONDS, RATE, 0.01) * (np.arange(SECONDS * RATE) // RATE % 2),  # beeps
         np.zeros(SECONDS * RATE),
