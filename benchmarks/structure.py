@@ -41,7 +41,9 @@ _root, _out = {root!r} + os.sep, {out!r}
 _seen, _frames = set(), {{}}
 _file = open(_out + str(os.getpid()), "a", buffering=1)  # now: a hardened worker cannot open it later
 def _own(code):
-    return code.co_filename.startswith(_root) and "/.venv/" not in code.co_filename and not code.co_name.startswith("<")
+    is_function = code.co_flags & 3 == 3  # optimized, new locals: the body of a class or module has neither
+    ours = code.co_filename.startswith(_root) and "/.venv/" not in code.co_filename
+    return is_function and ours and not code.co_name.startswith("<")
 def _profile(frame, event, _argument):
     code = frame.f_code
     if event == "call" and _own(code):
