@@ -284,7 +284,7 @@ class CloneAttempt:
                 removed = self._uploads.delete()
         self._interrupted = self._interrupted or stop.asked_to_stop
         if keep or (removed and all(removed.values())):
-            self._observer.step("clean up", "uploads kept" if keep else "uploads deleted")
+            self._observer.step("clean up", "uploaded copies kept" if keep else "uploaded copies deleted")
         return tuple(
             UploadedFile(upload.key, upload.content_type, upload.bytes, deleted=removed.get(upload.key, False))
             for upload in self._uploads.uploads

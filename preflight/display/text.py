@@ -39,13 +39,14 @@ def clock(seconds: float) -> str:
 
 
 def seconds_beside(seconds: float, limit: float) -> str:
-    """Return `seconds` with as many decimals as it takes to differ from `limit`.
+    """Return `seconds`, truncated as by `clock`, with as many decimals as it takes to differ from `limit`.
 
-    >>> seconds_beside(4.1, 10), seconds_beside(9.9996, 10)
-    ('4.1 s', '9.9996 s')
+    >>> seconds_beside(3.48, 10), seconds_beside(9.9996, 10), seconds_beside(300.02, 300)
+    ('3.4 s', '9.9 s', '300.02 s')
     """
     for decimals in range(1, 7):
-        text = f"{seconds:.{decimals}f}"
+        scale = 10**decimals
+        text = f"{int(seconds * scale + 1e-6) / scale:.{decimals}f}"
         if float(text) != limit:
             return f"{text} s"
     return f"{limit:.1f} s"

@@ -17,8 +17,8 @@ def _reverberant(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     decay, limit = analysis.measurements.get("room_decay_s", 0.0), rule["max_room_decay_s"]
     if decay > limit:
         yield rule.finding(
-            f"sound takes {decay:.2f} s to decay by 60 dB, above {limit:g} s: record closer to the microphone, in a "
-            "room with carpet, curtains and full shelves",
+            f"the room echoes: sound takes {decay:.2f} s to decay by 60 dB, above {limit:g} s: record closer to the "
+            "microphone, in a room with carpet, curtains and full shelves",
             value=decay,
             threshold="max_room_decay_s",
             detail=f"{decay:.1f} s",

@@ -23,7 +23,7 @@ def _several_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         yield from _at_once(rule, analysis)
         return
     yield rule.finding(
-        f"two voices, the second in about {100 * split.share:.0f} % of the speech, first near "
+        f"two voices, the second in about {100 * split.share:.0f} % of the speech, from about "
         f"{clock(split.spans[0][0])} (likeness {split.cosine:.2f}, below {rule['min_second_voice_cosine']:g}): cut out "
         "the other speaker, or record one voice alone",
         value=split.cosine,

@@ -205,7 +205,7 @@ def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
         print_text(f"name      {safe(cloned.name)}")
     if cloned.expires_at is None:
         print_text("expires   never: a speech call has used it")
-    else:
+    elif not sandbox:
         print_text(f"expires   {until(cloned.expires_at)}, unless a speech call uses it before then")
     if cloned.demo:
         print_text(f"demo      {safe(cloned.demo)}")
@@ -216,4 +216,4 @@ def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
             f"likeness  {cloned.likeness:.2f} of 1 (estimate; two people are mostly below {SAME_VOICE_COSINE:g})"
         )
     if sandbox:
-        print_text("rehearsed in a sandbox that has ended, and the voice with it")
+        print_text("rehearsal: the sandbox and its voice have ended; without --sandbox, the voice is real and paid")

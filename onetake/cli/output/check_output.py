@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -108,8 +109,10 @@ class CheckOutput:
             rows = [report for report in self.reports if self._in_table(report) and self._is_shown(report)]
             for line in table_lines(rows, terminal_columns(sys.stdout)) if rows else ():
                 print_line(line)
-            if self._form == "text" and not is_quiet() and any(report.not_checked for report in self.reports):
-                print_line("not checked: several-speakers (add --speakers)")
+            unchecked = [report.path for report in self.reports if report.not_checked]
+            if self._form == "text" and not is_quiet() and unchecked:
+                path = f" {shlex.quote(unchecked[0])}" if len(unchecked) == 1 else ""
+                print_text(f"not checked: whether several people speak (onetake check --speakers{safe(path)})")
             seconds, form = self._stopwatch.seconds, form_called(self._form)
             for document in form.end(self.reports, self._fail_on, seconds):  # pyright: ignore[reportArgumentType]
                 print_line(document)

@@ -54,19 +54,24 @@ def fix_lines(fixed: Fixed, *, chooses_format: bool) -> Iterator[str]:
     """
     for edit in fixed.edits:
         yield f"{safe(edit.what)}{'' if edit.safe else ' (unsafe)'}"
+    report = fixed.after or fixed.before
+    remaining = [
+        finding
+        for finding in report.findings
+        if finding.quality and not any(edit.rule == finding.rule for edit in fixed.edits)
+    ]
     if not fixed.edits:
-        yield "it is ready: nothing to fix" if fixed.path is None else "it is ready: copied unchanged"
-        if fixed.path is None:
-            yield next_line(fixed.before)
+        done = "nothing to fix" if fixed.path is None else "copied unchanged"
+        yield f"it is ready{f', but {report.quality}' if remaining else ''}: {done}"
     if chooses_format and not fixed.lossless and _is_lossless(fixed.before.file.codec):
         yield "not lossless: a WAV of this length would be larger than 20 MB (--from and --until keep less)"
-    for finding in (fixed.after or fixed.before).findings:
-        if finding.quality and not any(edit.rule == finding.rule for edit in fixed.edits):
-            yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding))}"
+    for finding in remaining:
+        yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding))}"
     if fixed.path is not None and fixed.after is not None:
         yield headline_of(fixed.after)
         yield f"{INDENT}{describe_file(fixed.after.file)}"
-        yield next_line(fixed.after)
+    if fixed.path is not None or not fixed.edits:
+        yield next_line(report)
 
 
 def _is_lossless(codec: str) -> bool:

@@ -50,6 +50,15 @@ def test_nothing_is_written_for_a_ready_recording(say: Say, home: Path) -> None:
     assert [path.name for path in Path().glob("*.wav")] == ["good.wav"]
 
 
+def test_a_ready_recording_of_poor_quality_is_not_called_fixed(say: Say, home: Path) -> None:
+    sound, rate = soundfile.read(FIXTURES / "good.wav")
+    soundfile.write("clipped.wav", np.clip(8 * sound, -1, 1), rate)
+    lines = say("fix", "clipped.wav").out.splitlines()
+    assert lines[0] == "it is ready, but poor: nothing to fix"
+    assert lines[1].startswith("not fixed: clipped")
+    assert lines[-1].endswith("to use it as it is: onetake clone clipped.wav --accept-poor")
+
+
 def test_audio_without_a_file_needs_an_output() -> None:
     data = (FIXTURES / "voice-message.ogg").read_bytes()
     for recording in (data, io.BytesIO(data), (talk(12), RATE)):

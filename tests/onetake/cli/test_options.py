@@ -56,7 +56,7 @@ def test_the_sound_in_words_and_in_figures(say: Say) -> None:
     assert (headline, then.split()[0]) == (f"{GOOD}: ready, good", "next:")
     for part in ("quiet room", "good level", "not clipped", "clear"):
         assert part in words
-    assert unchecked == "not checked: several-speakers (add --speakers)"
+    assert unchecked == f"not checked: whether several people speak (onetake check --speakers {GOOD})"
     assert len(say("check", GOOD, "--speakers").out.splitlines()) == 3
     sound = say("check", GOOD, "-v").out.splitlines()[4]
     for part in ("LUFS", "true peak", "dBTP", "speech", "noise floor", "SNR", "Hz"):

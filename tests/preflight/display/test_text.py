@@ -33,7 +33,7 @@ def test_sizes(count: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "limit", "text"),
-    [(4.1, 10, "4.1 s"), (9.96, 10, "9.96 s"), (10.0001, 10, "10.0001 s"), (8, 8, "8.0 s"), (330.44, 300, "330.4 s")],
+    [(4.1, 10, "4.1 s"), (9.96, 10, "9.9 s"), (10.0001, 10, "10.0001 s"), (8, 8, "8.0 s"), (330.44, 300, "330.4 s")],
 )
 def test_seconds_beside_a_limit(seconds: float, limit: float, text: str) -> None:
     assert seconds_beside(seconds, limit) == text

@@ -37,12 +37,12 @@ POOR = Finding(
         (
             report_of(CLIPPED),
             "ready, but poor: clipped (16 % of the samples)",
-            "lower the input gain and record again",
+            "lower the input gain and record again; to use it as it is: onetake clone 'my take.wav' --accept-poor",
         ),
         (
             report_of(changed({"snr_db": 18.2}, name="a.wav")),
             "ready, fair: background noise (SNR 18 dB)",
-            "record in a quieter room, closer to the microphone; or clone it as it is: onetake clone a.wav",
+            "record in a quieter room, closer to the microphone; to use it as it is: onetake clone a.wav",
         ),
         (
             report_of(seconds(20.0, name="a.wav")),
@@ -62,7 +62,7 @@ POOR = Finding(
         (
             make_report("a.ogg", FORMAT, POOR),
             "fixable, but poor: format not accepted; clipped (9 % of the samples)",
-            "lower the input gain; to use it anyway: onetake fix a.ogg",
+            "lower the input gain; to use it as it is: onetake fix a.ogg",
         ),
         (
             report_of(changed({"speech_s": 0.0, "speech_percent": 0.0, "voice_like_s": 0.0})),

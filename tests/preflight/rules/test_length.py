@@ -12,7 +12,7 @@ from tests.support.analyses import M4A, MP3, changed, finding, findings, seconds
     ("duration_s", "message"),
     [
         (4.1, "4.1 s long, below the 10 s minimum: record more, or join several takes (onetake join)"),
-        (9.9996, "9.9996 s long, below the 10 s minimum: record more, or join several takes (onetake join)"),
+        (9.9996, "9.9 s long, below the 10 s minimum: record more, or join several takes (onetake join)"),
     ],
 )
 def test_too_short(duration_s: float, message: str) -> None:
@@ -41,7 +41,7 @@ def test_too_long() -> None:
 def test_too_long_with_encoder_padding() -> None:
     found = finding("too-long", seconds(299.99, probe=MP3, padded_s=300.04))
     assert (found.severity, found.value, found.fix) == ("error", 300.04, "trim")
-    assert "299.99 s long, but 300.04 s in decoders that keep the encoder padding" in found.message
+    assert "299.9 s long, but 300.04 s in decoders that keep the encoder padding" in found.message
 
 
 def test_a_lossy_recording_near_the_maximum_gets_a_warning() -> None:

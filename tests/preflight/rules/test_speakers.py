@@ -25,7 +25,7 @@ def rules_in(report: Report) -> set[str]:
 def test_two_voices() -> None:
     found = finding("several-speakers", changed(voices=voices(*[ANN] * 9, *[BEN] * 3)))
     assert found.message.startswith(
-        "two voices, the second in about 25 % of the speech, first near 0:18.0 (likeness 0."
+        "two voices, the second in about 25 % of the speech, from about 0:18.0 (likeness 0."
     )
     assert found.quality == "poor"
     assert found.spans == ((18.0, 19.6), (20.0, 21.6), (22.0, 23.6))
