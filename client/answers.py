@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, Final
 
-from client.document import Document, read
+from client.document import Document, embedded_objects, read
 from client.error_details import ErrorDetails, error_details
 from client.errors import (
     BalanceTooLow,
@@ -47,16 +47,33 @@ class Answer:
         body: As many bytes as arrived, decompressed.
         missing: Why the rest is missing, as a clause; empty if the answer is complete.
         secrets: Strings that must not be shown although the server may echo them.
+        received: The first bytes as they arrived behind the headers, which are more than the body if its length or its
+            chunks are declared wrongly.
     """
 
     def __init__(
-        self, status: int, headers: Mapping[str, str], body: bytes | bytearray, missing: str, secrets: tuple[str, ...]
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes | bytearray,
+        missing: str,
+        secrets: tuple[str, ...],
+        received: bytes = b"",
     ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
         self.missing = missing
         self.secrets = secrets
+        self.received = received
+
+    def as_received(self) -> Answer | None:
+        """Return the answer with everything that arrived as its body; None if that says no more than the body."""
+        has_chunks = self.body and "chunked" in self.headers.get("transfer-encoding", "").lower()
+        if len(self.received) <= len(self.body) or has_chunks:
+            return None
+        wrong = self.missing or "the declared length of the answer is wrong"
+        return Answer(self.status, self.headers, self.received, wrong, self.secrets)
 
     @cached_property
     def document(self) -> Document:
@@ -75,8 +92,8 @@ class Answer:
 
     @property
     def service_message(self) -> str:
-        """The service's own message, redacted; empty if there is none."""
-        return self.redacted(self.details.message)
+        """The service's own message, redacted; empty if there is none, or if the answer is not HTTP."""
+        return self.redacted(self.details.message) if self.status else ""
 
     @property
     def trace_id(self) -> str | None:
@@ -108,14 +125,14 @@ def error_from(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> Se
     if is_doubtful:
         outcome = "unknown"
     error = _unknown(answer, lacking) if outcome == "unknown" else _refused(answer, outcome)
-    error.http_status = answer.status
+    error.http_status = answer.status or None
     error.trace_id = answer.trace_id
     error.service_message = answer.service_message
     error.code = _best_code(details)
     reason = next(iter(details.reasons), None)
     error.reason = redact(reason, answer.secrets, longest=_LONGEST_NAME) if reason else None
     # Kept because it may contain paid audio or a voice_id that this version does not recognize.
-    error.answer_body = HiddenBytes(answer.body)
+    error.answer_body = HiddenBytes((answer.as_received() or answer).body)
     error.retryable = outcome == "limit"
     return error
 
@@ -124,7 +141,9 @@ def contradictions(answer: Answer) -> Iterator[str]:
     """List what contradicts an answer that has a result: its status, its codes, its reasons, a missing end."""
     details = answer.details
     quote = _quote(answer)
-    if not 200 <= answer.status < 300:
+    if answer.status == 0:
+        yield "the answer has the result, but is not valid HTTP"
+    elif not 200 <= answer.status < 300:
         yield f"the answer has the result, but also the status HTTP {answer.status}{quote}"
         quote = ""
     for code in details.codes:
@@ -138,6 +157,8 @@ def contradictions(answer: Answer) -> Iterator[str]:
         quote = ""
     if answer.missing:
         yield f"the answer has the result, but its end is missing: {answer.missing}"
+    if answer.document.rest:
+        yield f"the answer has the result, but continues behind it: {answer.redacted(answer.document.rest)}"
 
 
 def _quote(answer: Answer) -> str:
@@ -154,7 +175,9 @@ def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
     reasons = [f"reason {reason}" for reason in details.reasons]
     is_success = 200 <= answer.status < 300
     what = f"the answer (HTTP {answer.status}) does not say whether the call was carried out"
-    if 300 <= answer.status < 400:
+    if answer.status == 0:
+        what = f"the request was or may have been sent, and {answer.missing}"
+    elif 300 <= answer.status < 400:
         what = f"the service answered with a redirect (HTTP {answer.status}), which a paid request does not follow"
     elif is_success and answer.missing:
         what = f"the service began to answer (HTTP {answer.status}), but {answer.missing}"
@@ -248,15 +271,20 @@ def retry_after_s(header: str, now: datetime) -> float | None:
     return max(0.0, (aware - now).total_seconds())
 
 
-def mentioned_voices(value: Any) -> Iterator[str]:
-    """Find voice_ids anywhere in a JSON value."""
-    waiting = [value]
+def mentioned_voices(value: Any) -> Iterator[str | int]:
+    """Find voice_ids anywhere in a JSON value, also in strings that contain JSON."""
+    waiting = [(value, False)]
     while waiting:
-        entry = waiting.pop()
-        if isinstance(entry, list):
-            waiting += entry
+        entry, is_voice = waiting.pop()
+        if is_voice and isinstance(entry, str | int) and entry:
+            yield entry
+        if isinstance(entry, str) and "{" in entry:
+            waiting += [(inner, False) for inner in embedded_objects(entry)]
+        elif isinstance(entry, list):
+            waiting += [(inner, is_voice) for inner in entry]
         elif isinstance(entry, dict):
-            waiting += entry.values()
-            for name, inner in entry.items():
-                if re.sub(r"[^a-z]", "", name.lower()) == "voiceid" and isinstance(inner, str | int) and inner:
-                    yield str(inner)
+            waiting += [(inner, is_voice or _is_voice_id_field(name)) for name, inner in entry.items()]
+
+
+def _is_voice_id_field(name: str) -> bool:
+    return re.sub(r"[^a-z]", "", name.lower()) == "voiceid"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL: Final = "https://api.highwayapi.ai"
 CLONE_PATH: Final = "/v3/minimax-voice-cloning"
-_LARGEST_CLONE_ANSWER: Final = 1_000_000
+# A voice_id may follow a trial recording that is in the answer instead of behind a link.
+_LARGEST_CLONE_ANSWER: Final = 32 * 1024 * 1024
 _LARGEST_SPEECH_ANSWER: Final = 128 * 1024 * 1024
 
 

@@ -8,14 +8,18 @@ bounds the versions of both libraries, and the tests of the client pass with bot
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+
+_MOST_RECEIVED: Final = 300_000
+"""How many bytes of an answer are kept as they arrived."""
 
 
 class Cancelled(OSError):
@@ -82,8 +86,41 @@ class NoAuth(AuthBase):
         return prepared
 
 
+class _Copy(io.RawIOBase):
+    """A socket's stream that keeps a copy of the first bytes that it reads."""
+
+    def __init__(self, stream: io.RawIOBase, received: bytearray) -> None:
+        super().__init__()
+        self._stream = stream
+        self._received = received
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read what has arrived."""
+        count = self._stream.readinto(buffer)
+        if count and len(self._received) < _MOST_RECEIVED:
+            self._received += memoryview(buffer)[:count]
+        return count
+
+    def close(self) -> None:
+        """Close the socket's stream too."""
+        self._stream.close()
+        super().close()
+
+
 class _FinalResponse(http.client.HTTPResponse):
     """A response that skips interim responses, and whose malformed headers are not logged."""
+
+    received: bytearray
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        # http.client and urllib3 return nothing of an answer whose status line, headers or chunks are not valid HTTP.
+        self.received.clear()
+        self.fp = io.BufferedReader(_Copy(self.fp.detach(), self.received))
 
     def begin(self) -> None:
         """Read the status line and the headers of the final response.
@@ -104,8 +141,11 @@ class _FinalResponse(http.client.HTTPResponse):
 def _tracked(kind: type[Any], adapter: SingleUseAdapter) -> type[Any]:
     """Derive from a connection class (plain, TLS, SOCKS) one that registers itself and appends the query."""
 
+    class Response(_FinalResponse):
+        received = adapter.received
+
     class Tracked(kind):  # type: ignore[misc]
-        response_class = _FinalResponse
+        response_class = Response
 
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             super().__init__(*arguments, **settings)
@@ -122,6 +162,9 @@ class SingleUseAdapter(HTTPAdapter):
     """A transport for one request: no retries of its own, and its connection is accessible.
 
     urllib3's pool writes each target to its debug log and into its exceptions, so it never sees the query.
+
+    Attributes:
+        received: The first bytes of the answer as they arrived, heads and framing included.
     """
 
     def __init__(self) -> None:
@@ -129,6 +172,7 @@ class SingleUseAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self.query = ""
         self.connection: Any = None
+        self.received = bytearray()
 
     def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
         """Return the target without its query, and keep the query for the connection."""

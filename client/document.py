@@ -22,7 +22,8 @@ from client.encoding import decode
 _DEEPEST: Final = 50
 _MOST_DIGITS: Final = 18  # an integer of so many digits fits into 64 bits
 _LONGEST_PLAIN: Final = 200_000
-_BEFORE_JSON: Final = b" \t\r\n\x00,\xef\xbb\xbf\xff\xfe"
+# Blank lines keep a connection open while a service works, so there may be many.
+_BEFORE_JSON: Final = re.compile(rb"[ \t\r\n\x00,\xef\xbb\xbf\xff\xfe]*+")
 _MULTIBYTE: Final = ("gb18030", "big5", "cp932")
 _SPACE: Final = re.compile(r"[\s\x00\ufeff,]*")
 _SCALAR_END: Final = re.compile(r"[,\]}]")
@@ -37,6 +38,7 @@ _LARGEST_VALUE: Final = 1_000_000
 # Skipping a container that is too large to decode takes about half a microsecond for each of its tokens.
 _MOST_TOKENS: Final = 500_000
 _MOST_PAIRS: Final = 50_000
+_MOST_EMBEDDED: Final = 20
 
 
 def _integer(digits: str) -> int | str:
@@ -56,6 +58,7 @@ class Document(Struct, frozen=True):
         pairs: The object's members in order, duplicates included.
         other: The JSON value if it is not an object; None if the text is not JSON.
         long_strings: The bytes of each long string by its placeholder: views of the answer's body.
+        rest: The text behind the object; empty if there is none, or if the object has no end.
     """
 
     text: str
@@ -63,6 +66,7 @@ class Document(Struct, frozen=True):
     pairs: list[tuple[str, Any]]
     other: Any = None
     long_strings: dict[str, memoryview] = field(default_factory=dict)
+    rest: str = ""
 
     @property
     def members(self) -> dict[str, Any]:
@@ -76,6 +80,10 @@ class Document(Struct, frozen=True):
     def all_of(self, name: str) -> list[Any]:
         """List the values of every member with this name."""
         return [value for key, value in self.pairs if key == name]
+
+    def embedded(self) -> Iterator[Any]:
+        """Yield JSON objects that are not the answer itself: in event streams, JSONP, web pages, JSON lines."""
+        yield from embedded_objects(self.rest if self.is_object else self.text)
 
     def without_long_strings(self) -> dict[str, Any]:
         """The members, with each long string replaced by its length."""
@@ -95,19 +103,37 @@ def read(body: bytes | bytearray, content_type: str) -> Document:
 
     Strings of more than 64 KiB of hexadecimal or base64 digits are not copied: they stay views of ``body``.
     """
-    if len(body) > _LONGEST_PLAIN and body[:64].lstrip(_BEFORE_JSON)[:1] not in (b"{", b"["):
+    begin = _BEFORE_JSON.match(body).end()  # type: ignore[union-attr]
+    if len(body) > _LONGEST_PLAIN and body[begin : begin + 1] not in (b"{", b"["):
         body = body[:_LONGEST_PLAIN]  # a web page or raw audio: its beginning is enough
     short, long_strings = _extract_long_strings(body)
     text = decode(short, content_type)
     start = _SPACE.match(text).end()  # type: ignore[union-attr]
     if text[start : start + 1] == "{":
         text, pairs = _best_reading(short, text)
-        return Document(text, True, pairs, None, long_strings)
+        end = _end_of_value(text, text.index("{"))
+        rest = text[end:].strip(" \t\r\n\x00\ufeff") if end else ""
+        return Document(text, True, pairs, None, long_strings, rest)
     other = None
     if len(text) <= _LARGEST_VALUE:
         with contextlib.suppress(ValueError, RecursionError):  # not JSON, or nested too deeply
             other = _json_safe(_DECODER.raw_decode(text, start)[0])
     return Document(text, False, [], other, long_strings)
+
+
+def embedded_objects(text: str) -> Iterator[Any]:
+    """Yield the first JSON objects within a text."""
+    text, at = text[:_LARGEST_VALUE], 0
+    for _ in range(_MOST_EMBEDDED):
+        at = text.find("{", at)
+        if at < 0:
+            return
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at += 1
+        else:
+            yield _json_safe(value)
 
 
 def _best_reading(data: bytes | bytearray, text: str) -> tuple[str, list[tuple[str, Any]]]:

@@ -20,6 +20,8 @@ _ACCEPTED_CODECS: Final = re.compile(
 )
 _SINGLE_BYTE: Final = re.compile(r"iso8859-\d+|cp125\d|ascii|koi8-[ru]")
 _PIECE_BYTES: Final = 65536
+_MOST_LAYERS: Final = 3
+_DAMAGED: Final = "the compressed answer is damaged"
 
 
 def decode(data: bytes | bytearray, content_type: str) -> str:
@@ -86,7 +88,7 @@ def _as_gb18030(data: bytes | bytearray, replaced: str) -> str:
 
 
 def decompress(data: bytearray, content_encoding: str, max_bytes: int) -> tuple[bytearray, str]:
-    """Decompress gzip and deflate (RFC 9110, 8.4.1), declared or recognized.
+    """Decompress gzip and deflate (RFC 9110, 8.4.1), declared or recognized, also if they are applied twice.
 
     Args:
         data: The body as it arrived.
@@ -96,15 +98,28 @@ def decompress(data: bytearray, content_encoding: str, max_bytes: int) -> tuple[
     Returns:
         The decompressed bytes, or ``data`` itself if it is not compressed; and why the rest is missing.
     """
+    problem = ""
+    for _ in range(_MOST_LAYERS):
+        for window_bits in _window_bits(data, content_encoding):
+            result, problem_here = _inflate(memoryview(data), window_bits, max_bytes)
+            if result:
+                data, problem = result, problem or problem_here
+                break
+        else:
+            break
+        content_encoding = ""  # a declared deflate without any header is tried once
+    return data, problem
+
+
+def _window_bits(data: bytearray, content_encoding: str) -> tuple[int, ...]:
+    """Return zlib's parameters to try: gzip; zlib; raw deflate, which RFC 9110 notes too."""
     # 1F 8B begins every gzip stream (RFC 1952), and neither JSON nor audio.
-    is_gzip = data.startswith(b"\x1f\x8b")
-    if not is_gzip and "deflate" not in content_encoding.lower():
-        return data, ""
-    for window_bits in (31,) if is_gzip else (15, -15):  # gzip; zlib, or raw deflate, which RFC 9110 notes too
-        result, problem = _inflate(memoryview(data), window_bits, max_bytes)
-        if result:
-            return result, problem
-    return data, ""
+    if data.startswith(b"\x1f\x8b"):
+        return (31,)
+    # RFC 1950, 2.2: the method, and a multiple of 31. The second byte is not ASCII, or "^" (78 5E).
+    if data[:1] == b"\x78" and len(data) > 2 and int.from_bytes(data[:2], "big") % 31 == 0:
+        return (15,)
+    return (15, -15) if "deflate" in content_encoding.lower() else ()
 
 
 def _inflate(data: memoryview, window_bits: int, max_bytes: int) -> tuple[bytearray, str]:
@@ -112,12 +127,29 @@ def _inflate(data: memoryview, window_bits: int, max_bytes: int) -> tuple[bytear
     for at in range(0, len(data), _PIECE_BYTES):
         piece = bytes(data[at : at + _PIECE_BYTES])
         while piece:
+            before = inflater.copy()
             try:
                 # max_length limits one step: a few kilobytes could otherwise expand to gigabytes at once.
                 result += inflater.decompress(piece, _PIECE_BYTES)
             except zlib.error:
-                return result, "the compressed answer is damaged"
+                return result + _up_to_damage(before, piece, max_bytes - len(result)), _DAMAGED
             if len(result) > max_bytes:
                 return result[:max_bytes], f"the answer is larger than {max_bytes:,} bytes"
             piece = inflater.unconsumed_tail
+            if inflater.eof and inflater.unused_data.startswith(b"\x1f\x8b"):
+                # RFC 1952, 2.2: a gzip file is a series of members.
+                piece, inflater = inflater.unused_data, zlib.decompressobj(window_bits)
     return result, "" if inflater.eof else "the compressed answer ended early"
+
+
+def _up_to_damage(inflater: zlib._Decompress, piece: bytes, most: int) -> bytearray:
+    """Decompress byte by byte: zlib returns nothing of a step that meets damage, such as a wrong checksum."""
+    result = bytearray()
+    try:
+        for at in range(len(piece)):
+            result += inflater.decompress(piece[at : at + 1], max(1, most - len(result)))
+            if len(result) >= most:
+                break
+    except zlib.error:
+        pass  # what came before the damage is the result
+    return result

@@ -24,6 +24,7 @@ _MESSAGE_FIELDS: Final = (
 _TRACE_FIELDS: Final = ("traceid", "requestid")
 # The gateways' and MiniMax's own headers first; the rest are those of proxies (cf-ray: Cloudflare).
 _TRACE_HEADERS: Final = ("trace-id", "x-trace-id", "x-request-id", "request-id", "x-correlation-id", "cf-ray")
+_CHALLENGE: Final = re.compile(r'error_description="([^"]{1,300})"', re.IGNORECASE)
 # Bounds for hostile or absurd answers: known formats nest at most three levels deep.
 _DEEPEST: Final = 4
 _MOST_ENTRIES: Final = 5
@@ -54,6 +55,9 @@ def error_details(document: Document, headers: Mapping[str, str]) -> ErrorDetail
     message = _message(body) if body is not None else _plain(document.text, headers.get("content-type", ""))
     if document.is_object and not document.pairs:
         message = ""  # truncated within the first member
+    # RFC 6750, 3: gateways explain a refused key in this header, often with an empty body.
+    if not message and (found := _CHALLENGE.search(headers.get("www-authenticate", ""))):
+        message = found[1]
     trace = next(_fields(objects, _TRACE_FIELDS), None)
     codes, reasons = _codes(objects)
     return ErrorDetails(

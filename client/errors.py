@@ -83,6 +83,14 @@ class ServiceError(Exception):
         self.service_message = service_message
         self.answer_body: bytes = HiddenBytes()
 
+    def answer_text(self, most_bytes: int) -> str:
+        r"""Decode the beginning of `answer_body`; bytes that are not text become escapes such as ``\xb3``."""
+        from client.encoding import decode
+
+        content = bytes(self.answer_body[:most_bytes])
+        text = decode(content, "")
+        return content.decode("utf-8", "backslashreplace") if "\ufffd" in text else text
+
 
 class InvalidArgument(ServiceError, ValueError):
     """An argument breaks the endpoint's contract; nothing was sent.

@@ -11,12 +11,18 @@ from typing import Any, Final
 from msgspec import Struct
 
 from client.answers import Answer, contradictions, error_from, mentioned_voices
+from client.document import Document
 from client.errors import NonsenseAnswer, ServiceError
 from client.redaction import redact
 from client.types import ClonedVoice, Speech
 
 _LONGEST_VOICE_ID: Final = 256
-_VOICE_ID_IN_TEXT: Final = re.compile(r"""["']?voice_?id["']?\s*[:=]\s*["']?([^"'\s,;<>{}]{1,256})""", re.IGNORECASE)
+# Also with escaped quotes, as in a string that contains JSON, and as an element of XML.
+_VOICE_ID_IN_TEXT: Final = re.compile(
+    r"""voice[_ -]?id\\*["']?\s*[:=>]\s*[\\"'\[]*+((?:[^\\"'\s,;<>&{}\[\]]|\\(?!["'])){1,256})""", re.IGNORECASE
+)
+_NOTHING: Final = frozenset({"null", "none", "nil", "undefined", "nan", "true", "false"})
+"""What some programs write as a string for a value that is missing."""
 _LINK: Final = re.compile(r"https?://[^\s]{1,8000}", re.IGNORECASE)
 _DATA_URI: Final = re.compile(rb"data:[\w/+.;=-]{0,100};base64,", re.IGNORECASE)
 # First bytes: ID3v2; RIFF and RIFX; FLAC; Ogg; AIFF; Matroska; ADTS and MPEG audio frames (eleven set bits).
@@ -37,29 +43,47 @@ def voice_from(answer: Answer) -> ClonedVoice:
     Raises:
         ServiceError: There is no top-level voice_id. If the answer has one elsewhere, the message contains it.
     """
-    document = answer.document
-    valid = [str(value) for value in document.all_of("voice_id") if _is_voice_id(value)]
-    if not valid:
+    voice = _voice_in(answer)
+    if voice is None and (whole := answer.as_received()):
+        voice = _voice_in(whole)
+    if voice is None:
         raise _clone_error(answer)
+    return voice
+
+
+def _voice_in(answer: Answer) -> ClonedVoice | None:
+    document = answer.document
+    given = document.all_of("voice_id")
+    valid = [voice for value in given if (voice := _voice_id(value, document)) is not None]
+    if not valid:
+        return None
     # RFC 8259, 4: duplicate names are not defined; most parsers keep the last one.
     demo = document.members.get("demo_audio_url")
     others = [voice for voice in dict.fromkeys(valid) if voice != valid[-1]]
-    several = f"the answer contains several voices: {', '.join(others)} may exist besides {valid[-1]}"
+    warnings = (
+        [f"the answer contains several voices: {', '.join(others)} may exist besides {valid[-1]}"] if others else []
+    )
+    if valid[-1] not in given:
+        warnings.append("the voice_id in the answer is a number, or has blanks around it")
     return ClonedVoice(
         voice_id=valid[-1],
-        demo_audio_url=demo if isinstance(demo, str) and demo.strip() else None,
+        demo_audio_url=demo if isinstance(demo, str) and demo.strip() and demo not in document.long_strings else None,
         answered_at=datetime.now(UTC),
         raw=document.without_long_strings(),
-        warnings=(*([several] if others else []), *contradictions(answer)),
+        warnings=(*warnings, *contradictions(answer)),
         trace_id=answer.trace_id,
     )
 
 
-def _is_voice_id(value: object) -> bool:
-    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_VOICE_ID:
-        return False
+def _voice_id(value: object, document: Document) -> str | None:
+    """Return the voice_id that a value is, without blanks around it; None if it is not one."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if value > 0 else None
+    voice = value.strip() if isinstance(value, str) else ""
+    if not 1 <= len(voice) <= _LONGEST_VOICE_ID or voice.lower() in _NOTHING or voice in document.long_strings:
+        return None
     # U+FFFD stands for a byte that could not be decoded: the real name is another.
-    return value.isprintable() and bool(value.strip()) and "\ufffd" not in value
+    return voice if voice.isprintable() and "\ufffd" not in voice else None
 
 
 def _clone_error(answer: Answer) -> ServiceError:
@@ -69,12 +93,17 @@ def _clone_error(answer: Answer) -> ServiceError:
     if any(document.all_of("voice_id")):
         lacking = "has a voice_id that is not valid"
     # The request contains no voice_id, so the server cannot have echoed this one.
-    in_json = [voice for voice in mentioned_voices(body) if _is_voice_id(voice)]
-    # Text may quote an example of the documentation, so only JSON makes a refusal doubtful.
-    error = error_from(answer, lacking, is_doubtful=bool(in_json))
-    found = [*in_json, *_VOICE_ID_IN_TEXT.findall(document.text[:1_000_000])]
+    whole = answer.as_received()
+    mentioned = mentioned_voices([body, *document.embedded(), *(whole.document.embedded() if whole else ())])
+    in_json = [voice for value in mentioned if (voice := _voice_id(value, document)) is not None]
+    # Text may quote an example of the documentation, so only JSON, or what may be half of it, makes a refusal doubtful.
+    texts = [read.text[:1_000_000] for read in (whole.document if whole else None, document) if read]
+    # What is in JSON is complete; in text, it may be the beginning of it.
+    in_text = [voice for text in texts for voice in _VOICE_ID_IN_TEXT.findall(text)]
+    found = [voice for voice in in_json or in_text if voice not in document.long_strings]
+    error = error_from(answer, lacking, is_doubtful=bool(in_json or (in_text and answer.missing)))
     shown = dict.fromkeys(redact(voice, answer.secrets, longest=_LONGEST_VOICE_ID) for voice in found)
-    if voices := [voice for voice in shown if voice not in {"", "null", "None", "***"}][:3]:
+    if voices := [voice for voice in shown if voice not in {"", "***"} and voice.lower() not in _NOTHING][:3]:
         error.message = f"the answer mentions the voice_id {' and '.join(voices)}: {error.message}"
         error.args = (error.message,)
     return error
@@ -108,6 +137,8 @@ def speech_from(answer: Answer) -> Speech:
     """
     if _is_raw_audio(answer):
         return _raw_speech(answer)
+    if any(isinstance(further, dict) and any(_candidates(further)) for further in answer.document.embedded()):
+        raise _speech_error(answer, "has the audio in several pieces")  # a stream, which was not requested
     for candidate in _candidates(answer.document.members):
         audio, link, remark = _decode(candidate, answer)
         if audio is None and link is None:
@@ -124,11 +155,12 @@ def speech_from(answer: Answer) -> Speech:
     raise _speech_error(answer)
 
 
-def _speech_error(answer: Answer) -> ServiceError:
+def _speech_error(answer: Answer, lacking: str = "") -> ServiceError:
     document = answer.document
-    has_some = any(candidate.is_contracted for candidate in _candidates(document.members))
-    lacking = "has no audio and no error" if document.is_object else "is not a JSON object"
-    error = error_from(answer, "has audio that is neither hexadecimal nor a link" if has_some else lacking)
+    if any(candidate.is_contracted for candidate in _candidates(document.members)):
+        lacking = lacking or "has audio that is neither hexadecimal nor a link"
+    lacking = lacking or ("has no audio and no error" if document.is_object else "is not a JSON object")
+    error = error_from(answer, lacking)
     if isinstance(error, NonsenseAnswer):
         base = document.members.get("base_resp")
         says_success = isinstance(base, dict) and base.get("status_code") in (0, "0")
@@ -221,7 +253,14 @@ def _raw_speech(answer: Answer) -> Speech:
     remarks = [f"the answer is audio ({answer.content_type or 'without a content type'}), not JSON"]
     if not 200 <= answer.status < 300:
         remarks.append(f"the answer has the result, but also the status HTTP {answer.status}")
-    return Speech(audio=bytes(answer.body), audio_url=None, trace_id=None, raw={}, extra={}, warnings=tuple(remarks))
+    return Speech(
+        audio=bytes(answer.body),
+        audio_url=None,
+        trace_id=answer.trace_id,
+        raw={},
+        extra={},
+        warnings=tuple(remarks),
+    )
 
 
 def _without_audio(members: dict[str, Any], audio: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -69,9 +70,12 @@ def post(
         max_bytes: The most bytes of the answer to read.
         secrets: What else, besides the key, must not be shown if the server echoes it.
 
+    Returns:
+        The answer. Its status is 0 if what was received does not begin as HTTP.
+
     Raises:
         ServiceUnreachable: The request was not sent.
-        OutcomeUnknown: It was or may have been sent, and no status line was received.
+        OutcomeUnknown: It was or may have been sent, and nothing was received.
     """
     connect_s, total_s = timeouts_s
     failure: ServiceError
@@ -81,12 +85,15 @@ def post(
         try:
             head = exchange.head()
         except ExchangeFailed as failed:
+            if failed.sent and (received := exchange.received()):
+                return Answer(0, {}, received, failed.reason, (key, *secrets))
             failure = _without_answer(failed)
         else:
-            body, missing = _read(exchange, max_bytes)
+            arrived, missing = _read(exchange, max_bytes)
             # Not in the HTTP library: it returns nothing of a compressed body that is damaged or wrongly declared.
-            body, problem = decompress(body, head.headers.get("content-encoding", ""), max_bytes)
-            return Answer(head.status, head.headers, body, missing or problem, (key, *secrets))
+            body, problem = decompress(arrived, head.headers.get("content-encoding", ""), max_bytes)
+            received = _behind_heads(exchange.received()) if body is arrived else b""
+            return Answer(head.status, head.headers, body, missing or problem, (key, *secrets), received)
     # Raised outside of `except`, so that the library's errors, which contain URLs, are not its context.
     raise failure
 
@@ -103,6 +110,15 @@ def _read(exchange: Exchange, max_bytes: int) -> tuple[bytearray, str]:
     except ExchangeFailed as failed:
         return body, failed.reason
     return body, ""
+
+
+def _behind_heads(received: bytes) -> bytes:
+    """Remove the status lines and headers of an answer and of the interim responses before it."""
+    while found := re.match(rb"HTTP/1\.\d (\d{3}).*?\r?\n\r?\n", received, re.DOTALL):
+        received = received[found.end() :]
+        if not found[1].startswith(b"1"):
+            break
+    return received
 
 
 def _without_answer(failed: ExchangeFailed) -> ServiceError:
@@ -201,6 +217,10 @@ class Exchange:
         elapsed_s = self._total_s - (self._deadline - time.monotonic())
         _log.debug("%r: %d, %.2f s", self._request, event.status, elapsed_s)
         return event
+
+    def received(self) -> bytes:
+        """Return the first bytes of the answer as they arrived, heads and framing included."""
+        return bytes(self._adapter.received)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the answer's body as it arrives; raise `ExchangeFailed` if it stays incomplete."""

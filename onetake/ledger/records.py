@@ -51,7 +51,7 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
             links: The presigned links that were sent; the answer may repeat them, and they are not stored.
         """
         # cut before it is decoded, since it may be 64 MB; a UTF-8 character has at most 4 bytes
-        text = bytes(error.answer_body[: 4 * _MAX_ANSWER_CHARACTERS]).decode("utf-8", "replace")
+        text = error.answer_text(4 * _MAX_ANSWER_CHARACTERS)
         return cls(
             http_status=error.http_status,
             code=error.code,

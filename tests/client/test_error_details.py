@@ -81,6 +81,11 @@ def test_trace_ids(body: Any, headers: dict[str, str]) -> None:
     assert Answer(500, headers, json.dumps(body).encode(), "", ()).trace_id == "t-1"
 
 
+def test_a_refused_key_is_explained_in_a_header() -> None:
+    headers = {"www-authenticate": 'Bearer error="invalid_token", error_description="The token expired"'}
+    assert Answer(401, headers, b"", "", ()).service_message == "The token expired"
+
+
 def test_the_message_has_no_control_sequences_and_secrets() -> None:
     body = json.dumps({"message": "\x1b[31mred\x1b[0m \x1b]0;title\x07\x9b2Jkey s3cr3t-key\u202e\r\nend"}).encode()
     assert Answer(400, {}, body, "", ("s3cr3t-key",)).service_message == "red key *** end"

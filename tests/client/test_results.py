@@ -69,12 +69,26 @@ def test_a_voice_is_cloned_with_any_status(status: int) -> None:
         b'{"voice_id": "", "voice_id": "v"}',
         b'{"voice_id": "v", "demo_audio_url": "https://h/a',
         b'{"voice_id": "v"',
+        b'{"voice_id": " v\\n"}',
+        b"\n" * 300_000 + b'{"voice_id": "v"}',
+        b'{"demo": "' + b"00" * 1_000_000 + b'", "voice_id": "v"}',
     ],
 )
 def test_a_voice_is_cloned_from_damaged_bytes(body: bytes) -> None:
     voice = voice_from(make_answer(200, body))
     assert voice.voice_id == "v"
     assert msgspec.json.decode(msgspec.json.encode(voice.raw)) == voice.raw
+
+
+def test_a_number_is_a_voice_with_a_warning() -> None:
+    voice = voice_from(make_answer(200, {"voice_id": 17}))
+    assert voice.voice_id == "17"
+    assert "is a number" in voice.warnings[0]
+
+
+def test_what_follows_the_answer_is_in_a_warning() -> None:
+    voice = voice_from(make_answer(200, b'{"voice_id": "v"}\n{"base_resp": {"status_code": 1008}}'))
+    assert "1008" in voice.warnings[0]
 
 
 def test_of_two_voices_both_are_reported() -> None:
@@ -101,6 +115,12 @@ def test_a_truncated_answer_with_a_voice_has_a_warning() -> None:
         b'{"voice_id": ["voice_1"]}',
         b'data: {"voice_id": "voice_1"}',
         b"<html>voice_id: voice_1</html>",
+        b"<answer><voice_id>voice_1</voice_id></answer>",
+        b"voice_id=voice_1&code=0",
+        b'"{\\"voice_id\\": \\"voice_1\\"}"',
+        b'callback({"voice_id": "voice_1"});',
+        b'{"status": "processing"}\n{"voice_id": "voice_1"}',
+        b'{"voice_id": {"value": "voice_1"}}',
         b'{"text": "{\\"voice_id\\": \\"voice_1\\"}"}',
     ],
 )
@@ -111,8 +131,17 @@ def test_a_voice_in_another_place_is_unknown_and_in_the_message(body: bytes) -> 
     assert error.answer_body == body
 
 
-def test_a_refusal_with_a_voice_in_another_place_is_unknown() -> None:
-    error = clone_error(400, {"data": {"voice_id": "voice_1"}, "base_resp": {"status_code": 2013}})
+@pytest.mark.parametrize(
+    ("status", "body", "missing"),
+    [
+        (400, {"data": {"voice_id": "voice_1"}, "base_resp": {"status_code": 2013}}, ""),
+        (400, {"body": '{"voice_id": "voice_1"}'}, ""),
+        (401, b'data: {"voice_id": "voice_1"}', ""),
+        (429, b'{"data": {"voice_id": "voice_1', "the answer ended early"),
+    ],
+)
+def test_a_refusal_with_a_voice_in_another_place_is_unknown(status: int, body: object, missing: str) -> None:
+    error = clone_error(status, body, missing=missing)
     assert (error.state, error.retryable) == ("unknown", False)
     assert "voice_1" in error.message
 
@@ -270,6 +299,33 @@ def test_unrequested_compression(encoding: str, is_truncated: bool) -> None:
         speech = CloneClient(KEY, server.base_url).synthesize(SpeechRequest(voice_id="v", text="Hi."))
     assert speech.audio == MP3
     assert bool(speech.warnings) == is_truncated
+
+
+LAYERS = {
+    "gzip twice": lambda data: gzip.compress(gzip.compress(data)),
+    "deflate in gzip": lambda data: gzip.compress(zlib.compress(data)),
+    "two members": lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:]),
+    "zlib": zlib.compress,
+    "wrong checksum": lambda data: gzip.compress(data)[:-8] + bytes(8),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_undeclared_compression(name: str) -> None:
+    body, problem = decompress(bytearray(LAYERS[name](b'{"voice_id": "voice_1"}')), "", 1000)
+    assert voice_from(make_answer(200, bytes(body))).voice_id == "voice_1"
+    assert bool(problem) == (name == "wrong checksum")
+
+
+def test_pieces_of_a_stream_are_not_taken_for_the_speech() -> None:
+    piece = json.dumps({"data": {"audio": MP3.hex(), "status": 1}}).encode()
+    for body in (piece + b"\n" + piece, b"data: " + piece + b"\n\ndata: " + piece):
+        error = speech_error(body)
+        assert (error.state, error.answer_body) == ("unknown", body)
+
+
+def test_raw_audio_has_the_trace_id_of_the_header() -> None:
+    assert speech_from(make_answer(200, MP3, content_type="audio/mpeg", trace_id="t-1")).trace_id == "t-1"
 
 
 def test_a_small_answer_cannot_decompress_into_a_large_one() -> None:

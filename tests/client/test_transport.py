@@ -46,6 +46,51 @@ def test_a_lost_answer_is_unknown_and_not_repeated(clone_from: CloneFrom, behavi
     assert attempt.server.connections == 1
 
 
+VOICE = b'{"voice_id": "voice_paid"}'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + VOICE,  # counted in characters, sent in bytes
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + VOICE,
+        b"HTTP/1.1 204 No Content\r\n\r\n" + VOICE,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + VOICE,
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + VOICE,
+        VOICE,
+    ],
+)
+def test_a_voice_is_found_despite_wrong_framing(clone_from: CloneFrom, answer: bytes) -> None:
+    attempt = clone_from(says(answer))
+    assert attempt.voice is not None, attempt.error
+    assert attempt.voice.voice_id == "voice_paid"
+    assert attempt.voice.warnings
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/2 200\r\n\r\n" + VOICE,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\nContent-Length: 9\r\n\r\n" + VOICE,
+        b"HTTP/1.1 200 OK\r\nX-Long: " + b"y" * 70_000 + b"\r\n\r\n" + VOICE,
+        b"\r\nHTTP/1.1 200 OK\r\n\r\n" + VOICE,
+    ],
+)
+def test_a_voice_in_an_answer_that_is_not_http_is_in_the_message(clone_from: CloneFrom, answer: bytes) -> None:
+    attempt = clone_from(says(answer))
+    assert isinstance(attempt.error, OutcomeUnknown)
+    assert "voice_paid" in attempt.error.message
+    assert attempt.error.answer_body == answer
+    assert attempt.error.http_status is None
+
+
+def test_an_unreadable_answer_is_kept_without_its_framing(clone_from: CloneFrom) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    attempt = clone_from(says(chunked))
+    assert attempt.error is not None
+    assert attempt.error.answer_body == b"{}"
+
+
 @pytest.mark.parametrize(
     "behaviour",
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from client import CloneClient, ServiceError
 from onetake.errors import UsageError
 from onetake.ledger import FILE_NAME, Claimed, CloneKey, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
 from onetake.ledger.schema import MIGRATIONS
@@ -176,3 +177,17 @@ def test_a_lookup_takes_as_many_steps_in_a_large_ledger(tmp_path: Path) -> None:
     small, large = (steps_of_a_lookup(tmp_path / str(takes), takes) for takes in (10, 2000))
     assert small > 0
     assert large < 1.5 * small
+
+
+@pytest.mark.parametrize(
+    ("body", "stored"),
+    [
+        ('{"key": "sk-Echoed_0123", "message": "成功"}'.encode("utf-16"), '{"key": "***", "message": "成功"}'),
+        ('{"message": "成功"}'.encode("gbk"), '{"message": "成功"}'),
+        (b"\x0b\x02\x80\xff sk-Echoed_0123", "\x0b\x02\\x80\\xff ***"),
+    ],
+)
+def test_an_answer_in_any_encoding_is_stored_without_loss_and_without_the_key(body: bytes, stored: str) -> None:
+    error = ServiceError("it failed")
+    error.answer_body = body
+    assert ServiceAnswer.of_error(CloneClient("sk-Echoed_0123"), error).answer == stored
