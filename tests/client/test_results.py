@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -301,7 +302,7 @@ def test_unrequested_compression(encoding: str, is_truncated: bool) -> None:
     assert bool(speech.warnings) == is_truncated
 
 
-LAYERS = {
+LAYERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip twice": lambda data: gzip.compress(gzip.compress(data)),
     "deflate in gzip": lambda data: gzip.compress(zlib.compress(data)),
     "two members": lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:]),
