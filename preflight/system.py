@@ -101,6 +101,8 @@ def remove_file(path: Path) -> None:
     Raises:
         OSError: The file cannot be removed.
     """
+    if not os.path.lexists(path):  # also where the folder is a file, for which unlink(missing_ok=True) raises
+        return
     for pause in _RETRY_S:
         try:
             path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO
 
 from onetake.errors import UsageError
 from preflight.input.source import display_name
@@ -17,8 +17,6 @@ from preflight.system import NEW_FILE, is_device_name, remove_file, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_NAME_ATTEMPTS: Final = 100
 
 
 @contextlib.contextmanager
@@ -40,9 +38,12 @@ def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """
     require_replaceable(path)
     target = Path(os.path.realpath(path))
-    file, temporary = _create_beside(target)
+    # named before it is created: an interrupt between creation and `try` would leave it behind
+    temporary = target.parent / f".onetake-{secrets.token_hex(8)}"
     try:
-        with file:
+        # not tempfile: mkstemp always creates 0600, and there is no safe way to ask for the umask while other threads
+        # create files. Here the kernel applies it.
+        with os.fdopen(os.open(temporary, NEW_FILE, 0o666), "w+b") as file:
             yield file, temporary
             file.flush()
             os.fsync(file.fileno())
@@ -68,16 +69,3 @@ def require_replaceable(path: Path) -> None:
         raise
     if not stat.S_ISREG(mode):
         raise UsageError(f"{display_name(path)!r} is not a regular file", "name a file, not a folder, FIFO or device")
-
-
-def _create_beside(target: Path) -> tuple[BinaryIO, Path]:
-    # os.open instead of tempfile: mkstemp always creates 0600, and there is no safe way to ask for the umask
-    # while other threads create files. Here the kernel applies it.
-    for _ in range(_NAME_ATTEMPTS):
-        temporary = target.parent / f".onetake-{secrets.token_hex(8)}"
-        try:
-            descriptor = os.open(temporary, NEW_FILE, 0o666)
-        except FileExistsError:
-            continue
-        return os.fdopen(descriptor, "w+b"), temporary
-    raise FileExistsError(errno.EEXIST, "no free temporary name", str(target.parent))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -40,8 +41,10 @@ def scratch_folder(prefix: str = PREFIX) -> Iterator[Path]:
     remove_abandoned(prefix)
     with contextlib.ExitStack() as stack:
         while True:
-            folder = Path(tempfile.mkdtemp(prefix=prefix))
+            # named before it is created: an interrupt between creation and callback would leave it behind
+            folder = Path(tempfile.gettempdir(), f"{prefix}{secrets.token_hex(8)}")
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder.mkdir(0o700)
             # another run may remove the folder between its creation and its lock: then try again
             with contextlib.suppress(FileNotFoundError):
                 lock = stack.enter_context((folder / _LOCK).open("x"))

@@ -39,7 +39,6 @@ T = TypeVar("T")
 
 CONTAINERS: Final[dict[str, Container]] = {".wav": "wav", ".mp3": "mp3", ".m4a": "m4a"}
 TEMPORARY_PREFIX: Final = ".onetake-"
-_MAX_ATTEMPTS: Final = 100
 _MIN_AGE_S: Final = 60.0
 """A file has no lock shortly after it was created, and shortly before it is renamed."""
 _LOCK_FLAGS: Final = (
@@ -100,12 +99,11 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
     """
     target = Path(os.path.realpath(output)) if force else output  # a link stays a link; the file behind it is replaced
     remove_abandoned(target.parent)
+    # named before it is created: an interrupt between creation and `try` would leave it behind
+    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{limits.ACCEPTED[container]}"
     try:
-        handle, temporary = _new_file(target.parent, limits.ACCEPTED[container])
-    except OSError as error:
-        raise _cannot_write(error) from error
-    try:
-        with os.fdopen(handle, "w+b") as file:
+        # not tempfile: mkstemp makes private files, and reading the umask changes it for all threads for a moment
+        with os.fdopen(os.open(temporary, NEW_FILE, 0o666), "w+b") as file:
             acquire(file.fileno())
             result = produce(file, temporary)
             os.fsync(file.fileno())
@@ -118,18 +116,6 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
     finally:
         remove_file(temporary)
     return result
-
-
-def _new_file(folder: Path, suffix: str) -> tuple[int, Path]:
-    """Create a file with the permissions that the umask allows.
-
-    `tempfile.mkstemp` makes private files, and reading the umask changes it for all threads for a moment.
-    """
-    for _ in range(_MAX_ATTEMPTS):
-        path = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
-        with contextlib.suppress(FileExistsError):
-            return os.open(path, NEW_FILE, 0o666), path
-    raise FileExistsError(errno.EEXIST, "no free temporary name", str(folder))
 
 
 def _rename(temporary: Path, output: Path, *, force: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import secrets
 import stat
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
 from preflight.input.on_demand import OnDemand
 from preflight.input.types import PathLike, Recording, SpooledFile, is_segment, name_of
-from preflight.system import remove_file
+from preflight.system import NEW_FILE, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,9 +186,9 @@ def new_file(size: int | None, stack: contextlib.ExitStack) -> tuple[IO[bytes], 
     file: Any = None
     if not _DESCRIPTORS.is_dir():
         # not NamedTemporaryFile: on Windows, only its creator can open it
-        handle, path = tempfile.mkstemp(prefix="onetake-")
-        stack.callback(remove_file, Path(path))
-        return stack.enter_context(os.fdopen(handle, "w+b")), path
+        path = Path(tempfile.gettempdir(), f"onetake-{secrets.token_hex(8)}")
+        stack.callback(remove_file, path)
+        return stack.enter_context(os.fdopen(os.open(path, NEW_FILE, 0o600), "w+b")), str(path)
     if sys.platform == "linux" and size is not None and size <= _IN_MEMORY_BYTES:
         with contextlib.suppress(AttributeError, OSError):  # neither the C library nor the kernel must know it
             file = os.fdopen(os.memfd_create("onetake"), "w+b")
