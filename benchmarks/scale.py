@@ -95,7 +95,7 @@ def _rates(folder: Path, objects: int) -> Table:
 
 
 def _store(access: Access, content: bytes, objects: int) -> None:
-    from onetake.io.objects import Buckets
+    from onetake.io.s3_objects import Buckets
 
     bucket = Buckets().bucket(access.bucket)
     with ThreadPoolExecutor(4) as pool:

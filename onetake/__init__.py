@@ -15,12 +15,12 @@ TYPE_CHECKING = False  # not from typing, whose import would double the time of 
 if TYPE_CHECKING:
     from onetake.clones.api import clone
     from onetake.clones.request import Cloned
-    from onetake.io.objects import recordings
+    from onetake.io.s3_objects import recordings
 
 __all__ = ["Cloned", "clone", "recordings"]
 __version__ = "0.1.0"
 
-_MODULES = {"Cloned": "clones.request", "clone": "clones.api", "recordings": "io.objects"}
+_MODULES = {"Cloned": "clones.request", "clone": "clones.api", "recordings": "io.s3_objects"}
 
 
 def __getattr__(name: str) -> object:

@@ -78,12 +78,12 @@ def services(options: dict[str, Any], *, sandbox: bool) -> Iterator[tuple[Settin
         options: Settings from the command line.
         sandbox: Whether to run a sandbox.
     """
-    from onetake.config.ledger_place import ledger_place
+    from onetake.config.ledger_location import ledger_location
     from onetake.config.settings import load
 
     settings = load(options)
     if not sandbox:
-        yield settings, ledger_place(settings)
+        yield settings, ledger_location(settings)
         return
     from onetake.sandbox.session import sandbox as run_sandbox
 

@@ -72,7 +72,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         client.ServiceError: The service refused or failed.
     """
     from client import CloneOptions
-    from onetake.config.ledger_place import ledger_place
+    from onetake.config.ledger_location import ledger_location
     from onetake.config.settings import load
     from onetake.ledger import Ledger
     from onetake.speech_model import with_chosen_model
@@ -96,7 +96,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         validate_request(request)
         (request,) = with_chosen_model([request], loaded)
         observer = observer or WarningCollector()
-        ledger = stack.enter_context(Ledger(ledger_place(loaded), warn=observer.warn))
+        ledger = stack.enter_context(Ledger(ledger_location(loaded), warn=observer.warn))
         return make_cloner(loaded, ledger, observer).clone(request, observer)
 
 

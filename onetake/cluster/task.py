@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from onetake.io.inputs import Take
-    from onetake.io.objects import Buckets, ObjectRecording
+    from onetake.io.s3_objects import Buckets, ObjectRecording
     from preflight import Profile
     from uploader import StoredObject
 
@@ -81,7 +81,7 @@ def named(take: Take) -> NamedTake:
     Raises:
         ClusterFailed: It is standard input.
     """
-    from onetake.io.objects import ObjectRecording
+    from onetake.io.s3_objects import ObjectRecording
 
     if isinstance(take, ObjectRecording):
         return NamedTake(take.name, listed=take.listed)
@@ -134,7 +134,7 @@ def unreadable(take: NamedTake, profile: Profile, *, quick: bool, tries: int) ->
 
 def _ready(task: Task) -> Iterator[Take]:
     """Yield the recordings; the next object is fetched while one is checked."""
-    from onetake.io.object_prefetch import fetched_ahead
+    from onetake.io.s3_prefetch import fetched_ahead
 
     with fetched_ahead(_opened(task.takes, quick=task.quick), _FETCHES) as started:
         waiting = deque(islice(started, _FETCHES))
@@ -162,6 +162,6 @@ def _require_folder(take: NamedTake) -> None:
 @cache
 def _buckets() -> Buckets:
     """Return the connections of this worker, with the settings of its own environment."""
-    from onetake.io.objects import Buckets
+    from onetake.io.s3_objects import Buckets
 
     return Buckets()

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from onetake.config.ledger_place import ledger_place
+from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import config_path
 from onetake.config.settings_table import SETTINGS
 from onetake.errors import SettingError
@@ -103,7 +103,7 @@ def problems_of(settings: Settings) -> Iterator[Problem]:
     validators: tuple[Callable[[], object], ...] = (
         complete.client,
         lambda: target_of(complete.storage_settings()),
-        lambda: ledger_place(complete),
+        lambda: ledger_location(complete),
         complete.rate_limiter,
         complete.price,
     )

@@ -19,7 +19,7 @@ from preflight.input.types import SpooledFile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from onetake.io.objects import ObjectRecording
+    from onetake.io.s3_objects import ObjectRecording
     from preflight import Report
 
     Take: TypeAlias = str | SpooledFile | ObjectRecording
@@ -95,7 +95,7 @@ def with_objects(names: Sequence[str | SpooledFile], *, quick: bool = False) -> 
 
 def stream_objects(names: Iterable[str | SpooledFile], *, quick: bool = False) -> Iterator[Take]:
     """Yield what `with_objects` returns, while buckets are listed."""
-    from onetake.io.objects import Buckets
+    from onetake.io.s3_objects import Buckets
 
     buckets = Buckets()
     for name in names:

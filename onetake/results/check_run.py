@@ -189,7 +189,7 @@ class CheckRun:
 
 def with_stamps(takes: Iterable[Take]) -> Generator[tuple[Take, str], None, None]:
     """Yield recordings with their stamps; objects that were not listed cost a request each, several at a time."""
-    from onetake.io.objects import ObjectRecording
+    from onetake.io.s3_objects import ObjectRecording
 
     waiting: deque[tuple[Take, Future[str]]] = deque()
     pool = ThreadPoolExecutor(_REQUESTS_AT_ONCE, "onetake-stamp")
@@ -214,7 +214,7 @@ def _answered(waiting: deque[tuple[Take, Future[str]]], left: int) -> Iterator[t
 
 def stamp_of(take: Take) -> str:
     """Return what identifies the content of a recording without reading it."""
-    from onetake.io.objects import ObjectRecording
+    from onetake.io.s3_objects import ObjectRecording
 
     if isinstance(take, ObjectRecording):
         return take.etag() or "missing"
@@ -226,6 +226,6 @@ def stamp_of(take: Take) -> str:
 
 
 def _fetched(takes: Iterator[Take], jobs: int) -> contextlib.AbstractContextManager[Iterator[Take]]:
-    from onetake.io.object_prefetch import fetched_ahead
+    from onetake.io.s3_prefetch import fetched_ahead
 
     return fetched_ahead(takes, jobs)

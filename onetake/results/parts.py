@@ -153,7 +153,7 @@ def rules_version(profile: Profile, *, quick: bool) -> str:
 def _place(place: str) -> _Place:
     if not is_object(place):
         return _Folder(Path(place))
-    from onetake.io.objects import Buckets, split_name
+    from onetake.io.s3_objects import Buckets, split_name
 
     bucket, prefix = split_name(place)
     if prefix and not prefix.endswith("/"):

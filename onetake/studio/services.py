@@ -113,8 +113,8 @@ class Services:
         return self._opened("real", load({}), home_path())
 
     def _opened(self, name: ServiceName, settings: Settings, home: Path) -> Service:
-        from onetake.config.ledger_place import ledger_place
+        from onetake.config.ledger_location import ledger_location
         from onetake.ledger import Ledger
 
-        place = ledger_place(settings) if name == "real" else home
+        place = ledger_location(settings) if name == "real" else home
         return Service(name, settings, home, self._stack.enter_context(Ledger(place, warn=self._warn)))

@@ -21,7 +21,7 @@ from preflight.analysis.analysis import Analysis
 from preflight.system import OWN_GROUP
 from preflight.worker import protocol
 from preflight.worker.hardening import clean_environment
-from preflight.worker.job_object import MEMORY_BYTES, close_job, create_job
+from preflight.worker.windows_job import MEMORY_BYTES, close_job, create_job
 
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress

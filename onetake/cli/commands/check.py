@@ -183,7 +183,7 @@ def _check_on(
 ) -> None:
     from onetake.cluster.batch_window import checked_in_order
     from onetake.cluster.dask_engine import open_engine
-    from onetake.io.objects import ObjectRecording
+    from onetake.io.s3_objects import ObjectRecording
 
     with (
         open_engine(on, jobs) as engine,
@@ -200,7 +200,7 @@ def _started(takes: list[Take], jobs: int | None) -> contextlib.AbstractContextM
     """Fetch objects ahead; files need nothing."""
     if all(isinstance(take, str | SpooledFile) for take in takes):
         return contextlib.nullcontext(takes)
-    from onetake.io.object_prefetch import fetched_ahead
+    from onetake.io.s3_prefetch import fetched_ahead
     from preflight.checks import usable_cores
 
     return fetched_ahead(takes, jobs or usable_cores())

@@ -35,7 +35,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     are made only on request, by name or with --unsafe. Without -o, take.ogg becomes take.fixed.wav beside it.
     """  # noqa: D205 - as one paragraph the help fits a screen
     import preflight
-    from onetake.io.objects import fix_to_object
+    from onetake.io.s3_objects import fix_to_object
 
     if is_object(file) and out is None and not dry_run:
         raise UsageError("no output file", "add -o OUT, which may begin with s3://")

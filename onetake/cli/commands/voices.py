@@ -14,7 +14,7 @@ import msgspec
 
 from onetake.cli.main import Group, exit_with
 from onetake.cli.options import chosen_format, json_option
-from onetake.config.ledger_place import ledger_place
+from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import load
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_line, print_text
@@ -61,7 +61,7 @@ def opened_ledger() -> Iterator[Ledger]:
     """Open the user's ledger for the block."""
     from onetake.ledger import Ledger
 
-    with Ledger(ledger_place(load({})), warn=print_warning) as ledger:
+    with Ledger(ledger_location(load({})), warn=print_warning) as ledger:
         yield ledger
 
 

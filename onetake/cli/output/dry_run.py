@@ -154,10 +154,10 @@ def _known_clones(settings: Settings) -> Iterator[Callable[[CloneRequest], Clone
     from functools import partial
 
     from onetake.clones.dedupe import find_known
-    from onetake.config.ledger_place import ledger_place
+    from onetake.config.ledger_location import ledger_location
     from onetake.ledger import Ledger
 
-    with Ledger(ledger_place(settings), warn=print_warning, read_only=True) as ledger:
+    with Ledger(ledger_location(settings), warn=print_warning, read_only=True) as ledger:
         yield partial(find_known, ledger=ledger, base_url=settings.client().base_url)
 
 

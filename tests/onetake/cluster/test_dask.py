@@ -113,7 +113,7 @@ def test_objects_are_checked_at_a_scheduler_that_runs_elsewhere(
     distributed: Any = pytest.importorskip("distributed", reason="the extra cluster is not installed")
     for name, value in services.settings().items():
         monkeypatch.setenv(name, value)
-    from onetake.io.objects import Buckets
+    from onetake.io.s3_objects import Buckets
 
     bucket = Buckets().bucket(services.storage.bucket)
     for number in range(5):

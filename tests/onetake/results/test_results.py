@@ -208,7 +208,7 @@ def test_results_are_written_to_a_bucket(
     assert document(say, str(takes), "--out", out)["skipped"] == 4
     assert json.loads(say("report", out, "--json").out)["summary"]["takes"] == 4
     # objects are recognized by their ETag
-    from onetake.io.objects import Buckets
+    from onetake.io.s3_objects import Buckets
 
     bucket = Buckets().bucket(services.storage.bucket)
     key = f"in/{tmp_path.name}/a.wav"

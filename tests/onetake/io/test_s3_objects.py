@@ -15,8 +15,8 @@ import pytest
 import onetake
 import preflight
 from onetake.errors import UsageError
-from onetake.io.object_prefetch import ByteBudget, fetched_ahead
-from onetake.io.objects import ObjectRecording
+from onetake.io.s3_objects import ObjectRecording
+from onetake.io.s3_prefetch import ByteBudget, fetched_ahead
 from preflight.input.on_demand import copy_headers
 from tests.onetake.conftest import Say
 from tests.support import make_audio

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from onetake.config.settings import Settings
 
 
-def ledger_place(settings: Settings) -> Path | str:
+def ledger_location(settings: Settings) -> Path | str:
     """Return the URL in the setting `ledger`, or the folder of this machine's ledger if it is not set.
 
     Raises:

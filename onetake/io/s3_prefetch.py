@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from onetake.io.objects import ObjectRecording
+from onetake.io.s3_objects import ObjectRecording
 
 _MAX_AHEAD_BYTES: Final = 256 << 20
 _T = TypeVar("_T")

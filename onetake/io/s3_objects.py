@@ -24,7 +24,7 @@ from preflight.report import Remote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from onetake.io.object_prefetch import ByteBudget
+    from onetake.io.s3_prefetch import ByteBudget
     from preflight import Fixed, Recording
     from uploader import Bucket, StoredObject
 
