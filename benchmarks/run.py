@@ -35,6 +35,7 @@ TOPICS: Final = {
     "memory": "peak memory of ten minutes and of two hours (Linux)",
     "fix": "a recording that is too long is cut, beside ffmpeg and pydub",
     "clone": "a folder is cloned, beside a sequential script; a large upload beside curl",
+    "studio": "a recording is stopped in the studio, until its verdict is there",
     "scale": "objects of a bucket: on one machine and on Dask, and memory over 100,000 names",
     "defects": "defects found and false alarms",
     "speakers": "voices: equal error rate, two speakers found, and CPU time",
