@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,22 +20,33 @@ if TYPE_CHECKING:
 _KEPT = {True: "kept", False: "**not kept**", None: "not measured"}
 
 
-def page(tables: Sequence[Table]) -> str:
-    """Return the whole page."""
-    start = (
-        f"# Benchmarks\n\nWritten by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, PyAV {av.__version__}. Our "
-        "figure and the peer's were measured in turn in the same run; trust the ratios more than the figures. Times "
-        "are medians of the rounds that other programs disturbed least.\n"
-    )
-    return "\n".join([start, *map(section, tables), _summary(tables)])
+_START = """\
+# Benchmarks
+
+Written by `make bench`. Our figure and the peer's were measured in turn in the same run; trust the ratios more than the
+figures. Times are medians of the rounds that other programs disturbed least.
+
+"""
+_SUMMARY = re.compile(r"^\d+ of \d+ promises are kept\.\n", re.MULTILINE)
+
+
+def updated(page: str, tables: Sequence[Table]) -> str:
+    """Return a page, which may be empty, with the sections of these tables replaced, or appended."""
+    sections = {part.partition("\n")[0]: part for part in re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]}
+    for table in tables:
+        sections[f"## {table.title}"] = section(table) + "\n"
+    text = _SUMMARY.sub("", _START + "".join(sections.values())).rstrip("\n")
+    kept, missed = (text.count(f": {_KEPT[is_kept]}") for is_kept in (True, False))
+    return f"{text}\n\n{kept} of {kept + missed} promises are kept.\n"
 
 
 def section(table: Table) -> str:
     """Return one table under its heading."""
-    lines = [f"## {table.title}", ""]
-    if table.note:
-        lines += [table.note, ""]
+    machine = (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, PyAV {av.__version__}{_ffmpeg()}."
+    )
+    lines = [f"## {table.title}", "", f"{table.note} {machine}".strip(), ""]
     if table.rows:
         lines.append(f"| what | ours, {table.unit} | peer | peer, {table.unit} | ours / peer | promised |")
         lines.append("|---|---|---|---|---|---|")
@@ -63,6 +77,8 @@ def _figure(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def _summary(tables: Sequence[Table]) -> str:
-    verdicts = [row.holds(promise) for table in tables for row in table.rows for promise in row.promises]
-    return f"{verdicts.count(True)} of {len(verdicts)} promises are kept.\n"
+def _ffmpeg() -> str:
+    if not shutil.which("ffmpeg"):
+        return ""
+    version = subprocess.run(["ffmpeg", "-version"], check=True, capture_output=True, text=True).stdout.split()[2]
+    return f", FFmpeg {version}"

@@ -1,8 +1,9 @@
 """Measure what the documentation promises, and the peers beside it, in one run.
 
 Usage: ``python benchmarks/run.py`` (or ``make bench``) measures everything and writes docs/benchmarks.md;
-``python benchmarks/run.py TOPIC...`` measures these topics only, and prints them. `ffmpeg` and `ffprobe` are
-measured where they are installed; onetake itself does not need them.
+``python benchmarks/run.py TOPIC...`` measures these topics only, and prints them; with ``--write`` it also replaces
+their sections of the page. `ffmpeg` and `ffprobe` are measured where they are installed; onetake itself does not need
+them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.page import broken, page, section
+from benchmarks.page import broken, section, updated
 from benchmarks.processes import elsewhere_s
 
 if TYPE_CHECKING:
@@ -47,16 +48,17 @@ _QUIET: Final = 0.1
 
 def main() -> None:
     """Measure the topics; write the page when all of them are measured."""
-    chosen = _chosen(sys.argv[1:])
+    chosen, is_written = _chosen(sys.argv[1:])
     signal.signal(signal.SIGTERM, _end)
     found = [table for topic in chosen or TOPICS for table in _measured(topic)]
-    if not chosen:
-        PAGE.write_text(page(found), encoding="utf-8")
+    if is_written:
+        PAGE.write_text(updated(PAGE.read_text(encoding="utf-8") if chosen else "", found), encoding="utf-8")
     for promise in broken(found):
         print(f"not kept: {promise}")
 
 
-def _chosen(arguments: Sequence[str]) -> list[str]:
+def _chosen(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the topics, none for all, and whether the page is written."""
     topics = "\n".join(f"  {topic:12} {what}" for topic, what in TOPICS.items())
     parser = argparse.ArgumentParser(
         description="Measure the topics; without any, measure all and write docs/benchmarks.md.",
@@ -64,11 +66,13 @@ def _chosen(arguments: Sequence[str]) -> list[str]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("topics", nargs="*", metavar="TOPIC")
-    chosen: list[str] = parser.parse_args(arguments).topics
+    parser.add_argument("--write", action="store_true", help="replace the sections of these topics in the page")
+    given = parser.parse_args(arguments)
+    chosen: list[str] = given.topics
     unknown = [topic for topic in chosen if topic not in TOPICS]
     if unknown:
         parser.error(f"unknown topic {unknown[0]}; the topics are {', '.join(TOPICS)}")
-    return chosen
+    return chosen, given.write or not chosen
 
 
 def _end(*_: object) -> None:

@@ -17,8 +17,8 @@ _SECONDS: Final = 60
 _PIECE_BYTES: Final = recordings.RATE * 4
 """The page sends the samples of each second, 4 bytes each."""
 _NOTE: Final = (
-    f"A take of {_SECONDS} s, 48 kHz, mono, in a studio that has checked one before. The page has sent the samples every "
-    "second; measured are the requests to finish the take and for its report with pictures."
+    f"A take of {_SECONDS} s, 48 kHz, mono, in a studio that has checked one before. The page has sent the samples; "
+    "measured are the requests to finish the take and for its report with pictures."
 )
 
 
