@@ -242,7 +242,7 @@ DEFAULT: Final = Profile("default")
 
 _ACX_ERRORS: Final = (
     *("little-speech", "clipped", "too-quiet", "too-loud", "noisy", "hum", "narrow-band", "dropouts"),
-    *("dead-channel", "out-of-phase"),
+    *("splices", "dead-channel", "out-of-phase"),
 )
 STRICT: Final = Profile(
     "strict",

@@ -101,6 +101,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         clipped: Where samples are clipped.
         dropouts: Where sound is missing or repeated.
         clicks: Single samples that lie outside the wave.
+        splices: Samples before which the wave jumps.
         channels: What each channel holds; None when nothing was decoded.
         frame_s: Seconds of one frame, about 10 ms.
         frame_powers: The mean square of each frame over all channels without their offset, little-endian float32.
@@ -132,6 +133,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     clipped: tuple[Span, ...] = ()
     dropouts: tuple[Span, ...] = ()
     clicks: tuple[Span, ...] = ()
+    splices: tuple[Span, ...] = ()
     channels: ChannelFacts | None = None
     frame_s: float = 0.0
     frame_powers: bytes = b""

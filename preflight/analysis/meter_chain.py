@@ -181,5 +181,6 @@ class _SoundMeters:
             clipped=self._clipping.spans(),
             dropouts=self._dropouts.spans(),
             clicks=self._dropouts.clicks(),
+            splices=self._dropouts.splices(),
             voices=voice.voices,
         )

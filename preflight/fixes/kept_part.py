@@ -53,7 +53,10 @@ def analyze_kept_part(
         measured_s=found.measured_s,
         measurements=found.measurements,
         voices=found.voices.moved(part[0]) if found.voices is not None else None,
-        **{name: _moved(getattr(found, name), part[0]) for name in ("speech", "clipped", "dropouts", "clicks")},
+        **{
+            name: _moved(getattr(found, name), part[0])
+            for name in ("speech", "clipped", "dropouts", "clicks", "splices")
+        },
     )
 
 

@@ -117,8 +117,9 @@ def _score(analysis: Analysis, keep: Keep) -> Callable[[Span], float]:
     if not analysis.is_measured or keep == "start":
         return lambda window: window[1] - window[0]
     speech, clipped = SpanIndex(analysis.speech), SpanIndex(analysis.clipped)
-    # a dropout or a click lasts milliseconds; as one second it costs as much as one second of clipping
-    flaws = SpanIndex([(start, start + 1) for start, _ in sorted((*analysis.dropouts, *analysis.clicks))])
+    # a dropout, click or splice lasts milliseconds; as one second it costs as much as one second of clipping
+    places = sorted((*analysis.dropouts, *analysis.clicks, *analysis.splices))
+    flaws = SpanIndex([(start, start + 1) for start, _ in places])
     starts, ends = np.array(analysis.speech, np.float64).reshape(-1, 2).T
     runs = merged(starts, ends, _LONG_PAUSE_S)
 

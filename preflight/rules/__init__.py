@@ -58,6 +58,7 @@ _TABLE = (
     background.WHINE,
     background.NARROW_BAND,
     integrity.DROPOUTS,
+    integrity.SPLICES,
     channels.DC_OFFSET,
     channels.DEAD_CHANNEL,
     channels.OUT_OF_PHASE,

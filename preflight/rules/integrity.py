@@ -177,6 +177,23 @@ def _dropouts(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
+def _splices(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    if not analysis.is_measured:
+        return
+    spans = _away_from(analysis.clipped, analysis.splices)
+    count = len(spans)
+    if count > rule["max_splices"]:
+        places = f"at {count} places" if count > 1 else "at one place"
+        yield rule.finding(
+            f"the waveform jumps {places}, first at {clock(spans[0][0])}, as where a word was cut or a buffer was "
+            "lost: cut in pauses only, or record again",
+            value=count,
+            threshold="max_splices",
+            detail=places,
+            spans=spans,
+        )
+
+
 TRUNCATED = Rule(
     "truncated",
     "error",
@@ -227,4 +244,17 @@ DROPOUTS = Rule(
         Threshold("max_clicks", 0.0, "A good recording has none.", 5.0, _OFTEN),
     ),
     label="gaps or clicks",
+)
+SPLICES = Rule(
+    "splices",
+    "warning",
+    what="The waveform jumps within the sound, as where words were cut or buffers were lost or swapped.",
+    why="Each jump clicks, and the clone may reproduce it.",
+    source="Third differences that stand out for three samples at most, where neither side predicts the other (Godsill "
+    "and Rayner, Digital Audio Restoration, 1998). Lossy codecs and resampling smear a jump, so that it is not found "
+    "in what was coded afterward; in an unaltered WAV about half of the cuts within words are.",
+    fix_hint="Cut in pauses only, with a short crossfade. If it was not cut: use a larger buffer, and record again.",
+    judge=_splices,
+    thresholds=(Threshold("max_splices", 0.0, "A good recording has none: docs/benchmarks.md.", 5.0, _OFTEN),),
+    label="cuts within the sound",
 )

@@ -1,10 +1,12 @@
-"""Clicks: single samples far outside the waveform around them."""
+"""Clicks: single samples far outside the waveform around them; and the frames in which a splice may be."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from preflight.analysis.meters.splices import LOOK_AHEAD_S, SUSPECT_CURVATURE, SpliceDetector
 
 if TYPE_CHECKING:
     from preflight.analysis.framing import Chunk, Grid, Samples
@@ -33,27 +35,34 @@ class ClickDetector:
 
     Attributes:
         found: The index in the recording of each click, per channel in order.
+        splices: The detectors of splices, one per channel: they need the same second differences.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._is_able = grid.sample_rate_hz >= _LOWEST_RATE_HZ
+        self._late = max(_NEAR, -(-round(LOOK_AHEAD_S * grid.sample_rate_hz) // grid.frame) * grid.frame)
         self.found: list[int] = []
+        self.splices = [SpliceDetector(grid.sample_rate_hz) for _ in range(grid.channels)]
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
         if not self._is_able:
             return
-        # the prediction looks ahead: frames are examined 32 samples late, when the samples after them are known
-        frame, begin = chunk.grid.frame, chunk.grid.lead - _NEAR
+        # the predictions look ahead: frames are examined 20 ms late, when the samples after them are known
+        frame, begin = chunk.grid.frame, chunk.grid.lead - self._late
         is_last = chunk.filled < chunk.rows * chunk.grid.row
         for channel in range(chunk.distinct):
-            wave = chunk.wave[channel]
-            step = np.diff(wave[begin - 1 : begin + chunk.filled + 1])
-            curvature = np.diff(step)
-            np.abs(curvature, out=curvature)
-            framed = curvature[: len(curvature) // frame * frame].reshape(-1, frame)
-            highest = framed.max(axis=1)
-            suspects = (highest > 2 * _MIN_DEVIATION) & (highest > _SUSPECT_RATIO * framed.mean(axis=1))
+            # after the last chunk there is none for what is late
+            count = chunk.filled + (self._late + frame if is_last else 0)
+            wave = np.pad(chunk.wave[channel], (0, self._late + frame)) if is_last else chunk.wave[channel]
+            signed = np.diff(wave[begin - 1 : begin + count + 1], n=2)
+            signed = signed[: len(signed) // frame * frame].reshape(-1, frame)
+            framed = np.abs(signed)
+            highest, means = framed.max(axis=1), framed.mean(axis=1)
+            bent = highest > SUSPECT_CURVATURE * means
+            peak = float(chunk.frame_peaks[channel].max())
+            self.splices[channel].add(wave, signed, np.flatnonzero(bent), begin, chunk.start - chunk.grid.lead, peak)
+            suspects = (highest > 2 * _MIN_DEVIATION) & (highest > _SUSPECT_RATIO * means)
             if not suspects.any():
                 continue
             sizes = np.abs(wave)

@@ -252,12 +252,15 @@ class DropoutMeter:
             del repeats.found[_MAX_KEPT:]
         self._clicks.add(chunk)
         del self._clicks.found[_MAX_KEPT:]
+        for splices in self._clicks.splices:
+            splices.limit(_MAX_KEPT)
 
     def measurements(self) -> dict[str, float]:
-        """Return ``dropouts`` (gaps and repeated buffers, a count), ``dropouts_s`` in total, ``clicks`` (a count)."""
+        """Return ``dropouts`` (gaps and repeated buffers), ``dropouts_s`` in total, ``clicks``, ``splices``."""
         spans = self.spans()
         lost = sum(end - start for start, end in spans)
-        return {"dropouts": float(len(spans)), "dropouts_s": round(lost, 4), "clicks": float(len(self.clicks()))}
+        counts = {"clicks": float(len(self.clicks())), "splices": float(len(self.splices()))}
+        return {"dropouts": float(len(spans)), "dropouts_s": round(lost, 4), **counts}
 
     def spans(self) -> tuple[Span, ...]:
         """Return the gaps and repeated buffers of all channels, in seconds; those within 2 ms are joined."""
@@ -268,9 +271,17 @@ class DropoutMeter:
 
     def clicks(self) -> tuple[Span, ...]:
         """Return the clicks, each one sample long, without those at the edges of dropouts: the cut itself clicks."""
-        found = sorted(set(self._clicks.found))
-        edges = np.array([-np.inf, *sorted(edge for span in self.spans() for edge in span), np.inf])
-        moments = np.array(found, np.float64) / self._rate
+        return self._away_from_edges(self.spans(), self._clicks.found)
+
+    def splices(self) -> tuple[Span, ...]:
+        """Return the splices, each one sample long, without those at the edges of dropouts, and without clicks."""
+        found = [place for splices in self._clicks.splices for place in splices.found]
+        return self._away_from_edges((*self.spans(), *self.clicks()), found)
+
+    def _away_from_edges(self, spans: tuple[Span, ...], places: list[int]) -> tuple[Span, ...]:
+        """Return `places` in order as spans of a sample, those within 2 ms joined, without those beside an edge."""
+        edges = np.array([-np.inf, *sorted(edge for span in spans for edge in span), np.inf])
+        moments = np.array(sorted(set(places)), np.float64) / self._rate
         following = np.searchsorted(edges, moments)
         moments = moments[np.minimum(edges[following] - moments, moments - edges[following - 1]) > _JOIN_S]
         return merged(moments, moments + 1 / self._rate, _JOIN_S)

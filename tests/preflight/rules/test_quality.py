@@ -49,6 +49,7 @@ GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     ),
     "narrow-band": (changed({"bandwidth_hz": 4500.0}), changed({"bandwidth_hz": 3400.0})),
     "dropouts": (changed(dropouts=SPOTS[:1], clicks=SPOTS[:1]), changed(dropouts=SPOTS[:1], clicks=SPOTS)),
+    "splices": (changed(splices=SPOTS[:1]), changed(splices=SPOTS)),
     "dc-offset": (changed({"dc_offset_percent": -3.0}), changed({"dc_offset_percent": -12.0})),
     "dead-channel": (changed({"channel_difference_db": 60.0}), None),
     "out-of-phase": (changed({"fold_down_loss_db": 7.0}), changed({"fold_down_loss_db": 30.0})),

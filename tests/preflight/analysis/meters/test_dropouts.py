@@ -75,7 +75,12 @@ def test_gaps_repeats_and_clicks_are_counted() -> None:
     sound[60_000:61_024] = sound[60_000 - 1024 : 60_000]
     sound[100_000] += 0.5
     meter = measured_by(DropoutMeter, sound, rate)
-    assert meter.measurements() == {"dropouts": 2.0, "dropouts_s": pytest.approx(1984 / rate, abs=1e-3), "clicks": 1.0}
+    assert meter.measurements() == {
+        "dropouts": 2.0,
+        "dropouts_s": pytest.approx(1984 / rate, abs=1e-3),
+        "clicks": 1.0,
+        "splices": 0.0,
+    }
     assert meter.spans()[0] == pytest.approx((30_012 / rate, 30_972 / rate), abs=1e-4)
     assert list(meter.clicks()) == [pytest.approx((100_000 / rate, 100_001 / rate))]
 
