@@ -102,6 +102,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         dropouts: Where sound is missing or repeated.
         clicks: Single samples that lie outside the wave.
         splices: Samples before which the wave jumps.
+        plosives: Bursts of air on the microphone.
         channels: What each channel holds; None when nothing was decoded.
         frame_s: Seconds of one frame, about 10 ms.
         frame_powers: The mean square of each frame over all channels without their offset, little-endian float32.
@@ -134,6 +135,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     dropouts: tuple[Span, ...] = ()
     clicks: tuple[Span, ...] = ()
     splices: tuple[Span, ...] = ()
+    plosives: tuple[Span, ...] = ()
     channels: ChannelFacts | None = None
     frame_s: float = 0.0
     frame_powers: bytes = b""

@@ -18,6 +18,7 @@ from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.music import MusicMeter
 from preflight.analysis.meters.pictures import PictureMeters
+from preflight.analysis.meters.plosives import PlosiveMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.analysis.resample import Downmix
 from preflight.analysis.spans import pauses_between_speech
@@ -137,10 +138,12 @@ class _SoundMeters:
         self._speech_mix, self._hum_mix = (Downmix(grid, kind.SAMPLES_PER_FRAME) for kind in (speech, hum))
         self._clipping = ClippingMeter(grid, coarse=coarse)
         self._dropouts = DropoutMeter(grid, coarse=coarse)
+        self._plosives = PlosiveMeter(grid)
         self.loudness = LoudnessMeter(grid)
         simple = (meter(grid) for meter in _SIMPLE_METERS)
         self._bandwidth = BandwidthMeter(grid)
-        self._meters: tuple[Meter, ...] = (self.loudness, *simple, self._bandwidth, self._clipping, self._dropouts)
+        placed = (self._clipping, self._dropouts, self._plosives)
+        self._meters: tuple[Meter, ...] = (self.loudness, *simple, self._bandwidth, *placed)
 
     @property
     def seconds(self) -> float:
@@ -182,5 +185,6 @@ class _SoundMeters:
             dropouts=self._dropouts.spans(),
             clicks=self._dropouts.clicks(),
             splices=self._dropouts.splices(),
+            plosives=self._plosives.spans(),
             voices=voice.voices,
         )

@@ -55,7 +55,7 @@ def analyze_kept_part(
         voices=found.voices.moved(part[0]) if found.voices is not None else None,
         **{
             name: _moved(getattr(found, name), part[0])
-            for name in ("speech", "clipped", "dropouts", "clicks", "splices")
+            for name in ("speech", "clipped", "dropouts", "clicks", "splices", "plosives")
         },
     )
 

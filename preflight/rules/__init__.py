@@ -47,6 +47,7 @@ _TABLE = (
     level.CLIPPED,
     level.TOO_QUIET,
     level.TOO_LOUD,
+    level.PLOSIVES,
     background.NOISY,
     noise_reduction.GATED,
     noise_reduction.DENOISED,

@@ -1,4 +1,4 @@
-"""Rules about level: too quiet, too loud, clipped, wrong full scale."""
+"""Rules about level: too quiet, too loud, clipped, plosives, wrong full scale."""
 
 from __future__ import annotations
 
@@ -85,6 +85,21 @@ def _float_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
+def _plosives(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    spans, measured = analysis.plosives, analysis.measurements
+    # without a voice, it is a drum
+    if len(spans) > rule["max_plosives"] and "speech_level_dbfs" in measured:
+        count = f"{len(spans)} plosives or bumps" if len(spans) > 1 else "a plosive or bump"
+        yield rule.finding(
+            f"{count} below 50 Hz, first at {clock(spans[0][0])}, as loud as the voice: use a pop filter, speak past "
+            "the microphone, or turn on the low cut",
+            value=len(spans),
+            threshold="max_plosives",
+            detail=f"{len(spans)}, first at {clock(spans[0][0])}",
+            spans=spans,
+        )
+
+
 FLOAT_SCALE = Rule(
     "float-scale",
     "error",
@@ -166,6 +181,26 @@ TOO_LOUD = Rule(
             "Only lossy codecs and floating-point files can exceed full scale.",
             6.0,
             "Twice full scale: each player clips it.",
+        ),
+    ),
+)
+PLOSIVES = Rule(
+    "plosives",
+    "info",
+    what="Bursts of air hit the microphone, as with a p or b spoken close to it, or something bumped it.",
+    why="They thump, and the clone may reproduce them.",
+    source="The mean of 10 ms frames relative to that of the 0.4 s around: at most 3 dB below the RMS of the speech, "
+    "and 8 times the median, so that rumble does not count.",
+    fix_hint="Use a pop filter, speak past the microphone, or turn on the low cut (high-pass filter).",
+    judge=_plosives,
+    label="plosives",
+    thresholds=(
+        Threshold(
+            "max_plosives",
+            0.0,
+            "Clean speech has none of this strength: docs/benchmarks.md.",
+            None,
+            "Short thumps below the voice: a high-pass filter removes them.",
         ),
     ),
 )

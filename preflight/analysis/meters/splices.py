@@ -116,6 +116,6 @@ class SpliceDetector:
         wanted = sound[self._order :]
         normal = rows.T @ rows
         normal[np.diag_indices(self._order)] += _RIDGE * np.trace(normal) / self._order + 1e-12
-        weights: NDArray[np.float64] = np.linalg.solve(normal, rows.T @ wanted)
+        weights = np.linalg.solve(normal, rows.T @ wanted)
         worst = float(np.abs(wanted - rows @ weights).max())
         return abs(float(following) - float(sound[-self._order :] @ weights)) / max(worst, 1e-9)

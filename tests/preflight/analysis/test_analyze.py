@@ -33,7 +33,8 @@ def assert_sane(sound: Sound, rate: int) -> None:
     analysis = analysis_of(sound, rate)
     assert all(math.isfinite(value) for value in analysis.measurements.values()), analysis.measurements
     assert analysis.is_measured == bool(len(sound))
-    for spans in (analysis.speech, analysis.pauses, analysis.clipped, analysis.dropouts, analysis.clicks):
+    places = (analysis.clipped, analysis.dropouts, analysis.clicks, analysis.splices, analysis.plosives)
+    for spans in (analysis.speech, analysis.pauses, *places):
         assert all(0 <= start <= end <= len(sound) / rate + 1e-9 for start, end in spans)
         assert list(spans) == sorted(spans)
     assert analysis.measured_s == analysis.decoded_s == pytest.approx(len(sound) / rate)

@@ -60,7 +60,14 @@ def test_a_defect_is_found_from_its_stated_strength_on(kind: Callable[[Speech], 
 @pytest.mark.parametrize("rate", SPEECHES)
 @pytest.mark.parametrize(
     "kind",
-    [backgrounds.rumbling, backgrounds.roaring, processing.coarse, processing.one_sided],
+    [
+        backgrounds.rumbling,
+        backgrounds.roaring,
+        processing.coarse,
+        processing.spliced,
+        processing.popping,
+        processing.one_sided,
+    ],
     ids=lambda kind: kind.__name__,
 )
 def test_a_condition_is_named_for_what_it_is(kind: Callable[[Speech], Iterator[Defect]], rate: int) -> None:

@@ -123,6 +123,13 @@ def test_a_place_is_listed_once() -> None:
     assert found.spans == ((1.0, 1.6), (2.0, 2.0))
 
 
+def test_plosives() -> None:
+    found = finding("plosives", changed(plosives=((2.0, 2.1), (9.0, 9.1))))
+    assert found.message.startswith("2 plosives or bumps below 50 Hz, first at 0:02.0, as loud as the voice")
+    assert (found.severity, found.value, len(found.spans)) == ("info", 2, 2)
+    assert findings("plosives", changed()) == []
+
+
 def test_splices_but_not_the_corners_of_clipped_peaks() -> None:
     splices = ((1.1, 1.1001), (3.0, 3.0001), (9.0, 9.0001))
     found = finding("splices", changed(clipped=((1.0, 1.2),), splices=splices))

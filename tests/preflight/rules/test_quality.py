@@ -32,6 +32,7 @@ GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     ),
     "too-quiet": (changed({"speech_level_dbfs": -40.0}), changed({"speech_level_dbfs": -51.0})),
     "too-loud": (changed({"rms_dbfs": -8.0}), changed({"rms_dbfs": -8.0, "sample_peak_dbfs": 7.0})),
+    "plosives": (changed(plosives=SPOTS), None),
     "noisy": (changed({"snr_db": 19.0}), changed({"snr_db": 12.0})),
     "reverberant": (changed({"room_decay_s": 0.5}), changed({"room_decay_s": 0.9})),
     "rumble": (changed({"rumble_db": 20.0, "snr_db": 18.0}), None),
