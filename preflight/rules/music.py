@@ -24,6 +24,8 @@ _FAIRLY_EVEN_DB: Final = 8.0
 behind a voice in music or among others 1 to 5, among two or three others up to 8."""
 _BACKGROUND_DB: Final = -28.0
 """In speech that is 30 dB above an even noise, the quietest moments are below this."""
+_TONAL_BACKGROUND_DB: Final = -31.0
+"""Tones are evidence of their own: noise has fewer than 0.8 held ones, also where it is this far below the voice."""
 
 
 def _is_loud(analysis: Analysis, limit_db: float, spread_db: float) -> bool:
@@ -40,7 +42,7 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     threshold = "max_held_tones_in_a_room" if decay > _ROOM_S else "max_held_tones"
     if "speech_level_dbfs" not in analysis.measurements:
         threshold = "max_held_tones_without_speech"
-    elif _is_loud(analysis, _BACKGROUND_DB, _EVEN_DB):
+    elif _is_loud(analysis, _TONAL_BACKGROUND_DB, _EVEN_DB):
         threshold = "max_held_tones_in_loud_pauses"
     if analysis.can_be_judged and tones > rule[threshold]:
         yield rule.finding(
@@ -104,7 +106,7 @@ MUSIC = Rule(
         Threshold(
             "max_held_tones_in_loud_pauses",
             1.0,
-            "Where the pauses are less than 28 dB below the voice and even: noise has up to 0.2 there, other voices up "
+            "Where the pauses are less than 31 dB below the voice and even: noise has up to 0.5 there, other voices up "
             "to 0.6, music 20 to 5 dB below the voice 0.8 to 6: docs/benchmarks.md.",
             2.4,
             "The median of music 15 dB below the voice.",
