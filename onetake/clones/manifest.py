@@ -124,6 +124,7 @@ def _invalid(shown: str, mistakes: list[tuple[int, Exception]]) -> InvalidManife
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | UsageError]]:
     """Yield line number and non-empty cells of each row, or what is wrong with it."""
+    text = text.rstrip("\x1a")  # the end mark of DOS programs
     delimiter, preamble = _dialect(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns: list[str] = []
@@ -146,13 +147,13 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | UsageError]]:
 def _dialect(text: str) -> tuple[str, int]:
     """Find the delimiter, and how many lines precede the header.
 
-    Excel reads and writes ``sep=;`` in front of the header. Otherwise the delimiter is the one that splits the
+    Empty rows are skipped. Excel reads and writes ``sep=;`` in front of the header. Otherwise the delimiter is the one that splits the
     first line into the most columns with known names; csv.Sniffer cannot tell where there is only one column.
     """
     lines = io.StringIO(text, newline="")
-    first = next((line for line in lines if line.strip()), "")
+    number, first = next(((number, line) for number, line in enumerate(lines, 1) if re.search(r"\w", line)), (0, ""))
     if found := re.fullmatch(r"\W*sep=([^\w\s\"]|\t)\W*", first, re.IGNORECASE):
-        return found[1], 1
+        return found[1], number
     return max(_DELIMITERS, key=lambda mark: sum(_column(name) in _COLUMNS for name in first.split(mark))), 0
 
 

@@ -63,4 +63,4 @@ def print_failure_document(failure: Failure, form: str) -> None:
     else:
         from onetake.render.outcomes import error_fields
 
-        print_json({"error": error_fields(failure)}, in_one_line=form == "jsonl")
+        print_json({"schema_version": 1, "error": error_fields(failure)}, in_one_line=form == "jsonl")

@@ -93,3 +93,9 @@ def test_cells_are_never_formulas(say: Say, voice: str) -> None:
     say("voices", "rename", "ann", '=HYPERLINK("https://x.example";"ann")')
     (row,) = (line for line in say("voices", "export").out.splitlines() if "HYPERLINK" in line)
     assert row.startswith("\"'=HYPERLINK(")
+
+
+@pytest.mark.parametrize("words", [("check",), ("check", "--bogus"), ("bogus",), ("voices", "forget", "ann"), ("say",)])
+def test_a_failure_is_one_document_too(say: Say, words: tuple[str, ...]) -> None:
+    failed = document(say, *words, "--json", status=2)
+    assert {"kind", "message", "hint"} <= set(failed["error"])

@@ -46,6 +46,7 @@ def read(tmp_path: Path) -> Read:
         "take,name,consent,,\ngood.wav,ann,Ann 2026,,\n,,,,\n\nother.wav,ben,,,\n,,,,\n",
         "\n\ntake,name,consent\ngood.wav,ann,Ann 2026\nother.wav,ben,\n",
         '"take";"name";"consent"\n"good.wav";"ann";"Ann 2026"\n"other.wav";"ben";""\n',
+        "\r\n;;\r\nsep=;\r\ntake;name;consent\r\ngood.wav;ann;Ann 2026\r\nother.wav;ben;\r\n\x1a",
         "take,name,consent\rgood.wav,ann,Ann 2026\rother.wav,ben,\r",
     ],
 )

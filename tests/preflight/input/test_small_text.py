@@ -29,6 +29,7 @@ PLACES = {
     "large": "larger than the limit of 1,000,000 bytes",
     "endless": "larger than the limit of 1,000,000 bytes",
     "wide": "UTF-16 or UTF-32",
+    "wide without a mark": "UTF-16 or UTF-32",
     "latin": "not UTF-8",
 }
 
@@ -41,6 +42,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("large").write_bytes(b" " * (MAX_BYTES + 1))
     sparse(Path("endless"), 1 << 40)
     Path("wide").write_text('extends = "strict"', encoding="utf-16")
+    Path("wide without a mark").write_text('extends = "strict"', encoding="utf-16-le")
     Path("latin").write_text('extends = "é"', encoding="latin-1")
 
 
