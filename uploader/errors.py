@@ -171,6 +171,7 @@ class ObjectMissing(StorageError):
     """The object does not exist (any more)."""
 
     kind = "object-missing"
+    usual_hint = "Check the endpoint, the bucket and the key. If it was uploaded just now, try again."
 
 
 class ObjectLocked(StorageError):

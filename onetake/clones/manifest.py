@@ -147,8 +147,9 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | UsageError]]:
 def _dialect(text: str) -> tuple[str, int]:
     """Find the delimiter, and how many lines precede the header.
 
-    Empty rows are skipped. Excel reads and writes ``sep=;`` in front of the header. Otherwise the delimiter is the one that splits the
-    first line into the most columns with known names; csv.Sniffer cannot tell where there is only one column.
+    Empty rows are skipped. Excel reads and writes ``sep=;`` in front of the header. Otherwise the delimiter is the
+    one that splits the header into the most columns with known names; csv.Sniffer cannot tell where there is only
+    one column.
     """
     lines = io.StringIO(text, newline="")
     number, first = next(((number, line) for number, line in enumerate(lines, 1) if re.search(r"\w", line)), (0, ""))
