@@ -118,8 +118,7 @@ class BatchClone:
         self._observer = observer
         self._senders = self._context.rate_limiter.at_once * _SENDERS_PER_CALL
         self._most_clones = most_clones
-        self._executor = executor
-        self._workers = workers or usable_cores()
+        self._executor, self._workers = executor, workers or usable_cores()
         self._stopping = False
         self._stop_reason: Failure | None = None
         self._changed: queue.Queue[_Job] = queue.Queue()
@@ -298,5 +297,4 @@ class BatchClone:
 
     def _stop_because(self, reason: Failure) -> None:
         if not self._stopping:
-            self._stop_reason = reason
-            self._stopping = True
+            self._stop_reason, self._stopping = reason, True
