@@ -193,7 +193,7 @@ def test_keep_upload_leaves_the_object(cloner: Cloner, recorder: Recorder, servi
     cloned = cloner.clone(request_for(keep_upload=True), recorder)
     assert [upload.key for upload in cloned.uploads] == list(services.objects())
     assert not cloned.uploads[0].deleted
-    assert ("clean up", "uploads kept") in recorder.steps
+    assert ("clean up", "uploaded copies kept") in recorder.steps
     services.empty()
 
 
