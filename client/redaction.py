@@ -12,6 +12,12 @@ LONGEST_SHOWN: Final = 300
 """The most characters of a server's text that a message contains."""
 
 _QUERY = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
+# Signatures and tokens of links that the pattern above does not recognize, such as those with escaped slashes.
+_PARAMETER = re.compile(
+    r"\b((?:x-(?:amz|goog|oss|cos)-[a-z-]+|[a-z]*signature|sig|[a-z]*accesskeyid|[a-z_]*token|api_?key|secret)=)"
+    r"[^\s&\"'<>]+",
+    re.IGNORECASE,
+)
 _USER = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)[^\s/@\"'<>]*@")
 # Terminal control sequences (ECMA-48): CSI, OSC with its text, and the two-character ones.
 _ESCAPES = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
@@ -60,7 +66,7 @@ def redact(text: str, secrets: Iterable[str] = (), longest: int = LONGEST_SHOWN)
     'GET https://h/a.mp3?*** failed'
     """
     text = without_secrets(_ESCAPES.sub("", text), secrets)
-    text = _USER.sub(r"\1***@", _QUERY.sub(r"\1?***", text))
+    text = _PARAMETER.sub(r"\1***", _USER.sub(r"\1***@", _QUERY.sub(r"\1?***", text)))
     visible = "".join(character if _is_visible(character) else " " for character in text)
     line = " ".join(visible.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -59,6 +59,8 @@ def _voice_in(answer: Answer) -> ClonedVoice | None:
         return None
     # RFC 8259, 4: duplicate names are not defined; most parsers keep the last one.
     demo = document.members.get("demo_audio_url")
+    if not isinstance(demo, str) or demo in document.long_strings:
+        demo = ""
     others = [voice for voice in dict.fromkeys(valid) if voice != valid[-1]]
     warnings = (
         [f"the answer contains several voices: {', '.join(others)} may exist besides {valid[-1]}"] if others else []
@@ -67,7 +69,7 @@ def _voice_in(answer: Answer) -> ClonedVoice | None:
         warnings.append("the voice_id in the answer is a number, or has blanks around it")
     return ClonedVoice(
         voice_id=valid[-1],
-        demo_audio_url=demo if isinstance(demo, str) and demo.strip() and demo not in document.long_strings else None,
+        demo_audio_url=demo.strip().replace(" ", "%20") or None,
         answered_at=datetime.now(UTC),
         raw=document.without_long_strings(),
         warnings=(*warnings, *contradictions(answer)),
@@ -191,8 +193,8 @@ def _decode(candidate: _Candidate, answer: Answer) -> tuple[bytes | None, str | 
     path, is_contracted = candidate.path, candidate.is_contracted
     elsewhere = "" if is_contracted else f"the audio is in {path}, a field that the contract does not name"
     value = candidate.value.strip()
-    if _LINK.fullmatch(value):
-        return None, value, elsewhere
+    if _LINK.fullmatch(link := value.replace(" ", "%20")):  # a blank in a file's name that was not encoded
+        return None, link, elsewhere
     content = answer.document.long_strings.get(value)
     if content is None:
         try:

@@ -6,6 +6,7 @@ Each call is in the ledger before it is sent. A call whose outcome is unknown is
 from __future__ import annotations
 
 import contextlib
+import shlex
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -34,6 +35,13 @@ class NoAudio(OnetakeError):
     """The service reports success, but sent no readable audio."""
 
     kind = "no-audio"
+    status = Status.SERVICE
+
+
+class SpeechNotSaved(OnetakeError):
+    """An earlier call with the same text is paid for, and its audio was not saved."""
+
+    kind = "speech-not-saved"
     status = Status.SERVICE
 
 
@@ -106,11 +114,12 @@ def say(
         request: The text and its options.
         out: The file.
         observer: Receives warnings.
-        again: Call although the outcome of an earlier call with the same text is unknown.
+        again: Call although the outcome of an earlier call with the same text is unknown, or its audio was not saved.
 
     Raises:
         UsageError: Another service made the voice.
         NotSettled: The outcome of an earlier call is unknown.
+        SpeechNotSaved: An earlier call succeeded, and its audio was not saved.
         LedgerFailed: The call could not be stored; it was not sent.
         client.VoiceNotFound: The voice does not exist any more; the ledger stores that.
         client.OutcomeUnknown: A second Ctrl-C, or the answer was lost: the call may be charged.
@@ -135,9 +144,15 @@ def say(
                 save_answer(error, out)
             if reports_success(error):
                 what = f"{error.message}; the service reports success, so {voice.name} is kept"
-                raise NoAudio(what, "inspect the saved answer, or ask the service's support") from error
+                missing = NoAudio(what, "inspect the saved answer, or ask the service's support")
+                call.mark_unsaved(missing)
+                raise missing from error
             raise
-        size = save_speech(client, voice, speech, out)
+        try:
+            size = save_speech(client, voice, speech, out)
+        except BaseException as error:
+            call.mark_unsaved(error)
+            raise
     return Spoken(
         voice_id=voice.voice_id,
         name=voice.name,
@@ -167,6 +182,9 @@ class _Call:
         earlier = self._ledger.speeches.unsettled(self._voice, text)
         if earlier is not None and not again:
             raise speech_not_settled(earlier)
+        unsaved = None if text is None or again else self._ledger.speeches.unsaved(self._voice, text)
+        if unsaved is not None:
+            raise _speech_not_saved(unsaved)
 
     def send(self, request: SpeechRequest, purpose: Literal["keep", "say"]) -> Speech:
         """Make the paid call; its outcome is in the ledger before this returns or raises."""
@@ -207,6 +225,14 @@ class _Call:
             self._ledger.speeches.ended(self._id, state, kind, message, answer)
         except LedgerFailed as error:
             self._observer.warn(f"speech call {self._id} could not be stored as {state}: {error.message}")
+
+    def mark_unsaved(self, error: BaseException) -> None:
+        """Store that the audio was not saved: the same command must not pay for it again."""
+        kind, reason = getattr(error, "kind", "not-saved"), str(error) or "interrupted"
+        try:
+            self._ledger.speeches.mark_unsaved(self._id, kind, reason)
+        except LedgerFailed as failed:
+            self._observer.warn(f"that the audio was not saved could not be stored: {failed.message}")
 
     def _store_failure(self, error: ServiceError) -> None:
         from client import VoiceNotFound
@@ -254,6 +280,14 @@ def speech_not_settled(speech: SpeechRecord) -> NotSettled:
         f"look it up in your account with the service, then: onetake voices settle {speech.id} --kept (or --failed); "
         "--again pays for another call",
     )
+
+
+def _speech_not_saved(speech: SpeechRecord) -> SpeechNotSaved:
+    what = f"{speech.name}: an earlier call with this text is paid for, but its audio was not saved: {speech.message}"
+    hint = "--again pays for another call"
+    if speech.audio_url is not None:
+        hint = f"fetch it: onetake voices speech {shlex.quote(speech.name)} -o OUT; {hint}"
+    return SpeechNotSaved(what, hint)
 
 
 class _Abandoned(Exception):

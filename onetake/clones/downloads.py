@@ -76,7 +76,9 @@ def fetch_speech(ledger: Ledger, voice: VoiceRecord, out: Path) -> Downloaded:
     if speech is None or speech.audio_url is None:
         what = f"the ledger has no link to a speech of {voice.name}: `say --link` requests one"
         raise LinkMissing(what, _charged(voice))
-    return _fetch(voice, speech.audio_url, speech.ended_at or speech.called_at, out)
+    fetched = _fetch(voice, speech.audio_url, speech.ended_at or speech.called_at, out)
+    ledger.speeches.mark_saved(speech.id)
+    return fetched
 
 
 def _fetch(voice: VoiceRecord, link: str, sent_at: datetime, out: Path) -> Downloaded:

@@ -78,12 +78,38 @@ class Speeches:
             voice: The voice.
             text: Consider only calls with this text.
         """
+        newest = self._newest(voice, text)
+        return newest if newest is not None and newest.state == "unknown" else None
+
+    def unsaved(self, voice: VoiceRecord, text: str) -> SpeechRecord | None:
+        """Return the newest call for a voice with a text if it succeeded and its audio was not saved, else None."""
+        newest = self._newest(voice, text)
+        is_unsaved = newest is not None and newest.state == "answered" and newest.kind not in {None, "settled"}
+        return newest if is_unsaved else None
+
+    def mark_unsaved(self, speech: str, kind: str, message: str) -> None:
+        """Store that the audio of a call that succeeded was not saved, and why. Raises `LedgerFailed`."""
+        self._store_saving(speech, kind, message)
+
+    def mark_saved(self, speech: str) -> None:
+        """Store that the audio of a call was saved later. Raises `LedgerFailed`."""
+        self._store_saving(speech, None, None)
+
+    def _store_saving(self, speech: str, kind: str | None, message: str | None) -> None:
+        def write(connection: Connection) -> None:
+            update = "UPDATE speeches SET kind = ?, message = ? WHERE id = ? AND state = 'answered'"
+            connection.execute(update, (kind, message, speech))
+            self._database.memory.remember_speech(connection, speech)
+
+        self._database.write_paid(write)
+
+    def _newest(self, voice: VoiceRecord, text: str | None) -> SpeechRecord | None:
         wanted = f"{_OF_SPEECHES} WHERE {_OF_VOICE} AND state IN ('unknown', 'answered')"
         values = [voice.base_url, voice.voice_id]
         if text is not None:
             wanted, values = f"{wanted} AND text = ?", [*values, text]
         newest = self._database.records(SpeechRecord, f"{wanted} ORDER BY called_at DESC LIMIT 1", *values)
-        return next((speech for speech in newest if speech.state == "unknown"), None)
+        return next(iter(newest), None)
 
     def unknown(self) -> list[SpeechRecord]:
         """Return the calls whose outcome is unknown, oldest first."""

@@ -145,3 +145,16 @@ def test_a_text_to_be_stored_keeps_links_but_no_secret_of_ours() -> None:
     assert theirs in stored
     for secret in ("secret-key-1", "0123456789abcdef", "AKIDEXAMPLE"):
         assert secret not in stored
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"https:\/\/h\/a.mp3?X-Amz-Signature=feedface&x=1",
+        "https://h/my file.mp3?x=1&Signature=feedface",
+        "//h/a.mp3?sig=feedface",
+        "/a.mp3?security-token=feedface",
+    ],
+)
+def test_signatures_are_hidden_in_links_of_any_form(text: str) -> None:
+    assert "feedface" not in redact(f'{{"audio": "{text}"}}')

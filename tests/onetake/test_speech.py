@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -223,3 +224,30 @@ def test_an_unwritable_file_is_refused_before_the_call(say: Say, serving: Servin
         assert say("say", "anna", "Hello.", "-o", out).status == 2, out
     assert say("say", "anna", "Hello.", "-o", "a.mp3", "--force").status == 2
     assert server.connections == 0
+
+
+def test_a_speech_that_was_not_saved_is_not_paid_for_again(say: Say, serving: Serving) -> None:
+    def answers_with_a_link(sock: socket.socket, server: ScriptedServer) -> None:
+        answers(200, {"audio": f"{server.base_url}/my speech.mp3"})(sock, server)
+
+    audio = says(http(200, SOUND, kind="audio/mpeg"))
+    server = serving(answers_with_a_link, answers(410, {}), audio, SPOKEN)
+    command = ("say", "anna", "Hello.", "-o", "out.mp3")
+    assert say(*command).status == 4
+    second = say(*command, "--json")
+    assert (second.status, json.loads(second.out)["error"]["kind"]) == (4, "speech-not-saved")
+    assert "voices speech anna" in second.err
+    assert server.connections == 2  # the call, and its link
+    assert say("voices", "speech", "anna", "-o", "first.mp3").status == 0
+    assert say(*command).status == 0  # it was saved: the same text may be read once more
+    assert server.connections == 4
+
+
+def test_a_success_without_audio_is_not_paid_for_again_without_again(say: Say, serving: Serving) -> None:
+    server = serving(answers(200, {"data": None, "base_resp": {"status_code": 0}}), SPOKEN)
+    command = ("say", "anna", "Hello.", "-o", "out.mp3")
+    assert [say(*command).status for _ in range(2)] == [4, 4]
+    assert server.connections == 1
+    assert say(*command, "--again").status == 0
+    assert say(*command, "--force").status == 0
+    assert server.connections == 3
