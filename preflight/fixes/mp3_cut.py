@@ -68,7 +68,7 @@ def read_frame(data: bytes) -> Frame:
     """
     header = SYNTAXES["mp3"].parse(data)
     if len(data) < 8 or header is None:
-        raise CannotFix("its packets cannot be cut", "re-encode it")
+        raise CannotFix("its packets cannot be copied: they are not MP3 frames", "re-encode it")
     back = reaches_back(data, header)
     return Frame(header.key[0], header.rate_hz, header.samples, header.side_bytes, header.head_bytes, back, len(data))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from typing import IO, TYPE_CHECKING, Final
 
 from preflight.errors import CannotFix
 from preflight.fixes.encode import open_muxer
-from preflight.fixes.mp3_cut import cut_mp3
+from preflight.fixes.mp3_cut import cut_mp3, read_frame
 from preflight.media.containers import DECODER_ERRORS, audio_track, open_container
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
-    from av.stream import Stream
 
     from preflight.fixes.options import Container
     from preflight.input.source import Source
@@ -56,10 +56,11 @@ def remux(
         if track is None:
             raise CannotFix("it has no audio track", "choose another recording")
         try:
-            if container == "mp3" and window is not None:
-                _cut_mp3(container_in, track, file, window)
+            if container == "mp3":
+                limits = _mp3_limits(source, ranges, audio_track_number, window)
+                cut_mp3((bytes(packet) for packet in _whole_packets(container_in, track)), file, *limits)
             else:
-                _copy_packets(container_in, track, file, container, window)
+                _copy_packets(container_in, track, file, window)
         except DECODER_ERRORS as error:
             raise CannotFix(f"its packets cannot be copied ({error})", "re-encode it") from error
 
@@ -71,30 +72,46 @@ def _whole_packets(container: InputContainer, track: AudioStream) -> Iterator[Pa
             yield packet
 
 
-def _cut_mp3(container: InputContainer, track: AudioStream, file: IO[bytes], window: Span) -> None:
-    rate = track.codec_context.sample_rate
-    # FFmpeg's start_time is the encoder delay of the Info frame, which decoders skip
-    skipped = round(float((track.start_time or 0) * (track.time_base or 0)) * rate)
-    first, last = (round(moment * rate) + skipped for moment in window)
-    packets = (bytes(packet) for packet in _whole_packets(container, track))
-    cut_mp3(packets, file, skipped if window[0] == 0 else first, last)
+def _mp3_limits(
+    source: Source, ranges: Sequence[Range], track_number: int | None, window: Span | None
+) -> tuple[int, int]:
+    """Return the first sample to play and the one after the last, counted in all that the frames decode to.
+
+    FFmpeg's MP3 muxer would write the delay of LAME and no padding, whatever the recording has.
+    """
+    delay, total, padding, rate = 0, 0, 0, 0
+    with open_container(source, ranges) as container:
+        track = audio_track(container, track_number)
+        for number, packet in enumerate(_whole_packets(container, track) if track else ()):
+            frame = read_frame(bytes(packet))
+            start, padding = _skipped_samples(packet)
+            delay = start if number == 0 else delay
+            total, rate = total + frame.samples, rate or frame.rate_hz
+    if window is None:
+        return delay, total - padding
+    first, last = (round(moment * rate) + delay for moment in window)
+    return first, last
 
 
-def _copy_packets(
-    container: InputContainer, track: AudioStream, file: IO[bytes], target: Container, window: Span | None
-) -> None:
+def _skipped_samples(packet: Packet[AudioStream]) -> tuple[int, int]:
+    """Return the samples that decoders skip at the start and at the end of a packet."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0, 0
+    # AV_PKT_DATA_SKIP_SAMPLES: two little-endian numbers of 32 bits, then the reasons
+    start, end = struct.unpack("<II", bytes(packet.get_sidedata("skip_samples"))[:8])
+    return start, end
+
+
+def _copy_packets(container: InputContainer, track: AudioStream, file: IO[bytes], window: Span | None) -> None:
     # In a video the audio track may start later than the picture; alone it starts at once. Negative times are AAC's
     # encoder delay, which the edit list (ISO/IEC 14496-12, 8.6.6) skips: they stay.
-    offset = track.start_time or 0
-    if target == "m4a":
-        offset = max(0, offset)
-    with open_muxer(file, target) as output:
+    offset = max(0, track.start_time or 0)
+    with open_muxer(file, "m4a") as output:
         copy = output.add_stream_from_template(track)
         for packet, start in _packets_in(_whole_packets(container, track), track, offset, window):
-            moved = _without_side_data(packet) if target == "mp3" else packet
             pts, dts = (packet.pts or packet.dts or 0) - offset - start, (packet.dts or 0) - offset - start
-            moved.stream, moved.pts, moved.dts = copy, pts, dts
-            output.mux(moved)
+            packet.stream, packet.pts, packet.dts = copy, pts, dts
+            output.mux(packet)
 
 
 def _packets_in(
@@ -123,12 +140,3 @@ def _packets_in(
             yield from ((kept, start) for kept in (*pre_roll, packet))
         else:
             pre_roll = [*pre_roll, packet][-_PRE_ROLL_PACKETS:]
-
-
-def _without_side_data(packet: Packet[AudioStream]) -> Packet[Stream]:
-    """Copy a packet without its skip-samples side data: FFmpeg's MP3 muxer adds it to the padding of the Info frame."""
-    from av.packet import Packet
-
-    bare: Packet[Stream] = Packet(bytes(packet))
-    bare.time_base, bare.duration = packet.time_base, packet.duration
-    return bare

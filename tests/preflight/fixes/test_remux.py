@@ -90,6 +90,27 @@ def test_an_mp3_is_cut_to_the_sample(name: str, window: tuple[float, float]) -> 
     )
 
 
+@pytest.mark.parametrize("name", MP3S)
+def test_a_whole_mp3_is_copied_to_the_sample(name: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.mp3", tmp_path / "out.mp3"
+    path.write_bytes(MP3S[name])
+    with Source.open(path) as source, out.open("w+b") as file:
+        remux(source, file, "mp3")
+    before, _ = decoded(path)
+    after, _ = decoded(out)
+    assert packets(out) == packets(path)
+    assert np.array_equal(after, before)
+
+
+@pytest.mark.parametrize("muxer", ["wav", "avi", "matroska", "mp4"])
+def test_mp3_frames_from_another_container_keep_every_sample(muxer: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.bin", tmp_path / "out.mp3"
+    path.write_bytes(coded(talk(SECONDS), muxer, "libmp3lame"))
+    with Source.open(path) as source, out.open("w+b") as file:
+        remux(source, file, "mp3")
+    assert np.array_equal(decoded(out)[0], decoded(path)[0])
+
+
 @parametrize_some("name", M4AS, fast=1)
 @settings(max_examples=10)
 @given(window=WINDOWS)
