@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from preflight.media.mp3_header import INFO_BYTES, SYNTAXES, FrameHeader, InfoHeader, Syntax, info_header, reaches_back
-from preflight.media.tags import leading_tags, tag_at, trailing_tags
+from preflight.media.tags import ape_bytes_before, leading_tags, tag_at, trailing_tags
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
@@ -22,6 +22,8 @@ _MAX_RANGES: Final = 1000
 """A file with more interruptions is passed to the decoder as it is."""
 _CHAIN: Final = 3
 """Consecutive frames that confirm a sync word: encoded audio contains sync words by chance."""
+_MIN_FRAME_BYTES: Final = 8
+"""The smallest frames are those of ADTS: a header of 7 bytes, and data."""
 _RESERVOIR_FRAMES: Final = 16
 _MAX_RESERVOIR_BYTES: Final = 511
 """main_data_begin has 9 bits (ISO/IEC 11172-3, 2.4.2.7)."""
@@ -181,9 +183,10 @@ class _Scanner:
         """Return where the chain continues after something that is not the next frame."""
         if tag := tag_at(self._source, position):
             self._last = None
-            if position + tag < self._end:  # a tag at the very end is normal
+            following = self._resume(position + tag)
+            if following < self._end:  # a tag at the very end is normal
                 self._count_tag()
-            return self._resume(position + tag)
+            return following
         if self._has_chain(position):  # another sample rate or number of channels: concatenated recordings
             header = self._header(position)
             self._key = header.key if header else None
@@ -195,7 +198,9 @@ class _Scanner:
         following = position
         while following < self._end and not (self._has_chain(following) or tag_at(self._source, following)):
             following = self._next_sync(following + 1)
-        if following > position and not self._is_padding(position, following):
+        if following > position and following - position == ape_bytes_before(self._source, following):
+            self._last = None  # the footer at `following` counts as the tag
+        elif following > position and not self._is_padding(position, following):
             self._add_gap(position, following)
         if following < self._end and (header := self._header(following)) and self._has_chain(following):
             self._key = header.key
@@ -227,12 +232,18 @@ class _Scanner:
         found.total_bytes -= last.size
 
     def _is_padding(self, begin: int, end: int) -> bool:
-        """Whether the bytes are zeros next to a tag or the end; zeros between frames are a gap (sparse download)."""
+        """Whether the bytes are padding: all the same and next to a tag or the end, or too few for a frame at the end.
+
+        Zeros between frames are a gap (sparse download).
+        """
         if end < self._end and self._last is not None and not tag_at(self._source, end):
             return False
+        if end >= self._end and end - begin < _MIN_FRAME_BYTES:
+            return True
+        filler = self._bytes(begin, 1)
         for position in range(begin, end, _CHUNK_BYTES):
-            count = min(_CHUNK_BYTES, end - position)
-            if self._bytes(position, count).strip(b"\0"):
+            data = self._bytes(position, min(_CHUNK_BYTES, end - position))
+            if data.strip(filler):
                 return False
         return True
 

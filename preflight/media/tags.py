@@ -18,6 +18,7 @@ _APE_BYTES: Final = 32
 """The size of the APE header, and of the footer."""
 _APE_HAS_HEADER: Final = 1 << 31
 """A flag in the footer."""
+_APE_IS_HEADER: Final = 1 << 29
 _LYRICS3_V1_BYTES: Final = 5100
 """The maximum size: version 1 does not store it."""
 _MAX_TAGS: Final = 64
@@ -55,12 +56,23 @@ def tag_at(source: Source, offset: int) -> int:
         has_footer = head[3] == 4 and bool(head[5] & 0x10)
         return min(left, 10 + synchsafe(head[6:10]) + 10 * has_footer)
     if head[:8] == b"APETAGEX" and len(head) == _APE_BYTES:
+        if not int.from_bytes(head[20:24], "little") & _APE_IS_HEADER:
+            return _APE_BYTES  # a footer: its items are before it
         return min(left, _APE_BYTES + int.from_bytes(head[12:16], "little"))  # the size includes the footer
     if head[:4] == b"TAG+" and left >= _ID3V1_EXTENSION_BYTES + _ID3V1_BYTES:
         return _ID3V1_EXTENSION_BYTES
     if head[:3] == b"TAG" and left >= _ID3V1_BYTES:
         return _ID3V1_BYTES
     return _lyrics3_at(source, offset) if head[:11] == b"LYRICSBEGIN" else 0
+
+
+def ape_bytes_before(source: Source, offset: int) -> int:
+    """Return the size of the items before an APE footer at `offset`; 0 if there is no footer."""
+    footer = source.read_at(offset, _APE_BYTES)
+    if footer[:8] != b"APETAGEX" or len(footer) < _APE_BYTES:
+        return 0
+    is_header = int.from_bytes(footer[20:24], "little") & _APE_IS_HEADER
+    return 0 if is_header else int.from_bytes(footer[12:16], "little") - _APE_BYTES
 
 
 def synchsafe(data: bytes) -> int:

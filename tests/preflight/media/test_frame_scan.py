@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +47,25 @@ def test_tags_and_info_frames_between_frames_are_skipped_and_counted() -> None:
     second = 6 * SIZE + len(ID3)
     assert scan.ranges == [(0, 5 * SIZE), (second, second + 5 * SIZE)]
     assert (scan.frames, scan.tags, scan.first_tag, scan.gaps) == (10, 2, 5, [])
+
+
+@pytest.mark.parametrize("end", [b"TAG" + bytes(125 + 600), bytes(600), b" " * 600, b"\xff" * 600, b"\r\n"])
+def test_a_tag_or_padding_at_the_end_is_neither_a_gap_nor_a_tag_between_frames(end: bytes) -> None:
+    scan = scanned(FRAME * 10 + end)
+    assert (scan.frames, scan.tags, scan.gaps) == (10, 0, [])
+
+
+def ape(*, has_header: bool) -> bytes:
+    items = struct.pack("<II", 4, 0) + b"Title\0text"
+    fields = struct.pack("<III", 2000, len(items) + 32, 1)
+    footer = b"APETAGEX" + fields + struct.pack("<I", has_header << 31) + bytes(8)
+    return (b"APETAGEX" + fields + struct.pack("<I", 0xA0000000) + bytes(8)) * has_header + items + footer
+
+
+@pytest.mark.parametrize("has_header", [False, True])
+def test_an_ape_tag_between_frames_is_skipped(has_header: bool) -> None:
+    scan = scanned(FRAME * 5 + ape(has_header=has_header) + FRAME * 5)
+    assert (scan.frames, scan.tags, scan.gaps) == (10, 1, [])
 
 
 def test_garbage_between_frames_is_a_gap_that_includes_the_frame_before() -> None:
