@@ -174,21 +174,46 @@ def _measured_s(profile: Profile) -> float | None:
     return limits.MAX_DURATION_S if profile.severity("prompt-too-long") == "error" else None
 
 
+_OTHER_FILES: Final = {
+    b"\x1f\x8b": "gzip",
+    b"PK\3\4": "ZIP",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "XZ",
+    b"7z\xbc\xaf": "7-Zip",
+    b"Rar!": "RAR",
+    b"%PDF-": "PDF",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"MThd": "MIDI",
+}
+"""The first bytes of files that are taken for recordings."""
+
+
 def _explained(error: PreflightError, source: Source) -> PreflightError:
     """Say what the file seems to be instead, where its first bytes show that."""
     if type(error) is not NotARecording or not source.size:
         return error
     start = source.read_at(0, 512)
-    if _is_text(start):
-        return NotARecording("it is a text file, not a recording", "choose another file")
-    if start[:3] == b"ID3":
-        return NotARecording("it holds an ID3 tag, but no audio behind it", "copy it again from where it came")
-    if start[4:8] == b"ftyp":
-        message = "it is an M4A/MP4 whose index (moov) is missing or broken, as in a recording that was never finished"
-        return NotARecording(message, "copy it again, or recover it with the program that recorded it")
-    if start[:4] == b"RIFF" and start[8:12] == b"WAVE":
-        return NotARecording("it is a WAV whose header is broken", "export it again from the program that recorded it")
-    return error
+    kind = next((kind for magic, kind in _OTHER_FILES.items() if start.startswith(magic)), "")
+    is_page = start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))
+    seen = (
+        (is_page, "it is a web page, not a recording", "download the file itself, after signing in if necessary"),
+        (bool(kind), f"it is a {kind} file, not a recording", "unpack it, or choose another file"),
+        (not start.strip(b"\0"), "it starts with zeros, as after an incomplete download", "copy or download it again"),
+        (_is_text(start), "it is a text file, not a recording", "choose another file"),
+        (start[:3] == b"ID3", "it holds an ID3 tag, but no audio behind it", "copy it again from where it came"),
+        (
+            start[4:8] == b"ftyp",
+            "it is an M4A/MP4 whose index (moov) is missing or broken, as in a recording that was never finished",
+            "copy it again, or recover it with the program that recorded it",
+        ),
+        (
+            start[:4] == b"RIFF" and start[8:12] == b"WAVE",
+            "it is a WAV whose header is broken",
+            "export it again from the program that recorded it",
+        ),
+    )
+    return next((NotARecording(message, hint) for is_seen, message, hint in seen if is_seen), error)
 
 
 def _not_checked(analysis: Analysis, profile: Profile) -> tuple[str, ...]:

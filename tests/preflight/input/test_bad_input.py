@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import socket
 import struct
@@ -37,11 +38,12 @@ REJECTED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "random.wav": (lambda: NOISE, "unreadable", "format is not recognized"),
     "syncwords.mp3": (lambda: b"\xff\xfb\x90\x00" * 5000, "unreadable", "format is not recognized"),
     "syncwords.aac": (lambda: b"\xff\xf1\x50\x80" * 5000, "unreadable", "sample rate of 0 Hz"),
-    "zeros.m4a": (lambda: bytes(100_000), "unreadable", "format is not recognized"),
+    "zeros.m4a": (lambda: bytes(100_000), "unreadable", "starts with zeros"),
     "letter.mp3": (lambda: "Größe, ein Brief.\n".encode() * 40, "unreadable", "text file"),
-    "page.m4a": (lambda: b"<!DOCTYPE html><html></html>", "unreadable", "text file"),
+    "page.m4a": (lambda: b"<!DOCTYPE html><html></html>", "unreadable", "a web page"),
+    "take.wav.gz.wav": (lambda: gzip.compress(wav(TAKE)), "unreadable", "a gzip file"),
     "tag.mp3": (lambda: id3((b"TIT2", b"\0x")), "unreadable", "ID3 tag"),
-    "photo.mp3": (lambda: b"\xff\xd8\xff\xe0\0\x10JFIF\0" + NOISE[:3000], "unreadable", "format is not recognized"),
+    "photo.mp3": (lambda: b"\xff\xd8\xff\xe0\0\x10JFIF\0" + NOISE[:3000], "unreadable", "a JPEG file"),
     "one-byte.wav": (lambda: b"R", "unreadable", ""),
     "no-data.wav": (lambda: riff(form_chunk()), "unreadable", "header is broken"),
     "no-form.wav": (lambda: riff(chunk(b"data", SAMPLES)), "unreadable", "header is broken"),
