@@ -199,6 +199,8 @@ def _write_with_fallback(job: FixJob, steps: Plan, file: IO[bytes], temporary: P
     except CannotFix:
         if steps.action != "rewrap":
             raise
+    if job.report.verdict == "ready" and steps.window is None and steps.container == job.facts.container:
+        return _write(job, Plan("keep", steps.container), file, temporary)  # a warning justifies no re-encoding
     steps = add_headroom(job, plan_conversion(job.analysis, job.report, job.options, steps.container))
     return _write(job, steps, file, temporary)
 

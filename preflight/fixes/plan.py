@@ -100,8 +100,8 @@ def make_plan(
     needs = _Needs(analysis, report, options, container)
     if needs.errors <= {"extension-mismatch"} and needs.is_as_requested and not needs.edits and not needs.changes_sound:
         # a wrong header that breaks no limit justifies a copy of the packets, but no second encoding
-        remuxed = _remux_plan(needs) if "header-mismatch" in needs.found else None
-        return remuxed or _copy_plan(needs.facts, is_renamed=bool(needs.errors))
+        remade = _new_header_plan(needs) if "header-mismatch" in needs.found else None
+        return remade or _copy_plan(needs.facts, is_renamed=bool(needs.errors))
     return _remux_plan(needs) or _conversion_plan(needs)
 
 
@@ -232,6 +232,12 @@ def _copy_plan(facts: Probe, *, is_renamed: bool) -> Plan:
         return Plan("keep", container)
     what = f"change the suffix to {limits.ACCEPTED[container]}, and copy the file unchanged"
     return Plan("rename", container, edits=(Edit(name="rename", rule="extension-mismatch", what=what, safe=True),))
+
+
+def _new_header_plan(needs: _Needs) -> Plan | None:
+    """Return the plan to write a new header without any loss; None if that is impossible."""
+    plan = _conversion_plan(needs) if needs.facts.container == "wav" else _remux_plan(needs)
+    return plan if plan is not None and plan.is_lossless else None
 
 
 def _remux_plan(needs: _Needs) -> Plan | None:

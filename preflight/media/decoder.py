@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from preflight.input.source import Source
     from preflight.media.probe import Probe
+    from preflight.media.wav_header import WavHeader
 
     Block = NDArray[np.float32]
     Stored = NDArray[np.int16 | np.int32 | np.float32]
@@ -166,22 +167,16 @@ class Decoder:
 
     @contextmanager
     def _open_sndfile(self) -> Iterator[SoundFile]:
-        """Open a standard WAV, or the raw samples of a WAV that libsndfile would read incompletely.
+        """Open the samples of a WAV without its header.
+
+        libsndfile stops at the first data chunk, and rejects headers that other programs accept.
 
         Raises:
             CannotOpen: Reading failed.
         """
         import soundfile
 
-        wav = self.probe.wav
-        if wav is None or (wav.is_standard and not wav.size_unknown):
-            whole = RangeReader(self.source, ((0, self.source.size),))
-            with soundfile.SoundFile(whole) as file:  # pyright: ignore[reportArgumentType] - any file object
-                yield file
-            if whole.error is not None:  # libsndfile treats a failed read as the end of the file
-                raise whole.error
-            return
-        # libsndfile stops at the first data chunk, and rejects headers that other programs accept
+        wav = cast("WavHeader", self.probe.wav)  # only a plain WAV is read by libsndfile
         samples = RangeReader(self.source, wav.ranges)
         file_object: Any = samples  # soundfile takes any file object, although its type does not say so
         rate, endian = wav.sample_rate_hz, "BIG" if wav.form == "rifx" else "LITTLE"
@@ -190,7 +185,7 @@ class Decoder:
             file_object, format="RAW", subtype=subtype, endian=endian, samplerate=rate, channels=wav.channels
         ) as file:
             yield file
-        if samples.error is not None:
+        if samples.error is not None:  # libsndfile treats a failed read as the end of the file
             raise samples.error
 
     def _from_ffmpeg(self) -> Iterator[Block]:

@@ -73,12 +73,14 @@ class Movie:
         tracks: The tracks in the order of the file.
         indexed: The duration in seconds by the segment indexes, by reference_ID.
         held_share: The share of the media data that is in the file; 1 if it is complete.
+        parts: The number of concatenated files, of which FFmpeg reads only the first.
     """
 
     durations: dict[str, float] = field(default_factory=dict)
     tracks: list[Track] = field(default_factory=list)
     indexed: dict[int, float] = field(default_factory=dict)
     held_share: float = 1.0
+    parts: int = 1
 
 
 def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
@@ -93,6 +95,8 @@ def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
         CannotOpen: Reading failed.
     """
     movie = read_movie(source, begin)
+    if movie is not None:
+        facts = replace(facts, parts=movie.parts)
     sound = [track for track in movie.tracks if track.handler == b"soun"] if movie else []
     if movie is None or not sound:
         return facts
@@ -131,7 +135,8 @@ def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:
     media_s = own.get("mdhd")
     if media_s is not None and track.media_s is not None and abs(media_s - track.media_s) <= _ROUNDING_S:
         del own["mdhd"]  # correct: it includes what the edit list hides
-    longest = max(track.media_s or 0.0, _shown_s(track) or 0.0)
+    shown_s = _shown_s(track)
+    longest = max(track.media_s or 0.0, shown_s or 0.0)
     others = {
         f"text track {name}": seconds
         for other in movie.tracks
@@ -139,7 +144,8 @@ def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:
         for name, seconds in other.durations.items()
         if seconds > longest
     }
-    return tuple((movie.durations | own | others).items())
+    by_samples = {} if shown_s is None else {"stts": shown_s}
+    return tuple((movie.durations | own | others | by_samples).items())
 
 
 def read_movie(source: Source, begin: int = 0) -> Movie | None:
@@ -160,6 +166,9 @@ def read_movie(source: Source, begin: int = 0) -> Movie | None:
             movie.held_share = (box.end - box.begin) / (box.claimed_end - box.begin)
         elif box.name == b"sidx":
             _read_sidx(source, box, movie)
+        elif box.name == b"ftyp" and any(track.media_s is not None for track in movie.tracks):
+            # in fragmented files, an initialization may be repeated, and FFmpeg reads on
+            movie.parts += 1
     return movie if scale else None
 
 

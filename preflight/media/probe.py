@@ -55,6 +55,7 @@ class Probe:
         inner_tags_s: The position of the first tag between frames in seconds; None if there is none.
         hidden_s: The seconds of audio that the edit list hides, beyond an encoder delay.
         audio_track: The number of the chosen audio track, from 0.
+        parts: The number of concatenated MP4 files; the other facts are those of the first.
         is_size_known: Whether `estimated_duration_s` follows from the content of the file, not from a declaration.
     """
 
@@ -79,6 +80,7 @@ class Probe:
     is_size_known: bool = False
     hidden_s: float = 0.0
     audio_track: int = 0
+    parts: int = 1
 
     @property
     def is_plausible(self) -> bool:
@@ -173,7 +175,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
             header_duration_s=seconds,
             # without a stream duration, the one of the container may be that of the video
-            declared_duration_s=_declared(name, seconds) if stream.duration or not has_video else None,
+            declared_duration_s=_declared(name, codec, seconds) if stream.duration or not has_video else None,
             estimated_duration_s=seconds,
             bit_rate_bps=stream.bit_rate or None,
             audio_tracks=len(container.streams.audio),
@@ -253,8 +255,10 @@ def _is_cover(stream: object) -> bool:
 def _bits(codec: str, sample_bits: int) -> int | None:
     if codec in ("flac", "alac", "wavpack", "tta", "ape", "tak"):  # FFmpeg decodes 24 bits to 32-bit samples
         return 16 if sample_bits <= 16 else 24
+    if codec in ("pcm_alaw", "pcm_mulaw"):  # G.711: 8 bits expand to 13 or 14
+        return 16
     if codec.startswith("pcm_"):
-        return 16 if codec in ("pcm_alaw", "pcm_mulaw") else sample_bits  # G.711: 8 bits expand to 13 or 14
+        return 24 if "24" in codec else sample_bits
     return None
 
 
@@ -269,5 +273,8 @@ def _seconds(container: av.container.InputContainer, stream: AudioStream | None)
     return container.duration / 1_000_000 - begin
 
 
-def _declared(name: str, seconds: float | None) -> float | None:
+def _declared(name: str, codec: str, seconds: float | None) -> float | None:
+    # in these two, FFmpeg takes the number of compressed blocks for that of samples
+    if name in ("aiff", "w64") and not codec.startswith("pcm_"):
+        return None
     return seconds if name in _DECLARING_DURATION else None

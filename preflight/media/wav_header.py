@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from preflight.media.riff_chunks import FORMS, after, before_tail, is_name, is_start, next_header
 from preflight.media.tags import leading_tags
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ _UNKNOWN: Final = 0xFFFFFFFF
 """In RF64 the size of the data chunk is -1, and the real size is in the ds64 chunk (EBU Tech 3306)."""
 _MAX_CHUNKS: Final = 4096
 _MAX_PARTS: Final = 1024
-_FORMS: Final = {b"RIFF": "wav", b"RIFX": "rifx", b"RF64": "rf64", b"BW64": "rf64"}
-_SEARCH_BYTES: Final = 1 << 20
+_MIN_UNCLAIMED_BYTES: Final = 64
+"""Less after the declared end of the samples is no audio worth a finding."""
+_QUICK_SEARCH_BYTES: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,11 @@ class WavHeader:
         form: ``wav``, ``rf64`` (BW64 too) or ``rifx`` (big-endian).
         ranges: The byte ranges of the samples, as (begin, end).
         parts: The number of concatenated WAV files.
-        is_uniform: Whether all parts have the same format; otherwise this describes only the first part.
+        is_uniform: Whether all parts are PCM of the same format; otherwise this describes only the first part.
         header_offset: The offset of the first header: not 0 after a tag.
         declared_frames: Numbers of frames in other chunks, by the name of the chunk.
         lacks_padding: Whether a chunk of odd size has no padding byte, so that most programs miss the next chunk.
+        is_ordered: Whether the only ``fmt`` chunk is before the samples.
     """
 
     codec: str
@@ -66,6 +69,7 @@ class WavHeader:
     header_offset: int = 0
     declared_frames: tuple[tuple[str, int], ...] = ()
     lacks_padding: bool = False
+    is_ordered: bool = True
 
     @property
     def size_unknown(self) -> bool:
@@ -81,7 +85,8 @@ class WavHeader:
     def is_standard(self) -> bool:
         """Whether every reader finds the samples: one RIFF header at offset 0, and one data chunk."""
         is_one = self.parts == 1 and len(self.ranges) <= 1
-        return self.form == "wav" and is_one and not self.header_offset and not self.lacks_padding
+        is_regular = self.is_ordered and not self.lacks_padding
+        return self.form == "wav" and is_one and not self.header_offset and is_regular
 
     @property
     def held_frames(self) -> int:
@@ -102,8 +107,11 @@ class _Part:
 
     form: str
     end: int
-    order: str = "<"
+    order: str
+    riff_end: int
+    """The end of the file by the size of its RIFF chunk; 0 if that is unknown."""
     fmt: bytes = b""
+    is_ordered: bool = True
     data: list[tuple[int, int, int]] = field(default_factory=list)
     """For each data chunk: its offset, its declared size and its actual size, in bytes."""
     frames: dict[str, int] = field(default_factory=dict)
@@ -129,13 +137,16 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
             break
         headers.append(header)
         offset = part.end
+        if offset < source.size and not is_start(source.read_at(offset, 12)):
+            end = min(source.size, offset + _QUICK_SEARCH_BYTES) if quick else source.size
+            offset = next_header(source, offset, end) or source.size  # after a tag or padding
     if not headers:
         return None
     first, count = replace(headers[0], header_offset=begin), len(headers)
     if count == 1:
         return first
     # parts of one format are read as one recording; those of different formats would need a conversion
-    if any(_format(header) != _format(first) for header in headers):
+    if any(_format(header) != _format(first) for header in headers) or not first.is_plain:
         return replace(first, parts=count, is_uniform=False)
     return replace(
         first,
@@ -151,22 +162,20 @@ def _format(header: WavHeader) -> tuple[str, int, int, int]:
     return header.codec, header.sample_rate_hz, header.channels, header.block_align
 
 
-def _is_start(head: bytes) -> bool:
-    return head[:4] in _FORMS and head[8:12] == b"WAVE"
-
-
 def _read_part(source: Source, begin: int, *, quick: bool) -> _Part | None:
     """Read the WAV file whose header is at `begin`, up to the next header; None if there is none."""
     start = source.read_at(begin, 12)
-    if not _is_start(start):
+    if not is_start(start):
         return None
-    part = _Part(_FORMS[start[:4]], begin + 12, ">" if start[:4] == b"RIFX" else "<")
+    order = ">" if start[:4] == b"RIFX" else "<"
+    size = struct.unpack(order + "I", start[4:8])[0]
+    part = _Part(FORMS[start[:4]], begin + 12, order, begin + 8 + size if size < _UNKNOWN_FROM else 0)
     for _ in range(_MAX_CHUNKS):
         head = source.read_at(part.end, 12)
-        if len(head) < 8 or _is_start(head):
+        if len(head) < 8 or is_start(head):
             break  # the end of the file, or the next part
         name, size = head[:4], struct.unpack(part.order + "I", head[4:8])[0]
-        if name != b"data" and part.data and not _is_name(name):
+        if name != b"data" and part.data and not is_name(name):
             break  # not a chunk: garbage after the samples
         part.end = _read_chunk(source, part, name, size, quick=quick)
     return part
@@ -179,6 +188,7 @@ def _read_chunk(source: Source, part: _Part, name: bytes, size: int, *, quick: b
         return _read_data(source, part, at, size, quick=quick)
     content = source.read_at(at, min(size, 40))  # 40 bytes are the longest fmt chunk (extensible)
     if name == b"fmt ":
+        part.is_ordered = part.is_ordered and not part.fmt and not part.data
         part.fmt = content
     elif name == b"ds64" and len(content) >= 24:
         # riffSize, dataSize and sampleCount, 64 bits each (EBU Tech 3306, ds64 chunk)
@@ -186,7 +196,7 @@ def _read_chunk(source: Source, part: _Part, name: bytes, size: int, *, quick: b
         part.frames["ds64"] = frames
     elif name == b"fact" and len(content) >= 4:
         part.frames["fact"] = struct.unpack(part.order + "I", content[:4])[0]
-    end = _after(source, at, size)
+    end = after(source, at, size, part.order)
     part.lacks_padding = part.lacks_padding or (not part.data and end == at + size and size % 2 == 1)
     return end
 
@@ -197,48 +207,25 @@ def _read_data(source: Source, part: _Part, at: int, size: int, *, quick: bool) 
     left = max(0, source.size - at)
     # a size above 2 GiB is real in a file of that size, and else the value for a pipe
     is_unknown = size == 0 or size >= _UNKNOWN_FROM > left
-    held = left if is_unknown else min(size, left)
     if part.data and size == 0:  # an empty data chunk after the real one adds nothing
-        return _after(source, at, 0)
-    next_header = None if quick else _next_header(source, at, at + held)
-    if next_header is not None:
-        held = next_header - at
+        return at
+    held = left if is_unknown else min(size, left)
+    if is_unknown or size > left:
+        held = before_tail(source, at, at + held, part.order) - at
+    elif part.riff_end >= at + size + _MIN_UNCLAIMED_BYTES and not any(
+        is_name(source.read_at(at + size + padding, 4)) for padding in range(1 + size % 2)
+    ):
+        # samples go on after the declared end, and the size of the RIFF chunk includes them
+        end = min(part.riff_end, source.size)
+        held = before_tail(source, at, end, part.order) - at
+    header = None if quick else next_header(source, at, at + held)
+    if header is not None:
+        held = header - at
     # a header before the end of the chunk belongs to a concatenated file: the chunk is not truncated
-    part.data.append((at, size if next_header is None or is_unknown else held, held))
-    if next_header is not None or is_unknown:
+    part.data.append((at, size if header is None or is_unknown else held, held))
+    if header is not None or is_unknown or held != size:
         return at + held
-    return _after(source, at, size)
-
-
-def _after(source: Source, at: int, size: int) -> int:
-    """Return the offset of the chunk after one of `size` bytes at `at`.
-
-    RIFF pads chunks of odd size with a byte that the size does not count; some writers omit it.
-    """
-    end = at + size
-    if size % 2 and not _is_name(source.read_at(end + 1, 4)) and _is_name(source.read_at(end, 4)):
-        return end
-    return end + size % 2
-
-
-def _is_name(name: bytes) -> bool:
-    return len(name) == 4 and all(32 <= letter < 127 for letter in name)
-
-
-def _next_header(source: Source, begin: int, end: int) -> int | None:
-    """Return the offset of the first header of another WAV file between `begin` and `end`."""
-    position = begin
-    while position + 12 <= end:
-        data = source.read_at(position, min(_SEARCH_BYTES, end - position))
-        at = data.find(b"WAVE", 8)
-        while at >= 0:
-            if data[at - 8 : at - 4] in _FORMS:
-                return position + at - 8
-            at = data.find(b"WAVE", at + 1)
-        if len(data) < 12:
-            break
-        position += len(data) - 11  # a header may start in the last 11 bytes
-    return None
+    return after(source, at, size, part.order)
 
 
 def _header(part: _Part) -> WavHeader | None:
@@ -267,6 +254,7 @@ def _header(part: _Part) -> WavHeader | None:
         # 0 and -1 mean unknown; the size of the RIFF chunk is not compared, because programs ignore it
         declared_frames=tuple((name, frames) for name, frames in part.frames.items() if 0 < frames < _UNKNOWN),
         lacks_padding=part.lacks_padding,
+        is_ordered=part.is_ordered,
     )
 
 

@@ -121,7 +121,8 @@ def _unsupported_format(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     reason = format_problem(analysis.probe)
     changes = analysis.changes
     if reason:
-        is_fixable = analysis.probe.wav is None or analysis.probe.wav.is_uniform
+        wav = analysis.probe.wav
+        is_fixable = analysis.probe.parts == 1 and (wav is None or wav.is_uniform)
         action = "convert it (onetake fix)" if is_fixable else "export it again"
         yield rule.finding(
             f"{reason}; the service accepts MP3, M4A (AAC) and WAV (PCM): {action}",
@@ -141,24 +142,26 @@ def format_problem(probe: Probe) -> str | None:
     """Describe a format that is not accepted, as a noun phrase; None if it is accepted."""
     container = _CONTAINERS.get(probe.container, f"a file in an unsupported format ({probe.container})")
     codec = _CODECS.get(probe.codec) or ("PCM" if probe.codec.startswith("pcm_") else probe.codec)
+    if probe.parts > 1:
+        return f"{probe.parts} concatenated {probe.container.upper()} files (split them, then use onetake join)"
     if probe.container not in limits.ACCEPTED:
         return container if probe.container in (probe.codec, "adts") else f"{container} with {codec} audio"
     if probe.audio_tracks > 1:
         used = f"(onetake uses track {probe.audio_track + 1}, which has the most speech)"
         return f"a file with {probe.audio_tracks} audio tracks, and the service may use any of them {used}"
-    if probe.container == "m4a" and probe.ranges:
-        return "an M4A that starts with an ID3 tag"
-    if probe.container == "m4a" and probe.codec != "aac":
-        return f"an M4A with {codec} audio"
+    if probe.container == "m4a" and (probe.ranges or probe.codec != "aac"):
+        return "an M4A that starts with an ID3 tag" if probe.ranges else f"an M4A with {codec} audio"
     if probe.container == "mp3" and probe.codec != "mp3":
         return f"{codec} audio, not MP3"
     return _wav_problem(probe, codec) if probe.container == "wav" else None
 
 
 def _wav_problem(probe: Probe, codec: str) -> str | None:
+    wav = probe.wav
+    if wav is not None and not wav.is_uniform:
+        return _wav_layout(wav)
     if probe.codec not in limits.WAV_CODECS:
         return f"a WAV with {codec} audio"
-    wav = probe.wav
     if wav is not None and not wav.is_plain:
         return "a WAV with a contradictory header"
     return None if wav is None or wav.is_standard else _wav_layout(wav)
@@ -167,13 +170,16 @@ def _wav_problem(probe: Probe, codec: str) -> str | None:
 def _wav_layout(wav: WavHeader) -> str:
     """Describe a layout of samples that only some programs read completely, as a noun phrase."""
     if not wav.is_uniform:
-        return f"{wav.parts} concatenated WAV files of different formats (split them, then use onetake join)"
+        kind = "of different formats" if wav.is_plain else "of compressed audio"
+        return f"{wav.parts} concatenated WAV files {kind} (split them, then use onetake join)"
     if wav.parts > 1:
         return f"{wav.parts} concatenated WAV files, each with its own header"
     if wav.header_offset:
         return "a WAV that starts with an ID3 tag"
     if wav.lacks_padding:
         return "a WAV with a chunk of odd size without its padding byte"
+    if not wav.is_ordered:
+        return "a WAV whose format chunk is repeated, or comes after the samples"
     return f"a WAV with {len(wav.ranges)} data chunks, and most programs read only the first"
 
 

@@ -222,9 +222,9 @@ HEADER_MISMATCH = Rule(
     "warning",
     what="The header declares a wrong duration, or the edit list hides part of the audio.",
     why="A service that trusts the header may reject the recording as too short or too long; then this is an error.",
-    source="Each declared duration, compared with the decoded one: MP4 mvhd, tkhd, mdhd, elst, mehd, sidx and text "
-    "tracks; MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes; the estimate from the bit "
-    "rate of an MP3 without a header. Tags between MP3 frames.",
+    source="Each declared duration, compared with the decoded one: MP4 mvhd, tkhd, mdhd, elst, stts, mehd, sidx and "
+    "text tracks; MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes; the estimate from the "
+    "bit rate of an MP3 without a header. Tags between MP3 frames.",
     fix_hint="Run `onetake fix`: it writes a new header and copies the audio.",
     judge=_header_mismatch,
     label="wrong duration in the header",

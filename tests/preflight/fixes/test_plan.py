@@ -105,10 +105,12 @@ def test_which_plans_are_lossless(
     assert planned(analysis_of(**facts), *errors, **options).is_lossless == lossless
 
 
-def test_a_wrong_header_is_corrected_only_by_a_copy_of_the_packets() -> None:
+def test_a_wrong_header_is_corrected_only_without_loss() -> None:
     remuxed = planned(analysis_of(**MP3), warnings=("header-mismatch",))
     assert (remuxed.action, remuxed.edits[0].rule) == ("rewrap", "header-mismatch")
-    assert planned(analysis_of(), warnings=("header-mismatch",)).action == "keep"
+    assert planned(analysis_of(), warnings=("header-mismatch",)).is_lossless
+    assert planned(analysis_of(), warnings=("header-mismatch",)).action == "convert"
+    assert planned(analysis_of(codec="pcm_f32le", bits=32), warnings=("header-mismatch",)).action == "keep"
 
 
 def test_the_suffix_of_the_output_counts_only_if_a_file_has_to_be_written() -> None:

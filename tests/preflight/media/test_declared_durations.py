@@ -182,3 +182,33 @@ def test_a_segment_index_declares_a_length(tmp_path: Path) -> None:
     assert preflight.check(out).findings == ()
     path.write_bytes(indexed(SECONDS))
     assert not any("sidx" in finding.message for finding in preflight.check(path).findings)
+
+
+def test_the_durations_of_the_samples_are_compared(tmp_path: Path) -> None:
+    path = tmp_path / "take.m4a"
+    at = AT_END.index(b"stts") + 16  # the duration of every sample, in ticks
+    path.write_bytes(AT_END[:at] + struct.pack(">I", 1) + AT_END[at + 4 :])
+    (finding,) = preflight.check(path).findings
+    assert (finding.rule, finding.severity) == ("header-mismatch", "error")
+    assert "(stts)" in finding.message
+    fixed = preflight.fix(path, tmp_path / "out.m4a", options=preflight.FixOptions(to="m4a"))
+    assert fixed.after is not None
+    assert fixed.after.verdict == "ready"
+
+
+def test_concatenated_files_are_rejected_because_programs_read_only_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "take.m4a"
+    path.write_bytes(2 * TAKE)
+    (finding,) = preflight.check(path).errors
+    assert (finding.rule, finding.fix) == ("unsupported-format", None)
+    assert "2 concatenated M4A files" in finding.message
+
+
+def test_a_ready_recording_is_not_encoded_again_because_of_a_warning(tmp_path: Path) -> None:
+    """Two initialized fragmented files: their timestamps start again, and no copy of the packets has this duration."""
+    path = tmp_path / "take.m4a"
+    path.write_bytes(2 * m4a(SOUND, fragmented=True))
+    report = preflight.check(path)
+    assert report.verdict == "ready"
+    fixed = preflight.fix(path, tmp_path / "out.m4a")
+    assert fixed.lossless

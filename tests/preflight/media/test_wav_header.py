@@ -61,6 +61,12 @@ LAYOUTS = {
     "RF64, sizes 0": long_form(b"RF64", 0),
     "an odd chunk without padding": riff(unpadded_chunk(), form_chunk(), data(SAMPLES)),
     "BW64": long_form(b"BW64", len(SAMPLES)),
+    "joined, with a tag between": PARTS[0] + ID3 + PARTS[1],
+    "joined, with zeros between": PARTS[0] + bytes(100) + PARTS[1],
+    "the format behind the samples": riff(data(SAMPLES), form_chunk()),
+    "an odd chunk without padding before a printable size": riff(
+        unpadded_chunk(), chunk(b"bext", bytes(0x25A)), form_chunk(), data(SAMPLES)
+    ),
 }
 
 
@@ -76,6 +82,58 @@ def test_unusual_layouts_are_read_and_fixed_to_the_sample(name: str, tmp_path: P
     written, rate = soundfile.read(out, dtype="int16")
     assert rate == RATE
     assert written.astype("<i2").tobytes() == SAMPLES
+
+
+INFO = chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"editor"))
+WRONG_SIZES = {
+    "unknown, chunks behind": riff(form_chunk(), data(SAMPLES, 0xFFFFFFFF), INFO),
+    "0, chunks behind": riff(form_chunk(), data(SAMPLES, 0), INFO, chunk(b"id3 ", ID3)),
+    "too large, chunks behind": riff(form_chunk(), data(SAMPLES, 2 * len(SAMPLES)), INFO),
+    "half, but the RIFF chunk has the right size": riff(form_chunk(), data(SAMPLES, HALF)),
+    "half, chunks behind": riff(form_chunk(), data(SAMPLES, HALF), INFO),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SIZES)
+def test_a_wrong_size_of_the_samples_is_corrected_without_loss(name: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.wav", tmp_path / "out.wav"
+    path.write_bytes(WRONG_SIZES[name])
+    (finding,) = preflight.check(path).findings
+    assert finding.rule == ("truncated" if "too large" in name else "header-mismatch")
+    assert preflight.fix(path, out).lossless
+    assert soundfile.read(out, dtype="int16")[0].astype("<i2").tobytes() == SAMPLES
+
+
+def test_a_chunk_behind_an_odd_number_of_samples_is_no_sound(tmp_path: Path) -> None:
+    samples = ((np.frombuffer(SAMPLES, "<i2")[1:] >> 8) + 128).astype(np.uint8).tobytes()
+    path = tmp_path / "take.wav"
+    path.write_bytes(riff(form_chunk(bits=8), data(samples), chunk(b"PAD ", bytes(5000))))
+    report = preflight.check(path)
+    assert report.findings == ()
+    assert report.file.duration_s == pytest.approx(len(samples) / RATE)
+
+
+def test_a_wrong_length_that_breaks_no_limit_is_corrected_where_nothing_is_lost(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.wav", tmp_path / "out.wav"
+    path.write_bytes(riff(form_chunk(), chunk(b"fact", struct.pack("<I", 2 * len(SOUND))), data(SAMPLES)))
+    (finding,) = preflight.check(path).findings
+    assert (finding.rule, finding.severity, finding.fix) == ("header-mismatch", "warning", "rewrite-header")
+    assert preflight.fix(path, out).lossless
+    assert preflight.check(out).findings == ()
+
+
+def test_concatenated_files_of_compressed_audio_are_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(2 * wav(SOUND, subtype="IMA_ADPCM"))
+    (finding,) = preflight.check(path).errors
+    assert (finding.rule, finding.fix) == ("unsupported-format", None)
+    assert "2 concatenated WAV files of compressed audio" in finding.message
+
+
+def test_a_chunk_that_libsndfile_rejects_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(riff(chunk(b"PEAK", bytes(16)), form_chunk(), data(SAMPLES)))
+    assert preflight.check(path).findings == ()
 
 
 STANDARD = {
