@@ -137,7 +137,7 @@ def test_an_edit_list_that_hides_audio(version: int) -> None:
     edits = edit_list((500, EMPTY_EDIT), (4000, 2 * RATE), version=version)
     facts = completed(moov(track(edits=edits, declared_s=4.0), duration_s=4.0))
     assert (facts.estimated_duration_s, facts.hidden_s) == (4.0, 6.0)
-    assert dict(facts.declared) == {"mvhd": 4.0, "tkhd": 4.0, "elst": 4.0}
+    assert dict(facts.declared) == {"mvhd": 4.0, "tkhd": 4.0, "elst": 4.0, "stts": 4.0}
     assert (facts.is_size_known, facts.audio_bytes) == (True, 1000)
 
 
