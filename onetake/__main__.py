@@ -44,6 +44,17 @@ def _print_version(*, verbose: bool) -> bool:
     return True
 
 
+def _open_closed_streams() -> None:
+    """Open the null device as each of the descriptors 0 to 2 that is closed.
+
+    Otherwise a file or a pipe that is opened later gets that number, and is written to by whatever writes to standard
+    error, or is replaced by the streams of a child process.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
 def _install_handlers() -> None:
     """Install the signal handlers. Signals are blocked while their module is imported, and delivered afterwards."""
     import _signal  # type: ignore[import-not-found]  # the built-in part: `signal` imports enum
@@ -81,6 +92,7 @@ def _require_own_packages() -> None:
 
 def main() -> None:
     """Run the command and exit with its status."""
+    _open_closed_streams()
     is_verbose = sorted(sys.argv[1:]) in (["--verbose", "--version"], ["--version", "-v"])
     if (is_verbose or sys.argv[1:] == ["--version"]) and _print_version(verbose=is_verbose):
         os._exit(0)  # not sys.exit: Ctrl-C during the interpreter's shutdown would print a traceback

@@ -134,7 +134,7 @@ def test_a_full_standard_output_is_reported(home: Path, arguments: str) -> None:
 
 
 @full_disk
-@parametrize_some("where", [">&-", "2>&-", "2>/dev/full"], fast=1)
+@parametrize_some("where", ["<&- >&- 2>&-", ">&-", "2>&-", ">&- 2>&-", "2>/dev/full"], fast=1)
 def test_closed_streams_do_not_change_the_status(home: Path, where: str) -> None:
     assert piped(f"onetake check {GOOD} {where}")[0] == 0
     assert piped(f"onetake check {SHORT} {where}")[0] == 1
