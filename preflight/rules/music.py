@@ -16,7 +16,7 @@ _ROOM_S: Final = 0.36
 """Dry speech measures up to 0.3."""
 _REVERBERANT_S: Final = 0.42
 """The limit of `reverberant`: from there on the voice itself fills the pauses."""
-_HUM_DB: Final = {"hum_db": 15.0, "buzz_db": 5.0}
+_HUM_DB: Final = {"hum_db": 13.0, "buzz_db": 5.0}
 """The limits of `hum`: its lines raise the level of the pauses, and pulses bend it."""
 _EVEN_DB: Final = 5.0
 _FAIRLY_EVEN_DB: Final = 8.0

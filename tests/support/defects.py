@@ -147,7 +147,7 @@ def humming(speech: Speech) -> Iterator[Defect]:
     """A fundamental and five harmonics that fall by 6 dB each."""
     time = np.arange(len(speech.sound)) / speech.rate
     for mains in (50, 60):
-        for dbfs in (-30, -35, -40, -75):
+        for dbfs in (-30, -35, -40, -50, -75):
             lines = sum(0.5**n * np.sin(2 * np.pi * mains * (n + 1) * time + n) for n in range(6))
             added = np.asarray(lines, np.float32) * np.float32(10 ** (dbfs / 20) / np.sqrt(0.5 * 4 / 3))
             yield Defect(
@@ -155,7 +155,7 @@ def humming(speech: Speech) -> Iterator[Defect]:
                 f"{mains} Hz, {dbfs} dBFS",
                 speech.sound + added,
                 "hum",
-                dbfs > -50,
+                dbfs > -60,
                 "hum_dbfs" if dbfs > -50 else "",
                 dbfs,
                 3.0,

@@ -25,7 +25,10 @@ _MAINS_HZ: Final = (50.0, 60.0)
 _HARMONICS: Final = 6
 _CLASS_DB: Final = 3.0
 _CLASSES: Final = 40
-_QUIET_SHARE: Final = 0.25
+# A tenth, because pauses are a small share of fluent speech; but not so few windows that noise has lines by chance.
+_QUIET_SHARE: Final = 0.1
+_FEWEST_WINDOWS: Final = 6
+_LARGEST_SHARE: Final = 0.25
 # The neighborhood of a line: outside its main lobe, and short of the next line of the same mains frequency.
 _AROUND_HZ: Final = (6.0, 24.0)
 _LINE_HZ: Final = 2.0
@@ -48,7 +51,7 @@ def mains_hz(measurements: dict[str, float]) -> float | None:
 
 
 class HumMeter:
-    """Measure hum in the quietest quarter of the windows: a voice has lines of its own.
+    """Measure hum in the quietest tenth of the windows: a voice has lines of its own.
 
     Args:
         grid: The grid of the recording.
@@ -101,7 +104,8 @@ class HumMeter:
         total = int(self._counts.sum())
         if not total:
             return {}
-        quietest = int(np.searchsorted(np.cumsum(self._counts), _QUIET_SHARE * total)) + 1
+        wanted = max(_QUIET_SHARE * total, min(_FEWEST_WINDOWS, _LARGEST_SHARE * total))
+        quietest = int(np.searchsorted(np.cumsum(self._counts), wanted)) + 1
         spectrum = self._logs[:quietest].sum(axis=0) / self._counts[:quietest].sum()
         lines = [self._lines(spectrum, mains) for mains in _MAINS_HZ]
         above, buzz, level, mains = max(lines, key=lambda found: max(found[:2]))
