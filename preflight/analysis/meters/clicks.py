@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.splices import LOOK_AHEAD_S, SUSPECT_CURVATURE, SpliceDetector
+from preflight.analysis.meters.splices import LOOK_AHEAD_S, Bends, SpliceDetector
 
 if TYPE_CHECKING:
     from preflight.analysis.framing import Chunk, Grid, Samples
@@ -59,9 +59,8 @@ class ClickDetector:
             signed = signed[: len(signed) // frame * frame].reshape(-1, frame)
             framed = np.abs(signed)
             highest, means = framed.max(axis=1), framed.mean(axis=1)
-            bent = highest > SUSPECT_CURVATURE * means
             peak = float(chunk.frame_peaks[channel].max())
-            self.splices[channel].add(wave, signed, np.flatnonzero(bent), begin, chunk.start - chunk.grid.lead, peak)
+            self.splices[channel].add(wave, Bends(signed, highest, means, begin), chunk.start - chunk.grid.lead, peak)
             suspects = (highest > 2 * _MIN_DEVIATION) & (highest > _SUSPECT_RATIO * means)
             if not suspects.any():
                 continue

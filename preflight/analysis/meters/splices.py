@@ -8,23 +8,21 @@ Restoration", Springer, 1998, chapter 5).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from preflight.analysis.framing import Samples
 
 LOOK_AHEAD_S: Final = 0.02
 """How much sound after a place has to be known."""
-SUSPECT_CURVATURE: Final = 5.0
-"""Of the highest second difference in a frame to the mean; one splice of ten has less."""
+# Of the highest second difference in a frame to the mean: cheap to compute. One splice of ten has less.
+_SUSPECT_CURVATURE: Final = 5.0
 _NEAR_S: Final = 0.012
 _PREDICTED_FROM_S: Final = 0.016
 _TRACE: Final = 3
-# To the mean of its frame: cheap to compute, and few frames reach it.
+# Of the highest third difference in a frame to the mean: few frames reach it.
 _SUSPECT_RATIO: Final = 10.0
 # To the largest third difference within 12 ms, which is a period of the lowest voices. Speech has up to 3.6.
 _MIN_RATIO: Final = 4.5
@@ -37,6 +35,22 @@ _OF_PEAK: Final = 0.03
 _STILL_S: Final = 0.001
 _MAX_EQUAL: Final = 0.5
 _RIDGE: Final = 1e-6
+
+
+class Bends(NamedTuple):
+    """Frames of second differences, which clicks need, too.
+
+    Attributes:
+        curvature: Shape (frames, samples).
+        highest: The highest absolute one of each frame.
+        means: The mean of the absolute ones of each frame.
+        begin: The index in the samples of the middle one of the first second difference.
+    """
+
+    curvature: Samples
+    highest: Samples
+    means: Samples
+    begin: int
 
 
 class SpliceDetector:
@@ -63,26 +77,25 @@ class SpliceDetector:
         """Drop all but the first `most`."""
         del self._jumps[most:]
 
-    def add(
-        self, wave: Samples, curvature: Samples, frames: NDArray[np.intp], begin: int, origin: int, peak: float
-    ) -> None:
+    def add(self, wave: Samples, bends: Bends, origin: int, peak: float) -> None:
         """Add the next frames.
 
         Args:
             wave: The samples of a chunk, with enough before and after the frames.
-            curvature: Its second difference in these frames, shape (frames, samples).
-            frames: The indexes of those in which a splice may be.
-            begin: The index in `wave` of the middle sample of the first second difference.
+            bends: The frames.
             origin: The index in the recording of the first sample of `wave`.
-            peak: The highest absolute sample so far.
+            peak: The highest absolute sample of the chunk.
         """
         self._peak = max(self._peak, peak)
-        jerk = np.abs(np.diff(curvature[frames], axis=1))
+        # a third difference is at most twice the second differences around it
+        is_bent = (bends.highest > _SUSPECT_CURVATURE * bends.means) & (bends.highest > _OF_PEAK / 2 * self._peak)
+        frames = np.flatnonzero(is_bent)
+        jerk = np.abs(np.diff(bends.curvature[frames], axis=1))
         highest = jerk.max(axis=1)
         suspects = (highest > _OF_PEAK * self._peak) & (highest > _SUSPECT_RATIO * jerk.mean(axis=1))
         for number in np.flatnonzero(suspects).tolist():
             # the third difference at `at` is that of the samples from at - 1 to at + 2 around it
-            at = begin + int(frames[number]) * curvature.shape[1] + int(jerk[number].argmax())
+            at = bends.begin + int(frames[number]) * bends.curvature.shape[1] + int(jerk[number].argmax())
             if (place := self._jump_near(wave, at)) is not None:
                 self._jumps.append((origin + place, float(highest[number])))
 
