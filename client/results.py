@@ -141,6 +141,15 @@ def speech_from(answer: Answer) -> Speech:
         return _raw_speech(answer)
     if any(isinstance(further, dict) and any(_candidates(further)) for further in answer.document.embedded()):
         raise _speech_error(answer, "has the audio in several pieces")  # a stream, which was not requested
+    speech = _speech_in(answer)
+    if speech is None and (whole := answer.as_received()):
+        speech = _speech_in(whole)
+    if speech is None:
+        raise _speech_error(answer)
+    return speech
+
+
+def _speech_in(answer: Answer) -> Speech | None:
     for candidate in _candidates(answer.document.members):
         audio, link, remark = _decode(candidate, answer)
         if audio is None and link is None:
@@ -154,7 +163,7 @@ def speech_from(answer: Answer) -> Speech:
             extra=extra if isinstance(extra, dict) else {},
             warnings=(*([remark] if remark else []), *contradictions(answer)),
         )
-    raise _speech_error(answer)
+    return None
 
 
 def _speech_error(answer: Answer, lacking: str = "") -> ServiceError:

@@ -9,7 +9,7 @@ import pytest
 
 from client import SPEECH_MODELS, CloneClient, NonsenseAnswer, OutcomeUnknown, Speech, SpeechRequest, VoiceNotFound
 from tests.client.conftest import KEY
-from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, stalls
+from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, says, stalls
 
 
 def speak_with(behaviour: Behaviour, **fields: Any) -> Speech:
@@ -87,3 +87,10 @@ def test_an_expired_voice_in_both_formats() -> None:
 def test_a_lost_speech_leaves_the_outcome_unknown(behaviour: Behaviour) -> None:
     with pytest.raises(OutcomeUnknown):
         speak_with(behaviour)
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 9", b"Transfer-Encoding: chunked"])
+def test_audio_is_found_despite_wrong_framing(framing: bytes) -> None:
+    speech = speak_with(says(b"HTTP/1.1 200 OK\r\n" + framing + b'\r\n\r\n{"audio": "00ff"}'))
+    assert speech.audio == b"\x00\xff"
+    assert speech.warnings
