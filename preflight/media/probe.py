@@ -163,6 +163,8 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
         number = _track_number(container, source, ranges, quick=quick)
         stream = audio_track(container, number)
         seconds = _seconds(container, stream)
+        if container_format.startswith("mov") and not (container.streams.audio or has_video):
+            raise NotARecording("its index has no track", "copy it again from its source")
         if stream is None:
             return Probe(name, "", 0, 0, audio_tracks=len(container.streams.audio), has_video=has_video, wav=header)
         context = stream.codec_context

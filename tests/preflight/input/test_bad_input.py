@@ -55,6 +55,7 @@ REJECTED: dict[str, tuple[Callable[[], bytes], str, str]] = {
     # a WAV has no packet boundaries for AAC, and FFmpeg cannot find them either
     "aac-inside.wav": (lambda: making.coded(TAKE, "wav", "aac"), "unsupported-format", "a WAV with AAC audio"),
     "no-moov.m4a": (lambda: m4a(TAKE).replace(b"moov", b"XXXX"), "unreadable", "index (moov)"),
+    "cut-moov.m4a": (lambda: (take := m4a(TAKE))[: take.index(b"moov") + 200], "unreadable", "index (moov)"),
     "huge-table.m4a": (lambda: patched(m4a(TAKE), b"stsz", 8, b"\x7f\xff\xff\xff"), "unreadable", "index (moov)"),
     "encrypted.m4a": (lambda: m4a(TAKE).replace(b"mp4a", b"enca"), "protected", "encrypted"),
     "video.mp4": (lambda: making.with_video(None), "no-audio", "only video"),
