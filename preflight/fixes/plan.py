@@ -96,11 +96,10 @@ def make_plan(
     if problem is not None:
         raise CannotFix(problem.message, problem.hint or "play it; if that fails too, export it again")
     _require_fixable(report, options)
-    # in order of loss: the same bytes, the same packets, a new encoding
     needs = _Needs(analysis, report, options, container)
     if needs.errors <= {"extension-mismatch"} and needs.is_as_requested and not needs.edits and not needs.changes_sound:
-        # a wrong header that breaks no limit justifies a copy of the packets, but no second encoding
-        remade = _new_header_plan(needs) if "header-mismatch" in needs.found else None
+        # a wrong header that breaks no limit justifies a copy without loss, but no second encoding
+        remade = "header-mismatch" in needs.found and _new_header_plan(needs)
         return remade or _copy_plan(needs.facts, is_renamed=bool(needs.errors))
     return _remux_plan(needs) or _conversion_plan(needs)
 
