@@ -48,10 +48,10 @@ _TABLE = (
     level.TOO_QUIET,
     level.TOO_LOUD,
     level.PLOSIVES,
+    reverberation.REVERBERANT,  # before noise: reverberation fills the pauses, too
     background.NOISY,
     noise_reduction.GATED,
     noise_reduction.DENOISED,
-    reverberation.REVERBERANT,
     music.MUSIC,
     music.BABBLE,
     background.HUM,

@@ -44,5 +44,5 @@ REVERBERANT = Rule(
             "The most that ANSI/ASA S12.60 allows for classrooms.",
         ),
     ),
-    label="reverberation",
+    label="echo of the room",
 )
