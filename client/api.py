@@ -103,7 +103,9 @@ class CloneClient:
         body = self.clone_body(audio_url, options, prompt_audio_url)
         secrets = [*secrets_of_url(audio_url), *secrets_of_url(prompt_audio_url)]
         return self._retry.call(
-            lambda: voice_from(self._post(CLONE_PATH, body, secrets, self._clone_s, _LARGEST_CLONE_ANSWER))
+            lambda: voice_from(
+                self._post(CLONE_PATH, body, secrets, self._clone_s, _LARGEST_CLONE_ANSWER), self.base_url + CLONE_PATH
+            )
         )
 
     def clone_body(
@@ -145,7 +147,11 @@ class CloneClient:
                 call; it was not charged.
         """
         path, body = f"/v3/minimax-{request.model}", request.body()
-        return self._retry.call(lambda: speech_from(self._post(path, body, [], self._speech_s, _LARGEST_SPEECH_ANSWER)))
+        return self._retry.call(
+            lambda: speech_from(
+                self._post(path, body, [], self._speech_s, _LARGEST_SPEECH_ANSWER), self.base_url + path
+            )
+        )
 
     def download(
         self,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from msgspec import Struct
-
 from client.answers import Answer, contradictions, error_from, mentioned_voices
+from client.audio import Candidate, begins_like_audio, decode_audio
 from client.document import Document
 from client.errors import NonsenseAnswer, ServiceError
 from client.redaction import redact
@@ -23,19 +21,18 @@ _VOICE_ID_IN_TEXT: Final = re.compile(
 )
 _NOTHING: Final = frozenset({"null", "none", "nil", "undefined", "nan", "true", "false"})
 """What some programs write as a string for a value that is missing."""
-_LINK: Final = re.compile(r"https?://[^\s]{1,8000}", re.IGNORECASE)
-_DATA_URI: Final = re.compile(rb"data:[\w/+.;=-]{0,100};base64,", re.IGNORECASE)
-# First bytes: ID3v2; RIFF and RIFX; FLAC; Ogg; AIFF; Matroska; ADTS and MPEG audio frames (eleven set bits).
-_MAGIC: Final = (b"ID3", b"RIFF", b"RIFX", b"fLaC", b"OggS", b"FORM", b"\x1a\x45\xdf\xa3")
 # Fields that sibling services use instead of `audio` (their documentation and users' reports).
 _OTHER_FIELDS: Final = ("audio_file", "audio_url", "audio_data", "audio_base64", "audio_content", "url", "file")
 
 
+# What the model's maker and resellers call the preview of a clone. `audio_url` may be the echo of the request's.
+_DEMO_FIELDS: Final = ("demo_audio_url", "demo_audio", "demo_url", "demo_audio_data", "demo_audio_base64", "demo")
+
 # --- clone ------------------------------------------------------------------------------------------------------------
 
 
-def voice_from(answer: Answer) -> ClonedVoice:
-    """Read the answer to a clone request.
+def voice_from(answer: Answer, requested_url: str = "") -> ClonedVoice:
+    """Read the answer to a clone request; links without a host are relative to `requested_url`.
 
     A top-level voice_id is a voice that exists and is paid for, even if the answer has an error status, error codes, a
     wrong encoding or no end. Contradictions become warnings.
@@ -43,38 +40,69 @@ def voice_from(answer: Answer) -> ClonedVoice:
     Raises:
         ServiceError: There is no top-level voice_id. If the answer has one elsewhere, the message contains it.
     """
-    voice = _voice_in(answer)
+    voice = _voice_in(answer, requested_url)
     if voice is None and (whole := answer.as_received()):
-        voice = _voice_in(whole)
+        voice = _voice_in(whole, requested_url)
     if voice is None:
         raise _clone_error(answer)
     return voice
 
 
-def _voice_in(answer: Answer) -> ClonedVoice | None:
+def _voice_in(answer: Answer, requested_url: str) -> ClonedVoice | None:
     document = answer.document
     given = document.all_of("voice_id")
     valid = [voice for value in given if (voice := _voice_id(value, document)) is not None]
     if not valid:
         return None
     # RFC 8259, 4: duplicate names are not defined; most parsers keep the last one.
-    demo = document.members.get("demo_audio_url")
-    if not isinstance(demo, str) or demo in document.long_strings:
-        demo = ""
     others = [voice for voice in dict.fromkeys(valid) if voice != valid[-1]]
     warnings = (
         [f"the answer contains several voices: {', '.join(others)} may exist besides {valid[-1]}"] if others else []
     )
     if valid[-1] not in given:
         warnings.append("the voice_id in the answer is a number, or has blanks around it")
+    demo, link, remarks = _demo_in(answer, requested_url)
     return ClonedVoice(
         voice_id=valid[-1],
-        demo_audio_url=demo.strip().replace(" ", "%20") or None,
+        demo_audio_url=link,
+        demo_audio=demo,
         answered_at=datetime.now(UTC),
         raw=document.without_long_strings(),
-        warnings=(*warnings, *contradictions(answer)),
+        warnings=(*warnings, *remarks, *contradictions(answer)),
         trace_id=answer.trace_id,
     )
+
+
+def _demo_in(answer: Answer, requested_url: str) -> tuple[bytes | None, str | None, list[str]]:
+    """Return the preview, the link to it, and what is unusual about them."""
+    unread: list[str] = []
+    long_strings = answer.document.long_strings
+    for candidate in _demos(answer.document.members):
+        audio, link, _ = decode_audio(candidate, answer, requested_url)
+        if audio or link:
+            return audio, link, [] if link else [f"the preview is in the answer ({candidate.path}), not at a link"]
+        unread.append(candidate.value)
+        if candidate.value in long_strings:
+            what = f"the preview in {candidate.path} is in an unknown encoding"
+            return bytes(long_strings[candidate.value]), None, [what]
+    return None, None, [f"the preview is neither a link nor audio: {redact(unread[0])}"] if unread else []
+
+
+def _demos(members: dict[str, Any]) -> Iterator[Candidate]:
+    """Yield the strings that may be the preview or its link."""
+    data = members.get("data")
+    for prefix, holder in (("", members), ("data.", data)):
+        if not isinstance(holder, dict):
+            continue
+        for name in _DEMO_FIELDS:
+            value = holder.get(name)
+            if isinstance(value, dict):
+                inner = {f"{name}.{key}": value.get(key) for key in ("url", "audio", "data", "hex", "base64")}
+            else:
+                inner = {name: value}
+            for path, text in inner.items():
+                if isinstance(text, str) and text.strip() and text.strip().lower() not in _NOTHING:
+                    yield Candidate(prefix + path, text, True)
 
 
 def _voice_id(value: object, document: Document) -> str | None:
@@ -114,22 +142,8 @@ def _clone_error(answer: Answer) -> ServiceError:
 # --- speech -----------------------------------------------------------------------------------------------------------
 
 
-class _Candidate(Struct, frozen=True):
-    """A string that may be the audio.
-
-    Attributes:
-        path: Where it is, such as ``data.audio``.
-        value: The string, or the placeholder of a long one.
-        is_contracted: Whether the contract puts the audio there.
-    """
-
-    path: str
-    value: str
-    is_contracted: bool
-
-
-def speech_from(answer: Answer) -> Speech:
-    """Read the answer to a T2A request.
+def speech_from(answer: Answer, requested_url: str = "") -> Speech:
+    """Read the answer to a T2A request; links without a host are relative to `requested_url`.
 
     Audio in a contracted field is paid for, even beside an error. So is audio in another field if it begins
     like a known format. Anything unusual becomes a warning.
@@ -141,17 +155,17 @@ def speech_from(answer: Answer) -> Speech:
         return _raw_speech(answer)
     if any(isinstance(further, dict) and any(_candidates(further)) for further in answer.document.embedded()):
         raise _speech_error(answer, "has the audio in several pieces")  # a stream, which was not requested
-    speech = _speech_in(answer)
+    speech = _speech_in(answer, requested_url)
     if speech is None and (whole := answer.as_received()):
-        speech = _speech_in(whole)
+        speech = _speech_in(whole, requested_url)
     if speech is None:
         raise _speech_error(answer)
     return speech
 
 
-def _speech_in(answer: Answer) -> Speech | None:
+def _speech_in(answer: Answer, requested_url: str) -> Speech | None:
     for candidate in _candidates(answer.document.members):
-        audio, link, remark = _decode(candidate, answer)
+        audio, link, remark = decode_audio(candidate, answer, requested_url)
         if audio is None and link is None:
             continue
         extra = answer.document.members.get("extra_info")
@@ -179,7 +193,7 @@ def _speech_error(answer: Answer, lacking: str = "") -> ServiceError:
     return error
 
 
-def _candidates(members: dict[str, Any]) -> Iterator[_Candidate]:
+def _candidates(members: dict[str, Any]) -> Iterator[Candidate]:
     """Yield the strings that may be the audio, those in contracted fields first."""
     data = members.get("data")
     holders = [("data.", data)] if isinstance(data, dict) else []
@@ -192,69 +206,15 @@ def _candidates(members: dict[str, Any]) -> Iterator[_Candidate]:
             for name in ("audio",) if is_contracted else _OTHER_FIELDS:
                 value = holder.get(name)
                 if isinstance(value, str) and value.strip():
-                    yield _Candidate(prefix + name, value, is_contracted and not prefix.startswith("audios"))
+                    yield Candidate(prefix + name, value, is_contracted and not prefix.startswith("audios"))
     if isinstance(data, str) and data.strip():
-        yield _Candidate("data", data, False)
-
-
-def _decode(candidate: _Candidate, answer: Answer) -> tuple[bytes | None, str | None, str]:
-    """Decode one string: return the audio, the link, and what is unusual about it."""
-    path, is_contracted = candidate.path, candidate.is_contracted
-    elsewhere = "" if is_contracted else f"the audio is in {path}, a field that the contract does not name"
-    value = candidate.value.strip()
-    if _LINK.fullmatch(link := value.replace(" ", "%20")):  # a blank in a file's name that was not encoded
-        return None, link, elsewhere
-    content = answer.document.long_strings.get(value)
-    if content is None:
-        try:
-            content = memoryview(value.encode("ascii"))
-        except UnicodeEncodeError:
-            return None, None, ""
-    elif b"\\" in content[:4096].tobytes():  # JSON escapes, which only base64 needs: slashes and line ends
-        content = memoryview(bytes(content).replace(b"\\/", b"/").replace(b"\\r", b"").replace(b"\\n", b""))
-    try:
-        audio = binascii.unhexlify(content)  # reads the view; bytes.fromhex needs a str, which is a second copy
-    except binascii.Error:
-        audio = b""
-    if audio and (is_contracted or _begins_like_audio(audio)):
-        return audio, None, elsewhere
-    audio = _from_base64(content)
-    if _begins_like_audio(audio):
-        return audio, None, f"the audio in {path} is base64, not hexadecimal as the contract says"
-    return None, None, ""
-
-
-def _from_base64(content: memoryview) -> bytes:
-    if prefix := _DATA_URI.match(bytes(content[:200])):
-        content = content[prefix.end() :]
-    if not _begins_like_audio(_decode_base64(content[:64])):  # cheap: spares decoding a long text
-        return b""
-    return _decode_base64(content)
-
-
-def _decode_base64(content: memoryview) -> bytes:
-    """Decode both alphabets of RFC 4648 (4 and 5), with padding or without, also in lines (RFC 2045, 6.8)."""
-    try:
-        # Without strict_mode, a2b_base64 ignores foreign characters, and any text would decode to something.
-        return binascii.a2b_base64(content, strict_mode=True)
-    except binascii.Error:
-        compact = bytes(content).translate(bytes.maketrans(b"-_", b"+/"), b" \t\r\n=")
-    try:
-        return binascii.a2b_base64(compact + b"=" * (-len(compact) % 4), strict_mode=True)
-    except binascii.Error:
-        return b""
-
-
-def _begins_like_audio(data: bytes | bytearray | memoryview) -> bool:
-    head = bytes(data[:12])
-    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0
-    return head.startswith(_MAGIC) or is_frame or head[4:8] == b"ftyp"
+        yield Candidate("data", data, False)
 
 
 def _is_raw_audio(answer: Answer) -> bool:
     if answer.missing or not answer.body:
         return False  # a part of paid audio is not a result: the error keeps it
-    if _begins_like_audio(answer.body):
+    if begins_like_audio(answer.body):
         return not answer.body.startswith((b"\xff\xfe", b"\xfe\xff"))  # byte order marks look like MPEG frames
     is_text = answer.body[:64].lstrip()[:1] in (b"{", b"[", b"<")
     return 200 <= answer.status < 300 and answer.content_type.startswith("audio/") and not is_text

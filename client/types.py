@@ -107,6 +107,7 @@ class ClonedVoice(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         voice_id: The voice's name for T2A calls, 1 to 256 printable characters.
         demo_audio_url: Link to the trial recording, if one was requested and made; download it at once.
+        demo_audio: The trial recording itself, if the answer contains it.
         answered_at: When the answer arrived, UTC.
         raw: The answer's JSON object; values that JSON or Unicode cannot express (NaN, lone surrogates) are replaced.
         warnings: What contradicts the result, such as an error code beside the voice, one sentence each.
@@ -119,6 +120,7 @@ class ClonedVoice(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any]
     warnings: tuple[str, ...] = ()
     trace_id: str | None = None
+    demo_audio: bytes | None = None
 
     @property
     def expires_at(self) -> datetime:

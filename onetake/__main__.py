@@ -55,13 +55,14 @@ def _open_closed_streams() -> None:
     os.close(descriptor)
 
 
-def _install_handlers() -> None:
-    """Install the signal handlers. Signals are blocked while their module is imported, and delivered afterwards."""
+def _prepare_process() -> None:
+    """Open closed streams and install the signal handlers. Signals are blocked until then, and delivered afterwards."""
     import _signal  # type: ignore[import-not-found]  # the built-in part: `signal` imports enum
 
     numbers = {_signal.SIGINT, _signal.SIGTERM, getattr(_signal, "SIGHUP", _signal.SIGTERM)}
     can_block = hasattr(_signal, "pthread_sigmask")  # not on Windows
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, numbers) if can_block else set()
+    _open_closed_streams()
     from onetake.io.signals import install_handlers
 
     install_handlers()
@@ -92,11 +93,10 @@ def _require_own_packages() -> None:
 
 def main() -> None:
     """Run the command and exit with its status."""
-    _open_closed_streams()
     is_verbose = sorted(sys.argv[1:]) in (["--verbose", "--version"], ["--version", "-v"])
     if (is_verbose or sys.argv[1:] == ["--version"]) and _print_version(verbose=is_verbose):
         os._exit(0)  # not sys.exit: Ctrl-C during the interpreter's shutdown would print a traceback
-    _install_handlers()
+    _prepare_process()
     _prefer_own_packages()
     _require_own_packages()
     _prepare_worker()

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from onetake.clones.preview import save_preview
 from onetake.clones.rate_limit import RateLimiter
 from onetake.clones.request import Cloned, UploadedFile
 from onetake.clones.uploads import UploadTracker, verified_link
 from onetake.errors import LedgerFailed, OnetakeError, failure_of
-from onetake.io.received_audio import save_audio
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
 from onetake.render.text import local_time
@@ -102,7 +102,7 @@ class CloneAttempt:
         demo = likeness = None
         try:
             voice = self._pay()
-            demo = self._fetch_demo(voice)
+            demo = self._save_preview(voice)
             if demo is not None and (likeness := self._likeness()) is not None:
                 self._store_likeness(likeness)
         except KeyboardInterrupt:
@@ -226,24 +226,19 @@ class CloneAttempt:
         except LedgerFailed as error:
             self._warn(f"attempt {self._attempt} could not be stored as {state}: {error.message}")
 
-    def _fetch_demo(self, voice: ClonedVoice) -> str | None:
-        if self._request.demo is None:
+    def _save_preview(self, voice: ClonedVoice) -> str | None:
+        out = self._request.demo
+        if out is None:
             return None
-        if voice.demo_audio_url is None:
-            self._warn("the service sent no link to a preview")
+        shown = display_name(out)
+        # without a name, the voice is not in the ledger, and neither is the link
+        later = f"; fetch it later: onetake voices demo {shlex.quote(self._name or '')} -o {shlex.quote(shown)}"
+        later = later if self._name is not None and voice.demo_audio_url is not None else ""
+        if self._interrupted and voice.demo_audio is None:
+            self._warn(f"interrupted: the preview was not fetched{later}")
             return None
-        shown = display_name(self._request.demo)
-        later = (
-            f"fetch it later: onetake voices demo {shlex.quote(self._name or voice.voice_id)} -o {shlex.quote(shown)}"
-        )
-        if self._interrupted:
-            self._warn(f"interrupted: the preview was not fetched; {later}")
-            return None
-        try:
-            download = partial(self._context.client.download, voice.demo_audio_url)
-            save_audio(self._request.demo, partial(download, progress=partial(self._observer.progress, "demo")))
-        except Exception as error:  # noqa: BLE001 - the voice is paid for and must not be lost
-            self._warn(f"the preview could not be fetched: {failure_of(error).message}; {later}")
+        if problem := save_preview(self._context.client, voice, out, self._observer, later):
+            self._warn(problem)
             return None
         self._observer.step("demo", shown)
         return shown

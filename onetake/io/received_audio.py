@@ -135,6 +135,19 @@ def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
     return None
 
 
+def save_given(out: Path, audio: bytes) -> int:
+    """Save audio that an answer contained, in `out` or, if that cannot be written, elsewhere; return its size.
+
+    Raises:
+        UnrecognizedAudio: The audio cannot be decoded; it is saved as ``OUT.answer``.
+        SavedElsewhere: `out` cannot be written; the message contains the path instead.
+    """
+    try:
+        return save_audio(out, lambda file: file.write(audio))
+    except (OSError, UsageError) as error:
+        raise _saved_elsewhere(audio, out, _reason(error)) from error
+
+
 def save_speech(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Path) -> int:
     """Save the audio of a speech call, from its answer or from its link. Each error says where the audio is.
 
@@ -145,33 +158,34 @@ def save_speech(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Pa
     """
     from client import DownloadFailed
 
-    audio, link = speech.audio, speech.audio_url
+    if speech.audio is not None:
+        return save_given(out, speech.audio)
+    link = speech.audio_url or ""
     try:
-        if audio is not None:
-            return save_audio(out, lambda file: file.write(audio))
-        return save_audio(out, lambda file: client.download(link or "", file))
+        return save_audio(out, lambda file: client.download(link, file))
     except DownloadFailed as error:
         error.hint = f"the speech is paid for, and its link is in the ledger: {_fetch_later(voice)}"
         raise
     except (OSError, UsageError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise _saved_elsewhere(voice, audio, out, reason) from error
+        what = f"{display_name(out)!r} cannot be written: {_reason(error)}"
+        saved = f"{what}; the speech is paid for, and its link is in the ledger"
+        raise SavedElsewhere(saved, _fetch_later(voice)) from error
+
+
+def _reason(error: OSError | UsageError) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _fetch_later(voice: VoiceRecord) -> str:
     return f"fetch it with: onetake voices speech {shlex.quote(voice.name)} -o OUT"
 
 
-def _saved_elsewhere(voice: VoiceRecord, audio: bytes | None, out: Path, reason: str) -> SavedElsewhere:
-    what = f"{display_name(out)!r} cannot be written: {reason}"
-    if audio is None:
-        return SavedElsewhere(f"{what}; the speech is paid for, and its link is in the ledger", _fetch_later(voice))
+def _saved_elsewhere(audio: bytes, out: Path, reason: str) -> SavedElsewhere:
+    what = f"{display_name(out)!r} cannot be written: {reason}; the audio is paid for, and"
     saved = save_elsewhere(out, audio)
     if saved is None:
-        return SavedElsewhere(f"{what}; the speech is paid for, and could not be saved anywhere", "free disk space")
-    return SavedElsewhere(
-        f"{what}; the speech is paid for, and saved as {str(saved)!r}", "move it to the place you want", str(saved)
-    )
+        return SavedElsewhere(f"{what} could not be saved anywhere", "free disk space")
+    return SavedElsewhere(f"{what} saved as {str(saved)!r}", "move it to the place you want", str(saved))
 
 
 def save_answer(error: ServiceError, out: Path) -> None:

@@ -341,3 +341,54 @@ def test_a_voice_behind_a_value_with_too_many_tokens_is_unknown_and_kept() -> No
     assert (error.state, error.answer_body) == ("unknown", body)
     few = b'{"a": [' + b"[1]," * 1_000 + b'1], "voice_id": "voice_1"}'
     assert voice_from(make_answer(200, few)).voice_id == "voice_1"
+
+
+_MP3 = b"\xff\xfb\x90\x00" + bytes(100)
+_BASE64 = base64.b64encode(_MP3).decode()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"demo_audio_url": f"data:audio/mpeg;base64,{_BASE64}"},
+        {"demo_audio_url": f"data:audio/x-unknown;base64,{_BASE64}"},
+        {"demo_audio": _BASE64},
+        {"demo_audio": _MP3.hex()},
+        {"demo_audio_url": "", "demo_audio": _MP3.hex()},
+        {"data": {"demo_audio": _MP3.hex()}},
+        {"demo_audio": {"url": None, "base64": _BASE64}},
+    ],
+)
+def test_a_preview_in_the_answer_is_decoded(members: dict[str, object]) -> None:
+    voice = voice_from(make_answer(200, {"voice_id": "v", **members}), "https://api.example/v3/clone")
+    assert (voice.voice_id, voice.demo_audio, voice.demo_audio_url) == ("v", _MP3, None)
+    assert "is in the answer" in voice.warnings[0]
+
+
+def test_a_long_preview_in_an_unknown_encoding_is_kept() -> None:
+    encoded = "x_-" * 40_000
+    voice = voice_from(make_answer(200, {"voice_id": "v", "demo_audio": encoded}))
+    assert voice.demo_audio == encoded.encode()
+    assert "unknown encoding" in voice.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("link", "resolved"),
+    [
+        ("/files/demo.mp3?sign=1", "https://api.example:8443/files/demo.mp3?sign=1"),
+        ("/files/my demo.mp3", "https://api.example:8443/files/my%20demo.mp3"),
+        ("//cdn.example/demo.wav", "https://cdn.example/demo.wav"),
+        ("https://cdn.example/demo", "https://cdn.example/demo"),
+    ],
+)
+def test_a_link_without_a_host_is_relative_to_the_service(link: str, resolved: str) -> None:
+    requested = "https://api.example:8443/v3/minimax-voice-cloning"
+    assert voice_from(make_answer(200, {"voice_id": "v", "demo_audio_url": link}), requested).demo_audio_url == resolved
+    assert speech_from(make_answer(200, {"audio": link}), requested).audio_url == resolved
+
+
+@pytest.mark.parametrize("value", ["file:///etc/passwd", "ftp://h/demo.mp3", "pending"])
+def test_a_preview_that_is_neither_link_nor_audio_is_a_warning(value: str) -> None:
+    voice = voice_from(make_answer(200, {"voice_id": "v", "demo_audio_url": value}), "https://api.example/v3/clone")
+    assert (voice.demo_audio, voice.demo_audio_url) == (None, None)
+    assert voice.warnings == (f"the preview is neither a link nor audio: {value}",)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
+import socket
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -169,3 +171,33 @@ def test_an_invalid_link_is_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch)
             ran = say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3", "--json")
         assert (ran.status, json.loads(ran.out)["voice_id"]) == (0, "voice_paid"), link
         assert "bug" not in ran.err
+
+
+def test_a_preview_in_the_answer_is_saved(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = (FIXTURES / "good.mp3").read_bytes()
+    uri = "data:audio/mpeg;base64," + base64.b64encode(recording).decode()
+    with ScriptedServer(answers(200, {"voice_id": "voice_paid", "demo_audio_url": uri})) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        said = json.loads(say("clone", GOOD, *PREVIEW, "--demo", "demo.mp3", "--json").out)
+    assert (said["voice_id"], said["demo"]) == ("voice_paid", "demo.mp3")
+    assert Path("demo.mp3").read_bytes() == recording
+
+
+def test_a_preview_in_the_answer_is_saved_elsewhere_if_its_folder_is_gone(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = (FIXTURES / "good.mp3").read_bytes()
+    Path("previews").mkdir()
+
+    def answer_after_removing(sock: socket.socket, server: ScriptedServer) -> None:
+        Path("previews").rmdir()
+        answers(200, {"voice_id": "voice_paid", "demo_audio": recording.hex()})(sock, server)
+
+    with ScriptedServer(answer_after_removing) as endpoint:
+        monkeypatch.setenv("ONETAKE_BASE_URL", endpoint.base_url)
+        said = json.loads(say("clone", GOOD, *PREVIEW, "--demo", "previews/demo.mp3", "--json").out)
+    assert (said["voice_id"], said["demo"]) == ("voice_paid", None)
+    (saved,) = home.rglob("speech-*.mp3")
+    assert saved.read_bytes() == recording
+    assert str(saved) in said["warnings"][-1]
+    assert "onetake voices demo" not in said["warnings"][-1]
