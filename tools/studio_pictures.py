@@ -16,12 +16,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import soundfile
-from selenium import webdriver
-from selenium.webdriver.support.ui import WebDriverWait
 
 from client import VOICE_LIFETIME
 from onetake.ledger import Claimed, CloneKey, Ledger
@@ -30,62 +28,11 @@ from onetake.sandbox.storage import SandboxStorage
 from tests.support.browser import chromium, microphone, set_scheme
 from tests.support.services import FIXTURES, KEY, Services
 from tests.support.studio import Page, reading, studio
+from tools.camera import Camera
 
 README: Final = Path(__file__).parents[1] / "docs/images/studio.png"
 _MAX_README_BYTES: Final = 300_000
-_PATIENCE_S: Final = 120
 _RATE: Final = 44_100
-_PHONE: Final = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-
-
-class Camera:
-    """Opens steps, waits for states, and takes pictures of them.
-
-    Args:
-        chrome: The browser, on the studio's page.
-        folder: Where the pictures go.
-    """
-
-    def __init__(self, chrome: webdriver.Chrome, folder: Path) -> None:
-        self.chrome, self.folder = chrome, folder
-
-    def go(self, step: str) -> None:
-        """Open a step."""
-        self.script(f"document.querySelector('[data-step={step}]').click()")
-        self.until(f"return document.querySelectorAll('#step-{step} > *').length > 1")
-
-    def script(self, source: str, *values: Any) -> Any:
-        """Run a script in the page."""
-        return self.chrome.execute_script(source, *values)
-
-    def click(self, selector: str) -> None:
-        """Click an element once it is enabled."""
-        self.until(f"return document.querySelector(`{selector}`)?.disabled === false")
-        self.script(f"document.querySelector(`{selector}`).click()")
-
-    def until(self, source: str) -> None:
-        """Wait until a script returns true."""
-        WebDriverWait(self.chrome, _PATIENCE_S, 0.05).until(lambda chrome: chrome.execute_script(source))
-
-    def shows(self, text: str) -> None:
-        """Wait until the page shows a text."""
-        self.until(f"return document.body.innerText.includes({text!r})")
-
-    def picture(self, name: str, *, both: bool = True) -> None:
-        """Take a picture of the whole page, wide and narrow; only wide while something moves."""
-        self._take(f"{name}-wide", 1100)
-        if both:
-            self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", _PHONE)
-            self._take(f"{name}-narrow", 390)
-            self.chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-    def _take(self, name: str, width: int) -> None:
-        height = max(700, int(self.script("return document.documentElement.scrollHeight")))
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        time.sleep(0.3)
-        self.chrome.save_screenshot(str(self.folder / f"{name}.png"))
-        self.chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def microphone_file(folder: Path) -> Path:

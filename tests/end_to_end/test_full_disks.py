@@ -17,7 +17,7 @@ import pytest
 
 from onetake.ledger import Ledger
 from tests.onetake.conftest import Say
-from tests.soak.kills import make_takes
+from tests.soak.rig import make_takes
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.services import FIXTURES, Services, paid_calls
 

@@ -13,7 +13,8 @@ from onetake.sandbox.endpoint import StandInEndpoint
 from tests.onetake.conftest import Say
 from tests.onetake.io.test_interrupts import left_behind
 from tests.soak.faults import count, run_through
-from tests.soak.kills import Disturbance, disturb, make_takes, rig, settle_and_count
+from tests.soak.kills import Disturbance, disturb, settle_and_count
+from tests.soak.rig import make_takes, rig
 from tests.support.processes import Running, wait_until
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.servers import HeldAnswers

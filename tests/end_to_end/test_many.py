@@ -22,7 +22,7 @@ from onetake.console.steps import Steps
 from onetake.ledger import Ledger
 from tests.onetake.conftest import Say
 from tests.onetake.io.test_interrupts import left_behind
-from tests.soak.kills import make_takes
+from tests.soak.rig import make_takes
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.services import FIXTURES, PROMPT_TEXT, Services, paid_calls
 

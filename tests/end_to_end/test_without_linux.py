@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from onetake.sandbox.endpoint import StandInEndpoint
-from tests.soak.kills import disturb, rig, settle_and_count
+from tests.soak.kills import disturb, settle_and_count
+from tests.soak.rig import rig
 from tests.support.faulty_decoders import children_of, gone
 from tests.support.make_audio import talk, wav
 from tests.support.processes import Running, processes_with, wait_until

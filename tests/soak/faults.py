@@ -20,8 +20,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.soak.kills import Rig, rig
 from tests.soak.proxy import FAULTS, FaultyProxy
+from tests.soak.rig import Rig, rig
 
 _MOST_RUNS = 12
 

@@ -31,7 +31,7 @@ import requests
 import soundfile
 from numpy.typing import NDArray
 
-from tests.soak.kills import Rig, rig
+from tests.soak.rig import Rig, rig
 from tests.support.studio import Page, as_chromium, speech
 
 _ANSWER_DELAY_S = 0.4

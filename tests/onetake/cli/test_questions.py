@@ -17,7 +17,7 @@ import pytest
 import onetake
 from onetake.errors import TakePoor
 from tests.onetake.conftest import Say
-from tests.soak.kills import make_takes
+from tests.soak.rig import make_takes
 from tests.support.make_audio import talk, wav
 from tests.support.processes import HANGS_AFTER_S
 from tests.support.selection import parametrize_some

@@ -22,7 +22,7 @@ from onetake.errors import LedgerFailed, Status
 from onetake.ledger import Claimed, Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.onetake.clones.conftest import Recorder, request_for
-from tests.soak.kills import make_takes
+from tests.soak.rig import make_takes
 from tests.support.processes import wait_until
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading
 from tests.support.selection import parametrize_some
