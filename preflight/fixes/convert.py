@@ -106,7 +106,8 @@ def add_headroom(job: FixJob, plan: Plan) -> Plan:
     max_sample = 1 - 2.0 ** (2 - plan.target.bits)
     if peak.dbtp <= HEADROOM_DBTP or not (is_lossy or peak.sample >= max_sample):
         return plan
-    return _lowered(plan, HEADROOM_DBTP - peak.dbtp, peak.dbtp)
+    is_found = any(finding.rule == "above-full-scale" for finding in job.report.findings)
+    return _lowered(plan, HEADROOM_DBTP - peak.dbtp, peak.dbtp, "above-full-scale" if is_found else "")
 
 
 def without_overshoot(plan: Plan, sample_peak_dbfs: float) -> Plan | None:
@@ -116,13 +117,14 @@ def without_overshoot(plan: Plan, sample_peak_dbfs: float) -> Plan | None:
     return _lowered(plan, -sample_peak_dbfs - OVERSHOOT_MARGIN_DB, sample_peak_dbfs)
 
 
-def _lowered(plan: Plan, gain_db: float, peak_db: float) -> Plan:
-    """Return the plan with an additional gain, because of a peak at `peak_db`."""
+def _lowered(plan: Plan, gain_db: float, peak_db: float, rule: str = "") -> Plan:
+    """Return the plan with an additional gain, because of a peak at `peak_db`; `rule` is the finding that it fixes."""
     gain_db = plan.dsp.gain_db + gain_db
     # one edit for the sum of all gains
+    rule = next((edit.rule for edit in plan.edits if edit.name == "gain"), rule)
     edits = [edit for edit in plan.edits if edit.name != "gain"]
     encoding = next(number for number, edit in enumerate(edits) if edit.name == "convert")
-    edits.insert(encoding, gain_edit(gain_db, peak_db))
+    edits.insert(encoding, gain_edit(gain_db, peak_db, rule))
     return dataclasses.replace(plan, dsp=dataclasses.replace(plan.dsp, gain_db=gain_db), edits=tuple(edits))
 
 

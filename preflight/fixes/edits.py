@@ -150,10 +150,10 @@ def scale_edit(scale: float) -> Edit:
     return Edit(name="scale", rule="float-scale", what=f"divide the samples by {scale:.7g}", safe=True, db=round(db, 2))
 
 
-def gain_edit(gain_db: float, peak_db: float) -> Edit:
-    """Return the edit for a gain that keeps a peak at `peak_db` from clipping."""
+def gain_edit(gain_db: float, peak_db: float, rule: str = "") -> Edit:
+    """Return the edit for a gain that keeps a peak at `peak_db` from clipping; `rule` is the finding it fixes."""
     what = f"lower the level by {-gain_db:.1f} dB: a peak at {peak_db:+.1f} dB would clip at full scale"
-    return Edit(name="gain", rule="", what=what, safe=True, db=round(gain_db, 2))
+    return Edit(name="gain", rule=rule, what=what, safe=True, db=round(gain_db, 2))
 
 
 def remux_edit(facts: Probe, container: Container, rule: str, *, size_change: int) -> Edit:

@@ -44,7 +44,10 @@ _MAX_ENCODER_RUNS: Final = 4
 _NOISE_SEED: Final = 1
 """Constant, so that the same takes always become the same file."""
 _FIXED_BY_JOINING: Final = frozenset(
-    {"too-short", "too-large", "unsupported-format", "extension-mismatch", "too-many-channels", "header-mismatch"}
+    {
+        *("too-short", "too-large", "unsupported-format", "extension-mismatch", "too-many-channels"),
+        *("header-mismatch", "above-full-scale"),
+    }
 )
 """Errors of a take that the result does not have."""
 

@@ -44,6 +44,7 @@ _TABLE = (
     speech.UNSURE_VOICE,
     speech.LITTLE_SPEECH,
     level.FLOAT_SCALE,
+    level.ABOVE_FULL_SCALE,
     level.CLIPPED,
     level.TOO_QUIET,
     level.TOO_LOUD,

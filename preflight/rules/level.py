@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
 
+_MIN_EXCESS_DBFS = 0.1
+"""Below this, a converter to integers flattens only samples that exceed full scale by one percent."""
 _ACX = "ACX audio submission requirements: RMS from -23 to -18 dBFS, peaks up to -3 dBFS; used by the strict profile."
 
 
@@ -57,9 +59,11 @@ def _too_loud(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
     if not analysis.can_be_judged:
         return
+    # a gain lowers floating-point samples without loss, see `_above_full_scale`: judged is what it leaves
+    excess_db = measured["sample_peak_dbfs"] if _has_hot_floats(analysis) else 0.0
     levels = (
-        ("level", measured["rms_dbfs"], "dBFS RMS", "max_rms_dbfs"),
-        ("peak", measured["sample_peak_dbfs"], "dBFS", "max_peak_dbfs"),
+        ("level", measured["rms_dbfs"] - excess_db, "dBFS RMS", "max_rms_dbfs"),
+        ("peak", measured["sample_peak_dbfs"] - excess_db, "dBFS", "max_peak_dbfs"),
     )
     yield from worst(
         rule.finding(
@@ -71,6 +75,23 @@ def _too_loud(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         for what, value, unit, name in levels
         if value > rule[name]
     )
+
+
+def _has_hot_floats(analysis: Analysis) -> bool:
+    is_float = analysis.probe is not None and analysis.probe.codec.startswith("pcm_f")
+    return is_float and analysis.has_sound and analysis.measurements["sample_peak_dbfs"] > _MIN_EXCESS_DBFS
+
+
+def _above_full_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    if _has_hot_floats(analysis):
+        peak = analysis.measurements["sample_peak_dbfs"]
+        yield rule.finding(
+            f"the floating-point samples peak at {peak:+.1f} dBFS, above full scale, where players and converters clip "
+            "them: lower the level with one gain (onetake fix)",
+            value=peak,
+            limit=0.0,
+            fix="gain",
+        )
 
 
 def _float_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -110,6 +131,18 @@ FLOAT_SCALE = Rule(
     fix_hint="Run `onetake fix`. In Python, divide int16 samples by 32768 before you write them as float.",
     judge=_float_scale,
     label="wrong sample scale",
+    is_contract=True,
+)
+ABOVE_FULL_SCALE = Rule(
+    "above-full-scale",
+    "error",
+    what="Floating-point samples exceed full scale (0 dBFS).",
+    why="The file itself is not clipped, but every decoder to integers clips it.",
+    source="WAVE_FORMAT_IEEE_FLOAT: full scale is ±1, but samples do not end there. Reported above 0.1 dB.",
+    fix_hint="Run `onetake fix`: one gain brings the peaks below full scale, and nothing is lost. Or lower the level "
+    "in the program that exported the file.",
+    judge=_above_full_scale,
+    label="above full scale",
     is_contract=True,
 )
 CLIPPED = Rule(

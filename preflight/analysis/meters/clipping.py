@@ -1,4 +1,4 @@
-"""Clipping: flat runs and plateaus at the ceiling of a recording, and samples beyond full scale."""
+"""Clipping: flat runs and plateaus at the ceiling of a recording."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ _FLAT: Final = np.float32(4e-5)
 _LEAST_RUN: Final = 3
 # Times `_FLAT`: the least step at one end of a clipped run. The top of a slow wave has smaller steps.
 _STEEP: Final = 4.0
-_FULL_SCALE: Final = np.float32(1.0)
-_BEYOND: Final = np.nextafter(_FULL_SCALE, np.float32(2))
 # With 8 bits, or companding, every peak is flat: only runs at full scale count.
 _COARSE_CEILING: Final = 0.97
 _NEAR_S: Final = 0.05
@@ -42,9 +40,9 @@ class ClippingMeter:
     """Measure clipped samples: their share and their spans.
 
     Each polarity of a channel has a ceiling of its own. A run of at least three equal samples near the ceiling, with a
-    step at one end, is clipped. So is a sample beyond full scale, as lossy decoders and floating-point files have them:
-    the next converter to integers clips it. Where plateaus bent by a lossy codec or a resampler (see `plateaus`) hold
-    more samples than the exact runs of a channel, they count instead.
+    step at one end, is clipped. Where plateaus bent by a lossy codec or a resampler (see `plateaus`) hold more samples
+    than the exact runs of a channel, they count instead. Full scale is not special: floating-point samples and decoded
+    lossy ones above it are not flattened, and one gain brings them below it.
 
     Args:
         grid: The grid of the chunks.
@@ -107,8 +105,8 @@ class _Side:
 
     @property
     def _lowest(self) -> np.float32:
-        """The lowest sample that can be clipped: near the ceiling, or beyond full scale."""
-        return min(self._peak * _NEAR, _BEYOND)
+        """The lowest sample that can be clipped: near the ceiling."""
+        return self._peak * _NEAR
 
     def add(self, chunk: Chunk, channel: int, sign: int) -> None:
         lead = chunk.grid.lead
@@ -171,9 +169,9 @@ class _Runs(NamedTuple):
 def _clipped_runs(wave: Samples, near: NDArray[np.int64]) -> _Runs:
     """Return the clipped runs of the positive polarity of `wave`, among its samples at the indexes `near`."""
     level = wave[near]
-    beyond = level > _FULL_SCALE
-    level_joined = (np.abs(np.diff(level)) <= _FLAT) | (beyond[1:] & beyond[:-1])
-    cuts = np.flatnonzero(~(level_joined & (np.diff(near) == 1))) + 1
+    # above full scale, rounding errors grow with the samples
+    flat = _FLAT * np.maximum(level, np.float32(1))
+    cuts = np.flatnonzero((np.abs(np.diff(level)) > flat[1:]) | (np.diff(near) != 1)) + 1
     starts = np.concatenate(([0], cuts)) if len(near) else cuts
     if not len(starts):
         return _Runs(near, near, level)
@@ -181,8 +179,8 @@ def _clipped_runs(wave: Samples, near: NDArray[np.int64]) -> _Runs:
     tops = np.maximum.reduceat(level, starts)
     before = wave[np.maximum(begins - 1, 0)]
     after = wave[np.minimum(begins + lengths, len(wave) - 1)]
-    is_steep = tops - np.minimum(before, after) > _STEEP * _FLAT
-    return _Runs(begins, lengths, tops).only(((lengths >= _LEAST_RUN) & is_steep) | (tops > _FULL_SCALE))
+    is_steep = tops - np.minimum(before, after) > _STEEP * _FLAT * np.maximum(tops, np.float32(1))
+    return _Runs(begins, lengths, tops).only((lengths >= _LEAST_RUN) & is_steep)
 
 
 def _of_this_chunk(runs: _Runs, end: int) -> _Runs:

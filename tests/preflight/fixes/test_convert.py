@@ -58,7 +58,9 @@ def test_hot_floating_point_is_scaled_not_clipped(subtype: str, form: str, tmp_p
     window: dict[str, object] = {} if form == "RF64" else {"start_s": 0.5, "end_s": 11.0}
     fixed = fixed_to(out, wav(HOT, subtype=subtype, form=form), ".wav", **window)
     assert gain_of(fixed) == pytest.approx(-7, abs=0.6)
-    assert "dB" in next(edit.what for edit in fixed.edits if edit.name == "gain")
+    gain = next(edit for edit in fixed.edits if edit.name == "gain")
+    assert ("dB" in gain.what, gain.rule) == (True, "above-full-scale")
+    assert "clipped" not in [finding.rule for report in (fixed.before, fixed.after) for finding in report.findings]  # type: ignore[union-attr]
     start = 0 if form == "RF64" else RATE // 2
     given = HOT[start : start + len(decoded(out))] * np.float32(10 ** (gain_of(fixed) / 20))
     inner = slice(RATE // 50, -RATE // 50)

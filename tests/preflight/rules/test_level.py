@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from preflight.media.probe import Probe
 from preflight.profile import STRICT
 from tests.support.analyses import changed, finding, findings
 
@@ -64,3 +65,20 @@ def test_float_scale() -> None:
     assert (found.severity, found.value, found.limit, found.fix) == ("error", 32768.0, 1.0, "scale")
     assert "full scale of 32768 instead of 1" in found.message
     assert findings("float-scale", changed()) == []
+
+
+FLOAT = Probe("wav", "pcm_f32le", 48_000, 1, bits=32)
+
+
+def test_above_full_scale() -> None:
+    found = finding("above-full-scale", changed({"sample_peak_dbfs": 6.02}, probe=FLOAT))
+    assert (found.severity, found.value, found.limit, found.fix) == ("error", 6.02, 0.0, "gain")
+    assert "peak at +6.0 dBFS" in found.message
+    assert findings("above-full-scale", changed({"sample_peak_dbfs": 0.05}, probe=FLOAT)) == []
+    # lossy decoders exceed full scale, and no gain of the packets prevents it
+    assert findings("above-full-scale", changed({"sample_peak_dbfs": 6.02})) == []
+
+
+@pytest.mark.parametrize(("rms", "count"), [(-6.0, 0), (-3.0, 1)])
+def test_floating_point_samples_are_as_loud_as_after_the_gain(rms: float, count: int) -> None:
+    assert len(findings("too-loud", changed({"rms_dbfs": rms, "sample_peak_dbfs": 6.02}, probe=FLOAT))) == count

@@ -24,6 +24,7 @@ RAISED_BY: dict[str, Callable[[], bytes] | str] = {
     "truncated": "truncated.m4a",
     "damaged": "damaged.mp3",
     "float-scale": lambda: wav(talk(12) * np.float32(32768), subtype="FLOAT"),
+    "above-full-scale": lambda: wav(talk(12) * np.float32(8), subtype="FLOAT"),
     "header-mismatch": "open-ended.wav",
 }
 RAISED_BY_PROMPTS: dict[str, Callable[[], bytes] | str] = {
