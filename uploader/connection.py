@@ -18,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from uploader.content import Content
-from uploader.error_body import MOST_BYTES, read_error_body
+from uploader.error_body import is_s3_document, read_error_body
 from uploader.errors import NotPermitted, StorageError
 from uploader.redaction import redact_logs, without_secrets
-from uploader.service_errors import ERROR_BODY, from_response, is_explained, is_unsupported
+from uploader.service_errors import ERROR_BODY, UNEXPECTED_STATUS, from_response, is_explained, is_unsupported, not_s3
 from uploader.session import new_client, new_session
 from uploader.settings import StorageSettings, Target
 from uploader.transport_errors import from_botocore
@@ -64,6 +64,7 @@ class Connection:
             StorageError: The request failed. botocore's exception, whose text may contain URLs, is not its context.
         """
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         client, _ = self._clients()
         failure: StorageError
@@ -73,6 +74,8 @@ class Connection:
             failure = self._refusal(client, answer, with_body)
         except BotoCoreError as cause:
             failure = from_botocore(cause, self.target)
+        except (ResponseParserError, ValueError) as cause:  # a length or a date that is not one, XML that is not S3's
+            failure = not_s3(self.target, f"a response that cannot be read ({type(cause).__name__})")
         raise self._redacted(failure)
 
     def sign(self, key: str, expires_s: int) -> str:
@@ -167,7 +170,8 @@ class Connection:
         client = new_client(self._session, self._settings, self.target, **self._timeouts)
         client.meta.events.register("before-send.s3.PutObject", _start_body)
         client.meta.events.register("before-call.s3", _start_request)
-        client.meta.events.register("before-parse.s3", _keep_error_body)
+        # Wildcards are called first: before botocore's own handler, which makes 500 of what it cannot parse.
+        client.meta.events.register("before-parse.*.*", _keep_error_body)
         client.meta.events.register("after-call.s3", _log_answer)
         if self.target.public_endpoint is None:
             return client, client
@@ -189,11 +193,22 @@ def _start_request(context: dict[str, Any], **_: object) -> None:
 
 def _keep_error_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
     # botocore parses only S3's XML, and drops web pages, JSON and plain text.
-    if response_dict.get("status_code", 0) >= 300:
-        body = response_dict.get("body")
-        content_type = str(response_dict["headers"].get("content-type", ""))
-        read = read_error_body(body[:MOST_BYTES] if isinstance(body, bytes) else b"", content_type)
-        customized_response_dict[ERROR_BODY] = read
+    status, headers = response_dict.get("status_code", 0), response_dict["headers"]
+    body = response_dict.get("body")
+    content = body if isinstance(body, bytes) else b""  # that of an object is a stream
+    if status < 300 and content.strip() and not is_s3_document(content):
+        if headers.get("etag") and not _is_page(content, headers):
+            response_dict["body"] = b""  # a success with a remark such as "OK"
+            return
+        response_dict["status_code"] = 500  # as botocore does if it finds an error in a response with status 200
+        customized_response_dict[UNEXPECTED_STATUS] = status
+    if status >= 300 or UNEXPECTED_STATUS in customized_response_dict:
+        content_type = str(headers.get("content-type", ""))
+        customized_response_dict[ERROR_BODY] = read_error_body(content, content_type)
+
+
+def _is_page(content: bytes, headers: Any) -> bool:
+    return "html" in str(headers.get("content-type", "")).lower() or content.lstrip()[:1] == b"<"
 
 
 def _log_answer(http_response: Any, model: Any, context: dict[str, Any], **_: object) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import json
 import re
+import zlib
 from typing import NamedTuple
 
 from uploader.redaction import one_line
@@ -15,6 +17,10 @@ _CODE = re.compile(r"<Code>\s*([A-Za-z0-9_.:-]{1,64})\s*</Code>")
 _MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
 _TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
+# In the Content-Type header, or in the XML declaration.
+_CHARSET = re.compile(r"(?:charset|encoding)\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_CHARSETS = frozenset({"gbk", "gb2312", "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949"})
+_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _JSON_MESSAGES = ("message", "Message", "error_description", "error", "detail")
 
 
@@ -31,7 +37,7 @@ class ErrorBody(NamedTuple):
 
 
 def read_error_body(body: bytes, content_type: str = "") -> ErrorBody:
-    """Read code and message from the body of an error response; bytes that are not UTF-8 are replaced.
+    """Read code and message from the body of an error response; bytes that cannot be decoded are replaced.
 
     Args:
         body: The first bytes of the body; only `MOST_BYTES` are read.
@@ -42,7 +48,7 @@ def read_error_body(body: bytes, content_type: str = "") -> ErrorBody:
     >>> read_error_body(b"<html><head><title>Request blocked</title></head></html>", "text/html").message
     'Request blocked'
     """
-    text = body[:MOST_BYTES].decode("utf-8", errors="replace").strip()
+    text = _decode(_decompress(body)[:MOST_BYTES], content_type).strip()
     # Not an XML parser: a truncated or malformed body still has its code, and entities cannot do harm.
     if code := _CODE.search(text):
         message = _MESSAGE.search(text)
@@ -54,6 +60,45 @@ def read_error_body(body: bytes, content_type: str = "") -> ErrorBody:
     if text.startswith("<") or "html" in content_type.lower():
         return ErrorBody("", one_line(html.unescape(_TAG.sub(" ", text))))
     return ErrorBody("", one_line(text))
+
+
+def is_s3_document(body: bytes) -> bool:
+    """Return whether a body may be XML of the S3 API: neither a web page nor anything else."""
+    text = _decode(body[:200], "").lstrip("\ufeff \t\r\n").lower()
+    return not text or (text.startswith("<") and not text.startswith(("<!doctype", "<html", "<head", "<body")))
+
+
+def _decompress(body: bytes) -> bytes:
+    """Decompress gzip (RFC 1952): botocore does not, and some gateways compress without being asked."""
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    try:
+        return zlib.decompressobj(31).decompress(body, MOST_BYTES)
+    except zlib.error:
+        return body
+
+
+def _decode(body: bytes, content_type: str) -> str:
+    """Decode text: by its byte order mark, its zero bytes, UTF-8, the declared charset, or GB18030 (a superset of GBK).
+
+    GB18030 is what Chinese services send without declaring it; it is used only if all bytes are valid.
+    """
+    for mark, codec in _BYTE_ORDER_MARKS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(codec, "replace")
+    zeros = [byte == 0 for byte in body[:4]]
+    if zeros in ([False, True] * 2, [True, False] * 2):  # ASCII characters in UTF-16
+        return body.decode("utf-16-le" if zeros[1] else "utf-16-be", "replace")
+    declared = _CHARSET.search(content_type) or _CHARSET.search(body[:200].decode("latin-1"))
+    for name in ("utf-8", declared[1] if declared else "utf-8", "gb18030"):
+        try:
+            codec = codecs.lookup(name).name
+            if codec in _CHARSETS or codec == "utf-8":
+                # incremental: the body may be cut within a character
+                return codecs.getincrementaldecoder(codec)().decode(body)
+        except (LookupError, UnicodeDecodeError):
+            continue
+    return body.decode("utf-8", "replace")
 
 
 def _from_json(text: str) -> ErrorBody:

@@ -33,7 +33,7 @@ READ_TIMEOUT_S: Final = 20.0
 WHOLE_FETCH_S: Final = 60.0
 """How long reading to the end may take if the response does not declare its length."""
 
-_RANGE = re.compile(r"bytes \d+-\d+/(\d+)")
+_RANGE = re.compile(r"bytes \d{1,19}-\d{1,19}/(\d{1,19})")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _CA_HINT = (
     "If your company's proxy inspects TLS, set REQUESTS_CA_BUNDLE to a file with its certificate authority (PEM). The "
@@ -223,7 +223,7 @@ def _total_size(response: Response) -> int | None:
     # With a content encoding, the length is that of the compressed bytes (RFC 9110, 8.6).
     if length is None or "Content-Encoding" in response.headers:
         return None
-    return int(length) if length.isascii() and length.isdigit() else -1
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else -1
 
 
 def _refusal(response: Response, host: str) -> StorageError:

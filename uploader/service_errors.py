@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 ERROR_BODY: Final = "UploaderErrorBody"
 """The key of the `ErrorBody` in a parsed response of botocore."""
+UNEXPECTED_STATUS: Final = "UploaderUnexpectedStatus"
+"""The key of the HTTP status, which means success, of a response whose body is not one of the S3 API."""
 _BUCKET_OPERATIONS = {"HeadBucket", "ListObjectVersions", "ListObjectsV2"}
 # STS and SSO issue temporary keys while a request is being signed: their refusals are not the storage's.
 _KEY_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity", "GetRoleCredentials", "GetSessionToken", "CreateToken"}
@@ -48,13 +50,8 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "In
 _NOT_PERMITTED = {"AccessDenied", "AllAccessDisabled", "AccountProblem", "UnauthorizedAccess", "403"}
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404"}
 _WRONG_REGION = {
-    "PermanentRedirect",
-    "TemporaryRedirect",
-    "Redirect",
-    "AuthorizationHeaderMalformed",
-    "IllegalLocationConstraintException",
-    "IllegalLocationConstraint",
-    "InvalidRegionName",
+    *("PermanentRedirect", "TemporaryRedirect", "Redirect", "AuthorizationHeaderMalformed"),
+    *("IllegalLocationConstraintException", "IllegalLocationConstraint", "InvalidRegionName"),
 }
 # S3 and OSS: RequestTimeTooSkewed, for a difference of more than 15 minutes. COS: RequestIsExpired.
 _SKEWED = {"RequestTimeTooSkewed", "RequestIsExpired", "RequestExpired"}
@@ -73,6 +70,8 @@ _TRANSIENT = {
     "RequestLimitExceeded",
 }
 # OSS's code is SecondLevelDomainForbidden; other services have other codes, but their messages name the style.
+# 507: Insufficient Storage (RFC 4918, 11.5). The codes are of MinIO, Ceph, SeaweedFS, Backblaze and OSS.
+_FULL = re.compile(r"(?i)^507|StorageFull|Quota|InsufficientStorage|storage_cap")
 _PATH_STYLE = re.compile(r"(?i)SecondLevelDomainForbidden|path[- ]?style")
 _NOT_S3_HINT = (
     "This is not a response of the S3 API, but of a proxy, a firewall, a console or a web server. Check the endpoint, "
@@ -135,6 +134,10 @@ def _error_body(answer: ClientError) -> ErrorBody | None:
 def from_response(answer: ClientError, target: Target) -> StorageError:
     """Return the error for an error response."""
     refusal = _read(answer)
+    if (unexpected := answer.response.get(UNEXPECTED_STATUS)) is not None:
+        text = refusal.text.removeprefix("500: ")
+        is_page = "html" in refusal.headers.get("content-type", "")
+        return web_page(target, text) if is_page else not_s3(target, f"HTTP {unexpected} and: {text}")
     if answer.operation_name in _KEY_OPERATIONS:
         found: StorageError = CredentialsMissing(
             f"no temporary keys: {answer.operation_name} was refused ({refusal.text})",
@@ -245,7 +248,9 @@ def _redirected(refusal: _Refusal, target: Target) -> StorageError:
             f"Use https:// in the endpoint: {one_line(f'https://{secure}{here.path}')}",
             setting="endpoint",
         )
-    if not refusal.is_s3 and location.hostname and location.hostname != here.hostname:
+    if not refusal.is_s3 and location.path and location.hostname in {None, here.hostname}:
+        return not_s3(target, f"HTTP {refusal.status}, a redirect to {one_line(location.path)}")
+    if not refusal.is_s3 and location.hostname:
         to = one_line(without_query(f"{location.scheme}://{location.netloc.rpartition('@')[2]}"))
         return SettingsError(
             f"{target.display_name} redirects to {to} (HTTP {refusal.status})",
@@ -259,13 +264,18 @@ def _other(refusal: _Refusal, target: Target) -> StorageFailed:
     code, status = refusal.code, refusal.status
     is_transient = code in _TRANSIENT or status == 429 or (status >= 500 and status != 501)
     hint = "The service is overloaded or failing: try again later." if is_transient else None
-    if "API port" in refusal.text:
+    if _FULL.search(f"{status} {code}"):
+        hint = "The storage is full, or its quota is used up: free space there, or raise the quota."
+        is_transient = False
+    elif status == 413 or code == "EntityTooLarge":
+        hint = "The storage, or a proxy in front of it, limits the size of uploads: raise that limit."
+    elif "API port" in refusal.text:
         hint = "This is MinIO's console: use the port of its S3 API in the endpoint (usually 9000)."
     elif not is_transient and code.isdigit() and not refusal.is_s3:
         hint = _NOT_S3_HINT
-    return StorageFailed(
-        f"{target.display_name} answered {refusal.text}", hint, retry_for_s=UNTIL_BUDGET_S if is_transient else 0.0
-    )
+    error = StorageFailed(f"{target.display_name} answered {refusal.text}", hint)
+    error.retry_for_s = UNTIL_BUDGET_S if is_transient else 0.0
+    return error
 
 
 def wrong_region(target: Target, right: str | None, text: str) -> WrongRegion:
@@ -275,10 +285,14 @@ def wrong_region(target: Target, right: str | None, text: str) -> WrongRegion:
     return WrongRegion(f"bucket {target.bucket!r} is not in region {target.signing_region}{there} ({text})", hint)
 
 
+def not_s3(target: Target, what: str) -> StorageFailed:
+    """Return the error for a response that is not one of the S3 API; `what` completes "answered"."""
+    return StorageFailed(f"{target.display_name} answered {what}", _NOT_S3_HINT)
+
+
 def web_page(target: Target, title: str = "") -> StorageFailed:
     """Return the error for a service that answers with a web page."""
-    shown = f": {title}" if title else ""
     return StorageFailed(
-        f"{target.display_name} answers with a web page, so it is not the S3 API{shown}",
+        f"{target.display_name} answers with a web page, so it is not the S3 API" + (f": {title}" if title else ""),
         "Use the address and port of the S3 API in the endpoint (MinIO: usually 9000; its console has another port).",
     )

@@ -237,3 +237,44 @@ def test_an_object_that_stays_after_a_delete_is_reported(
     server.script["DELETE object"].extend([Answer(204)] * 3)
     with pytest.raises(StorageFailed, match="still in bucket"):
         storage.delete(upload)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (Answer(200, {"Content-Type": "text/html"}, b"<!doctype html><title>Sign in</title><br>"), "web page.*Sign in"),
+        (Answer(200, {}, b"<html><title>Sign in</title><br>"), "HTTP 200 and: Sign in"),
+        (Answer(200, {"Content-Type": "application/json"}, b'{"message": "no such route"}'), "no such route"),
+        (Answer(303, {"Location": "/login"}), "redirect to /login"),
+        (refusal(507, "XMinioStorageFull"), "XMinioStorageFull"),
+        (refusal(200, "AccessDenied"), "AccessDenied"),
+    ],
+)
+def test_what_is_no_success_of_s3_is_not_repeated(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path, answer: Answer, text: str
+) -> None:
+    server.script["PUT object"].append(answer)
+    with pytest.raises(StorageError, match=text):
+        make_scripted(server).upload(take, **M4A)
+    assert len(server.asked("PUT object")) == 1
+
+
+def test_an_error_with_status_200_is_an_error(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["PUT object"].append(refusal(200, "SlowDown"))
+    make_scripted(server).upload(take, **M4A)
+    assert len(server.asked("PUT object")) == 2
+
+
+def test_a_success_may_have_a_remark(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    storage = make_scripted(server)
+    digest = hashlib.md5(take.read_bytes()).hexdigest()
+    server.script["PUT object"].append(Answer(200, {"ETag": digest, "Content-Type": "text/plain"}, b"OK"))
+    size = str(take.stat().st_size)
+    server.script["HEAD object"].append(Answer(200, {"Content-Length": size}))
+    assert storage.upload(take, **M4A).md5 == digest
+
+
+def test_a_response_that_cannot_be_parsed(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    server.script["HEAD object"].append(Answer(200, {"Transfer-Encoding": "chunked", "Content-Length": ""}))
+    with pytest.raises(StorageFailed, match="cannot be read"):
+        make_scripted(server).upload(take, **M4A)

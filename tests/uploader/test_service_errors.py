@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 from email.utils import formatdate
@@ -36,6 +37,7 @@ from uploader import (
     Unreachable,
     Upload,
 )
+from uploader.error_body import read_error_body
 
 CONTENT = os.urandom(3000)
 DENIED = error(403, "AccessDenied", "User ann may not perform s3:PutObject, with an explicit deny in a policy")
@@ -242,3 +244,23 @@ def test_a_secret_that_the_service_echoes(behind: Any, sandbox: SandboxStorage) 
         found = refused(storage, NotPermitted)
     assert sandbox.secret_access_key not in str(found)
     assert sandbox.access_key_id not in str(found)
+
+
+_GBK = '<?xml version="1.0" encoding="GBK"?><Error><Code>X</Code><Message>请求参数错误</Message></Error>'
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [
+        (_GBK.encode("gbk"), "application/xml", "请求参数错误"),
+        ("<Error><Code>X</Code><Message>请求</Message></Error>".encode("gbk"), "", "请求"),
+        ("<Error><Code>X</Code><Message>表示</Message></Error>".encode("cp932"), "text/xml; charset=Shift_JIS", "表示"),
+        ("<Error><Code>X</Code><Message>é</Message></Error>".encode("utf-16"), "", "é"),
+        ("<Error><Code>X</Code><Message>é</Message></Error>".encode("utf-16-be"), "", "é"),
+        (gzip.compress(b"<Error><Code>X</Code><Message>zip</Message></Error>"), "", "zip"),
+        ("<Error><Code>X</Code><Message>é</Message></Error>".encode() + b"\xe2\x82", "", "é"),
+        (b"<Error><Code>X</Code><Message>a\xffb</Message></Error>", "text/xml; charset=rot13", "a\ufffdb"),
+    ],
+)
+def test_an_error_body_in_another_encoding(body: bytes, content_type: str, message: str) -> None:
+    assert read_error_body(body, content_type) == ("X", message)
