@@ -107,16 +107,16 @@ def _float_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 
 def _plosives(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    spans, measured = analysis.plosives, analysis.measurements
+    spans, number = analysis.plosives, len(analysis.plosives)
     # without a voice, it is a drum
-    if len(spans) > rule["max_plosives"] and "speech_level_dbfs" in measured:
-        count = f"{len(spans)} plosives or bumps" if len(spans) > 1 else "a plosive or bump"
+    if number > rule["max_plosives"] and "speech_level_dbfs" in analysis.measurements:
+        count = f"{number} plosives or bumps" if number > 1 else "a plosive or bump"
         yield rule.finding(
             f"{count} below 50 Hz, first at {clock(spans[0][0])}, as loud as the voice: use a pop filter, speak past "
             "the microphone, or turn on the low cut",
-            value=len(spans),
+            value=number,
             threshold="max_plosives",
-            detail=f"{len(spans)}, first at {clock(spans[0][0])}",
+            detail=f"{number}, first at {clock(spans[0][0])}",
             spans=spans,
         )
 
