@@ -88,7 +88,9 @@ def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: boo
 
         print_line(junit_outcomes(plans, stopwatch.seconds))
     if form == "text" and any(plan.ending == "would-clone" for plan in plans):
-        print_stderr("nothing was sent; without --dry-run, this clones and is paid")
+        print_stderr(
+            f"nothing was sent; without --dry-run, this {'rehearses the clone' if sandbox else 'clones, and is paid'}"
+        )
     if is_many and form == "text":
         print_stderr(", ".join(f"{count} {ending}" for ending, count in summary(plans).items()))
     return most_severe(plan.failure.status for plan in plans if plan.failure)

@@ -14,7 +14,7 @@ from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from preflight import Finding, Fixed
 
@@ -66,7 +66,7 @@ def fix_lines(fixed: Fixed, *, chooses_format: bool) -> Iterator[str]:
     if chooses_format and not fixed.lossless and _is_lossless(fixed.before.file.codec):
         yield "not lossless: a WAV of this length would be larger than 20 MB (--from and --until keep less)"
     for finding in remaining:
-        yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding))}"
+        yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding, remaining))}"
     if fixed.path is not None and fixed.after is not None:
         yield headline_of(fixed.after)
         yield f"{INDENT}{describe_file(fixed.after.file)}"
@@ -78,9 +78,10 @@ def _is_lossless(codec: str) -> bool:
     return codec.startswith("pcm_") or codec in {"flac", "alac"}
 
 
-def _remedy(finding: Finding) -> str:
+def _remedy(finding: Finding, remaining: Sequence[Finding]) -> str:
     """The option of `onetake fix` that helps, else what the finding says to do."""
-    if finding.rule in {"too-quiet", "too-loud"}:
+    is_clipped = any(other.rule == "clipped" for other in remaining)  # then a lower level does not help
+    if finding.rule in {"too-quiet", "too-loud"} and not is_clipped:
         return f"add --loudness {DEFAULT_LUFS:g}"
     edits = [name for name, kind in EDIT_KINDS.items() if finding.rule in kind.rules]
     return f"add --edit {edits[0]}" if edits else advice(finding)
