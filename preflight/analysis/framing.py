@@ -129,7 +129,7 @@ def _is_fast(length: int) -> bool:
 class Chunk:
     """A few rows, and what several meters need of them; each value is computed once, when it is first used.
 
-    Only the last chunk of a recording is padded: with zeros, and with at least one of them.
+    Only the last chunk of a recording is padded: with zeros, and with more than half a lead (25 ms) of them.
 
     Attributes:
         grid: The sizes.
@@ -281,9 +281,9 @@ class ChunkCutter:
                 yield self._chunk()
 
     def end(self) -> Iterator[Chunk]:
-        """Yield the last chunk, padded with zeros: meters that look ahead find some after the last sample."""
+        """Yield the last chunk, padded with zeros, so that filters that look ahead reach the last sample."""
         if self._row or self._filled:
-            rows = self._filled // self._grid.row + 1
+            rows = (self._filled + self._grid.lead // 2) // self._grid.row + 1
             self._wave = np.pad(self._wave, ((0, 0), (0, self._grid.row)))
             self._wave = self._wave[:, : self._grid.lead + rows * self._grid.row]
             yield self._chunk()

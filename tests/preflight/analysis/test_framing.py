@@ -185,3 +185,49 @@ def test_an_empty_block_changes_nothing() -> None:
     cutter = ChunkCutter(GRID)
     assert not list(cutter.add(np.zeros((0, 1), np.float32)))
     assert not list(cutter.end())
+
+
+@pytest.mark.parametrize("rate", [1_000, 8_000, 44_099, 48_000, 192_000])
+@pytest.mark.parametrize("short", [-1, 0, 1, 2])
+def test_zeros_for_half_a_lead_follow_the_last_sample(rate: int, short: int) -> None:
+    """The filters of downmix and true peak look ahead; a recording may end anywhere in a row."""
+    grid = Grid.at(rate, 1)
+    for count in (grid.row - short, grid.row - grid.lead // 2 - short, 4 * grid.row - short):
+        last = chunks_of(np.ones(count), rate)[-1]
+        padding = last.wave[0, grid.lead + last.filled :]
+        assert len(padding) > grid.lead // 2
+        assert not padding.any()
+
+
+@given(st.integers(100, 768_000), st.integers(1, 64))
+def test_chunks_are_bounded_at_any_rate_and_number_of_channels(rate: int, channels: int) -> None:
+    grid = Grid.at(rate, channels)
+    assert 4 <= grid.rows_per_chunk <= 32
+    samples = grid.rows_per_chunk * grid.row * channels
+    assert samples <= 1 << 19 or grid.rows_per_chunk == 4
+
+
+def test_products_of_two_channels_are_summed_per_frame() -> None:
+    left, right = white_noise(0.1, 12_800), white_noise(0.2, 12_800, seed=2)
+    chunk = chunks_of(np.stack((left, right), axis=1), RATE)[0]
+    expected = (left * right).reshape(-1, GRID.frame).sum(axis=1)
+    assert np.allclose(chunk.frame_products, expected, atol=1e-5)
+
+
+def test_eight_channels_are_folded_to_their_mean() -> None:
+    sound = np.random.default_rng(4).uniform(-1, 1, (20_000, 8))
+    for chunk in chunks_of(sound, RATE):
+        folded = chunk.folded()
+        part = sound[chunk.start : chunk.start + chunk.filled]
+        assert (folded.first_row, folded.filled, folded.rows) == (chunk.first_row, chunk.filled, chunk.rows)
+        assert folded.samples.shape == (1, chunk.filled)
+        assert np.allclose(folded.samples[0], part.mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("at", [0, 12_799, 12_800, 15_000])
+def test_one_differing_sample_makes_channels_distinct_in_its_chunk_only(at: int) -> None:
+    sound = np.tile(white_noise(0.1, 25_600)[:, np.newaxis], 2)
+    sound[at, 1] += 0.01
+    # the lead of the second chunk holds the last samples of the first
+    expected = [at < 12_800, at >= 12_800 - GRID.lead]
+    assert [chunk.distinct == 2 for chunk in chunks_of(sound, RATE)[:2]] == expected

@@ -97,3 +97,25 @@ def test_the_power_of_the_kept_band_is_kept() -> None:
     """White noise at 48 kHz has a third of its power below 8 kHz; the taper takes about a twentieth of that."""
     found = mixed(white_noise(0.3, 480_000), 48_000)
     assert np.mean(np.square(found)) == pytest.approx(0.09 / 3, rel=0.1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("missing", [0, 1, 3, 50])
+def test_the_mix_reaches_the_last_sample_wherever_a_row_ends(rate: int, missing: int) -> None:
+    grid = Grid.at(rate, 1)
+    for rows in (1, 4, 5):
+        count = rows * grid.row - missing
+        assert len(mixed(np.ones(count), rate)) == count * 160 // grid.frame
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 30_000), st.sampled_from([(8_000, 160), (16_000, 20), (44_100, 160), (1_000, 160)]))
+def test_the_mix_has_any_length_that_a_recording_has(count: int, setting: tuple[int, int]) -> None:
+    rate, samples_per_frame = setting
+    assert len(mixed(np.ones(count), rate, samples_per_frame)) == count * samples_per_frame // Grid.at(rate, 1).frame
+
+
+def test_an_impulse_near_the_end_is_in_the_mix() -> None:
+    sound = np.zeros(4 * Grid.at(48_000, 1).row - 30)
+    sound[-60] = 1
+    assert int(np.abs(mixed(sound, 48_000)).argmax()) == (len(sound) - 60) // 3

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preflight.analysis.framing import Grid
 from preflight.analysis.meters.true_peak import TruePeakMeter, interpolator
 from tests.support.chunks import measured_by, sine
 
@@ -122,3 +123,28 @@ def test_quiet_parts_are_skipped_without_a_difference() -> None:
     """The peak of the whole is that of the part that has it, in any order."""
     loud, low = between_samples(0.5), between_samples(0.01)
     assert true_peak(np.concatenate((loud, low))) == true_peak(np.concatenate((low, loud))) == true_peak(loud)
+
+
+@pytest.mark.parametrize("missing", range(0, 10, 3))
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_the_peak_after_the_last_samples_counts_wherever_a_row_ends(missing: int, rate: int) -> None:
+    """The interpolation needs eight samples after the peak, which are zeros here."""
+    for rows in (1, 4):
+        sound = np.zeros(rows * Grid.at(rate, 1).row - missing)
+        sound[-2:] = 0.5
+        assert true_peak(sound, rate) == pytest.approx(-6.02 + 20 * math.log10(4 / math.pi), abs=0.15)
+
+
+@pytest.mark.parametrize("sound", [[0.5], [-0.25], [0.5, -0.5], [0.0]])
+def test_the_shortest_recordings(sound: list[float]) -> None:
+    highest = max(abs(value) for value in sound)
+    assert true_peak(np.array(sound)) >= (round(20 * math.log10(highest), 2) if highest else -120)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([0.125, 0.5, 2.0]))
+def test_gain_and_polarity(seed: int, gain: float) -> None:
+    sound = np.random.default_rng(seed).normal(0, 0.1, 6_000)
+    plain = true_peak(sound)
+    assert true_peak(-sound) == plain
+    assert true_peak(gain * sound) == pytest.approx(plain + 20 * math.log10(gain), abs=0.011)
