@@ -140,3 +140,59 @@ def test_the_last_cut(end_s: float, cut: float | None) -> None:
 )
 def test_the_first_cut(start_s: float, cut: float | None) -> None:
     assert first_cut_after(PAUSES, start_s) == (None if cut is None else pytest.approx(cut))
+
+
+@given(PAIRS, st.integers(0, 5))
+def test_merged_spans_stay_as_they_are(pairs: list[tuple[int, int]], gap: int) -> None:
+    begins = np.array([start for start, _ in pairs], float)
+    once = merged(begins, begins + [length for _, length in pairs], gap)
+    edges = np.array(once, float).reshape(-1, 2)
+    assert merged(edges[:, 0], edges[:, 1], gap) == once
+    assert merged(edges[::-1, 0], edges[::-1, 1], gap) == once
+
+
+@given(PAIRS)
+def test_merging_without_a_gap_keeps_the_set_of_moments(pairs: list[tuple[int, int]]) -> None:
+    begins = np.array([start for start, _ in pairs], float)
+    found = merged(begins, begins + [length for _, length in pairs], 0)
+    covered = {moment for start, length in pairs for moment in range(start, start + length)}
+    assert {moment for start, end in found for moment in range(int(start), int(end))} == covered
+    assert sum(end - start for start, end in found) == len(covered)
+
+
+@given(ORDERED)
+def test_pauses_without_speech_are_their_own_rest(pauses: list[Span]) -> None:
+    assert without(pauses, ()) == pauses
+    assert without(pauses, tuple(pauses)) == []
+    assert without(pauses, ((0.0, 100.0),)) == []
+
+
+@given(ORDERED, st.integers(0, 44))
+def test_a_first_cut_is_in_the_earliest_usable_pause(pauses: list[Span], quarter: int) -> None:
+    start_s = quarter / 4
+    cut = first_cut_after(pauses, start_s)
+    usable = [pause for pause in pauses if pause[1] - 0.1 >= start_s]
+    if cut is None:
+        assert not usable
+        return
+    first, last = usable[0]
+    assert max(first, start_s) <= cut <= last - 0.1
+
+
+@given(ORDERED, st.integers(0, 60))
+def test_a_last_cut_is_in_a_pause_at_or_before_the_end(pauses: list[Span], quarter: int) -> None:
+    end_s = quarter / 4
+    cut = last_cut_before(pauses, end_s)
+    usable = [pause for pause in pauses if 0 < pause[0] <= end_s - 0.1]
+    if cut is None:
+        # a pause that reaches into the last ten seconds from the very start leaves nothing
+        assert not [pause for pause in usable if pause[1] >= end_s - 10]
+        return
+    assert cut <= end_s
+    assert any(start + 0.1 <= cut < end for start, end in usable)
+
+
+@pytest.mark.parametrize("shift_db", [-30.0, -10.0, 15.0])
+def test_pauses_do_not_depend_on_the_level(shift_db: float) -> None:
+    plain = levels((-20, 1), (-45, 0.5), (-25, 2), (-44, 0.3), (-20, 1))
+    assert find_pauses(plain + np.float32(shift_db), FRAME_S) == find_pauses(plain, FRAME_S)

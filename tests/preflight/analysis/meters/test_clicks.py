@@ -88,3 +88,31 @@ def test_a_click_anywhere_is_found_once(at: int, size: float) -> None:
     sound = voice()
     sound[at] += size
     assert clicks(sound) == [at]
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 192_000])
+def test_clicks_at_any_rate(rate: int) -> None:
+    sound = sine(220, 1, rate, 0.2) + white_noise(0.001, rate)
+    places = [1_000, rate // 2, rate - 1_000]
+    sound[places] -= 0.4
+    assert clicks(sound, rate) == places
+
+
+def test_a_click_has_either_polarity() -> None:
+    sound = voice()
+    sound[[20_000, 50_000]] += 0.2, -0.2
+    assert clicks(sound) == clicks(-sound) == [20_000, 50_000]
+
+
+@pytest.mark.parametrize("apart", [1, 2, 5])
+def test_deviating_samples_side_by_side_are_no_single_click(apart: int) -> None:
+    """Neither of them is alone, as a click has to be."""
+    sound = voice()
+    sound[[20_000, 20_000 + apart]] += 0.3
+    assert clicks(sound) == []
+
+
+def test_identical_channels_click_once() -> None:
+    sound = voice()
+    sound[20_000] += 0.3
+    assert clicks(np.stack((sound, sound), axis=1)) == [20_000]

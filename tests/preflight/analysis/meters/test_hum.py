@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from preflight.analysis.framing import Grid
-from preflight.analysis.meters.hum import HumMeter
+from preflight.analysis.meters.hum import HumMeter, mains_hz
 from tests.support.chunks import sine, white_noise
 
 RATE = 2_000  # what the downmix gives this meter
@@ -116,3 +116,27 @@ def test_the_height_does_not_depend_on_the_level(gain: float) -> None:
 
 def test_silence_does_not_hum() -> None:
     assert hum(np.zeros(10 * RATE))["hum_db"] == 0
+
+
+@pytest.mark.parametrize(("number", "counts"), [(1, True), (4, True), (6, True), (7, False), (12, False)])
+def test_the_level_is_that_of_the_first_six_harmonics(number: int, counts: bool) -> None:
+    found = hum(lines(60, 10, 0.01) + sine(60 * number, 10, RATE, 0.05))
+    base = 3 * 0.01**2 / 2
+    # a line that is there already adds up in amplitude
+    added = (0.06**2 - 0.01**2) / 2 if number <= 3 else 0.05**2 / 2
+    assert found["hum_hz"] == 60
+    assert found["hum_dbfs"] == pytest.approx(10 * np.log10(base + counts * added), abs=0.1)
+
+
+@pytest.mark.parametrize("ratio_db", [0.0, 6.0, -9.0])
+def test_rumble_is_a_ratio_of_powers(ratio_db: float) -> None:
+    """One tone in either band; a Hann window spreads both alike."""
+    low, high = sine(30, 10, RATE, 0.01 * 10 ** (ratio_db / 20)), sine(210, 10, RATE, 0.01)
+    assert hum(low + high)["rumble_db"] == pytest.approx(ratio_db, abs=0.2)
+
+
+def test_nothing_is_mains_hum_unless_a_limit_is_exceeded() -> None:
+    assert mains_hz({}) is None
+    assert mains_hz({"hum_hz": 50.0, "hum_db": 12.0, "buzz_db": 5.0}) is None
+    assert mains_hz({"hum_hz": 50.0, "hum_db": 12.1, "buzz_db": 0.0}) == 50
+    assert mains_hz({"hum_hz": 60.0, "hum_db": 0.0, "buzz_db": 5.1}) == 60

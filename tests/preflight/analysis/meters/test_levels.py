@@ -133,3 +133,14 @@ def test_hum_counts_in_full_although_an_offset_does_not() -> None:
     plain, shifted = (measured_by(LevelMeter, offset + hum, 48_000).frame_powers() for offset in (0.0, 0.2))
     assert shifted == pytest.approx(plain, abs=1e-5)
     assert plain.mean() == pytest.approx(0.005, rel=0.01)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (44_100, 8), (192_000, 2), (192_000, 8)])
+def test_levels_at_any_rate_and_number_of_channels(rate: int, channels: int) -> None:
+    """Channel n is a sine of half the amplitude of the one before: the mean power is a geometric sum."""
+    amplitudes = 0.8 * 0.5 ** np.arange(channels)
+    sound = sine(500, 0.5, rate)[:, np.newaxis] * amplitudes
+    found = levels_of(sound, rate)
+    assert found["rms_dbfs"] == pytest.approx(10 * math.log10((amplitudes**2).mean() / 2), abs=0.01)
+    assert found["sample_peak_dbfs"] == -1.94
+    assert levels_of(sound[:, ::-1], rate) == found

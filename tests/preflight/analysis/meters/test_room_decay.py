@@ -63,3 +63,37 @@ def test_speech_in_a_room_is_reverberant(decay_s: float, direct_db: float) -> No
 def test_a_furnished_room_is_not() -> None:
     response = rooms.impulse_response(SPEECH.rate, 0.2, 0)
     assert not judged(rooms.convolved(SPEECH.sound, response), SPEECH.rate)[1]
+
+
+def decay(powers: Any) -> float | None:
+    meter = RoomDecayMeter(FRAME_S)
+    meter.add(np.asarray(powers, np.float32))
+    return meter.decay_s()
+
+
+@pytest.mark.parametrize("gain", [1e-6, 1e-3, 1e3])
+def test_the_slope_does_not_depend_on_the_level(gain: float) -> None:
+    powers = ringing(0.5, floor=0)
+    assert decay(gain * powers) == pytest.approx(decay(powers), rel=0.02)
+
+
+def test_the_median_of_fast_and_slow_decays_is_that_of_the_more_frequent_ones() -> None:
+    """Two rooms: twenty decays of 0.3 s and ten of 0.9 s."""
+    both = np.concatenate((ringing(0.3, 20), ringing(0.9, 10)))
+    assert decay(both) == pytest.approx(0.3, rel=0.1)
+
+
+@pytest.mark.parametrize("fall_db", [9.0, 30.0])
+def test_a_decay_falls_by_at_least_12_db(fall_db: float) -> None:
+    """Bursts that fall to a floor of that level below them."""
+    floor = 10 ** (-fall_db / 10)
+    since = np.arange(3750) * FRAME_S % 1.0
+    powers = np.maximum(10 ** (-6 * since / 0.5), floor)
+    found = decay(np.repeat(powers[:, np.newaxis], 129, axis=1))
+    assert (found is None) if fall_db < 12 else found == pytest.approx(0.5, rel=0.1)
+
+
+def test_one_band_that_rings_longer_is_outvoted_by_three() -> None:
+    powers = ringing(0.3)
+    powers[:, 45:90] = ringing(1.2)[:, 45:90]  # 2.8 to 5.6 kHz
+    assert decay(powers) == pytest.approx(0.3, rel=0.1)
