@@ -56,19 +56,13 @@ def next_step(report: Report) -> str:
             return f"record more, or join several takes: onetake join {path} OTHER... -o joined.wav"
         return advice(unfixable)
     if report.quality == "poor" and poorest is not None:
-        return f"{advice(poorest)}{_as_it_is(report, path)}"
+        if report.role == "prompt":  # no command uses it alone
+            return advice(poorest)
+        command = f"fix {path}" if report.verdict == "fixable" else f"clone {path} --accept-poor"
+        return f"{advice(poorest)}; to use it as it is: onetake {command}"
     if report.verdict == "fixable":
         return f"onetake fix {path}"
     return _next_of_ready(report, path, poorest)
-
-
-def _as_it_is(report: Report, path: str) -> str:
-    """Return how a take is used although it is not good; empty for a prompt clip, which has no command of its own."""
-    if report.role == "prompt":
-        return ""
-    accept = " --accept-poor" if report.quality == "poor" else ""
-    command = f"fix {path}" if report.verdict == "fixable" else f"clone {path}{accept}"
-    return f"; to use it as it is: onetake {command}"
 
 
 def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
@@ -77,7 +71,7 @@ def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
     if report.method == "headers":
         return f"onetake check {path} (measures the sound as well)"
     if poorest is not None:
-        return f"{advice(poorest)}{_as_it_is(report, path)}"
+        return f"onetake clone {path}; for a better voice: {advice(poorest)}"
     if (report.file.duration_s or 0.0) < _SHORT_S:
         return f"onetake clone {path} (one to two minutes of speech work best: onetake join adds takes)"
     return f"onetake clone {path}"

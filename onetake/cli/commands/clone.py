@@ -216,4 +216,4 @@ def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
             f"likeness  {cloned.likeness:.2f} of 1 (estimate; two people are mostly below {SAME_VOICE_COSINE:g})"
         )
     if sandbox:
-        print_text("rehearsal: the sandbox and its voice have ended; without --sandbox, the voice is real and paid")
+        print_text("rehearsal: no real voice was made, and nothing was paid; without --sandbox, it is real and paid")

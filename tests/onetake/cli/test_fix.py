@@ -54,7 +54,7 @@ def test_a_ready_recording_of_poor_quality_is_not_called_fixed(say: Say, home: P
     sound, rate = soundfile.read(FIXTURES / "good.wav")
     soundfile.write("clipped.wav", np.clip(8 * sound, -1, 1), rate)
     lines = say("fix", "clipped.wav").out.splitlines()
-    assert lines[0] == "it is ready, but poor: nothing to fix"
+    assert lines[0] == "it is ready, but poor: nothing was changed"
     assert lines[1].startswith("not fixed: clipped")
     assert lines[-1].endswith("to use it as it is: onetake clone clipped.wav --accept-poor")
 

@@ -42,7 +42,7 @@ POOR = Finding(
         (
             report_of(changed({"snr_db": 18.2}, name="a.wav")),
             "ready, fair: background noise (SNR 18 dB)",
-            "record in a quieter room, closer to the microphone; to use it as it is: onetake clone a.wav",
+            "onetake clone a.wav; for a better voice: record in a quieter room, closer to the microphone",
         ),
         (
             report_of(seconds(20.0, name="a.wav")),
