@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import numpy as np
 
@@ -77,7 +77,8 @@ def convert(source: Source, file: IO[bytes], job: FixJob, plan: Plan) -> None:
 
     if plan.target is None:
         raise ValueError(f"a plan to {plan.action} has no target")
-    encode(_processed(source, job, plan), job.facts.sample_rate_hz, file, plan.container, plan.target)
+    blocks = _unchanged(source, job) if _is_exact(job, plan) else _processed(source, job, plan)
+    encode(blocks, job.facts.sample_rate_hz, file, plan.container, plan.target)
 
 
 def add_headroom(job: FixJob, plan: Plan) -> Plan:
@@ -94,7 +95,8 @@ def add_headroom(job: FixJob, plan: Plan) -> Plan:
     if is_lossy:
         is_safe = peak_db <= HEADROOM_DBTP
     else:
-        is_safe = _is_integer(job.facts.codec) or measured["sample_peak_dbfs"] < _BELOW_FULL_SCALE_DB
+        limit_db = 0.0 if plan.target.is_float else _BELOW_FULL_SCALE_DB
+        is_safe = _is_integer(job.facts.codec) or measured["sample_peak_dbfs"] < limit_db
     if is_safe and not plan.dsp.filters:
         return plan
     from preflight.fixes.dsp import measure_peak
@@ -131,6 +133,24 @@ def _lowered(plan: Plan, gain_db: float, peak_db: float, rule: str = "") -> Plan
 def _is_integer(codec: str) -> bool:
     """Return whether a codec decodes to integers, which cannot lie above full scale."""
     return codec.startswith(("pcm_s", "pcm_u", "pcm_alaw", "pcm_mulaw")) or codec in ("flac", "alac")
+
+
+def _is_exact(job: FixJob, plan: Plan) -> bool:
+    """Whether the result has the samples of the recording in a format that float32 does not hold."""
+    is_wide = plan.container == "wav" and plan.target is not None and plan.target.bits > 24
+    is_whole = plan.window is None and not plan.dsp.pauses
+    return is_wide and is_whole and plan.is_lossless and job.analysis.float_scale == 1.0
+
+
+def _unchanged(source: Source, job: FixJob) -> Iterator[Block]:
+    """Decode the recording to its stored samples: 32-bit integers, or 32- or 64-bit floats."""
+    from preflight.media.decoder import Decoder
+
+    decoder = Decoder(source, job.facts, exact=True)
+    for block in decoder.stored_blocks():
+        yield cast("Block", block)
+        if job.on_progress is not None:
+            job.on_progress(decoder.duration_s, job.analysis.duration_s or 0.0)
 
 
 def _processed(source: Source, job: FixJob, plan: Plan) -> Iterator[Block]:

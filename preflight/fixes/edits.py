@@ -189,7 +189,7 @@ def encoding_edits(
         # nothing is lost upwards; downwards everything above the new Nyquist frequency is
         is_upward = target.sample_rate_hz > facts.sample_rate_hz
         edits.append(Edit(name="resample", rule="", what=what, safe=is_upward))
-    encoding = f"{target.bits}-bit PCM" if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, encoded once"
+    encoding = target.sample_format if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, encoded once"
     # the finding that made a new file necessary, if it is one of these
     rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
     what = f"write {container.upper()} ({encoding}){_track(facts, ' from {}')}"

@@ -41,6 +41,7 @@ _DITHER_SEED: Final = 1
 _LAME_SCALES: Final = {192: 0.97, 224: 0.98, 256: 1.0, 320: 1.0}
 """LAME 3.100 multiplies its input by these factors, by bit rate in kbit/s; below, by 0.95. Measured."""
 _LAME_SCALE: Final = 0.95
+_FLOAT_SUBTYPES: Final = {32: "FLOAT", 64: "DOUBLE"}
 _CODECS: Final[dict[str, Literal["aac", "libmp3lame"]]] = {"m4a": "aac", "mp3": "libmp3lame"}
 _MUXERS: Final = {"m4a": "ipod", "mp3": "mp3"}
 
@@ -53,6 +54,7 @@ class Target:
         sample_rate_hz: Sample rate in hertz.
         channels: 1 or 2.
         bits: Bits per sample, for WAV.
+        is_float: Whether the samples of a WAV are floating point.
         bit_rate_bps: Bits per second, for M4A and MP3.
         dither: Add dither, because the result has fewer bits per sample than its source.
         downmix: The weight of each source channel in the mono result; None to keep the channels.
@@ -61,9 +63,15 @@ class Target:
     sample_rate_hz: int
     channels: int
     bits: int = 16
+    is_float: bool = False
     bit_rate_bps: int = 0
     dither: bool = False
     downmix: tuple[float, ...] | None = None
+
+    @property
+    def sample_format(self) -> str:
+        """The format of the samples of a WAV, such as "24-bit PCM"."""
+        return f"{self.bits}-bit {'floating-point ' * self.is_float}PCM"
 
     def bytes_per_s(self, container: Container) -> float:
         """Return the size of one second of audio."""
@@ -71,9 +79,17 @@ class Target:
 
 
 def choose_target(
-    facts: Probe, seconds: float, to: Container | None, downmix: tuple[float, ...] | None, *, is_processed: bool = False
+    facts: Probe,
+    seconds: float,
+    to: Container | None,
+    downmix: tuple[float, ...] | None,
+    *,
+    is_processed: bool = False,
+    is_whole: bool = False,
 ) -> tuple[Container, Target]:
     """Choose container and encoding: WAV if it fits into 20 MB, else M4A or MP3 at the highest bit rate that fits.
+
+    A WAV has the sample format of the recording if that fits; otherwise it has 24 or 16 bits.
 
     Args:
         facts: Of the recording.
@@ -81,6 +97,7 @@ def choose_target(
         to: The requested container; None for WAV if it fits, else M4A.
         downmix: See `Target`.
         is_processed: Whether samples are computed, so that they have more bits than those of the recording.
+        is_whole: Whether the whole recording is kept.
 
     Raises:
         CannotFix: WAV is requested but does not fit.
@@ -88,10 +105,13 @@ def choose_target(
     channels = 1 if downmix else facts.channels
     # lossy decoders and all processing return floating point
     source_bits = 32 if is_processed else facts.bits or 32
-    for bits in (24, 16) if facts.bits and facts.bits > 16 else (16,):
+    is_unchanged = not (is_processed or downmix)
+    for bits in _wav_bits(facts, is_unchanged=is_unchanged, is_whole=is_whole):
         size = _WAV_HEADER_BYTES + seconds * facts.sample_rate_hz * channels * bits / 8
         if to in (None, "wav") and size <= limits.SAFE_BYTES:
-            return "wav", Target(facts.sample_rate_hz, channels, bits, dither=bits < source_bits, downmix=downmix)
+            is_float = bits >= 32 and facts.codec.startswith("pcm_f")
+            dither = bits < source_bits
+            return "wav", Target(facts.sample_rate_hz, channels, bits, is_float, dither=dither, downmix=downmix)
     if to == "wav":
         raise CannotFix(
             f"a WAV would have {megabytes(int(size))}, above the {megabytes(limits.SAFE_BYTES)} limit",
@@ -102,6 +122,15 @@ def choose_target(
     fitting = int(limits.SAFE_BYTES * _AUDIO_SHARE * 8 / seconds)
     bit_rate = min(_MAX_BIT_RATE_BPS[container][channels], fitting) // 1000 * 1000
     return container, Target(rates[0] if rates else 48_000, channels, bit_rate_bps=bit_rate, downmix=downmix)
+
+
+def _wav_bits(facts: Probe, *, is_unchanged: bool, is_whole: bool) -> tuple[int, ...]:
+    """Return the bits per sample that a WAV may have, the most exact first."""
+    if not facts.bits or facts.bits <= 16:
+        return (16,)
+    # cuts are computed with 32-bit floats, see `Decoder.blocks`
+    is_exact = is_unchanged and (is_whole or facts.codec.startswith("pcm_f32"))
+    return (facts.bits, 24, 16) if is_exact and facts.codec.startswith(("pcm_f", "pcm_s32")) else (24, 16)
 
 
 def downmix_weights(channels: ChannelFacts) -> tuple[float, ...]:
@@ -146,12 +175,14 @@ def _write_wav(blocks: Iterator[Block], sample_rate_hz: int, file: IO[bytes], ta
             "w",
             samplerate=sample_rate_hz,
             channels=target.channels,
-            subtype=f"PCM_{target.bits}",
+            subtype=_FLOAT_SUBTYPES[target.bits] if target.is_float else f"PCM_{target.bits}",
             format="WAV",
             closefd=False,
         ) as wav:
             for block in blocks:
-                wav.write(to_integers(block, target.bits, dither))
+                wav.write(_stored(block, target, dither))
+        if target.is_float:
+            _remove_peak_time(file)
     except (soundfile.LibsndfileError, AssertionError) as error:
         # libsndfile does not report why a write was short; the system does when more is written
         os.lseek(file.fileno(), 0, os.SEEK_END)
@@ -159,8 +190,25 @@ def _write_wav(blocks: Iterator[Block], sample_rate_hz: int, file: IO[bytes], ta
         raise OSError(f"the WAV could not be written ({error})".replace(" ()", "")) from error
 
 
+def _stored(block: Block, target: Target, dither: np.random.Generator | None) -> NDArray[Any]:
+    if target.is_float:
+        return np.asarray(block, np.float64 if target.bits == 64 else np.float32)
+    # 32-bit integers are copied: float32 does not hold them
+    return block if block.dtype == np.int32 else to_integers(block, target.bits, dither)
+
+
+def _remove_peak_time(file: IO[bytes]) -> None:
+    """Clear the time in the PEAK chunk, which libsndfile adds to floats: the same audio always gives the same file."""
+    file.seek(0)
+    at = file.read(_WAV_HEADER_BYTES).find(b"PEAK")
+    if at >= 0:
+        file.seek(at + 12)  # after name, size and version
+        file.write(bytes(4))
+        file.flush()
+
+
 def to_integers(block: Block, bits: int, dither: np.random.Generator | None) -> NDArray[np.signedinteger[Any]]:
-    """Round float samples to integers of 16 or 24 bits, the latter in the upper bits of 32.
+    """Round float samples to integers of 16 bits, or of up to 32 in the upper bits of 32.
 
     libsndfile's own conversion scales by 2**(bits-1) - 1, so a decoded integer would not come back as itself.
     """

@@ -137,7 +137,7 @@ class _Needs:
         analysis: Of the whole recording.
         report: Its report.
         options: What is requested.
-        container: Container to write if a new file has to be written anyway.
+        container: The container of a new file.
 
     Raises:
         CannotFix: It was not decoded.
@@ -267,20 +267,20 @@ def _remux_plan(needs: _Needs) -> Plan | None:
 
 def _conversion_plan(needs: _Needs) -> Plan:
     """Return the plan to decode, cut, downmix and process as needed, and encode once."""
-    facts, window, dsp = needs.facts, needs.window(), _dsp_settings(needs)
-    downmix = None
+    facts, window, dsp, downmix = needs.facts, needs.window(), _dsp_settings(needs), None
     if facts.channels > limits.MAX_CHANNELS or (facts.channels == limits.MAX_CHANNELS and "mono" in needs.edits):
         downmix = downmix_weights(needs.channels)
     kept_s = window[1] - window[0] if window else needs.seconds
+    is_whole = window is None and "shorten-pauses" not in needs.edits
     wanted: Container | None = needs.container  # pyright: ignore[reportAssignmentType]
-    container, target = choose_target(facts, kept_s, wanted, downmix, is_processed=dsp.changes_samples)
+    container, target = choose_target(
+        facts, kept_s, wanted, downmix, is_processed=dsp.changes_samples, is_whole=is_whole
+    )
     # only now the container is known; a shorter window still fits
-    if container != "wav":
-        window = needs.window(_LOSSY_MAX_S)
+    window = window if container == "wav" else needs.window(_LOSSY_MAX_S)
     if "shorten-pauses" in needs.edits:
         dsp = replace(dsp, pauses=needs.long_pauses(window))
-    scale = needs.analysis.float_scale
-    scaled = [scale_edit(scale)] if scale != 1.0 else []
+    scaled = [scale_edit(scale)] if (scale := needs.analysis.float_scale) != 1.0 else []
     edits = [*needs.cut_edits(window), *scaled, *dsp_edits(dsp, needs.report.measurements)]
     result_s = (window[1] - window[0] if window else needs.seconds) - sum(end - start for start, end in dsp.pauses)
     size_change = round(target.bytes_per_s(container) * result_s) - needs.report.file.bytes

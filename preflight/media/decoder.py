@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from preflight.media.wav_header import WavHeader
 
     Block = NDArray[np.float32]
-    Stored = NDArray[np.int16 | np.int32 | np.float32]
+    Stored = NDArray[np.int16 | np.int32 | np.float32 | np.float64]
 
 _CONSTANT_FRAMES = frozenset({"aac", "mp3"})
 """Codecs with a constant number of samples per packet: encoders pad both ends, and not all decoders trim that."""
@@ -44,6 +44,7 @@ class Decoder:
     Attributes:
         source: The open recording.
         probe: The facts from its headers.
+        exact: Keep 32-bit integers and 64-bit floats in `stored_blocks`, whatever decodes them.
         frames: The number of decoded frames so far (a frame is one sample of every channel).
         damage: What could not be decoded so far.
         changes: Where sample rate or channels change: (seconds, rate, channels). The rest is converted to the
@@ -54,6 +55,7 @@ class Decoder:
 
     source: Source
     probe: Probe
+    exact: bool = False
     frames: int = 0
     damage: list[Damage] = field(default_factory=list)
     changes: list[tuple[float, int, int]] = field(default_factory=list)
@@ -108,7 +110,7 @@ class Decoder:
         for block in self._raw_blocks():
             # integers pass unchanged: their scale is known, and multiplying would cost a copy
             scaled = block if scale == 1.0 else np.asarray(block * np.float32(1 / scale), np.float32)
-            sound = self._finite(scaled) if scaled.dtype == np.float32 else scaled
+            sound = self._finite(scaled) if scaled.dtype.kind == "f" else scaled
             self.frames += len(sound)
             yield sound
             if self.frames >= limit:
@@ -137,12 +139,11 @@ class Decoder:
         if block.min(initial=0) >= -limits.MAX_SAMPLE and block.max(initial=0) <= limits.MAX_SAMPLE:
             return block
         good = np.abs(block) <= limits.MAX_SAMPLE  # False for NaN as well
-        bad = np.flatnonzero(~good.all(axis=1))
-        rate = self.probe.sample_rate_hz
+        bad, rate = np.flatnonzero(~good.all(axis=1)), self.probe.sample_rate_hz
         for run in np.split(bad, np.flatnonzero(np.diff(bad) > rate * MERGE_WITHIN_S) + 1):
             start, end = (self.frames + int(run[0])) / rate, (self.frames + int(run[-1]) + 1) / rate
             self._add_damage(start, end, start, end)
-        return np.where(good, block, np.float32(0))
+        return np.where(good, block, block.dtype.type(0))
 
     def _add_damage(self, start_s: float, end_s: float, at_s: float, until_s: float) -> None:
         last = self.damage[-1] if self.damage else None
@@ -157,7 +158,8 @@ class Decoder:
         from preflight.errors import NotARecording
 
         # libsndfile's conversion to float takes eight times as long as reading integers
-        kind = cast("Literal['int16', 'int32', 'float32']", _STORED_AS.get(self.probe.codec, "float32"))
+        floats = "float64" if self.exact and self.probe.codec.startswith("pcm_f64") else "float32"
+        kind = cast("Literal['int16', 'int32', 'float32']", _STORED_AS.get(self.probe.codec, floats))
         try:
             with self._open_sndfile() as file:
                 while len(block := file.read(self._block_frames, dtype=kind, always_2d=True)):
@@ -223,7 +225,7 @@ class Decoder:
             if stream is None:
                 return
             converter = FrameConverter(self.probe.sample_rate_hz, self.probe.channels, self.changes)
-            collector = FrameCollector(self._block_frames)
+            collector = FrameCollector(self._block_frames, exact=self.exact)
             packets = container.demux(stream)
             while (packet := self._next(packets, converter.position_s)) is not None:
                 try:
@@ -295,4 +297,4 @@ _SUBTYPES = {
 
 def scale_of(block: Stored) -> float:
     """Return the factor that brings the samples of `block` to a full scale of 1."""
-    return 1.0 if block.dtype == np.float32 else 0.5 ** (8 * block.dtype.itemsize - 1)
+    return 1.0 if block.dtype.kind == "f" else 0.5 ** (8 * block.dtype.itemsize - 1)

@@ -135,10 +135,11 @@ class FrameCollector:
 
     Args:
         block_frames: The number of samples per channel in a block.
+        exact: As in `samples_of`.
     """
 
-    def __init__(self, block_frames: int) -> None:
-        self._block_frames = block_frames
+    def __init__(self, block_frames: int, *, exact: bool = False) -> None:
+        self._block_frames, self._exact = block_frames, exact
         self._form: tuple[str, str, int, Fraction | None] | None = None
         self._fifo: AudioFifo | None = None
 
@@ -153,16 +154,21 @@ class FrameCollector:
         frame.pts = None  # AudioFifo raises for a timestamp that does not follow the previous one
         self._fifo.write(frame)
         while self._fifo.samples >= self._block_frames:
-            yield samples_of(self._fifo.read(self._block_frames))
+            yield samples_of(self._fifo.read(self._block_frames), exact=self._exact)
 
     def end(self) -> Iterator[Planes]:
         """Yield the last, shorter block."""
         if self._fifo is not None and self._fifo.samples:
-            yield samples_of(self._fifo.read(self._fifo.samples))
+            yield samples_of(self._fifo.read(self._fifo.samples), exact=self._exact)
 
 
-def samples_of(frame: AudioFrame | None) -> Planes:
-    """Return the samples of a frame as float32 of shape (channels, frames), with a full scale of 1."""
+def samples_of(frame: AudioFrame | None, *, exact: bool = False) -> Planes:
+    """Return the samples of a frame as float32 of shape (channels, frames), with a full scale of 1.
+
+    Args:
+        frame: The frame.
+        exact: Return what float32 does not hold, 32-bit integers and 64-bit floats, in its own type.
+    """
     if frame is None:
         raise RuntimeError("AudioFifo returned fewer samples than it counted")
     from av.audio.plane import AudioPlane
@@ -174,6 +180,8 @@ def samples_of(frame: AudioFrame | None) -> Planes:
         array = np.stack([np.frombuffer(memoryview(plane), _DTYPES[kind])[: frame.samples] for plane in planes])
     else:
         array = frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T
+    if exact and kind in ("s32", "dbl"):
+        return np.asarray(array)
     if kind in ("flt", "dbl"):
         return array.astype(np.float32, copy=False)
     offset = 128 if kind == "u8" else 0  # 8-bit samples are unsigned

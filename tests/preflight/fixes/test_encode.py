@@ -35,7 +35,7 @@ def facts(rate: int = 48_000, channels: int = 1, bits: int | None = 16) -> Probe
         (facts(), 60, "wav", True, "wav", 16, True),  # computed samples are rounded with dither
         (facts(bits=24), 60, None, False, "wav", 24, False),
         (facts(bits=24), 60, None, True, "wav", 24, True),
-        (facts(bits=32), 60, None, False, "wav", 24, True),
+        (facts(bits=32), 60, None, False, "wav", 24, True),  # a part of 32-bit integers is computed
         (facts(bits=8), 60, None, False, "wav", 16, False),
         (facts(bits=None), 60, None, False, "wav", 16, True),  # decoders of lossy codecs return floating point
         (facts(bits=24), 180, None, False, "wav", 16, True),  # 24 bits would have 26 MB

@@ -110,7 +110,9 @@ def test_a_wrong_header_is_corrected_only_without_loss() -> None:
     assert (remuxed.action, remuxed.edits[0].rule) == ("rewrap", "header-mismatch")
     assert planned(analysis_of(), warnings=("header-mismatch",)).is_lossless
     assert planned(analysis_of(), warnings=("header-mismatch",)).action == "convert"
-    assert planned(analysis_of(codec="pcm_f32le", bits=32), warnings=("header-mismatch",)).action == "keep"
+    assert planned(analysis_of(codec="pcm_f32le", bits=32), warnings=("header-mismatch",)).is_lossless
+    changes = ((5.0, 44_100, 2),)  # such packets cannot be copied
+    assert planned(analysis_of(**MP3, changes=changes), warnings=("header-mismatch",)).action == "keep"
 
 
 def test_the_suffix_of_the_output_counts_only_if_a_file_has_to_be_written() -> None:
