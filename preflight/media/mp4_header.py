@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from preflight.media.mp4_boxes import boxes_in, content_of
+from preflight.media.mp4_fragments import read_fragments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from preflight.input.source import Source
+    from preflight.media.mp4_boxes import Box
     from preflight.media.probe import Probe
 
-_MAX_BOXES: Final = 100_000
-_MAX_TABLE_BYTES: Final = 1 << 22
 _UNKNOWN_32: Final = 0xFFFFFFFF
 _UNKNOWN_64: Final = 0xFFFFFFFFFFFFFFFF
 _TEXT_HANDLERS: Final = frozenset({b"text", b"sbtl", b"subt"})
@@ -27,27 +27,12 @@ _PRIMING_S: Final = 0.7
 _ROUNDING_S: Final = 0.05
 
 
-class _Box(NamedTuple):
-    """A box: its type, and the offsets of its content.
-
-    Attributes:
-        name: The type, such as ``moov``.
-        begin: The start of the content.
-        end: The end of the content, or of the enclosing box if that is smaller.
-        claimed_end: The end of the content by the size field.
-    """
-
-    name: bytes
-    begin: int
-    end: int
-    claimed_end: int
-
-
 @dataclass
 class Track:
     """A track of the file.
 
     Attributes:
+        number: The track_ID.
         handler: The handler type: ``soun``, ``vide``, ``text``, … as bytes.
         timescale: The time units of the media per second.
         durations: The declared durations in seconds by the name of the box.
@@ -56,6 +41,7 @@ class Track:
         sample_bytes: The size of all samples in bytes by stsz; None if unknown.
     """
 
+    number: int = 0
     handler: bytes = b""
     timescale: int = 0
     durations: dict[str, float] = field(default_factory=dict)
@@ -105,7 +91,7 @@ def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
     shown_s = _shown_s(track)
     facts = replace(facts, declared=_declared(movie, track), audio_bytes=track.sample_bytes)
     if shown_s is None or track.media_s is None:
-        return facts
+        return _with_fragments(source, facts, track, begin)
     # the bytes of a track are spread evenly enough over mdat for an estimate
     held_s = shown_s * movie.held_share
     hidden_s = track.media_s - shown_s if track.edits and track.media_s - shown_s > _PRIMING_S else 0.0
@@ -116,6 +102,15 @@ def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
         is_size_known=True,
         hidden_s=hidden_s,
     )
+
+
+def _with_fragments(source: Source, facts: Probe, track: Track, begin: int) -> Probe:
+    """Return the probe with the duration that the fragments declare, if FFmpeg did not find all of them."""
+    ticks = read_fragments(source, begin, track.number)
+    seconds = ticks / track.timescale if track.timescale else 0.0
+    if seconds <= (facts.declared_duration_s or 0.0) + _ROUNDING_S:
+        return facts
+    return replace(facts, declared_duration_s=seconds)
 
 
 def _shown_s(track: Track) -> float | None:
@@ -159,7 +154,7 @@ def read_movie(source: Source, begin: int = 0) -> Movie | None:
         CannotOpen: Reading failed.
     """
     movie, scale = Movie(), 0
-    for box in _boxes(source, begin, source.size):
+    for box in boxes_in(source, begin, source.size):
         if box.name == b"moov" and not movie.tracks:  # FFmpeg uses the first one as well
             scale = _read_moov(source, box, movie)
         elif box.name == b"mdat" and box.claimed_end > box.end:  # a download that was interrupted
@@ -172,39 +167,18 @@ def read_movie(source: Source, begin: int = 0) -> Movie | None:
     return movie if scale else None
 
 
-def _boxes(source: Source, begin: int, end: int) -> Iterator[_Box]:
-    position = begin
-    for _ in range(_MAX_BOXES):
-        head = source.read_at(position, 16)
-        if position + 8 > end or len(head) < 8:
-            return
-        size, name, content = int.from_bytes(head[:4]), head[4:8], position + 8
-        # a size of 1 means a 64-bit largesize after the type, and 0 means up to the end of the file (4.2)
-        if size == 1 and len(head) == 16:
-            size, content = int.from_bytes(head[8:16]), position + 16
-        stop = end if size == 0 else min(end, position + size)
-        if stop < content:  # a size smaller than the header: malformed, and the loop would not advance
-            return
-        yield _Box(name, content, stop, position + size if size else end)
-        position = stop
-
-
-def _content(source: Source, box: _Box, most: int = _MAX_TABLE_BYTES) -> bytes:
-    return source.read_at(box.begin, min(most, box.end - box.begin))
-
-
-def _read_moov(source: Source, moov: _Box, movie: Movie) -> int:
+def _read_moov(source: Source, moov: Box, movie: Movie) -> int:
     scale = 0
-    for box in _boxes(source, moov.begin, moov.end):
+    for box in boxes_in(source, moov.begin, moov.end):
         if box.name == b"mvhd":
-            scale, duration = _scaled(_content(source, box, 64))  # the time scale of mvhd applies to tkhd and elst
+            scale, duration = _scaled(content_of(source, box, 64))  # the time scale of mvhd applies to tkhd and elst
             _declare(movie.durations, "mvhd", duration, scale)
         elif box.name == b"trak":
             movie.tracks.append(_read_track(source, box, scale))
         elif box.name == b"mvex":
-            for inner in _boxes(source, box.begin, box.end):
+            for inner in boxes_in(source, box.begin, box.end):
                 if inner.name == b"mehd":
-                    data = _content(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
+                    data = content_of(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
                     _declare(movie.durations, "mehd", int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8]), scale)
     return scale
 
@@ -222,17 +196,18 @@ def _declare(durations: dict[str, float], name: str, duration: int, scale: int) 
         durations[name] = duration / scale
 
 
-def _read_track(source: Source, trak: _Box, movie_scale: int) -> Track:
+def _read_track(source: Source, trak: Box, movie_scale: int) -> Track:
     track, edits = Track(), b""
-    for box in _boxes(source, trak.begin, trak.end):
+    for box in boxes_in(source, trak.begin, trak.end):
         if box.name == b"tkhd":
-            data = _content(source, box, 64)
+            data = content_of(source, box, 64)
             # duration follows the creation and modification times, track_ID and a reserved field
             at, size = (28, 8) if data[:1] == b"\1" else (20, 4)
+            track.number = int.from_bytes(data[at - 8 : at - 4])
             _declare(track.durations, "tkhd", int.from_bytes(data[at : at + size]), movie_scale)
         elif box.name == b"edts":
             edits = next(
-                (_content(source, one) for one in _boxes(source, box.begin, box.end) if one.name == b"elst"), b""
+                (content_of(source, one) for one in boxes_in(source, box.begin, box.end) if one.name == b"elst"), b""
             )
         elif box.name == b"mdia":
             _read_media(source, box, track)
@@ -254,17 +229,17 @@ def _read_edits(data: bytes, track: Track, movie_scale: int) -> None:
         track.durations["elst"] = shown
 
 
-def _read_media(source: Source, mdia: _Box, track: Track) -> None:
-    for box in _boxes(source, mdia.begin, mdia.end):
+def _read_media(source: Source, mdia: Box, track: Track) -> None:
+    for box in boxes_in(source, mdia.begin, mdia.end):
         if box.name == b"mdhd":
-            track.timescale, duration = _scaled(_content(source, box, 64))
+            track.timescale, duration = _scaled(content_of(source, box, 64))
             _declare(track.durations, "mdhd", duration, track.timescale)
         elif box.name == b"hdlr":
-            track.handler = _content(source, box, 12)[8:12]  # after version, flags and pre_defined
+            track.handler = content_of(source, box, 12)[8:12]  # after version, flags and pre_defined
         elif box.name == b"minf":
-            tables = [one for one in _boxes(source, box.begin, box.end) if one.name == b"stbl"]
-            for table in (inner for stbl in tables for inner in _boxes(source, stbl.begin, stbl.end)):
-                _read_table(_content(source, table), table.name, track)
+            tables = [one for one in boxes_in(source, box.begin, box.end) if one.name == b"stbl"]
+            for table in (inner for stbl in tables for inner in boxes_in(source, stbl.begin, stbl.end)):
+                _read_table(content_of(source, table), table.name, track)
 
 
 def _read_table(data: bytes, name: bytes, track: Track) -> None:
@@ -282,9 +257,9 @@ def _read_table(data: bytes, name: bytes, track: Track) -> None:
             track.sample_bytes = same * count if same else sum(sizes)
 
 
-def _read_sidx(source: Source, box: _Box, movie: Movie) -> None:
+def _read_sidx(source: Source, box: Box, movie: Movie) -> None:
     """Add up the segments of an index by its reference_ID; references to other indexes (type 1) are not counted."""
-    data = _content(source, box)
+    data = content_of(source, box)
     at = 28 if data[:1] == b"\1" else 20  # version 1 has 64-bit earliest_presentation_time and first_offset
     scale, count = int.from_bytes(data[8:12]), int.from_bytes(data[at + 2 : at + 4])
     entries = struct.iter_unpack(">III", data[at + 4 : at + 4 + 12 * min(count, max(0, len(data) - at - 4) // 12)])

@@ -1,0 +1,103 @@
+"""The duration that the fragments of an MP4 declare, including those after an overwritten part.
+
+FFmpeg stops at the first box that it does not know, and does not report that fragments follow. ISO/IEC 14496-12: moof
+8.8.4, tfhd 8.8.7, trun 8.8.8, tfdt 8.8.12.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from preflight.media.mp4_boxes import boxes_in, content_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from preflight.input.source import Source
+    from preflight.media.mp4_boxes import Box
+
+_BLOCK_BYTES: Final = 1 << 20
+_KNOWN: Final = frozenset(
+    (b"ftyp styp moov moof mdat sidx ssix prft emsg free skip wide uuid mfra meta pdin udta").split()
+)
+"""Types of boxes outside of others; anything else is taken for an overwritten part."""
+_BASE_OFFSET, _DESCRIPTION, _DURATION = 0x01, 0x02, 0x08
+"""Flags of tfhd: which optional fields follow, in their order."""
+
+
+def read_fragments(source: Source, begin: int, track: int) -> int:
+    """Return the time units from the start of the first fragment of a track to the end of the last; 0 if unknown.
+
+    Args:
+        source: The open recording.
+        begin: The offset of the first box.
+        track: The track_ID.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    first, last = None, 0
+    for moof in _fragments(source, begin):
+        for traf in (box for box in boxes_in(source, moof.begin, moof.end) if box.name == b"traf"):
+            span = _span(source, traf, track)
+            if span is not None:
+                first = span[0] if first is None else first
+                last = max(last, span[1])
+    return last - first if first is not None else 0
+
+
+def _fragments(source: Source, begin: int) -> Iterator[Box]:
+    """Yield the moof boxes; after an overwritten part, search for the next one."""
+    position: int | None = begin
+    while position is not None:
+        start, position = position, None
+        at = start
+        for box in boxes_in(source, start, source.size):
+            if box.name not in _KNOWN:
+                break
+            if box.name == b"moof":
+                yield box
+            at = box.end
+        if at < source.size:
+            position = _next_moof(source, at + 1)
+
+
+def _next_moof(source: Source, begin: int) -> int | None:
+    """Return the offset of the next moof box, which starts with mfhd (8.8.5); None if there is none."""
+    for offset in range(begin, source.size, _BLOCK_BYTES):
+        block, at = source.read_at(offset, _BLOCK_BYTES + 16), -1
+        while (at := block.find(b"moof", at + 1)) >= 0:
+            if at >= 4 and block[at + 8 : at + 12] == b"mfhd":
+                return offset + at - 4
+    return None
+
+
+def _span(source: Source, traf: Box, track: int) -> tuple[int, int] | None:
+    """Return the decode times of the start and the end of a track fragment; None if it is of another track."""
+    start, default, ticks = None, 0, 0
+    for box in boxes_in(source, traf.begin, traf.end):
+        data = content_of(source, box)
+        flags = int.from_bytes(data[1:4])
+        if box.name == b"tfhd":
+            if int.from_bytes(data[4:8]) != track:
+                return None
+            at = 8 + 8 * bool(flags & _BASE_OFFSET) + 4 * bool(flags & _DESCRIPTION)
+            default = int.from_bytes(data[at : at + 4]) if flags & _DURATION else 0
+        elif box.name == b"tfdt":  # baseMediaDecodeTime: 64 bits in version 1, else 32
+            start = int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8])
+        elif box.name == b"trun":
+            ticks += _run(data, flags, default)
+    return None if start is None else (start, start + ticks)
+
+
+def _run(data: bytes, flags: int, default: int) -> int:
+    """Return the duration of the samples of a trun box."""
+    count = int.from_bytes(data[4:8])
+    if not flags & 0x100:  # sample_duration is absent
+        return count * default
+    at = 8 + 4 * bool(flags & 0x01) + 4 * bool(flags & 0x04)  # data_offset, first_sample_flags
+    # sample_duration comes first, then size, flags and composition_time_offset, 32 bits each
+    step = 4 * (flags >> 8 & 0xF).bit_count()
+    held = min(count, max(0, len(data) - at) // step)
+    return sum(struct.unpack_from(">I", data, at + number * step)[0] for number in range(held))
