@@ -6,6 +6,7 @@ Precedence, highest first: command-line options, environment variables, the TOML
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,7 +111,9 @@ class Settings:
         key = self.text("api_key")
         if key is None:
             raise SettingError("api_key is not set", f"set ONETAKE_API_KEY, or {_REHEARSE}")
-        _disable_retry_hooks()
+        from stamina.instrumentation import set_on_retry_hooks
+
+        set_on_retry_hooks(())  # with structlog installed, stamina logs retries to standard output
         return CloneClient(key, self.text("base_url") or "", on_retry=on_retry, on_limit=on_limit)
 
     def rate_limiter(self) -> RateLimiter:
@@ -156,9 +159,11 @@ class Settings:
             SettingError: Settings contradict each other.
             uploader.SettingsError: A setting is missing or invalid.
         """
+        from stamina.instrumentation import set_on_retry_hooks
+
         from uploader import Storage
 
-        _disable_retry_hooks()
+        set_on_retry_hooks(())  # with structlog installed, stamina logs retries to standard output
         return Storage(self.storage_settings())
 
     def storage_settings(self) -> StorageSettings:
@@ -212,13 +217,6 @@ def _keys_expire_at() -> datetime | None:
     return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
 
-def _disable_retry_hooks() -> None:
-    """Disable stamina's default hooks: with structlog installed, they log retries to standard output."""
-    from stamina.instrumentation import set_on_retry_hooks
-
-    set_on_retry_hooks(())
-
-
 def _family(origin: str) -> str:
     return origin.split("_", 1)[0]
 
@@ -264,7 +262,7 @@ def _value(setting: Setting, context: click.Context) -> Value:
         case ParameterSource.COMMANDLINE:
             origin = setting.option
         case ParameterSource.ENVIRONMENT:
-            origin = next(variable for variable in setting.variables if os.environ.get(variable))
+            origin, _ = setting.environment() or ("", "")
         case ParameterSource.DEFAULT_MAP:
             origin = str(config_path())
         case _:
@@ -290,11 +288,13 @@ def _read_file() -> dict[str, Any]:
         if os.environ.get("ONETAKE_CONFIG"):
             raise SettingError(f"ONETAKE_CONFIG names {str(path)!r}, which does not exist", "create it") from None
         return {}
-    except (ValueError, RecursionError):
-        # the parser's message can quote a line, and the line can contain a key
-        raise SettingError(f"{str(path)!r} is not valid TOML", 'write lines such as bucket = "takes"') from None
-    unknown = sorted(set(content) - {setting.name for setting in SETTINGS})
-    if unknown:
-        known = ", ".join(setting.name for setting in SETTINGS)
-        raise SettingError(f"{str(path)!r} sets {unknown[0]!r}, which is not a setting", f"the settings are {known}")
-    return content
+    except (ValueError, RecursionError) as error:
+        # only the place: the parser's message can quote a line, and the line can contain a key
+        place = re.search(r" \(at [\w ,]+\)$", str(error))
+        what = f"{str(path)!r} is not valid TOML{place[0] if place else ''}"
+        raise SettingError(what, 'write lines such as bucket = "takes", each setting once') from None
+    known = [setting.name for setting in SETTINGS]
+    if unknown := sorted(set(content) - set(known)):
+        hint = f"the settings are {', '.join(known)}"
+        raise SettingError(f"{str(path)!r} sets {unknown[0]!r}, which is not a setting", hint)
+    return {name: value.strip() if isinstance(value, str) else value for name, value in content.items()}

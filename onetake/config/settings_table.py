@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,9 +37,20 @@ class Setting:
     def parameter(self) -> click.Option:
         """A click option that looks at the command line, the environment, the settings file and the default."""
         # UNPROCESSED: values are converted when their origin is known, to name it in the error
-        return click.Option(
-            [self.option, self.name], envvar=self.variables, default=self.default, type=click.UNPROCESSED
-        )
+        return _Option([self.option, self.name], envvar=self.variables, default=self.default, type=click.UNPROCESSED)
+
+    def environment(self) -> tuple[str, str] | None:
+        """The first variable that is set, and its value; blanks and line ends around a value are never part of it."""
+        values = ((variable, os.environ.get(variable, "").strip()) for variable in self.variables)
+        return next(((variable, value) for variable, value in values if value), None)
+
+
+class _Option(click.Option):
+    """An option whose variables are read by `Setting.environment`."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        found = next(setting for setting in SETTINGS if setting.name == self.name).environment()
+        return found[1] if found else None
 
 
 SETTINGS: Final = (

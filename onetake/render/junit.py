@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import onetake
 from onetake.render.formats import Form
-from onetake.render.text import fails
+from onetake.render.text import fails, safe
 from preflight.display.text import describe_file
 from preflight.display.words import headline
 
@@ -93,7 +93,7 @@ class _Suite:
 
     def case(self, path: str, seconds: float) -> ET.Element:
         folder, name = _place(path, self._name)
-        case = ET.Element("testcase", classname=_xml(folder), name=_xml(name), time=f"{seconds:.3f}")
+        case = ET.Element("testcase", classname=_xml(safe(folder)), name=_xml(safe(name)), time=f"{seconds:.3f}")
         self._cases.append(case)
         self._seconds += seconds
         return case

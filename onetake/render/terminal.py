@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import shlex
 import sys
 from collections import Counter
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.console.terminal import INDENT, MIN_COLUMNS, columns_of, fit, truncate, wrap
 from onetake.render.text import colored, figure_lines, finding_line, headline_of, next_line, safe
+from preflight.display.command import argument
 from preflight.display.text import clock
 from preflight.display.words import badness
 from preflight.rules import RULES
@@ -109,7 +109,7 @@ def table_lines(reports: Sequence[Report], width: int) -> Iterator[str]:
     yield from wrap(verdict_counts(reports) + by_headers, width)
     short = [report for report in reports if [found.rule for found in report.errors] == ["too-short"]]
     if len(short) > 1:
-        paths = " ".join(shlex.quote(safe(report.path)) for report in short[:_MOST_JOINED])
+        paths = " ".join(argument(report.path) for report in short[:_MOST_JOINED])
         more = " ..." if len(short) > _MOST_JOINED else ""
         yield from wrap(f"if they are one voice: onetake join {paths}{more} -o joined.wav", width)
     if any(report.findings for report in reports):

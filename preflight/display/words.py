@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
+from preflight.display.command import argument
 from preflight.display.text import clock
 from preflight.rules import RULES
 
@@ -49,7 +49,7 @@ def badness(report: Report) -> tuple[int, int, int]:
 
 def next_step(report: Report) -> str:
     """Return one thing to do now, as advice or as a command."""
-    path, poorest = shlex.quote(report.path), _poorest(report)
+    path, poorest = argument(report.path), _poorest(report)
     if report.verdict == "rejected":
         unfixable = next(finding for finding in report.errors if not finding.fix)
         if unfixable.rule == "too-short":

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from preflight import limits
 from preflight.errors import BadOutput, CannotWrite, OutputExists
+from preflight.input.source import display_name
 from preflight.system import (
     NEW_FILE,
     LockState,
@@ -112,7 +113,7 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
             shutil.copymode(target, temporary)
         _rename(temporary, target, force=force)
     except OSError as error:
-        raise _cannot_write(error) from error
+        raise _cannot_write(error, target.parent) from error
     finally:
         remove_file(temporary)
     return result
@@ -132,13 +133,14 @@ def _rename(temporary: Path, output: Path, *, force: bool) -> None:
     sync_folder(output.parent)
 
 
-def _cannot_write(error: OSError) -> CannotWrite:
+def _cannot_write(error: OSError, folder: Path) -> CannotWrite:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return CannotWrite("the disk is full, or a size limit was reached", "free some space, or write elsewhere")
-    if error.errno == errno.ENOENT:
-        return CannotWrite("the output folder does not exist", "create it first")
+    shown = repr(display_name(folder))
+    if error.errno == errno.ENOENT and not folder.is_dir():
+        return CannotWrite(f"the output folder {shown} does not exist", "create it first")
     reason = (error.strerror or str(error)).lower()
-    return CannotWrite(f"the output could not be written: {reason}", "check the folder and its permissions")
+    return CannotWrite(f"the output could not be written to {shown}: {reason}", "check the folder and its permissions")
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from onetake.errors import UsageError
 from onetake.render.formats import LINE_FORMS, form_called
 from onetake.render.terminal import can_draw, table_lines, take_lines, verdict_counts
 from onetake.render.text import detail_lines, is_unfit, report_lines, safe
+from preflight.display.command import argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,8 +111,8 @@ class CheckOutput:
                 print_line(line)
             unchecked = [report.path for report in self.reports if report.not_checked]
             if self._form == "text" and not is_quiet() and unchecked:
-                path = f" {shlex.quote(unchecked[0])}" if len(unchecked) == 1 else ""
-                print_text(f"not checked: whether several people speak (onetake check --speakers{safe(path)})")
+                path = f" {argument(unchecked[0])}" if len(unchecked) == 1 else ""
+                print_text(f"not checked: whether several people speak (onetake check --speakers{path})")
             seconds, form = self._stopwatch.seconds, form_called(self._form)
             for document in form.end(self.reports, self._fail_on, seconds):  # pyright: ignore[reportArgumentType]
                 print_line(document)

@@ -182,7 +182,11 @@ def test_an_empty_option_overrides_the_environment(home: Path, monkeypatch: pyte
     assert load({"prefix": "--help"})["prefix"] == Value("--help", "--prefix")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0+-.0123456789"), min_size=1))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0+-.0123456789"), min_size=1).filter(
+        str.strip
+    )
+)
 def test_a_variable_that_is_not_a_whole_number_is_named(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ONETAKE_CALLS_AT_ONCE", text)
@@ -207,3 +211,24 @@ def test_the_expiry_of_temporary_keys_is_read_from_the_environment(home: Path, m
     assert storage.keys_expire_at == datetime(2026, 11, 1, 12, tzinfo=UTC)
     monkeypatch.setenv("ONETAKE_SESSION_TOKEN", "another")
     assert load({"bucket": "takes", "region": "eu-west-1"}).storage_settings().keys_expire_at is None
+
+
+def test_blanks_around_a_variable_are_not_part_of_it(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text('bucket = "of-the-file"\nconsent = "  "\n')
+    monkeypatch.setenv("ONETAKE_BUCKET", " \t")
+    monkeypatch.setenv("ONETAKE_API_KEY", " sk-1\r\n")
+    monkeypatch.setenv("ONETAKE_CALLS_AT_ONCE", " 3 ")
+    monkeypatch.setenv("ONETAKE_S3_ENDPOINT", " ")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example")
+    found = load({})
+    assert found["bucket"] == Value("of-the-file", str(config))
+    assert found["api_key"] == Value("sk-1", "ONETAKE_API_KEY")
+    assert found["calls_at_once"] == Value(3, "ONETAKE_CALLS_AT_ONCE")
+    assert found["s3_endpoint"] == Value("https://s3.example", "AWS_ENDPOINT_URL_S3")
+    assert found["consent"] == Value("", str(config))
+
+
+def test_the_place_of_a_mistake_in_the_file_is_named_without_the_line(say: Say, config: Path) -> None:
+    config.write_text('api_key = "sk-secret"\napi_key = "sk-secret"\n')
+    ran = say("config")
+    assert (ran.status, "at line 2, column" in ran.err, "sk-secret" in ran.err) == (2, True, False)
