@@ -189,7 +189,9 @@ def encoding_edits(
         # nothing is lost upwards; downwards everything above the new Nyquist frequency is
         is_upward = target.sample_rate_hz > facts.sample_rate_hz
         edits.append(Edit(name="resample", rule="", what=what, safe=is_upward))
-    encoding = target.sample_format if container == "wav" else f"{target.bit_rate_bps // 1000} kbit/s, encoded once"
+    most = "at most " if container == "m4a" else ""  # FFmpeg's AAC encoder needs less for low sample rates
+    bit_rate = f"{most}{target.bit_rate_bps // 1000} kbit/s"
+    encoding = target.sample_format if container == "wav" else f"{bit_rate}, encoded once"
     # the finding that made a new file necessary, if it is one of these
     rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
     what = f"write {container.upper()} ({encoding}){_track(facts, ' from {}')}"

@@ -120,8 +120,17 @@ def choose_target(
     container: Container = to or "m4a"
     rates = [rate for rate in _RATES_HZ if rate >= facts.sample_rate_hz]
     fitting = int(limits.SAFE_BYTES * _AUDIO_SHARE * 8 / seconds)
-    bit_rate = min(_MAX_BIT_RATE_BPS[container][channels], fitting) // 1000 * 1000
-    return container, Target(rates[0] if rates else 48_000, channels, bit_rate_bps=bit_rate, downmix=downmix)
+    rate = rates[0] if rates else 48_000
+    most = min(_MAX_BIT_RATE_BPS[container][channels], _most_mp3_bps(rate) if container == "mp3" else fitting)
+    bit_rate = min(most, fitting) // 1000 * 1000
+    return container, Target(rate, channels, bit_rate_bps=bit_rate, downmix=downmix)
+
+
+def _most_mp3_bps(sample_rate_hz: int) -> int:
+    """Return the bit rate that LAME does not exceed, in bits per second."""
+    if sample_rate_hz < 16_000:
+        return 64_000  # MPEG-2.5, as in LAME's table
+    return 160_000 if sample_rate_hz < 32_000 else 320_000  # ISO/IEC 13818-3, 2.4.2.3, and 11172-3, 2.4.2.3
 
 
 def _wav_bits(facts: Probe, *, is_unchanged: bool, is_whole: bool) -> tuple[int, ...]:

@@ -40,6 +40,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: The file that was written; None for a plan, and if nothing had to be written.
         action: ``keep``, ``rename``, ``rewrap`` or ``convert``.
+        container: Container of the result: ``wav``, ``m4a`` or ``mp3``.
         lossless: Whether every sample that is kept has the value it had.
         edits: Each change; empty if the file is copied unchanged.
         before: The report of the recording.
@@ -48,6 +49,7 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str | None
     action: str
+    container: str
     lossless: bool
     edits: tuple[Edit, ...]
     before: Report
@@ -267,6 +269,7 @@ def _result(job: FixJob, steps: Plan, path: str | None, after: Report | None) ->
     return Fixed(
         path=path,
         action=steps.action,
+        container=steps.container,
         lossless=steps.is_lossless,
         edits=steps.edits,
         before=job.report,

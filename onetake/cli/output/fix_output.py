@@ -64,7 +64,7 @@ def fix_lines(fixed: Fixed, *, chooses_format: bool) -> Iterator[str]:
         done = "nothing was changed" if remaining else "nothing to fix"
         how_good = {"fair": ", fair", "poor": ", but poor"}.get(report.quality or "", "")
         yield f"it is ready{how_good}: {done if fixed.path is None else 'copied unchanged'}"
-    if chooses_format and not fixed.lossless and _is_lossless(fixed.before.file.codec):
+    if chooses_format and fixed.container != "wav" and not fixed.lossless and _is_lossless(fixed.before.file.codec):
         yield "not lossless: a WAV of this length would be larger than 20 MB (--from and --until keep less)"
     for finding in remaining:
         yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding, remaining))}"

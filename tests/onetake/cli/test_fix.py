@@ -80,6 +80,12 @@ def test_what_cannot_be_fixed_is_listed(say: Say, home: Path) -> None:
     assert "not fixed" not in say("fix", "offset.wav", "--edit", "remove-dc").out
 
 
+def test_an_edited_wav_is_not_called_too_large_for_a_wav(say: Say, home: Path) -> None:
+    shutil.copy(FIXTURES / "good.wav", "good.wav")
+    lines = say("fix", "good.wav", "--edit", "high-pass", "--dry-run").out.splitlines()
+    assert lines == ["filter out rumble below 80 Hz (unsafe)", "write WAV (16-bit PCM) (unsafe)"]
+
+
 @pytest.mark.slow
 def test_a_lossless_recording_stays_lossless_if_it_fits(say: Say, home: Path) -> None:
     soundfile.write("take.flac", talk(60), RATE)

@@ -74,8 +74,11 @@ def test_untrusted_text_is_escaped() -> None:
     assert words(tree).count("<script>alert(1)</script>") >= 4
     assert "\u202e" not in words(tree)
     assert "\x1b" not in words(tree)
-    fixed = preflight.Fixed(path=HOSTILE, action="convert", lossless=False, edits=(), before=report, after=report)
-    parsed(fixed)
+    parsed(
+        preflight.Fixed(
+            path=HOSTILE, action="convert", container=HOSTILE, lossless=False, edits=(), before=report, after=report
+        )
+    )
 
 
 MOMENTS = st.one_of(st.floats(), st.floats(0, 20))
@@ -97,7 +100,7 @@ def test_rendering_never_raises(
         GOOD, path=text, file=file, measurements=measured, speech=tuple(spans), findings=(finding,)
     )
     parsed(report)
-    parsed(preflight.Fixed(path=text, action=text, lossless=True, edits=(), before=report, after=None))
+    parsed(preflight.Fixed(path=text, action=text, container=text, lossless=True, edits=(), before=report, after=None))
 
 
 def test_an_invalid_report_is_rendered_as_plain_text() -> None:
