@@ -125,7 +125,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def worst_finding(self) -> Finding | None:
         """The finding that says most about the recording: an error, else one that determines the quality."""
         graded = [finding for finding in self.findings if finding.quality and finding.quality == self.quality]
-        return next(iter((*self.errors, *graded)), None)
+        return self.deciding_error or next(iter(graded), None)
+
+    @property
+    def deciding_error(self) -> Finding | None:
+        """The error that decides the verdict: the first one that cannot be fixed, else the first one."""
+        return min(self.errors, key=lambda finding: finding.fix is not None, default=None)
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -234,7 +234,11 @@ def _cannot_write(name: str, error: CannotWrite) -> CannotWrite:
 
 def _refused(report: Report) -> TakeRefused:
     reasons = "; ".join(finding.message for finding in report.errors if not finding.fix)
-    return TakeRefused(f"{report.path}: {reasons}", "record or export it again, then check it", report)
+    from preflight.display.command import argument
+
+    path = argument(report.path)
+    command = f"onetake check {path}" if report.role == "recording" else f"onetake check TAKE --prompt {path}"
+    return TakeRefused(f"{report.path}: {reasons}", f"for details: {command}", report)
 
 
 def compare_prompt(request: CloneRequest, path: PathLike, report: Report, observer: Observer) -> dict[str, Any] | None:

@@ -50,11 +50,10 @@ def badness(report: Report) -> tuple[int, int, int]:
 def next_step(report: Report) -> str:
     """Return one thing to do now, as advice or as a command."""
     path, poorest = argument(report.path), _poorest(report)
-    if report.verdict == "rejected":
-        unfixable = next(finding for finding in report.errors if not finding.fix)
-        if unfixable.rule == "too-short":
+    if report.verdict == "rejected" and (error := report.deciding_error) is not None:
+        if error.rule == "too-short":
             return f"record more, or join several takes: onetake join {path} OTHER... -o joined.wav"
-        return advice(unfixable)
+        return advice(error)
     if report.quality == "poor" and poorest is not None:
         if report.role == "prompt":  # no command uses it alone
             return advice(poorest)
@@ -139,9 +138,8 @@ def _bandwidth_word(bandwidth: float) -> str:
 
 
 def _worst(report: Report) -> tuple[Finding, ...]:
-    """Return the first error, and the first of the findings that determine the quality."""
-    poorest = _poorest(report)
-    return (*report.errors[:1], *((poorest,) if poorest else ()))
+    """Return the error that decides the verdict, and the first of the findings that determine the quality."""
+    return tuple(finding for finding in (report.deciding_error, _poorest(report)) if finding is not None)
 
 
 def _poorest(report: Report) -> Finding | None:

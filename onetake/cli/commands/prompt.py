@@ -103,6 +103,7 @@ def _show(file: str, clips: tuple[PromptClip, ...], texts: tuple[str, ...] | Non
     import msgspec
 
     from preflight import display_name
+    from preflight.display.command import argument
 
     if as_json:
         shown: Any = clips
@@ -118,4 +119,5 @@ def _show(file: str, clips: tuple[PromptClip, ...], texts: tuple[str, ...] | Non
         )
         if texts is not None:
             print_text(f"    {safe(texts[number - 1]) or '(no speech recognized)'}")
-    print_stderr('write one with: onetake prompt FILE --pick 1 --text "what is said in it." -o clip.wav')
+    path = argument(display_name(file))
+    print_stderr(f'write one with: onetake prompt {path} --pick 1 --text "what is said in it." -o clip.wav')

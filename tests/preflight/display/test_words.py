@@ -21,6 +21,7 @@ FORMAT = Finding(
     fix="convert",
     summary="format not accepted",
 )
+SHORT = Finding(rule="too-short", severity="error", message="4.1 s: record more", summary="too short (4.1 s)")
 POOR = Finding(
     rule="clipped",
     severity="warning",
@@ -73,6 +74,16 @@ POOR = Finding(
             report_of(changed(decoded_s=5.0, role="prompt", prompt_text=TEXT, name="clip.wav")),
             "ready, good",
             "onetake clone TAKE --prompt clip.wav",
+        ),
+        (
+            make_report("-a.flac", FORMAT, SHORT),
+            "rejected, good otherwise: too short (4.1 s)",
+            "record more, or join several takes: onetake join ./-a.flac OTHER... -o joined.wav",
+        ),
+        (
+            make_report("<stdin>", FORMAT),
+            "fixable, good otherwise: format not accepted",
+            "onetake fix TAKE",
         ),
         (
             make_report("a.wav", Finding(rule="of-a-plugin", severity="error", message="wrong: do this")),
