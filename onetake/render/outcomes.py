@@ -27,14 +27,19 @@ COLUMNS: Final = (
 _COLORS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
 
 
-def outcome_line(outcome: Outcome) -> str:
-    """One line for people: the outcome, the recording, and the voice or the reason."""
+def outcome_line(outcome: Outcome, *, sandbox: bool = False) -> str:
+    """One line for people: the outcome, the recording, and the voice or the reason.
+
+    Args:
+        outcome: Of one recording.
+        sandbox: Whether the voice ends with the sandbox of this run, before it expires.
+    """
     line = f"{styled(f'{outcome.ending:<11}', _COLORS.get(outcome.ending))} {safe(outcome.path)}"
     if outcome.cloned is not None:
         cloned = outcome.cloned
         stays = "kept" if cloned.expires_at is None else f"until {until(cloned.expires_at)}"
         named = f"  {safe(cloned.name)}" if cloned.name else ""
-        return f"{line}{named}  {safe(cloned.voice_id)}  {stays}"
+        return f"{line}{named}  {safe(cloned.voice_id)}{'' if sandbox else f'  {stays}'}"
     if outcome.failure is not None:
         hint = f" ({safe(outcome.failure.hint)})" if outcome.failure.hint else ""
         trace_id = f" [trace id {safe(outcome.failure.trace_id)}]" if outcome.failure.trace_id else ""

@@ -103,7 +103,7 @@ def command(
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
         cloner = make_cloner(settings, ledger, steps)
         if is_many:
-            return exit_with(clone_many(cloner, requests, settings, limits, steps, form))
+            return exit_with(clone_many(cloner, requests, settings, limits, steps, form, sandbox=sandbox))
         request = with_known_consent(requests[0], settings)
 
         def complete(request: CloneRequest) -> CloneRequest:

@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -42,18 +42,25 @@ if TYPE_CHECKING:
     from onetake.ledger import Attempt
 
 
+SANDBOX_ENDED: Final = (
+    "rehearsal: the sandbox and its voices have ended; without --sandbox, each voice is real and paid"
+)
+
+
 class BatchOutput:
     """Prints outcomes, and collects them.
 
     Args:
         form: ``text``, ``json``, ``jsonl``, ``csv`` or ``junit``.
+        sandbox: Whether the voices end with a sandbox of this run, and nothing is paid.
 
     Attributes:
         lost_output: Why standard output can no longer be written; None while it can.
     """
 
-    def __init__(self, form: str) -> None:
+    def __init__(self, form: str, *, sandbox: bool = False) -> None:
         self._form = form
+        self._sandbox = sandbox
         self._outcomes: list[Outcome] = []
         self.lost_output: OutputLost | None = None
         self._stopwatch = Stopwatch()
@@ -107,7 +114,7 @@ class BatchOutput:
         elif self._form == "csv":
             print_line(csv_line(outcome_fields(outcome)))
         elif self._form == "text":
-            print_text(outcome_line(outcome))
+            print_text(outcome_line(outcome, sandbox=self._sandbox))
 
     def end(self, price: Decimal | None, failure: Failure | None = None) -> None:
         """Print the document or the summary of all outcomes.
@@ -131,9 +138,12 @@ class BatchOutput:
 
             print_line(junit_outcomes(self._outcomes, self._stopwatch.seconds))
         summary_text = ", ".join(f"{count} {ending}" for ending, count in counts.items())
-        cost = f"; about {price * counts.get('cloned', 0):,} to pay" if price is not None else ""
+        payer = "would be paid without --sandbox" if self._sandbox else "to pay"
+        cost = f"; about {price * counts.get('cloned', 0):,} {payer}" if price is not None else ""
         if not is_quiet():
             print_stderr(f"{summary_text}{cost}")
+        if self._sandbox and self._form == "text" and counts.get("cloned"):
+            print_text(SANDBOX_ENDED)
 
 
 def _with_path(outcome: Outcome, warning: str) -> str:
@@ -180,7 +190,14 @@ class Limits:
 
 
 def clone_many(
-    cloner: Cloner, requests: list[CloneRequest], settings: Settings, limits: Limits, steps: Steps, form: str
+    cloner: Cloner,
+    requests: list[CloneRequest],
+    settings: Settings,
+    limits: Limits,
+    steps: Steps,
+    form: str,
+    *,
+    sandbox: bool,
 ) -> Status:
     """Clone the recordings that have no voice yet, show each result, and return the exit status."""
     from onetake.clones.batch import BatchClone
@@ -188,7 +205,7 @@ def clone_many(
     price = settings.price()
     requests = [with_known_consent(request, settings) for request in requests]
     batch = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
-    output = BatchOutput(form)
+    output = BatchOutput(form, sandbox=sandbox)
     note = "paid calls finish, nothing new is started (Ctrl-C again abandons them)"
 
     def on_first() -> None:

@@ -133,6 +133,15 @@ def test_warnings_are_shown_before_anything_is_sent(say: Say, clipped: str) -> N
     ran = say("clone", clipped, "--dry-run", "--sandbox")
     assert ran.status == 0
     assert "of the samples are clipped" in ran.err
+    assert ran.err.endswith("without --dry-run, this rehearses the clone\n")
+
+
+def test_a_clone_of_an_unfit_take_does_not_repeat_advice(say: Say) -> None:
+    ran = say("clone", "nope.wav", "--dry-run", "--sandbox")
+    assert ran.status == 1
+    assert ran.err.endswith(
+        "there is no such file: check the name and the folder\n  for details: onetake check nope.wav\n"
+    )
 
 
 def test_a_rule_shows_its_thresholds(say: Say) -> None:

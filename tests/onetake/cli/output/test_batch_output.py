@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_junit_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_rehearsal_promises_neither_a_voice_nor_a_bill(capsys: pytest.CaptureFixture[str]) -> None:
+    output = BatchOutput("text", sandbox=True)
+    output.add(cloned("a.wav"))
+    output.end(Decimal("9.9"))
+    shown = capsys.readouterr()
+    assert "until" not in shown.out
+    assert shown.out.splitlines()[-1].startswith("rehearsal: the sandbox and its voices have ended")
+    assert shown.err == "1 cloned; about 9.9 would be paid without --sandbox\n"
+
+
+def test_a_run_with_the_real_service_shows_when_a_voice_expires(capsys: pytest.CaptureFixture[str]) -> None:
+    output = BatchOutput("text")
+    output.add(cloned("a.wav"))
+    output.end(Decimal("9.9"))
+    shown = capsys.readouterr()
+    assert "until 2026-11-08" in shown.out
+    assert "rehearsal" not in shown.out
+    assert shown.err == "1 cloned; about 9.9 to pay\n"
+
+
 def test_a_full_standard_output_is_raised_only_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     output = BatchOutput("jsonl")
     with Path("/dev/full").open("w", buffering=1) as full:
