@@ -71,6 +71,15 @@ def test_a_usage_error_of_click_names_the_help() -> None:
     assert not failure.message.endswith(".")
 
 
+def test_a_group_without_a_command_names_its_help_in_one_line() -> None:
+    group = click.Group("storage", commands=[click.Command("clean")])
+    with pytest.raises(click.UsageError) as caught:
+        group.main([], prog_name="onetake storage", standalone_mode=False)
+    failure = failure_of(caught.value)
+    assert (failure.message, failure.hint) == ("onetake storage needs a command", "see onetake storage --help")
+    assert (failure.kind, failure.status) == ("usage", Status.USAGE)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
 def test_interrupts_exit_with_130(error: BaseException) -> None:
     assert failure_of(error) == Failure("interrupted", "interrupted", "", Status.INTERRUPTED)
