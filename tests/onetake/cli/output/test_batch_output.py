@@ -90,7 +90,7 @@ def test_a_rehearsal_promises_neither_a_voice_nor_a_bill(capsys: pytest.CaptureF
     output.end(Decimal("9.9"))
     shown = capsys.readouterr()
     assert "until" not in shown.out
-    assert shown.out.splitlines()[-1].startswith("rehearsal: the sandbox and its voices have ended")
+    assert shown.out.splitlines()[-1].startswith("rehearsal: no real voice was made, and nothing was paid")
     assert shown.err == "1 cloned; about 9.9 would be paid without --sandbox\n"
 
 
