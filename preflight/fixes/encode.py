@@ -121,16 +121,14 @@ def choose_target(
     rates = [rate for rate in _RATES_HZ if rate >= facts.sample_rate_hz]
     fitting = int(limits.SAFE_BYTES * _AUDIO_SHARE * 8 / seconds)
     rate = rates[0] if rates else 48_000
-    most = min(_MAX_BIT_RATE_BPS[container][channels], _most_mp3_bps(rate) if container == "mp3" else fitting)
-    bit_rate = min(most, fitting) // 1000 * 1000
+    most = min(fitting, _MAX_BIT_RATE_BPS[container][channels])
+    bit_rate = (min(most, _most_mp3_bps(rate)) if container == "mp3" else most) // 1000 * 1000
     return container, Target(rate, channels, bit_rate_bps=bit_rate, downmix=downmix)
 
 
 def _most_mp3_bps(sample_rate_hz: int) -> int:
-    """Return the bit rate that LAME does not exceed, in bits per second."""
-    if sample_rate_hz < 16_000:
-        return 64_000  # MPEG-2.5, as in LAME's table
-    return 160_000 if sample_rate_hz < 32_000 else 320_000  # ISO/IEC 13818-3, 2.4.2.3, and 11172-3, 2.4.2.3
+    """The highest bit rate of LAME: 64 kbit/s for MPEG-2.5; MPEG-2 ends at 160 (ISO/IEC 13818-3, 2.4.2.3)."""
+    return 64_000 if sample_rate_hz < 16_000 else 160_000 if sample_rate_hz < 32_000 else 320_000
 
 
 def _wav_bits(facts: Probe, *, is_unchanged: bool, is_whole: bool) -> tuple[int, ...]:
