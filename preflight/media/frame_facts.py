@@ -98,7 +98,10 @@ def _from_first_frame(source: Source, facts: Probe) -> Probe:
         return facts
     # the ratio of actual to declared bytes is the share of the audio that the file contains
     share = audio_bytes / info.bytes
-    if abs(share - 1) <= _SIZE_TOLERANCE or abs(audio_bytes - info.bytes) <= 2 * header.size:
+    # at a constant bit rate, the size of the frames proves a wrong number of bytes; FFmpeg does not use that number
+    by_frames_s = audio_bytes / header.size * header.samples / header.rate_hz
+    is_whole = info.name == "Info" and abs(by_frames_s / declared_s - 1) <= _SIZE_TOLERANCE
+    if is_whole or abs(share - 1) <= _SIZE_TOLERANCE or abs(audio_bytes - info.bytes) <= 2 * header.size:
         return replace(facts, estimated_duration_s=declared_s)
     return replace(facts, estimated_duration_s=declared_s * share, is_size_known=True)
 

@@ -100,7 +100,9 @@ def _no_audio(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if not probe.audio_tracks:
         yield rule.finding(f"no audio track{', only video' if probe.has_video else ''}: choose another file")
     elif probe.is_plausible and analysis.duration_s == 0 and not analysis.damage:
-        yield rule.finding("the file has a header but no audio: record or export it again")
+        stored_s = dict(probe.declared).get("stts", 0.0)
+        hidden = f"the edit list hides all {stored_s:.1f} s of the audio: remove the edit list, or export it again"
+        yield rule.finding(hidden if stored_s else "the file has a header but no audio: record or export it again")
     elif analysis.decoded_s and (peak := analysis.measurements["sample_peak_dbfs"]) < limits.SILENCE_DBFS:
         yield rule.finding(
             f"silent: peak {peak:.0f} dBFS, below {limits.SILENCE_DBFS:.0f} dBFS: check that the right microphone was "

@@ -11,7 +11,7 @@ import av
 import pytest
 
 import preflight
-from tests.support.make_audio import RATE, coded, copied, m4a, packets, talk
+from tests.support.make_audio import RATE, coded, copied, m4a, mp3, packets, patched, talk
 
 SECONDS = 13.0
 SOUND = talk(SECONDS)
@@ -212,3 +212,24 @@ def test_a_ready_recording_is_not_encoded_again_because_of_a_warning(tmp_path: P
     assert report.verdict == "ready"
     fixed = preflight.fix(path, tmp_path / "out.m4a")
     assert fixed.lossless
+
+
+@pytest.mark.parametrize("factor", [3.0, 1.0, 0.2])
+def test_quick_does_not_trust_a_wrong_number_of_bytes(factor: float) -> None:
+    data = mp3(talk(20), bit_rate=64_000)
+    at = data.index(b"Info") + 12  # after name, flags and number of frames
+    wrong = data[:at] + round(len(data) * factor).to_bytes(4, "big") + data[at + 4 :]
+    report = preflight.check(wrong, quick=True)
+    assert report.verdict == "ready"
+    assert report.file.duration_s == pytest.approx(20, abs=0.1)
+    if factor >= 1:
+        cut = preflight.check(wrong[: len(wrong) // 3], quick=True)
+        assert "truncated" in [finding.rule for finding in cut.findings]
+
+
+@pytest.mark.parametrize("media_time", [-1, 1_000_000])
+def test_an_edit_list_that_hides_everything_is_named(media_time: int) -> None:
+    hidden = patched(m4a(talk(12)), b"elst", 12, media_time.to_bytes(4, "big", signed=True))
+    (found,) = preflight.check(hidden).findings
+    assert found.rule == "no-audio"
+    assert found.message.startswith("the edit list hides all 12.1 s of the audio")  # with padding
