@@ -31,6 +31,8 @@ _MIN_RATIO: Final = 8.0
 # A burst begins and ends at this share of the limit.
 _EDGE: Final = 0.3
 _LONGEST: Final = 30
+# A burst that one segment cannot measure, for want of sound after it, has enough of it on both sides in the next one.
+_KEPT: Final = 2 * _AROUND + _LONGEST
 _JOIN: Final = 5
 _MAX_KEPT: Final = 10_000
 
@@ -55,7 +57,7 @@ class PlosiveMeter:
         self._waiting.append((chunk.frame_means[:, :count], chunk.frame_powers[:, :count]))
         self._count += count
         if self._count >= _SEGMENT:
-            self._measure()
+            self._measure(is_last=False)
 
     def measurements(self) -> dict[str, float]:
         """Return ``plosives``, a count."""
@@ -64,19 +66,24 @@ class PlosiveMeter:
     def spans(self) -> tuple[Span, ...]:
         """Return the bursts, in seconds; call it when all chunks were added."""
         if self._count >= _SHORTEST:
-            self._measure()
+            self._measure(is_last=True)
         starts, ends = np.array(self._found, np.float64).reshape(-1, 2).T
         return merged(starts, ends, _JOIN * self._frame_s)
 
-    def _measure(self) -> None:
-        """Find the bursts in the frames that are waiting."""
+    def _measure(self, *, is_last: bool) -> None:
+        """Find the bursts in the frames that are waiting, and leave those near the end to the next segment."""
         means, powers = (np.concatenate(parts, axis=1) for parts in zip(*self._waiting, strict=True))
+        first = _AROUND if self._done else 0
+        last = self._count if is_last else self._count - _AROUND
         for mean, power in zip(means, powers, strict=True):
-            bursts = self._bursts(mean, power) + self._done
-            self._found += [(float(start), float(end)) for start, end in bursts * self._frame_s]
+            bursts = self._bursts(mean, power)
+            own = bursts[(bursts[:, 0] >= first) & (bursts[:, 1] <= last)] + self._done
+            self._found += [(float(start), float(end)) for start, end in own * self._frame_s]
         del self._found[_MAX_KEPT:]
-        self._done += self._count
-        self._waiting, self._count = [], 0
+        kept = 0 if is_last else _KEPT
+        self._done += self._count - kept
+        self._waiting = [(means[:, self._count - kept :].copy(), powers[:, self._count - kept :].copy())]
+        self._count = kept
 
     def _bursts(self, means: Samples, powers: Samples) -> Samples:
         """Return start and end (exclusive) of the bursts in one channel, in frames, of shape (bursts, 2)."""

@@ -57,3 +57,37 @@ def test_what_is_not_a_burst(make: Any) -> None:
 @pytest.mark.parametrize("sound", [np.zeros(1), np.zeros(5 * RATE), sine(20, 30, RATE, 0.5), sine(20, 1, RATE, 0.5)])
 def test_sound_without_a_voice(sound: Any) -> None:
     assert plosives(sound) == ()
+
+
+def with_bursts(*at_s: float, seconds: float = 44, strength: float = 0.3) -> Any:
+    """A steady voice, and a period of 20 Hz at each place."""
+    sound = sine(200, seconds, RATE, 0.2)
+    for start_s in at_s:
+        start = round(start_s * RATE)
+        sound[start : start + RATE // 20] += sine(20, 0.05, RATE, strength)
+    return sound
+
+
+@pytest.mark.parametrize("at_s", [19.96, 19.97, 19.98, 20.0, 20.15, 20.46, 20.475, 20.48, 20.5])
+def test_a_burst_where_one_segment_ends_is_found_once(at_s: float) -> None:
+    ((start, end),) = plosives(with_bursts(at_s))
+    assert start == pytest.approx(at_s, abs=0.03)
+    assert end == pytest.approx(at_s + 0.05, abs=0.03)
+
+
+def test_bursts_of_a_sentence_are_counted_one_by_one() -> None:
+    places = [3.0, 3.4, 5.0, 30.25]
+    meter = measured_by(PlosiveMeter, with_bursts(*places), RATE)
+    assert meter.measurements() == {"plosives": 4}
+    assert [start for start, _ in meter.spans()] == pytest.approx(places, abs=0.03)
+
+
+@pytest.mark.parametrize("gain", [0.01, 3.0, -1.0])
+def test_bursts_are_relative_to_the_voice(gain: float) -> None:
+    sound = with_bursts(3.0, 5.0, seconds=8)
+    assert plosives(gain * sound) == plosives(sound)
+
+
+@pytest.mark.parametrize(("strength", "count"), [(0.03, 0), (0.6, 1)])
+def test_a_burst_is_as_strong_as_the_voice(strength: float, count: int) -> None:
+    assert len(plosives(with_bursts(4.0, seconds=8, strength=strength))) == count
