@@ -233,6 +233,8 @@ def _request(fields: object, usual: CloneRequest, folder: Path) -> CloneRequest:
 
 
 def _row(fields: object) -> Row:
+    if isinstance(fields, dict) and "take" not in fields:
+        raise UsageError("take is missing", "name the recording of each row in the column take")
     try:
         return msgspec.convert(fields, Row, strict=False)
     except msgspec.ValidationError as error:

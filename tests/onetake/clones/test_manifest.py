@@ -82,6 +82,11 @@ def test_a_single_column_and_decimal_commas_are_read(read: Read) -> None:
             "take,text,model,demo\ngood.wav,Hi.,speech-2.8-hd,d.mp3\ngood.wav,Ho.,speech-2.8-hd,./d.mp3\n",
             "line 3: the demo",
         ),
+        ("take,name\n,ann\n", "line 2: take is missing"),
+        ("take,accuracy\ngood.wav,nan\n", "line 2: accuracy: must be a finite number"),
+        ("take,accuracy\ngood.wav,inf\n", "line 2: accuracy: must be a finite number"),
+        ("take,accuracy\ngood.wav,1.5\n", "line 2: accuracy: "),
+        ("take\n.\n", "line 2: there is no recording"),
         ("take\n", "lists no recordings"),
         ("", "lists no recordings"),
     ],
@@ -97,6 +102,12 @@ def test_mistakes_in_csv_are_reported(read: Read, content: str, message: str) ->
     [
         ('{"take": "good.wav"}\n{"take": 1}\n', "line 2: take is a JSON int, not text"),
         ('{"take": "good.wav"}\n[1]\n', "line 2: the row is a JSON array, not object"),
+        ('{"name": "ann"}\n', "line 1: take is missing"),
+        ('{"take": null}\n', "line 1: take is a JSON null, not text"),
+        ('{"take": "good.wav", "accuracy": true}\n', "line 1: accuracy is a JSON bool, not a number"),
+        ('{"take": "good.wav", "noise_reduction": 2}\n', "line 1: noise_reduction is a JSON int, not true or false"),
+        ('{"take": "good\\u0000.wav"}\n', "line 1: there is no recording"),
+        ("null\n", "line 1: the row is a JSON null, not object"),
         ('{"take": "good.wav"\n', "line 1: not valid JSON"),
         ('\n{"take": "good.wav", "name": "a", "take": "good.wav"}', "line 2: 'take' appears 2 times"),
         ('{"take": "good.wav", "name": "a"}\n' * 2, "line 2: the name 'a' is used already by line 1"),
@@ -156,3 +167,19 @@ def test_any_cells_give_requests_or_mistakes_with_line_numbers(
     written = [number for number, row in enumerate(rows, 2) if any(cell.strip() for cell in row)]
     mentioned = json.dumps([caught.value.message, *caught.value.details])
     assert all(f"line {number}" in mentioned for number in written)
+
+
+def test_a_row_keeps_what_it_leaves_out(read: Read) -> None:
+    """Empty cells and missing members mean the value of the command line."""
+    (by_csv,) = read("take,name,accuracy,noise_reduction,consent,demo\ngood.wav,,,,,\n")
+    (by_json,) = read('{"take": "good.wav"}', "m.jsonl")
+    assert by_csv == by_json
+    assert by_csv.options == USUAL.options
+    assert (by_csv.name, by_csv.consent, by_csv.demo, by_csv.prompt) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(("cell", "value"), [("true", True), ("FALSE", False), ("1", True), ("0", False)])
+def test_spreadsheets_and_json_agree_on_truth(read: Read, cell: str, value: bool) -> None:
+    (by_csv,) = read(f"take,volume_normalization\ngood.wav,{cell}\n")
+    (by_json,) = read(json.dumps({"take": "good.wav", "volume_normalization": value}), "m.jsonl")
+    assert by_csv.options.need_volume_normalization is by_json.options.need_volume_normalization is value

@@ -122,3 +122,28 @@ def test_the_interval_is_kept_by_threads_that_start_together() -> None:
         thread.join()
     assert len(starts) == 8
     assert max(starts) - min(starts) >= 7 * 0.03 - 0.02
+
+
+def test_a_call_that_fails_uses_up_its_interval() -> None:
+    """The service has counted it."""
+    limiter = RateLimiter(at_once=1, per_minute=60 / 0.05)
+    started = time.monotonic()
+    with pytest.raises(ZeroDivisionError), limiter.slot(never):
+        raise ZeroDivisionError
+    with limiter.slot(never):
+        assert time.monotonic() - started >= 0.05 - 0.001
+
+
+def test_a_stopped_wait_uses_up_no_interval() -> None:
+    limiter = RateLimiter(at_once=1, per_minute=1)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt), limiter.slot(lambda: True):
+            raise AssertionError("no call may start")
+    assert limiter._next_start == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -5.0])
+def test_a_pause_of_no_time_is_none(seconds: float) -> None:
+    limiter = RateLimiter()
+    limiter.pause(seconds)
+    assert limiter._next_start <= time.monotonic()
