@@ -159,3 +159,13 @@ def test_a_problem_stays_in_its_process() -> None:
     analysis = Analysis(problem=CannotOpen("there is no such file"))
     with pytest.raises(TypeError):
         msgspec.msgpack.encode(analysis)
+
+
+@given(st.lists(st.integers(0, 50), max_size=6, unique=True).map(sorted))
+def test_damage_and_whole_stretches_share_the_recording(edges: list[int]) -> None:
+    pairs = list(zip(edges[::2], edges[1::2], strict=False))
+    damage = tuple(Damage(float(start), float(end), float(start), float(end)) for start, end in pairs)
+    stretches = Analysis(probe=WAV, decoded_s=60.0, damage=damage).whole_stretches
+    assert len(stretches) == len(damage) + 1
+    whole = sum(end - start for start, end in stretches)
+    assert whole + sum(end - start for start, end in pairs) == pytest.approx(60)

@@ -187,3 +187,18 @@ def test_any_decisions_of_the_detector_give_finite_measurements(
     assert found.measurements.get("snr_db", 0) >= 0
     total = sum(end - start for start, end in found.speech)
     assert found.measurements["speech_s"] == pytest.approx(total, abs=0.01)
+
+
+@pytest.mark.parametrize("gain_db", [-12.0, 6.0])
+def test_gain_shifts_levels_and_leaves_ratios_and_times(gain_db: float) -> None:
+    plain = split(phrases(), *SPEECH)
+    shifted = split(10 ** (gain_db / 20) * phrases(), *SPEECH)
+    assert shifted.speech == plain.speech
+    for name, value in shifted.measurements.items():
+        shift = gain_db if name.endswith("dbfs") else 0.0
+        assert value == pytest.approx(plain.measurements[name] + shift, abs=0.02), name
+
+
+def test_a_second_channel_with_the_same_sound_changes_nothing() -> None:
+    one = phrases()
+    assert split(np.stack((one, one), axis=1), *SPEECH) == split(one, *SPEECH)

@@ -86,3 +86,42 @@ def test_other_voices_are_named(others: int, ratio_db: float) -> None:
 )
 def test_nothing_else_is_babble(sound: Any) -> None:
     assert "babble" not in judged(sound, RATE)[1]
+
+
+def levels_of(*decibels: float, count: int = 1250) -> Any:
+    """Power spectra with these levels in turn, four frames (a window of 32 ms) each."""
+    powers = np.resize(10 ** (np.array(decibels) / 10), count).repeat(4)
+    return np.repeat(powers[:, np.newaxis], 129, axis=1).astype(np.float32)
+
+
+def of_powers(*parts: Any) -> dict[str, float]:
+    meter = BabbleMeter()
+    for part in parts:
+        meter.add(part)
+    return meter.measurements()
+
+
+def test_a_steady_rise_and_fall_have_no_bend() -> None:
+    """The level falls by 1 dB a window: its second difference is 0 but at the top."""
+    found = of_powers(levels_of(*(-np.arange(40.0))))
+    assert found["background_bend_db"] == pytest.approx(0, abs=0.01)
+
+
+def test_the_bend_is_the_second_difference_of_the_level() -> None:
+    """0, 0, ... and in the quiet part -30, -36, -30, -36: each window bends by 12 dB, in all bands alike."""
+    found = of_powers(levels_of(*[0.0] * 80, *[-30.0, -36.0] * 10))
+    assert found["background_bend_db"] == pytest.approx(12, abs=0.7)
+    assert found["background_likeness"] == pytest.approx(1, abs=0.01)
+    assert found["background_level_db"] == pytest.approx(-36, abs=0.1)
+
+
+@pytest.mark.parametrize("gain", [1e-4, 1e3])
+def test_the_background_is_relative_to_the_voice(gain: float) -> None:
+    powers = levels_of(*[0.0] * 80, *[-30.0, -36.0] * 10)
+    assert of_powers(gain * powers) == pytest.approx(of_powers(powers), abs=0.02)
+
+
+def test_segments_are_summarized_by_their_median() -> None:
+    """Three segments of 20 s, one of them with twice the bend."""
+    usual, odd = (levels_of(*[0.0] * 80, *[-30.0, low] * 10, count=650) for low in (-33.0, -36.0))
+    assert of_powers(usual, odd, usual)["background_bend_db"] == of_powers(usual)["background_bend_db"]

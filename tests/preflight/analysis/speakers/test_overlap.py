@@ -60,3 +60,16 @@ def test_what_is_no_voice_has_none(sound: Any) -> None:
 
 def test_too_little_speech_has_no_value() -> None:
     assert percent(voice(LOW)[: 2 * RATE]) == 0
+
+
+@pytest.mark.parametrize("gain", [1e-3, 10.0])
+def test_pitches_do_not_depend_on_the_level(gain: float) -> None:
+    both = (glide(110, 120) + glide(185, 178)).astype(np.float32)
+    assert second_pitches(np.float32(gain) * both) == second_pitches(both)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 2.0, 1.5, 0.5])
+def test_a_pitch_in_a_simple_ratio_is_no_second_voice(ratio: float) -> None:
+    """Octaves and fifths are the harmonics of one voice."""
+    both = glide(130, 133) + glide(130 * ratio, 133 * ratio)
+    assert second_pitches(both.astype(np.float32))[1] == 0

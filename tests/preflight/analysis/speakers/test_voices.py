@@ -75,3 +75,38 @@ def test_the_take_that_differs() -> None:
 def test_takes_of_one_voice_and_takes_without_speech() -> None:
     assert odd_ones([voices(ANN, ANN), Voices(), voices(ANN, ANN, ANN)]) == {}
     assert odd_ones([Voices(), voices(BEN)]) == {}
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [2, 4, 5, 1, 3, 0]])
+def test_the_order_of_the_windows_does_not_matter(order: list[int]) -> None:
+    all_windows = voices(ANN, ANN, ANN, ANN, BEN, BEN)
+    moved = Voices(
+        vectors=all_windows.array()[order].tobytes(), spans=tuple(all_windows.spans[number] for number in order)
+    )
+    plain, found = all_windows.split(), moved.split()
+    assert plain is not None
+    assert found is not None
+    assert found.cosine == pytest.approx(plain.cosine, abs=1e-5)
+    assert found.share == plain.share
+    assert set(found.spans) == set(plain.spans)
+
+
+@pytest.mark.parametrize(("windows", "of_ben", "splits"), [(4, 2, True), (19, 1, False), (20, 2, True), (30, 2, False)])
+def test_a_second_voice_has_two_windows_and_a_tenth(windows: int, of_ben: int, splits: bool) -> None:
+    found = split(*[ANN] * (windows - of_ben), *[BEN] * of_ben)
+    assert (found.share > 0) == splits
+    assert (found.cosine < 0.75) == splits
+    assert len(found.spans) == (of_ben if splits else 0)
+
+
+def test_identical_windows_are_one_voice() -> None:
+    vector = (ANN / np.linalg.norm(ANN)).astype("<f4").tobytes()
+    same = Voices(vectors=5 * vector, spans=tuple((float(at), at + 1.6) for at in range(5)))
+    assert same.split() == Split(1.0, 0.0, ())
+    assert np.linalg.norm(same.mean()) == pytest.approx(1, abs=1e-6)
+
+
+def test_likeness_is_the_same_both_ways() -> None:
+    one, other = voices(ANN, ANN, BEN), voices(EVE, ANN)
+    assert likeness(one, other) == likeness(other, one)
+    assert 0 < (likeness(one, other) or 0) < 1

@@ -81,3 +81,27 @@ def test_the_last_window_is_padded(samples: int, windows: int) -> None:
 def test_a_window_is_32_ms(rate: int) -> None:
     assert SAMPLES_PER_FRAME == 160
     assert SpeechMeter(rate).result().track.window_s == pytest.approx(0.032, rel=0.005)
+
+
+@settings(max_examples=30)
+@given(PROBABILITIES)
+def test_spans_are_runs_whose_short_gaps_are_closed(
+    probabilities: np.ndarray[tuple[int], np.dtype[np.float32]],
+) -> None:
+    """A model of windows: three (96 ms) or fewer close a gap, four (128 ms) or more make a span."""
+    flags = hysteresis(probabilities).tolist()
+    speech = {at for at, flag in enumerate(flags) if flag}
+    for at in sorted(speech):
+        following = next((after for after in sorted(speech) if after > at), at)
+        if following - at - 1 <= 3:
+            speech |= set(range(at, following))
+    runs = [at for at in sorted(speech) if at - 1 not in speech]
+    ends = [at + 1 for at in sorted(speech) if at + 1 not in speech]
+    expected = [(start, end) for start, end in zip(runs, ends, strict=True) if end - start >= 4]
+    found = SpeechTrack(probabilities, 0.032).spans(100.0)
+    assert [(round(start / 0.032), round(end / 0.032)) for start, end in found] == expected
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.34, 0.49])
+def test_what_never_rises_to_one_half_is_no_speech(probability: float) -> None:
+    assert track(*[probability] * 50).spans(1.6) == ()
