@@ -108,3 +108,21 @@ def test_a_steady_tone_above_4_khz(hz: float, dbfs: float) -> None:
 )
 def test_nothing_else_is_a_steady_tone(sound: Any) -> None:
     assert measured_by(BandwidthMeter, sound, RATE).whine() == {}
+
+
+@pytest.mark.parametrize("gain", [0.1, 0.5])
+def test_the_edge_does_not_depend_on_level_and_polarity(gain: float) -> None:
+    sound = voice_like(5_500)
+    assert bandwidth(gain * sound) == bandwidth(-sound) == bandwidth(sound)
+
+
+def test_the_edge_of_a_voice_in_one_of_two_channels() -> None:
+    sound = voice_like(5_500)
+    for order in (1, -1):
+        both = np.stack((sound, np.zeros(len(sound)))[::order], axis=1)
+        assert bandwidth(both) == pytest.approx(5_500, abs=150)
+
+
+@pytest.mark.parametrize("rate", [8_000, 96_000])
+def test_the_edge_of_a_telephone_line_at_any_rate(rate: int) -> None:
+    assert bandwidth(voice_like(3_400, rate), rate) == pytest.approx(3_400, abs=150)

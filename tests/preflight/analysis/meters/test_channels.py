@@ -211,3 +211,52 @@ def test_rows_that_are_too_quiet_do_not_flip() -> None:
     sign = np.where(np.arange(N) < N // 2, 1, -1)
     faint = 1e-4 * story()
     assert layout(faint, sign * faint).flipped == ()
+
+
+def test_the_levels_of_eight_channels_follow_their_order() -> None:
+    """Each channel is 6.02 dB below the one before; the reverse order gives the reverse levels."""
+    sound = sine(1000, 1, RATE)[:, np.newaxis] * 0.5 ** np.arange(1, 9)
+    found = layout(*sound.T)
+    assert found.levels_dbfs == pytest.approx([-3.01 - 6.02 * number for number in range(1, 9)], abs=0.02)
+    assert found.best == 0
+    turned = layout(*sound.T[::-1])
+    assert turned.levels_dbfs == found.levels_dbfs[::-1]
+    assert turned.best == 7
+
+
+def test_channels_that_sound_in_turn_are_alone_for_as_long() -> None:
+    """Channel n sounds for n + 1 seconds."""
+    sound = np.zeros((6 * RATE, 3))
+    for channel, start in enumerate((0, 1, 3)):
+        sound[start * RATE : (start + channel + 1) * RATE, channel] = sine(1000, channel + 1, RATE, 0.1)
+    assert layout(*sound.T).alone_s == pytest.approx((1, 2, 3), abs=0.02)
+
+
+@pytest.mark.parametrize(("ratio_db", "is_alone"), [(9, False), (11, True)])
+def test_a_channel_is_alone_10_db_above_the_others(ratio_db: float, is_alone: bool) -> None:
+    loud = sine(1000, 2, RATE, 0.3)
+    found = layout(loud, 10 ** (-ratio_db / 20) * loud).alone_s
+    assert found == ((2.0 if is_alone else 0.0), 0.0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_pairs_of_opposite_channels_are_named(count: int) -> None:
+    """Of eight equal channels, so many are inverted: each of them is opposite to each of the others."""
+    sound = np.tile(white_noise(0.1, RATE)[:, np.newaxis], 8)
+    sound[:, :count] *= -1
+    expected = {(one, other) for one in range(count) for other in range(count, 8)}
+    assert set(layout(*sound.T).opposite) == expected
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, 1.0, math.pi / 2, 2.5])
+def test_the_correlation_of_two_phases_is_the_cosine(angle: float) -> None:
+    at = 2 * np.pi * 1000 * np.arange(RATE) / RATE
+    found = relation(0.3 * np.sin(at), 0.1 * np.sin(at + angle))
+    assert found["channel_correlation"] == pytest.approx(math.cos(angle), abs=1e-3)
+    assert found["channel_difference_db"] == pytest.approx(9.54, abs=0.01)
+
+
+def test_one_sample() -> None:
+    found = relation([0.5], [0.5])
+    assert found["dc_offset_percent"] == 50
+    assert all(math.isfinite(value) for value in found.values())

@@ -151,3 +151,25 @@ def test_nothing_is_clipped_in_nothing() -> None:
     meter = ClippingMeter(Grid.at(RATE, 2))
     assert meter.measurements() == {"clipped_percent": 0.0, "clipped_runs": 0.0}
     assert meter.spans() == ()
+
+
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_flat_runs_are_counted_to_the_sample(count: int) -> None:
+    """Runs of four samples at one level, a hundredth of a second apart, in a faint tone."""
+    sound = sine(HZ, 1, RATE, 0.05)
+    for number in range(count):
+        sound[480 * number + 100 : 480 * number + 104] = 0.7
+    meter = clipping(sound)
+    assert meter.measurements() == {"clipped_percent": round(100 * 4 * count / RATE, 4), "clipped_runs": count}
+    ((start, end),) = meter.spans()
+    assert (start, end) == pytest.approx((100 / RATE, (480 * (count - 1) + 104) / RATE), abs=1e-9)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_the_order_of_the_channels_does_not_matter(order: list[int]) -> None:
+    both = np.stack((clipped_tone(0.6, 1), sine(HZ, 1, RATE, 0.3)), axis=1)
+    found, alone = clipping(both[:, order]), clipping(both[:, 0])
+    assert found.spans() == alone.spans()
+    assert found.measurements()["clipped_percent"] == pytest.approx(
+        alone.measurements()["clipped_percent"] / 2, abs=1e-4
+    )

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preflight.analysis.framing import Grid
 from preflight.analysis.meters.dropouts import GapDetector
 from tests.support.chunks import chunks_of, measured_by, sine, white_noise
 
@@ -148,3 +149,29 @@ def test_every_gap_of_a_recording_is_found(places: list[int]) -> None:
     for start in starts:
         sound[start : start + 480] = 0
     assert gaps(sound) == [(start, start + 480) for start in starts]
+
+
+@pytest.mark.parametrize("gain", [0.1, 3.0, -1.0])
+def test_gain_and_polarity_do_not_matter(gain: float) -> None:
+    sound = with_gap(START, 20 * PERIOD)
+    assert gaps(gain * sound) == gaps(sound) == [(START, START + 20 * PERIOD)]
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 192_000])
+@pytest.mark.parametrize("milliseconds", [10, 100])
+def test_a_gap_has_its_length_at_any_rate(rate: int, milliseconds: int) -> None:
+    """It begins and ends at a peak of the tone, and crosses the border of two chunks."""
+    chunk = 4 * Grid.at(rate, 1).row
+    sound = 0.3 * np.cos(2 * np.pi * np.arange(2 * rate) / (rate // 200))
+    start = chunk - rate // 200 * 3
+    length = rate * milliseconds // 1000
+    sound[start : start + length] = 0
+    ((begin, end),) = measured_by(GapDetector, sound, rate).found
+    # a sample of the tone that happens to be zero belongs to the gap, too
+    assert begin == pytest.approx(start, abs=1)
+    assert end == pytest.approx(start + length, abs=1)
+
+
+@pytest.mark.parametrize("sound", [np.zeros(1), np.ones(1), np.zeros(5), np.zeros(RATE), np.ones(RATE)])
+def test_constants_have_no_gaps(sound: Any) -> None:
+    assert gaps(sound) == []

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from preflight.analysis.framing import Grid
 from preflight.analysis.meters.levels import LevelMeter, decibels, levels_db
-from tests.support.chunks import measured_by, sine, white_noise
+from tests.support.chunks import chunks_of, measured_by, sine, white_noise
 
 
 @pytest.mark.parametrize(("power", "expected"), [(1, 0), (0.5, -3.01), (0.1, -10), (100, 20), (1e-12, -120), (0, -120)])
@@ -144,3 +145,15 @@ def test_levels_at_any_rate_and_number_of_channels(rate: int, channels: int) -> 
     assert found["rms_dbfs"] == pytest.approx(10 * math.log10((amplitudes**2).mean() / 2), abs=0.01)
     assert found["sample_peak_dbfs"] == -1.94
     assert levels_of(sound[:, ::-1], rate) == found
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 20_000), st.integers(1, 9_000))
+def test_the_blocks_do_not_matter(count: int, block: int) -> None:
+    sound = np.resize(white_noise(0.1, 997), count)
+    meters = [LevelMeter(Grid.at(RATE, 1)) for _ in range(2)]
+    for meter, size in zip(meters, (count, block), strict=True):
+        for chunk in chunks_of(sound, RATE, size):
+            meter.add(chunk)
+    assert meters[0].measurements() == meters[1].measurements()
+    assert np.array_equal(meters[0].frame_powers(), meters[1].frame_powers())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import soundfile
 from preflight.analysis.framing import Grid
 from preflight.analysis.meters.loudness import LoudnessMeter, integrated, k_weighting, loudness_range
 from tests.support.audio_measures import measured, stereo, tone
-from tests.support.chunks import measured_by
+from tests.support.chunks import measured_by, sine
 from tests.support.make_audio import FIXTURES
 from tests.support.selection import parametrize_some
 
@@ -247,3 +248,25 @@ def test_libebur128_agrees_on_real_recordings() -> None:
         assert found["true_peak_dbtp"] == pytest.approx(dbtp, abs=0.2), path.name
         compared += 1
     assert compared >= 20
+
+
+def loudness(sound: Any, rate: int = 48_000) -> dict[str, float]:
+    return measured_by(LoudnessMeter, sound, rate).measurements()
+
+
+@pytest.mark.parametrize("lufs", [-36.0, -23.0, -10.0])
+@pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
+def test_a_sine_of_997_hz_in_two_channels_has_its_peak_as_loudness(lufs: float, rate: int) -> None:
+    """EBU Tech 3341, cases 1 and 2: the level of the peak in dBFS is the loudness of both channels together."""
+    one = sine(997, 4, rate, 10 ** (lufs / 20))
+    found = loudness(np.stack((one, one), axis=1), rate)
+    for name in ("integrated_loudness_lufs", "momentary_max_lufs", "short_term_max_lufs"):
+        assert found[name] == pytest.approx(lufs, abs=0.1), name
+
+
+def test_the_powers_of_the_channels_are_added() -> None:
+    loud, faint = sine(997, 4, 48_000, 0.1), sine(997, 4, 48_000, 0.05)
+    found = loudness(np.stack((loud, faint), axis=1))["integrated_loudness_lufs"]
+    assert found == pytest.approx(-23.01 + 10 * math.log10(1 + 0.25), abs=0.1)
+    assert loudness(np.stack((faint, loud), axis=1))["integrated_loudness_lufs"] == found
+    assert loudness(np.stack((loud, -loud), axis=1)) == loudness(np.stack((loud, loud), axis=1))

@@ -12,6 +12,7 @@ from preflight.analysis.meters.music import MusicMeter
 from tests.support import backgrounds, defects
 from tests.support import make_audio as making
 from tests.support.audio_measures import judged, measured
+from tests.support.chunks import measured_by, white_noise
 
 RATE = 16_000
 SPEECH = defects.clean(making.talk(14), making.RATE)
@@ -86,3 +87,21 @@ def test_a_steady_tone_is_a_whine(hz: float, dbfs: float) -> None:
     assert analysis.measurements["whine_hz"] == pytest.approx(hz, abs=10)
     assert findings["whine"].value == pytest.approx(dbfs, abs=2.5)
     assert "music" not in findings
+
+
+@pytest.mark.parametrize("hz", [1_000, 2_500])
+@pytest.mark.parametrize("amplitude", [0.1, 0.003])
+def test_a_tone_that_never_changes_has_its_frequency_and_level(hz: float, amplitude: float) -> None:
+    """A sine of amplitude A has the power A² / 2."""
+    sound = amplitude * np.sin(2 * np.pi * hz * np.arange(12 * RATE) / RATE)
+    meter = measured_by(MusicMeter, sound + white_noise(1e-5, len(sound)), RATE)
+    meter.end()
+    found = meter.measurements(None)
+    assert found["whine_hz"] == pytest.approx(hz, abs=10)
+    assert found["whine_dbfs"] == pytest.approx(20 * np.log10(amplitude) - 3.01, abs=0.5)
+    assert "whine_hz" not in meter.measurements(50.0)  # a harmonic of the mains
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 1.9])
+def test_less_than_two_seconds_have_no_held_tones(seconds: float) -> None:
+    assert held(0.1 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE)) / RATE)) is None

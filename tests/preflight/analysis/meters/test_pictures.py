@@ -275,3 +275,16 @@ def test_columns_are_merged_in_long_recordings() -> None:
 
 def test_there_is_none_without_sound() -> None:
     assert SpectrogramMeter(Grid.at(RATE, 1)).spectrogram() is None
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, 192_000])
+def test_the_envelope_holds_the_lowest_and_the_highest_sample_of_each_frame(rate: int) -> None:
+    sound = np.random.default_rng(5).uniform(-1, 1, (rate // 2, 2))
+    meter = measured_by(EnvelopeMeter, sound, rate)
+    frame = round(rate / 100)
+    expected = np.rint(sound.astype(np.float32).reshape(-1, frame, 2) * 32767)
+    found = meter.waveform()
+    assert found.column_s == 0.01
+    for channel in range(2):
+        assert np.abs(np.frombuffer(found.highs[channel], "<i2") - expected[:, :, channel].max(axis=1)).max() <= 1
+        assert np.abs(np.frombuffer(found.lows[channel], "<i2") - expected[:, :, channel].min(axis=1)).max() <= 1

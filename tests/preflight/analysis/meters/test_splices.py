@@ -87,3 +87,17 @@ def test_edited_speech() -> None:
 def test_codecs_smear_splices_and_make_none() -> None:
     sound, rate = processing.coded(making.talk(12), making.RATE, "mp3", 32_000)
     assert splices(sound, rate) == []
+
+
+@pytest.mark.parametrize("gain", [0.05, -1.0, 2.0])
+def test_splices_are_relative_to_the_voice(gain: float) -> None:
+    sound = voice()
+    sound[30_000:] += 0.15
+    assert splices(gain * sound) == splices(sound) == [30_000]
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000])
+def test_below_16_khz_consonants_look_like_splices(rate: int) -> None:
+    sound = voice(rate)
+    sound[rate:] += 0.15
+    assert splices(sound, rate) == ([rate] if rate == 16_000 else [])

@@ -148,3 +148,12 @@ def test_gain_and_polarity(seed: int, gain: float) -> None:
     plain = true_peak(sound)
     assert true_peak(-sound) == plain
     assert true_peak(gain * sound) == pytest.approx(plain + 20 * math.log10(gain), abs=0.011)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 8])
+def test_the_channel_with_the_highest_peak_counts_wherever_it_is(channels: int) -> None:
+    for at in range(channels):
+        sound = np.zeros((3_000, channels))
+        sound[1_000, at] = 0.5
+        sound[2_000] += 0.25
+        assert true_peak(sound) == -6.02

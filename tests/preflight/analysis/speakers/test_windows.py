@@ -70,3 +70,21 @@ def test_the_windows_of_a_long_take_are_few_and_evenly_spread(minutes: int) -> N
     assert spans[0][0] == 0.0
     assert spans[-1][1] > minutes * 60 * 0.94
     assert gaps.max() < 2.01 * gaps.min()
+
+
+def test_a_window_holds_the_samples_of_its_frames() -> None:
+    """Every other frame is speech: the window has these frames, one after the other."""
+    frames = frames_of(120)
+    probabilities = np.resize([1.0, 0.0], 120).astype(np.float32)
+    meter = VoiceMeter(FRAME_S)
+    meter.add(frames, probabilities)
+    ((span, window),) = meter.windows()
+    assert span == (0.0, round(101 * FRAME_S, 3))
+    assert np.array_equal(window, frames[::2].ravel()[: len(window)])
+
+
+@pytest.mark.parametrize(("probability", "count"), [(0.49, 0), (0.5, 1)])
+def test_speech_has_a_probability_of_one_half(probability: float, count: int) -> None:
+    meter = VoiceMeter(FRAME_S)
+    meter.add(frames_of(60), np.full(60, probability, np.float32))
+    assert len(meter.windows()) == count

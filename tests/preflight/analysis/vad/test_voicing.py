@@ -140,3 +140,12 @@ def test_only_the_part_without_detected_speech_counts() -> None:
     meter = VoicingMeter(WINDOW_S)
     meter.add(windows, np.arange(len(windows)) >= len(windows) // 2)
     assert 0.3 * voiced_s(sound) < meter.voiced_s() < 0.7 * voiced_s(sound)
+
+
+@pytest.mark.parametrize("hz", [80.0, 110.0, 160.0])
+def test_the_pitch_of_a_glide_is_that_of_its_middle(hz: float) -> None:
+    """A glide of 2 % over the 64 ms of a piece."""
+    at = np.arange(1024) / 16_000
+    phase = 2 * np.pi * hz * (at + 0.01 * at**2 / at[-1])
+    piece = sum(np.sin(n * phase) / n for n in range(1, 9))
+    assert pitches(np.asarray(piece, np.float32)[np.newaxis])[0] == pytest.approx(1.01 * hz, rel=0.01)
