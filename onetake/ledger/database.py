@@ -26,7 +26,7 @@ from onetake.ledger.connection import (
     stored_identity,
 )
 from onetake.ledger.failures import EXPLAINED, NotInPlace, explained, shown
-from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, with_suffix
+from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, restore_index_size, with_suffix
 from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
 from onetake.ledger.rows import record_of
 from onetake.ledger.schema import create_file, migrate
@@ -76,6 +76,7 @@ class Database:
         self._rescue_name = f"{time.time_ns()}"
         self._verified: tuple[int, int] | None = None
         self._files: FilesInPlace | None = None
+        self._index_bytes = 0
         self._is_closed = False
         with self._explained():
             self._connection = self._open_copy() if read_only else self._open()
@@ -98,6 +99,7 @@ class Database:
         """Close it; a second call does nothing. Other threads that use it later get `LedgerFailed`."""
         with self._lock, self._explained():
             self._is_closed = True
+            self._index_bytes = restore_index_size(self.path, self._index_bytes)
             self._connection.close()
 
     @contextlib.contextmanager
@@ -228,6 +230,7 @@ class Database:
         if self._is_closed:
             raise LedgerFailed(f"{shown(self.path)} is closed: this run has ended", "run this again")
         if self._files is not None:
+            self._index_bytes = restore_index_size(self.path, self._index_bytes)
             self._files.require_in_place(self.path)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -238,7 +241,7 @@ class Database:
         require_sound(connection, self.path, self._wait_s)
         migrate(connection)
         self.identity = stored_identity(connection, self.path)
-        self._files = FilesInPlace.now(self.path)
+        self._files, self._index_bytes = FilesInPlace.now(self.path), restore_index_size(self.path, 0)
 
     def _write_again(self) -> None:
         """Write the ledger again, with the content of the open file, or at least with the rows that this run wrote.
@@ -247,8 +250,12 @@ class Database:
             LedgerFailed: Another file has its name now, or it cannot be written.
         """
         with self._explained():
+            self._index_bytes = restore_index_size(self.path, self._index_bytes)
             former, files, expected = self._connection, cast(FilesInPlace, self._files), self.identity
-            rows = surviving_rows(former) or self.memory.rows()
+            rows = surviving_rows(former)
+            if rows is None and self.path.exists() and self.path.stat().st_size == 0:
+                former.close()  # an empty file is not compared by SQLite: later this would delete the new file's log
+            rows = rows or self.memory.rows()
             if clear_place(self.path, files):
                 create_file(self.path, expected)
             elif FilesInPlace.now(self.path).ledger == files.ledger:

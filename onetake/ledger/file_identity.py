@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -133,6 +134,31 @@ class FilesInPlace(NamedTuple):
             raise NotInPlace(f"{shown(path)} was replaced by another file while it was in use", _BY_OTHERS)
         if now != self:
             raise NotInPlace(f"the log of {shown(path)} was deleted or replaced while it was in use", _BY_OTHERS)
+
+
+def restore_index_size(path: Path, least_bytes: int) -> int:
+    """Make the index of the log as long as it was, if another program shortened it, and return its length.
+
+    SQLite maps the index into memory: its next access behind the end of the file would end the process (SIGBUS). Zeros
+    make SQLite build the index again from the log.
+
+    Args:
+        path: The ledger.
+        least_bytes: How long the index was.
+
+    Raises:
+        OSError: It cannot be made longer.
+    """
+    index = with_suffix(path, "-shm")
+    try:
+        found = index.stat()
+    except OSError:
+        return least_bytes  # deleted: what is mapped stays as it is
+    if found.st_size < least_bytes and stat.S_ISREG(found.st_mode):
+        # by name, because closing a descriptor would release SQLite's locks; no part of the former content may remain
+        os.truncate(index, 0)
+        os.truncate(index, least_bytes)
+    return max(found.st_size, least_bytes)
 
 
 _BY_OTHERS: Final = "find out which program did that (a cleaner, a backup or a synchronization?), then run this again"

@@ -55,6 +55,11 @@ def empty(path: Path) -> None:
     os.truncate(path, 0)
 
 
+def empty_all(path: Path) -> None:
+    for name in NAMES:
+        os.truncate(path.parent / name, 0)
+
+
 def replace_by_backup(path: Path) -> None:
     shutil.copy(backup_of(path), path.parent / "new")
     (path.parent / "new").replace(path)
@@ -201,6 +206,33 @@ def test_an_empty_file_is_damage_even_if_there_was_no_ledger(tmp_path: Path) -> 
     (tmp_path / FILE_NAME).touch()
     with pytest.raises(LedgerFailed, match="0 bytes"):
         Ledger(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let a mapped file be shortened")
+@pytest.mark.parametrize("size", [0, 1000])
+def test_an_index_of_the_log_that_is_shortened_is_built_again(tmp_path: Path, size: int) -> None:
+    """SQLite maps it: without its former length, the next access would end the process."""
+    with contextlib.closing(run_with_history(tmp_path, warnings := [])) as ledger:
+        paid = start_attempt(ledger, "new")
+        ledger.attempts.called(paid, NOW)
+        os.truncate(Path(ledger.place).with_name(NAMES[2]), size)
+        assert ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK) == "new"
+        os.truncate(Path(ledger.place).with_name(NAMES[2]), size)
+    assert warnings == []
+    with Ledger(tmp_path / "home") as again:
+        assert {voice.voice_id for voice in again.voices.all()} == {"voice_old", "voice_new"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not let a mapped file be shortened")
+def test_a_paid_voice_is_stored_after_all_files_were_emptied(tmp_path: Path) -> None:
+    with contextlib.closing(run_with_history(tmp_path, warnings := [])) as ledger:
+        paid = start_attempt(ledger, "new")
+        ledger.attempts.called(paid, NOW)
+        empty_all(Path(ledger.place))
+        assert ledger.attempts.gave_voice(paid, "voice_new", NOW, NOW + WEEK) == "new"
+    assert len([warning for warning in warnings if "was written again" in warning]) == 1
+    with Ledger(tmp_path / "home") as again:
+        assert "voice_new" in {voice.voice_id for voice in again.voices.all()}
 
 
 def test_normal_changes_of_the_folder_raise_no_alarm(tmp_path: Path) -> None:
