@@ -215,6 +215,8 @@ class CloneAttempt:
             answer=ServiceAnswer.of_voice(self._context.client, voice, *links),
             warnings=voice.warnings,
         )
+        if self._request.name not in {None, self._name}:
+            self._warn(f"another voice is named {self._request.name!r}: this one is {self._name!r}")
         stored = ledger.voices.find(self._name)
         if stored.attempt != self._attempt:
             self._warn(f"the service returned the voice that it made for {stored.take}: ask its support")

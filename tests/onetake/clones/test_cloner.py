@@ -197,6 +197,13 @@ def test_keep_upload_leaves_the_object(cloner: Cloner, recorder: Recorder, servi
     services.empty()
 
 
+def test_a_name_that_another_voice_has_is_a_warning(cloner: Cloner, recorder: Recorder) -> None:
+    first = cloner.clone(request_for("good.wav", name="ann"), recorder)
+    second = cloner.clone(request_for("good.m4a", name="ann"), recorder)
+    assert (first.name, first.warnings) == ("ann", ())
+    assert (second.name, second.warnings) == ("ann-2", ("another voice is named 'ann': this one is 'ann-2'",))
+
+
 def test_the_recording_on_disk_is_not_changed(cloner: Cloner, recorder: Recorder) -> None:
     before = (FIXTURES / "voice-message.ogg").read_bytes()
     cloned = cloner.clone(request_for("voice-message.ogg"), recorder)
