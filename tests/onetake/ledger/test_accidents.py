@@ -212,7 +212,8 @@ def test_an_empty_file_is_damage_even_if_there_was_no_ledger(tmp_path: Path) -> 
 @pytest.mark.parametrize("size", [0, 1000])
 def test_an_index_of_the_log_that_is_shortened_is_built_again(tmp_path: Path, size: int) -> None:
     """SQLite maps it: without its former length, the next access would end the process."""
-    with contextlib.closing(run_with_history(tmp_path, warnings := [])) as ledger:
+    warnings: list[str] = []
+    with contextlib.closing(run_with_history(tmp_path, warnings)) as ledger:
         paid = start_attempt(ledger, "new")
         ledger.attempts.called(paid, NOW)
         os.truncate(Path(ledger.place).with_name(NAMES[2]), size)
@@ -225,7 +226,8 @@ def test_an_index_of_the_log_that_is_shortened_is_built_again(tmp_path: Path, si
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let a mapped file be shortened")
 def test_a_paid_voice_is_stored_after_all_files_were_emptied(tmp_path: Path) -> None:
-    with contextlib.closing(run_with_history(tmp_path, warnings := [])) as ledger:
+    warnings: list[str] = []
+    with contextlib.closing(run_with_history(tmp_path, warnings)) as ledger:
         paid = start_attempt(ledger, "new")
         ledger.attempts.called(paid, NOW)
         empty_all(Path(ledger.place))
