@@ -127,5 +127,5 @@ def test_a_killed_command_leaves_no_worker_and_no_part_of_a_file(command: str, n
     if Path("out.wav").exists():  # it may have been complete before the signal
         assert onetake("check", "out.wav").status in {0, 1}
     else:
-        assert first.process.returncode in {-signal.SIGKILL, 128 + number}
+        assert first.process.returncode in {-signal.SIGKILL, 128 + number}, first.err
     assert [path.name for path in Path().iterdir() if path.name not in {"long.wav", "out.wav"}] == []

@@ -257,7 +257,7 @@ _GBK = '<?xml version="1.0" encoding="GBK"?><Error><Code>X</Code><Message>请求
         ("<Error><Code>X</Code><Message>表示</Message></Error>".encode("cp932"), "text/xml; charset=Shift_JIS", "表示"),
         ("<Error><Code>X</Code><Message>é</Message></Error>".encode("utf-16"), "", "é"),
         ("<Error><Code>X</Code><Message>é</Message></Error>".encode("utf-16-be"), "", "é"),
-        (gzip.compress(b"<Error><Code>X</Code><Message>zip</Message></Error>"), "", "zip"),
+        (gzip.compress(b"<Error><Code>X</Code><Message>zip</Message></Error>", mtime=0), "", "zip"),
         ("<Error><Code>X</Code><Message>é</Message></Error>".encode() + b"\xe2\x82", "", "é"),
         (b"<Error><Code>X</Code><Message>a\xffb</Message></Error>", "text/xml; charset=rot13", "a\ufffdb"),
     ],

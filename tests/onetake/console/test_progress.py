@@ -114,7 +114,7 @@ def test_a_long_check_shows_rate_and_time_left_and_erases_its_line(long_take: st
     assert max(map(len, statuses)) < columns
     assert not has_flickered(window)
     assert not any("checking" in line for line in window.frames[-1])
-    assert window.bare_lines[0].startswith(f"{long_take}: rejected, and poor: too long (2:00:00.0 min)")
+    assert window.bare_lines[0].startswith(f"{long_take}: rejected, and poor: no voice found")
 
 
 def test_a_batch_shows_how_many_takes_are_cloned(home: Path, slow: None) -> None:
