@@ -38,7 +38,9 @@ def read_small_text(path: PathLike, max_bytes: int = MAX_BYTES) -> str:
     content = _content(os.fsdecode(path), max_bytes)
     if len(content) > max_bytes:
         raise CannotOpen(f"larger than the limit of {max_bytes:,} bytes", "choose another file")
-    if is_wide(content) or b"\0" in content[:4]:  # UTF-16 and UTF-32 without a mark have zeros in ASCII characters
+    start = content[:4]
+    # UTF-16 and UTF-32 without a mark have zeros in ASCII characters
+    if is_wide(content) or (b"\0" in start and start.strip(b"\0")):
         raise CannotOpen("it is UTF-16 or UTF-32 text", "save it as UTF-8")
     try:
         return content.decode("utf-8-sig")

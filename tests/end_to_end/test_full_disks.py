@@ -145,6 +145,6 @@ def test_a_full_disk_for_the_preview_does_not_lose_the_voice(
     ran = say("clone", GOOD, "--json", "--text", "Hi.", "--model", "speech-2.8-hd", "--demo", demo)
     document = json.loads(ran.out)
     assert (ran.status, document["demo"]) == (0, None)
-    assert "could not be fetched" in document["warnings"][0]
+    assert "could not be saved" in document["warnings"][0]
     assert paid_calls(home)[0]["voice_id"] == document["voice_id"]
     assert services.objects() == {}
