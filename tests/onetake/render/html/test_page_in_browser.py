@@ -23,6 +23,7 @@ from tests.support.report_pages import hostile_takes
 from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES
 
+pytestmark = pytest.mark.slow  # each worker of pytest-xdist starts a browser
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS: Final = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--mute-audio"),
