@@ -77,7 +77,7 @@ def _mp3_limits(
 ) -> tuple[int, int]:
     """Return the first sample to play and the one after the last, counted in all that the frames decode to.
 
-    FFmpeg's MP3 muxer would write the delay of LAME and no padding, whatever the recording has.
+    FFmpeg's MP3 muxer would always write the delay of LAME and no padding.
     """
     delay, total, padding, rate = 0, 0, 0, 0
     with open_container(source, ranges) as container:

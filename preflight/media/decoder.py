@@ -44,7 +44,7 @@ class Decoder:
     Attributes:
         source: The open recording.
         probe: The facts from its headers.
-        exact: Keep 32-bit integers and 64-bit floats in `stored_blocks`, whatever decodes them.
+        exact: Keep 32-bit integers and 64-bit floats in `stored_blocks`.
         frames: The number of decoded frames so far (a frame is one sample of every channel).
         damage: What could not be decoded so far.
         changes: Where sample rate or channels change: (seconds, rate, channels). The rest is converted to the

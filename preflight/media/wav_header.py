@@ -27,7 +27,7 @@ _UNKNOWN: Final = 0xFFFFFFFF
 _MAX_CHUNKS: Final = 4096
 _MAX_PARTS: Final = 1024
 _MIN_UNCLAIMED_BYTES: Final = 64
-"""Less after the declared end of the samples is no audio worth a finding."""
+"""Fewer bytes after the declared end of the samples are ignored."""
 _QUICK_SEARCH_BYTES: Final = 1 << 18
 
 

@@ -25,7 +25,7 @@ from onetake.cli.options import (
     with_consent,
     with_known_consent,
 )
-from onetake.cli.output.batch_output import Limits, clone_many
+from onetake.cli.output.batch_output import SANDBOX_ENDED, Limits, clone_many
 from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
 from onetake.console.steps import Steps
@@ -216,4 +216,4 @@ def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
             f"likeness  {cloned.likeness:.2f} of 1 (estimate; two people are mostly below {SAME_VOICE_COSINE:g})"
         )
     if sandbox:
-        print_text("rehearsal: no real voice was made, and nothing was paid; without --sandbox, it is real and paid")
+        print_text(SANDBOX_ENDED)

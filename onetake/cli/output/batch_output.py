@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 SANDBOX_ENDED: Final = (
-    "rehearsal: no real voice was made, and nothing was paid; without --sandbox, each is real and paid"
+    "rehearsal: no real voice was made, and nothing was paid; without --sandbox, voices are real and paid"
 )
 
 
