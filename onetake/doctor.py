@@ -110,6 +110,7 @@ def _check_ledger(home: Path | str, warn: Callable[[str], None]) -> str:
 
     with Ledger(home, warn=warn) as ledger:  # opening it verifies all of it
         ledger.require_writable()
+        ledger.require_latest()
         return f"{ledger.place} is intact and writable"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -19,3 +20,11 @@ def is_loopback(host: str) -> bool:
     # ::ffff:127.0.0.1 connects to 127.0.0.1 (RFC 4291, 2.5.5.2), but is not loopback itself
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether the host of a URL is this machine."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:  # not a URL
+        return False

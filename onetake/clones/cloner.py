@@ -88,7 +88,9 @@ class Cloner:
             UsageError: The preview would overwrite a file.
             ConsentMissing: The request has no consent statement.
             uploader.UrlNotPublic: The service could not fetch from this storage.
+            LedgerFailed: An older copy of the ledger was restored.
         """
+        self.context.ledger.require_latest()
         require_free_demo(request)
         if self._needs_consent and not (request.consent or "").strip():
             raise ConsentMissing(

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -21,7 +20,7 @@ from click.core import ParameterSource
 
 from onetake.config.settings_table import SETTINGS, Setting
 from onetake.errors import SettingError
-from onetake.loopback import is_loopback
+from onetake.loopback import is_loopback_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,10 +84,7 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether the clone service runs on this machine, like the sandbox."""
-        try:
-            return is_loopback(urlsplit(self.text("base_url") or "").hostname or "")
-        except ValueError:  # not a URL
-            return False
+        return is_loopback_url(self.text("base_url") or "")
 
     def client(
         self,

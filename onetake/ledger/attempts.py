@@ -25,6 +25,7 @@ from onetake.ledger.records import (
 )
 from onetake.ledger.rows import record_of
 from onetake.ledger.voices import OF_VOICES, add_voice
+from onetake.loopback import is_loopback_url
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +86,7 @@ class Attempts:
                 whose outcome is unknown is never repeated.
 
         Raises:
-            LedgerFailed: It could not be stored, so nothing may be sent.
+            LedgerFailed: It could not be stored, or an older copy of the ledger was restored: nothing may be sent.
         """
         with self._database.transaction() as connection:
             take = _take(connection, key)
@@ -100,7 +101,8 @@ class Attempts:
                 active = f"SELECT id FROM attempts WHERE take = ? AND {_ACTIVE}"
                 if (row := connection.execute(active, (take,)).fetchone()) is not None:
                     return InProgress(row["id"])
-            else:
+            self._database.require_latest()
+            if take is None:
                 values = (key.sha256, key.request, key.bytes, key.path)
                 insert = "INSERT INTO takes (sha256, request, bytes, path) VALUES (?, ?, ?, ?) RETURNING id"
                 take = int(connection.execute(insert, values).fetchone()["id"])
@@ -126,9 +128,13 @@ class Attempts:
             values = (self._database.server_time(uploaded_at).isoformat(), self._now(), attempt)
             if connection.execute(f"{update} WHERE id = ? AND state = 'claimed'", values).rowcount != 1:
                 raise LedgerFailed(f"attempt {attempt} was ended before it was sent", "run the command again")
+            wanted = "SELECT base_url FROM attempts WHERE id = ?"
+            base_url = connection.execute(wanted, (attempt,)).fetchone()["base_url"]
             self._database.memory.remember(connection, attempt)
         self._runs.touch()
         self._database.require_stored("SELECT 1 FROM attempts WHERE id = ? AND state = 'called'", attempt)
+        if not is_loopback_url(base_url):
+            self._database.mark_call(attempt)
 
     def gave_voice(
         self,

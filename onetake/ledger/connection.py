@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from onetake.errors import LedgerFailed
 from onetake.ledger.failures import damaged, explained, not_writable, shown
 from onetake.ledger.file_identity import with_suffix
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.schema import MIGRATIONS, migrate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,17 +39,26 @@ def connect(path: Path, wait_s: float, *, read_only: bool = False) -> sqlite3.Co
     return connection
 
 
+def configure(connection: sqlite3.Connection) -> None:
+    """Set what the ledger needs of a connection: each transaction is on disk, and deleted content is overwritten."""
+    settings = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON")
+    for setting in (*settings, "secure_delete = ON", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {setting}").fetchall()
+
+
 def copy_in_memory(path: Path, wait_s: float) -> sqlite3.Connection:
-    """Return a checked copy of a ledger in memory; its schema is not brought up to date."""
+    """Return a checked copy of a ledger in memory, brought up to date there; an empty ledger if the file is missing."""
     copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     copy.row_factory = sqlite3.Row
     try:
-        require_usable_file(path, os.R_OK)
-        require_fitting_log(path, wait_s)
-        with contextlib.closing(connect(path, wait_s, read_only=True)) as connection:
-            connection.backup(copy)
-        require_version(copy, path)
-        require_sound(copy, path, wait_s)
+        if path.exists():
+            require_usable_file(path, os.R_OK)
+            require_fitting_log(path, wait_s)
+            with contextlib.closing(connect(path, wait_s, read_only=True)) as connection:
+                connection.backup(copy)
+            require_version(copy, path)
+            require_sound(copy, path, wait_s)
+        migrate(copy)
     except BaseException:
         copy.close()
         raise

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
 from onetake.io.permissions import make_private
+from onetake.ledger.call_mark import CallMark
 from onetake.ledger.connection import (
+    configure,
     connect,
     copy_in_memory,
     require_fitting_log,
@@ -65,19 +67,15 @@ class Database:
     leftovers = "another onetake is using the ledger: the deleted data stays in its log until that process ends"
 
     def __init__(self, path: Path, wait_s: float, warn: Callable[[str], None], *, read_only: bool = False) -> None:
-        self.path = path
-        self.place = str(path)
-        self.identity = new_identity()
-        self.memory = Memory()
+        self.path, self.place = path, str(path)
+        self.identity, self.memory = new_identity(), Memory()
         self.on_restored: Callable[[], None] = lambda: None
-        self._wait_s = wait_s
-        self._warn = warn
-        self._lock = threading.RLock()
-        self._rescue_name = f"{time.time_ns()}"
+        self._wait_s, self._warn = wait_s, warn
+        self._lock, self._rescue_name = threading.RLock(), f"{time.time_ns()}"
         self._verified: tuple[int, int] | None = None
         self._files: FilesInPlace | None = None
-        self._index_bytes = 0
-        self._is_closed = False
+        self._index_bytes, self._is_closed = 0, False
+        self._call_before_copy: str | None = None
         with self._explained():
             self._connection = self._open_copy() if read_only else self._open()
 
@@ -173,6 +171,17 @@ class Database:
                 if connection.execute(statement, values).fetchone() is None:
                     raise NotInPlace(f"{shown(self.path)} does not hold what was just written", "run this again")
 
+    def require_latest(self) -> None:
+        """Raise `LedgerFailed` if this is an older copy, which lacks the last call that was made."""
+        mark = CallMark(self.path, self.identity)
+        call = mark.read() if self._files is not None else self._call_before_copy
+        if call is not None and not self.rows("SELECT 1 FROM calls WHERE id = ?", call):
+            raise mark.missing_call()
+
+    def mark_call(self, call: str) -> None:
+        """Store outside the ledger's folder that the ledger contains a call, which is about to be sent."""
+        CallMark(self.path, self.identity).write(call)
+
     def require_sound(self) -> None:
         """Run an integrity check; raises `LedgerFailed` if the file is damaged."""
         with self._lock, self._explained():
@@ -214,14 +223,12 @@ class Database:
         record = IdentityRecord(self.path)
         if not self.path.exists():
             record.require_new()
-            copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            copy.row_factory = sqlite3.Row
-            migrate(copy)
-            return copy
+        if (identity := record.read()) is not None:
+            # before the copy is made: a run in progress may make a call, and mark it, at any time
+            self._call_before_copy = CallMark(self.path, identity).read()
         copy = copy_in_memory(self.path, self._wait_s)
-        migrate(copy)
         self.identity = stored_identity(copy, self.path)
-        if record.read() is not None:
+        if identity is not None:
             record.require_same(self.identity)
         return copy
 
@@ -235,9 +242,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         require_version(connection, self.path)
-        settings = ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON", "foreign_keys = ON")
-        for setting in (*settings, "secure_delete = ON", "trusted_schema = OFF"):
-            connection.execute(f"PRAGMA {setting}").fetchall()
+        configure(connection)
         require_sound(connection, self.path, self._wait_s)
         migrate(connection)
         self.identity = stored_identity(connection, self.path)
@@ -279,12 +284,11 @@ class Database:
 
     def _rescue(self, rows: Rows) -> None:
         """Write the rows to a separate file, because another file has the ledger's name."""
-        place = self.path.with_name(f"{self.path.stem}.rescued-{self._rescue_name}{self.path.suffix}")
+        place = self.path.with_stem(f"{self.path.stem}.rescued-{self._rescue_name}")
         if not place.exists():
             create_file(place, new_identity())
             self._warn(f"what {shown(self.path)} held before is now in {str(place)!r}")
-        with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as connection:
-            connection.row_factory = sqlite3.Row
+        with contextlib.closing(connect(place, self._wait_s)) as connection:
             merge(connection, rows, set(self.memory.calls))
 
     @contextlib.contextmanager

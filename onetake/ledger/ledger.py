@@ -107,6 +107,10 @@ class Ledger:
         """Check that the open file is the one that has the ledger's name; raises `LedgerFailed`."""
         self._database.require_in_place()
 
+    def require_latest(self) -> None:
+        """Check that no older copy of the ledger's folder was restored; raises `LedgerFailed`."""
+        self._database.require_latest()
+
     def require_sound(self) -> None:
         """Run an integrity check; raises `LedgerFailed` if the file is damaged."""
         self._database.require_sound()

@@ -110,6 +110,12 @@ class LedgerDatabase(Protocol):
     def require_stored(self, statement: str, *values: object) -> None:
         """Check, as another run would read it, that a row exists."""
 
+    def require_latest(self) -> None:
+        """Check that no older copy of the ledger was restored."""
+
+    def mark_call(self, call: str) -> None:
+        """Store outside the ledger that it contains a call which is about to be sent."""
+
     def require_sound(self) -> None:
         """Check the integrity of the database."""
 

@@ -136,12 +136,29 @@ def _likeness(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE voices ADD COLUMN likeness REAL")
 
 
+def _ids_of_paid_calls(connection: sqlite3.Connection) -> None:
+    """Random ids of all calls, also of those that were deleted: `CallMark` compares the last one."""
+    for statement in (
+        "CREATE TABLE calls (id TEXT PRIMARY KEY) STRICT",
+        "INSERT INTO calls SELECT id FROM attempts WHERE called_at IS NOT NULL UNION SELECT id FROM speeches",
+        """CREATE TRIGGER call_of_attempt AFTER UPDATE OF called_at ON attempts WHEN NEW.called_at IS NOT NULL
+            BEGIN INSERT OR IGNORE INTO calls VALUES (NEW.id); END""",
+        # a ledger that is written again, or copied
+        """CREATE TRIGGER call_of_new_attempt AFTER INSERT ON attempts WHEN NEW.called_at IS NOT NULL
+            BEGIN INSERT OR IGNORE INTO calls VALUES (NEW.id); END""",
+        """CREATE TRIGGER call_of_speech AFTER INSERT ON speeches
+            BEGIN INSERT OR IGNORE INTO calls VALUES (NEW.id); END""",
+    ):
+        connection.execute(statement)
+
+
 MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
     _takes_attempts_voices_uploads,
     _voice_of_each_attempt,
     _answers_of_paid_calls,
     _identity_and_indexes,
     _likeness,
+    _ids_of_paid_calls,
 )
 """``PRAGMA user_version`` is the number of migrations that a file has gone through."""
 

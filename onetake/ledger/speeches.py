@@ -11,6 +11,7 @@ from onetake.errors import UsageError
 from onetake.ledger.attempts import store_answer
 from onetake.ledger.records import NO_ANSWER, SpeechRecord
 from onetake.ledger.rows import record_of
+from onetake.loopback import is_loopback_url
 
 if TYPE_CHECKING:
     from onetake.ledger.protocol import Connection, LedgerDatabase, Runs
@@ -38,8 +39,10 @@ class Speeches:
         """Store that a speech call is about to be sent, and return its id.
 
         Raises:
-            LedgerFailed: It could not be stored: the call must not be sent.
+            LedgerFailed: It could not be stored, or an older copy of the ledger was restored: the call must not be
+                sent.
         """
+        self._database.require_latest()
         speech = secrets.token_hex(8)
         with self._database.transaction() as connection:
             connection.execute(
@@ -49,6 +52,8 @@ class Speeches:
             )
             self._database.memory.remember_speech(connection, speech)
         self._database.require_stored("SELECT 1 FROM speeches WHERE id = ?", speech)
+        if not is_loopback_url(voice.base_url):
+            self._database.mark_call(speech)
         return speech
 
     def answered(self, speech: str, audio_url: str | None, answer: ServiceAnswer, warnings: tuple[str, ...]) -> None:

@@ -160,7 +160,14 @@ def _known_clones(settings: Settings) -> Iterator[Callable[[CloneRequest], Clone
     from onetake.ledger import Ledger
 
     with Ledger(ledger_location(settings), warn=print_warning, read_only=True) as ledger:
-        yield partial(find_known, ledger=ledger, base_url=settings.client().base_url)
+        find_in = partial(find_known, ledger=ledger, base_url=settings.text("base_url") or "", read_only=True)
+
+        def find(request: CloneRequest) -> Cloned | None:
+            if (known := find_in(request)) is None:
+                ledger.require_latest()
+            return known
+
+        yield find
 
 
 def _destination(settings: Settings) -> dict[str, Any]:
