@@ -122,8 +122,10 @@ class WorkerProcess:
         except OSError:
             raise self._ended() from None
         # a thread for each job, so that an idle process costs none, and a fork of the caller meets none
-        self._reader = threading.Thread(target=self._read, name="preflight-answers", daemon=True)
-        self._reader.start()
+        output = os.dup(self._output)
+        reader = threading.Thread(target=self._read, args=(output,), name="preflight-answers", daemon=True)
+        reader.start()
+        self._reader = reader
 
     def result(self, on_progress: Progress | None = None) -> Analysis:
         """Wait for the result of the job.
@@ -176,17 +178,25 @@ class WorkerProcess:
             self.end()
             raise _too_much(exceeded)
 
-    def _read(self) -> None:
-        """Pass the answers to one job on, in a thread: a queue can be waited for with a timeout on every system."""
+    def _read(self, output: int) -> None:
+        """Pass the answers to one job on, in a thread: a queue can be waited for with a timeout on every system.
+
+        Args:
+            output: A descriptor of this thread's own. `end` cannot always wait for the thread before it closes the
+                others: Ctrl-C while it starts leaves open whether it will run, and joining it then is an error.
+        """
         answer: protocol.Answer | Exception
-        while True:
-            try:
-                answer = protocol.receive_answer(self._output)
-            except Exception as error:  # noqa: BLE001 - raised in the thread that waits
-                answer = error
-            self._answers.put(answer)
-            if not isinstance(answer, protocol.Heartbeat):
-                return
+        try:
+            while True:
+                try:
+                    answer = protocol.receive_answer(output)
+                except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+                    answer = error
+                self._answers.put(answer)
+                if not isinstance(answer, protocol.Heartbeat):
+                    return
+        finally:
+            os.close(output)
 
     def _join(self) -> None:
         if self._reader is not None:
@@ -225,7 +235,7 @@ class WorkerProcess:
         self.is_free = False
         self._child.kill()
         self._child.wait()
-        self._join()  # it reads from the pipe that is closed next
+        self._join()
         self._passed.close()
         if self._files is not None:
             self._files.close()
