@@ -64,7 +64,7 @@ class CloneClient:
         on_limit: OnRetry | None = None,
     ) -> None:
         self._key = _checked_key(api_key)
-        self.base_url = _checked_base_url(base_url)
+        self.base_url = checked_base_url(base_url)
         for name, seconds in (
             ("connect_timeout_s", connect_timeout_s),
             ("clone_timeout_s", clone_timeout_s),
@@ -236,7 +236,12 @@ def _checked_key(key: object) -> str:
     return key
 
 
-def _checked_base_url(url: str) -> str:
+def checked_base_url(url: str) -> str:
+    """Return the URL of a service as `CloneClient` uses it: without a final slash or ``/v3``.
+
+    Raises:
+        InvalidArgument: It is not https, or contains a query or a user name.
+    """
     check_text("base_url", url, 2000)
     parts = check_url("base_url", url)
     if parts.query or parts.fragment or parts.username is not None or parts.password is not None:

@@ -173,6 +173,22 @@ def analyze_take(
     )
 
 
+def require_readable(path: PathLike, role: Role = "recording") -> None:
+    """Open a recording before settings are needed, so that a wrong name is reported first.
+
+    Raises:
+        TakeRefused: It is missing or cannot be opened.
+    """
+    import preflight
+    from preflight.input.source import Source
+
+    try:
+        with Source.open(path):
+            pass
+    except preflight.CannotOpen:
+        raise _refused(preflight.check(path, role=role)) from None
+
+
 def prepare(
     path: PathLike, analysis: Analysis, folder: Path, observer: Observer, *, profile: Profile = DEFAULT
 ) -> PreparedFile:

@@ -125,6 +125,15 @@ def recordings_of(files: Iterable[str]) -> Iterator[str]:
             yield file
 
 
+def require_files(names: Iterable[str]) -> None:
+    """Refuse folders, for a command that takes files only; raises `UsageError`."""
+    from preflight import display_name
+
+    for name in names:
+        if Path(name).is_dir():
+            raise UsageError(f"{display_name(name)}: this is a folder, not a recording", "name a recording in it")
+
+
 def read_names(file: str) -> list[str]:
     """Read a list of names: one per line, or separated by NUL as from ``find -print0``.
 

@@ -115,6 +115,10 @@ class Voices:
         """
         return self._forget(lambda connection: forget_voice(connection, voice, with_unknown=with_unknown))
 
+    def knows_recording(self, path: str) -> bool:
+        """Whether the ledger has a recording with this absolute path."""
+        return bool(self._database.rows("SELECT 1 FROM takes WHERE path = ? LIMIT 1", path))
+
     def forget_recording(self, path: str, *, with_unknown: bool = False) -> bool:
         """Delete everything about a recording that has no voice.
 

@@ -59,7 +59,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
         path: The file that was written.
         parts: The takes, in order.
         after: The report of the result.
-        warnings: The takes that do not have the voice of the others.
+        warnings: The takes that are given twice, or do not have the voice of the others.
     """
 
     path: str
@@ -126,7 +126,20 @@ def join(
             raise CannotFix("there is only one take to join", "add another take")
         # all before the first byte is written: one bad take stops the whole command
         takes = [_analyzed(path, profile, on_progress) for path in paths]
-        return _join(takes, output, partial(check, profile=profile, on_progress=on_progress), force=force)
+        joined = _join(takes, output, partial(check, profile=profile, on_progress=on_progress), force=force)
+        return msgspec.structs.replace(joined, warnings=(*_repeated(takes), *joined.warnings))
+
+
+def _repeated(takes: Sequence[FixJob]) -> Iterator[str]:
+    """Yield a warning for each take with the same content as an earlier one."""
+    paths: dict[str, str] = {}
+    for take in takes:
+        with Source.open(take.path) as source:
+            digest = source.sha256()
+        if digest in paths:
+            same = "is given twice" if paths[digest] == take.report.path else f"has the content of {paths[digest]}"
+            yield f"{take.report.path} {same}: leave one out"
+        paths.setdefault(digest, take.report.path)
 
 
 def _analyzed(path: PathLike, profile: Profile, on_progress: Progress | None) -> FixJob:

@@ -74,6 +74,13 @@ def test_a_dry_run_creates_no_ledger(say: Say, home: Path) -> None:
     assert not (home / "onetake").exists()
 
 
+def test_a_dry_run_needs_no_key(say: Say, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONETAKE_API_KEY")
+    ran = say("clone", str(FIXTURES / "good.wav"), "--dry-run", "--json")
+    assert (ran.status, json.loads(ran.out)["ending"]) == (0, "would-clone")
+    assert "api_key is not set: to clone, set ONETAKE_API_KEY" in ran.err
+
+
 def test_csv_jsonl_and_text_list_every_recording(say: Say, takes: tuple[str, ...]) -> None:
     lines = say("clone", *takes, "--dry-run", "--format", "jsonl").out.splitlines()
     assert {plan["path"]: plan["ending"] for plan in map(json.loads, lines)} == ENDINGS

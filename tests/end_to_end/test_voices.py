@@ -176,7 +176,7 @@ def test_voices_are_exported_renamed_and_forgotten(say: Say, home: Path, clock: 
     assert voice["voice_id"] == row["voice_id"]
     assert say("voices", "rename", "good", "anna").status == 0
     assert list(voices(say)) == ["anna"]
-    assert say("voices", "forget", row["voice_id"]).status == 0
+    assert say("voices", "forget", row["voice_id"], "--yes").status == 0
     assert voices(say) == {}
     assert not json.loads(say("clone", GOOD, "--json").out)["known"]
 

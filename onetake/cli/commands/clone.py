@@ -91,10 +91,11 @@ def command(
     requests, is_many = _requests(files, flags)
     if any(request.has_prompt for request in requests):
         requests = with_chosen_model(requests, load(flags))
-    if not is_many and form in {"jsonl", "csv", "junit"}:
-        is_many = True
+    is_many = is_many or form in {"jsonl", "csv", "junit"}
     if sandbox or load(flags).is_local:  # nothing is paid: poor quality is only a warning
         requests = [replace(request, accept_poor=True) for request in requests]
+    if not is_many:
+        _require_readable(requests[0])
     if dry_run:
         return exit_with(show_plans(requests, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
@@ -119,6 +120,14 @@ def command(
     if cloned.name is None:
         return exit_with(Status.UNKNOWN)
     return exit_with(stop_status() if cloned.interrupted else Status.DONE)
+
+
+def _require_readable(request: CloneRequest) -> None:
+    from onetake.clones.prepare import require_readable
+
+    require_readable(request.take)
+    if request.prompt is not None:
+        require_readable(request.prompt, "prompt")
 
 
 def _accepts_poor(problem: str) -> bool:

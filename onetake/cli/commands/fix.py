@@ -13,7 +13,7 @@ from onetake.cli.output.fix_output import fix_lines, named_problems
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
-from onetake.io.inputs import is_object, with_objects
+from onetake.io.inputs import is_object, require_files, with_objects
 
 
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
@@ -39,6 +39,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
 
     if is_object(file) and out is None and not dry_run:
         raise UsageError("no output file", "add -o OUT, which may begin with s3://")
+    require_files([file])
     profile = profile_from(flags)
     options = fix_options_from(flags)
     (take,) = with_objects([file]) if not file.endswith("/") else [file]

@@ -13,6 +13,7 @@ from onetake.console.progress import AUDIO, show_progress
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
+from onetake.io.inputs import require_files
 from onetake.render.text import safe
 from preflight.display.text import clock, describe_file
 
@@ -32,6 +33,7 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
 
     if len(files) < 2:
         raise UsageError("join needs at least two takes", "name two or more files")
+    require_files(files)
     profile = profile_from(flags)
     with named_output(out), show_progress("joining", AUDIO) as update:
         joined = preflight.join(files, out, force=force, profile=profile, on_progress=update)

@@ -15,6 +15,7 @@ from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_stderr, print_text
 from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
+from onetake.io.inputs import require_files
 from onetake.render.text import safe
 from onetake.speech_model import chosen_model
 from preflight.display.text import clock
@@ -54,6 +55,7 @@ def command(
 
     if (pick is None) != (out is None):
         raise UsageError("--pick and -o belong together", "choose the clip with --pick, and the file with -o")
+    require_files([file])
     profile = profile_from(flags)
     model = chosen_model(load(flags))
     if pick is None or out is None:

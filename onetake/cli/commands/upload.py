@@ -17,10 +17,11 @@ from onetake.cli.options import (
     services,
     setting_options,
 )
-from onetake.clones.prepare import analyze_take, prepare
+from onetake.clones.prepare import analyze_take, prepare, require_readable
 from onetake.clones.uploads import UploadTracker, verified_link
 from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_line
+from onetake.io.inputs import require_files
 from onetake.io.scratch import scratch_folder
 from onetake.ledger import Ledger
 
@@ -42,6 +43,8 @@ def command(file: str, *, sandbox: bool, as_json: bool, **options: Any) -> Any:
 
     The recording is checked first, and fixed if necessary. It stays in the bucket until you delete it.
     """
+    require_files([file])
+    require_readable(file)
     steps = Steps(quiet=as_json)
     with services(options, sandbox=sandbox) as (settings, home), scratch_folder() as folder:
         storage = settings.storage()

@@ -18,6 +18,7 @@ from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import load
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_line, print_text
+from onetake.console.terminal import can_prompt
 from onetake.errors import Status, UsageError
 from onetake.render.text import safe
 from onetake.render.voices import (
@@ -228,11 +229,12 @@ def rename(voice: str, name: str, *, as_json: bool) -> None:
         print_text(f"{safe(found.voice_id)} is now named {safe(name)}")
 
 
-@command.command("forget", epilog="Example: onetake voices forget anna")
+@command.command("forget", epilog="Example: onetake voices forget anna --yes")
 @click.argument("voice", metavar="VOICE|FILE")
 @click.option("--unknown", is_flag=True, help="Also forget its calls with an unknown outcome.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
-def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
+def forget(voice: str, *, unknown: bool, yes: bool, as_json: bool) -> None:
     """Delete a voice and the data of its recordings (paths, digests, texts, options, consent, answers of the service)
     from the ledger, except data that another voice needs. FILE is a recording without a voice.
 
@@ -242,10 +244,13 @@ def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
         if not ledger.voices.is_known(voice) and Path(voice).suffix:
             path = display_name(Path(voice).absolute())
             forgotten = {"recording": path}
+            if ledger.voices.knows_recording(path):
+                _confirm_forget(f"everything about the recording {path}", agreed=yes)
             is_overwritten = ledger.voices.forget_recording(path, with_unknown=unknown)
         else:
             found = ledger.voices.find(voice)
             forgotten = {"voice_id": found.voice_id, "name": found.name}
+            _confirm_forget(f"the voice {found.name} ({found.voice_id}) and its recordings", agreed=yes)
             is_overwritten = ledger.voices.forget(found, with_unknown=unknown)
         left = ledger.leftovers
     if not is_overwritten:
@@ -254,3 +259,12 @@ def forget(voice: str, *, unknown: bool, as_json: bool) -> None:
         print_json({"schema_version": 1, "forgotten": forgotten})
     else:
         print_text(f"forgotten: {safe(' '.join(forgotten.values()))}")
+
+
+def _confirm_forget(what: str, *, agreed: bool) -> None:
+    """Ask at a terminal before data is deleted that cannot be restored; without a terminal, --yes is needed."""
+    if agreed:
+        return
+    if not can_prompt():
+        raise UsageError(f"this deletes {what} from the ledger, and cannot be undone", "add --yes")
+    click.confirm(f"Delete {safe(what)} from the ledger? This cannot be undone.", abort=True, err=True)

@@ -10,7 +10,7 @@ from onetake.cli.output.failure import print_failure
 from onetake.console.progress import Stopwatch
 from onetake.console.steps import Steps, print_warning
 from onetake.console.streams import print_json, print_line, print_stderr, print_text
-from onetake.errors import Failure, SettingError, Status, failure_of, most_severe
+from onetake.errors import Failure, Status, failure_of, most_severe
 from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
 from onetake.render.text import safe
@@ -155,12 +155,14 @@ def _known_clones(settings: Settings) -> Iterator[Callable[[CloneRequest], Clone
     """Look up earlier clones in a copy of the ledger: a dry run neither creates nor changes a file."""
     from functools import partial
 
+    from client.api import checked_base_url
     from onetake.clones.dedupe import find_known
     from onetake.config.ledger_location import ledger_location
     from onetake.ledger import Ledger
 
     with Ledger(ledger_location(settings), warn=print_warning, read_only=True) as ledger:
-        find_in = partial(find_known, ledger=ledger, base_url=settings.text("base_url") or "", read_only=True)
+        base_url = checked_base_url(settings.text("base_url") or "")
+        find_in = partial(find_known, ledger=ledger, base_url=base_url, read_only=True)
 
         def find(request: CloneRequest) -> Cloned | None:
             if (known := find_in(request)) is None:
@@ -172,7 +174,7 @@ def _known_clones(settings: Settings) -> Iterator[Callable[[CloneRequest], Clone
 
 def _destination(settings: Settings) -> dict[str, Any]:
     if settings.text("api_key") is None:
-        raise SettingError("api_key is not set", "set ONETAKE_API_KEY, or rehearse with --sandbox")
+        print_warning("api_key is not set: to clone, set ONETAKE_API_KEY")
     return settings.storage().describe()
 
 

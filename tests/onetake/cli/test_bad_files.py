@@ -152,4 +152,25 @@ def test_a_folder_without_recordings_is_reported(say: Say, home: Path) -> None:
     assert "takes: there is no recording in this folder" in ran.out
     shutil.copy(FIXTURES / "good.wav", "takes/deep")
     ran = say("fix", "takes", "-o", "out.wav")
-    assert "this is a folder, not a recording: choose" in ran.err.replace("\n  ", ": ")
+    assert ran.status == 2
+    assert "takes: this is a folder, not a recording: name a recording in it" in ran.err.replace("\n  ", ": ")
+
+
+@pytest.mark.parametrize(
+    "words", [("fix", "takes"), ("prompt", "takes"), ("join", "takes", "one.wav", "-o", "out.wav"), ("upload", "takes")]
+)
+def test_a_folder_instead_of_a_file_is_a_usage_error(say: Say, home: Path, words: tuple[str, ...]) -> None:
+    Path("takes").mkdir()
+    shutil.copy(FIXTURES / "good.wav", "one.wav")
+    ran = say(*words)
+    assert (ran.status, ran.out) == (2, "")
+    assert "takes: this is a folder" in ran.err
+
+
+@pytest.mark.parametrize(
+    "words", [("clone", "gone.wav"), ("clone", "gone.wav", "--dry-run"), ("upload", "gone.wav"), ("fix", "gone.wav")]
+)
+def test_a_missing_file_is_reported_before_a_missing_setting(say: Say, home: Path, words: tuple[str, ...]) -> None:
+    ran = say(*words)
+    assert (ran.status, ran.out) == (1, "")
+    assert "gone.wav: there is no such file" in ran.err

@@ -86,7 +86,10 @@ def test_json_of_commands_for_voices(say: Say, voice: str) -> None:
     )
     assert exported == formatted
     assert len(exported) == 2
-    assert document(say, "voices", "forget", "anna", "--json")["forgotten"] == {"voice_id": "voice_1", "name": "anna"}
+    assert document(say, "voices", "forget", "anna", "--yes", "--json")["forgotten"] == {
+        "voice_id": "voice_1",
+        "name": "anna",
+    }
 
 
 def test_cells_are_never_formulas(say: Say, voice: str) -> None:

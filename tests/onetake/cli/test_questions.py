@@ -16,8 +16,10 @@ import pytest
 
 import onetake
 from onetake.errors import TakePoor
+from onetake.ledger import Ledger
 from tests.onetake.conftest import Say
 from tests.soak.rig import make_takes
+from tests.support.ledgers import store_voice
 from tests.support.make_audio import talk, wav
 from tests.support.processes import HANGS_AFTER_S
 from tests.support.selection import parametrize_some
@@ -148,3 +150,22 @@ def test_a_poor_take_can_be_accepted_beforehand(poor: str, home: Path, say: Say)
         onetake.clone(poor, consent="Ann Example, today")
     with pytest.raises(StorageError):
         onetake.clone(poor, consent="Ann Example, today", accept_poor=True)
+
+
+def test_a_voice_is_forgotten_only_after_a_question(home: Path) -> None:
+    with Ledger(home / "onetake") as ledger:
+        store_voice(ledger, "anna")
+    refused = run_onetake("voices", "forget", "anna")
+    assert (refused.status, "add --yes" in refused.err) == (2, True)
+    terminal = Terminal("voices", "forget", "anna")
+    terminal.until("Delete the voice anna (voice_1) and its recordings from the ledger? This cannot be undone. [y/N]: ")
+    terminal.answer("n\n")
+    assert terminal.end() == 130
+    with Ledger(home / "onetake") as ledger:
+        assert ledger.voices.is_known("anna")
+    terminal = Terminal("voices", "forget", "anna")
+    terminal.until("[y/N]: ")
+    terminal.answer("y\n")
+    assert terminal.end() == 0
+    with Ledger(home / "onetake") as ledger:
+        assert ledger.voices.all() == []

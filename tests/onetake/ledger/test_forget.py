@@ -150,9 +150,9 @@ def test_a_recording_without_a_voice_is_forgotten_by_its_path(say: Say, home: Pa
         ledger.attempts.called(unknown, NOW)
         ledger.attempts.ended(unknown, "unknown", "outcome-unknown")
     assert say("voices", "forget", "never-seen.wav").status == 2
-    ran = say("voices", "forget", "private-take.wav")
+    ran = say("voices", "forget", "private-take.wav", "--yes")
     assert (ran.status, unknown in ran.err) == (2, True)
-    ran = say("voices", "forget", "private-take.wav", "--unknown", "--json")
+    ran = say("voices", "forget", "private-take.wav", "--unknown", "--yes", "--json")
     assert ran.status == 0
     assert json.loads(ran.out)["forgotten"] == {"recording": str(take)}
     assert left(home / "onetake") == []
@@ -163,6 +163,6 @@ def test_a_recording_with_a_voice_is_not_forgotten_by_its_path(say: Say, home: P
     take = home.parent / "work" / "private-take.wav"
     with Ledger(home / "onetake") as ledger:
         store_voice(ledger, path=str(take))
-    assert "has a voice" in say("voices", "forget", "private-take.wav").err
-    assert say("voices", "forget", "anna-by-name").status == 0
+    assert "has a voice" in say("voices", "forget", "private-take.wav", "--yes").err
+    assert say("voices", "forget", "anna-by-name", "--yes").status == 0
     assert left(home / "onetake") == []

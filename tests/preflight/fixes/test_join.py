@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,15 @@ def test_a_take_with_another_voice_is_named(tmp_path: Path) -> None:
     (warning,) = joined.warnings
     assert warning.startswith(f"{high}: its voice differs from those of the other takes (likeness 0.")
     assert preflight.join([low, again], tmp_path / "one.wav").warnings == ()
+
+
+def test_a_take_that_is_given_twice_is_named(takes: list[Path], tmp_path: Path) -> None:
+    copy = Path(shutil.copy(takes[0], tmp_path / f"copy{takes[0].suffix}"))
+    joined = preflight.join([takes[0], takes[1], takes[0], copy], tmp_path / "out.wav")
+    assert [warning for warning in joined.warnings if "leave one out" in warning] == [
+        f"{takes[0]} is given twice: leave one out",
+        f"{copy} has the content of {takes[0]}: leave one out",
+    ]
 
 
 def test_all_takes_are_equally_loud_and_start_where_reported(takes: list[Path], tmp_path: Path) -> None:
