@@ -43,8 +43,8 @@ class Row(NamedTuple):
 
     @property
     def ratio(self) -> float | None:
-        """The ratio of our figure to the peer's."""
-        return None if self.peers is None else self.ours / self.peers
+        """The ratio of our figure to the peer's; None where that is 0, or the peer is not installed."""
+        return None if not self.peers else self.ours / self.peers
 
     def holds(self, promise: Promise) -> bool | None:
         """Return whether a promise is kept; None when its peer is not installed."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from preflight.errors import (
         BadOutput,
         BadProfile,
+        BadSpeakerModel,
         BadSpeechModel,
         CannotFix,
         CannotOpen,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from preflight.prompt.transcribe import SpeechModel, compare_text, text_findings, transcribe
     from preflight.report import FileFacts, Finding, Report
     from preflight.rules import RULES, Rule
+    from preflight.speaker_model import SpeakerModel
 
 __distribution__ = "onetake"  # see onetake/installation.py
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "RULES",
     "BadOutput",
     "BadProfile",
+    "BadSpeakerModel",
     "BadSpeechModel",
     "CannotFix",
     "CannotOpen",
@@ -78,6 +81,7 @@ __all__ = [
     "Recording",
     "Report",
     "Rule",
+    "SpeakerModel",
     "SpeechModel",
     "check",
     "check_many",
@@ -119,6 +123,7 @@ _MODULES = {
     "Rule": "rules",
     "display_name": "input.source",
     "Comparison": "analysis.analysis",
+    "SpeakerModel": "speaker_model",
     "SpeechModel": "prompt.transcribe",
     "compare_text": "prompt.transcribe",
     "transcribe": "prompt.transcribe",

@@ -25,7 +25,9 @@ from preflight.worker.protocol import Job
 
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
+    from preflight.analysis.speakers.windows import Encoder
     from preflight.input.types import Recording
+    from preflight.speaker_model import SpeakerModel
 
 _NEEDS_VOICES: Final = "several-speakers"
 
@@ -60,6 +62,7 @@ def check(
     Raises:
         TypeError: It cannot be a recording, such as a number or text that was read.
         ValueError: Its samples or its file object cannot be used; see `Recording`.
+        EngineMissing, BadSpeakerModel: The speaker model of the profile cannot be used.
     """
     analysis = analyze(
         recording,
@@ -99,6 +102,9 @@ def analyze(
 
     Returns:
         The analysis. Its `problem` says why a file could not be read.
+
+    Raises:
+        EngineMissing, BadSpeakerModel: As in `check`.
     """
     method: Method = "headers" if quick else "decoded"
     with contextlib.ExitStack() as stack:
@@ -124,13 +130,15 @@ def analyze(
                 pictures=pictures,
                 speakers=profile.compares_voices,
             )
+            chosen = _model_for(job, profile)
+            model = None if chosen is None else stack.enter_context(chosen.open())
             if not is_possible():
                 known = replace(known, sha256=None if quick else source.sha256())
-                return _completed(known, run_job(source, job, on_progress), source)
+                return _completed(known, run_job(source, job, on_progress, _encoder(model)), source)
             for is_fresh in (False, True):
                 try:
                     with acquire(fresh=is_fresh) as process:
-                        process.submit(job, source)
+                        process.submit(job, source, model)
                         if not quick and known.sha256 is None:  # hashed while the worker decodes
                             known = replace(known, sha256=source.sha256(on_block=require_wanted))
                         return _completed(known, process.result(on_progress), source)
@@ -140,6 +148,18 @@ def analyze(
             raise AssertionError("the second attempt returns or raises")
         except (CannotOpen, NotARecording, NotExamined) as error:
             return replace(known, problem=_explained(error, source))
+
+
+def _model_for(job: Job, profile: Profile) -> SpeakerModel | None:
+    return profile.speaker_model if job.speakers and not job.headers_only else None
+
+
+def _encoder(model: Source | None) -> Encoder | None:
+    if model is None:
+        return None
+    from preflight.analysis.speakers.onnx_encoder import OnnxEncoder
+
+    return OnnxEncoder(model.read_at(0, model.size))
 
 
 def _completed(known: Analysis, found: Analysis, source: Source) -> Analysis:

@@ -11,12 +11,13 @@
     ├── BadProfile         a profile names an unknown rule, severity or threshold
     ├── OutputExists       the output file exists already
     ├── CannotWrite        the output could not be written (disk full, no permission, …)
-    ├── EngineMissing      the speech recognition engine is not installed
-    └── BadSpeechModel     a folder does not contain a usable speech model
+    ├── EngineMissing      the engine of an extra is not installed
+    ├── BadSpeechModel     a folder does not contain a usable speech model
+    └── BadSpeakerModel    a file is not a usable speaker model
 
-`check` raises none of these: it reports them as findings. `fix` raises `CannotFix`, `BadOutput`, `InvalidFixOptions`,
-`OutputExists` and `CannotWrite`. Only transcription raises the last two. An argument that cannot be a recording, such
-as a number or samples without a sample rate, raises `TypeError` or `ValueError`.
+`check` reports problems of recordings as findings. `fix` raises `CannotFix`, `BadOutput`, `InvalidFixOptions`,
+`OutputExists` and `CannotWrite`. Only models that the caller named raise the last three. An argument that cannot be a
+recording, such as a number or samples without a sample rate, raises `TypeError` or `ValueError`.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ class CannotWrite(PreflightError):
 
 
 class EngineMissing(PreflightError):
-    """The speech recognition engine is not installed."""
+    """The engine of an extra, which runs a model, is not installed."""
 
     kind = "engine-missing"
 
@@ -124,3 +125,9 @@ class BadSpeechModel(PreflightError):
     """The folder does not contain a speech model that the engine can use."""
 
     kind = "bad-speech-model"
+
+
+class BadSpeakerModel(PreflightError):
+    """The file is not a speaker model that onnxruntime can use with speech at 16 kHz."""
+
+    kind = "bad-speaker-model"

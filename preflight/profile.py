@@ -32,11 +32,14 @@ if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.input.types import PathLike
     from preflight.rules.model import Rule
+    from preflight.speaker_model import SpeakerModel
 
 Level = Severity | Literal["off"]
 
 _LEVELS: Final = (*get_args(Severity), "off")
 _MAX_VALUE: Final = 1e9
+_NEVER: Final = -1.0
+"""No cosine is below it."""
 _TABLES: Final = ("severity", "thresholds", "poor")
 _KEYS: Final = ("extends", "speakers", *_TABLES)
 
@@ -52,6 +55,7 @@ class Profile:
         poor: The limits of poor quality by rule name and threshold name.
         speakers: Whether the voices in a recording are compared, for ``several-speakers``. It takes up to 0.25 s of CPU
             time for each recording.
+        speaker_model: The model that compares them; None for the shipped one. See `with_speaker_model`.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Profile:
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     poor: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     speakers: bool = False
+    speaker_model: SpeakerModel | None = None
 
     @property
     def compares_voices(self) -> bool:
@@ -68,6 +73,29 @@ class Profile:
     def with_speakers(self) -> Profile:
         """Return this profile with `speakers` set."""
         return replace(self, speakers=True)
+
+    def with_speaker_model(self, model: SpeakerModel | None) -> Profile:
+        """Return this profile with `model`, and its limit in place of those of the shipped model.
+
+        Thresholds for ``several-speakers`` that the profile sets itself are kept. Without such a one there is no poor
+        quality by the voices: a single limit does not say how far beyond it is poor.
+        """
+        if model is None:
+            return self
+        rule, name = "several-speakers", "min_second_voice_cosine"
+        return replace(
+            self,
+            speaker_model=model,
+            thresholds={**self.thresholds, rule: {name: model.limit, **self.thresholds.get(rule, {})}},
+            poor={**self.poor, rule: {name: _NEVER, **self.poor.get(rule, {})}},
+        )
+
+    @property
+    def same_voice_cosine(self) -> float:
+        """The cosine from which on two takes have one voice."""
+        from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
+
+        return SAME_VOICE_COSINE if self.speaker_model is None else self.speaker_model.limit
 
     def severity(self, rule: str) -> Level:
         """Return the severity of the findings of `rule`."""

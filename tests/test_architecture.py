@@ -24,10 +24,10 @@ NETWORK = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "boto3", "b
 AUDIO = {"numpy", "av", "soundfile", "pydub", "wave"}
 LONGEST_FILE = 350
 PUBLIC = {
-    "preflight": """BadOutput BadProfile BadSpeechModel CannotFix CannotOpen CannotWrite Comparison Edit EngineMissing
-        FileFacts Finding FixOptions Fixed InvalidFixOptions Joined NotARecording NotExamined
+    "preflight": """BadOutput BadProfile BadSpeakerModel BadSpeechModel CannotFix CannotOpen CannotWrite
+        Comparison Edit EngineMissing FileFacts Finding FixOptions Fixed InvalidFixOptions Joined NotARecording NotExamined
         OutputExists PROFILES PreflightError Profile PromptClip RULES Recording Report Rule
-        SpeechModel check check_many compare_text cut_prompt display_name fix join load_profile
+        SpeakerModel SpeechModel check check_many compare_text cut_prompt display_name fix join load_profile
         plan prompt_clips recordings_in text_findings transcribe""",
     "uploader": """BadBucketName Bucket ClockSkewed CorruptStored CredentialsExpired CredentialsMissing FileChanged
         FileUnreadable Link LinkRefused NoSuchBucket NotPermitted ObjectLocked ObjectMissing PROVIDERS Provider

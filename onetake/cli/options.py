@@ -51,7 +51,7 @@ def setting_options(*names: str, advanced: bool = False) -> Callable[[Decorated]
     def decorate(function: Decorated) -> Decorated:
         for setting in reversed(SETTINGS):
             if setting.name in names and not setting.secret:
-                metavar = "MODEL" if setting.name == SPEECH_MODEL else None
+                metavar = _METAVARS.get(setting.name)
                 text = f"{setting.description[0].upper()}{setting.description[1:]}."
                 kind = AdvancedOption if advanced else click.Option
                 function = click.option(setting.option, setting.name, cls=kind, metavar=metavar, help=text)(function)
@@ -68,6 +68,10 @@ STORAGE_DETAILS = (
 SERVICE = ("base_url",)
 RATE_LIMITS = ("calls_at_once", "calls_per_minute")
 SPEECH_MODEL = "speech_model"
+SPEAKER_MODEL = ("speaker_model", "speaker_limit")
+
+
+_METAVARS: Final = {SPEECH_MODEL: "MODEL", "speaker_model": "ONNX", "speaker_limit": "COSINE"}
 
 
 @contextlib.contextmanager

@@ -247,16 +247,23 @@ class CloneAttempt:
 
     def _likeness(self) -> float | None:
         """Compare the voice of the preview with that of the recording."""
+        from preflight.analysis.analysis import Analysis
         from preflight.analysis.speakers.voices import likeness
         from preflight.checks import analyze
+        from preflight.errors import PreflightError
         from preflight.profile import DEFAULT
 
         take = self._prepared.take.voices
         if take is None or self._request.demo is None:
             return None
-        analysis = analyze(self._request.demo, profile=DEFAULT.with_speakers())
-        if analysis.problem is not None:
-            self._warn(f"the preview could not be compared with the recording: {analysis.problem.message}")
+        model = self._request.profile.speaker_model
+        try:
+            analysis = analyze(self._request.demo, profile=DEFAULT.with_speakers().with_speaker_model(model))
+            problem = analysis.problem
+        except PreflightError as error:  # the speaker model was replaced meanwhile: the voice is there and paid for
+            analysis, problem = Analysis(), error
+        if problem is not None:
+            self._warn(f"the preview could not be compared with the recording: {problem.message}")
         return likeness(take, analysis.voices) if analysis.voices is not None else None
 
     def _store_likeness(self, likeness: float) -> None:

@@ -73,6 +73,10 @@ SETTINGS: Final = (
     Setting("calls_per_minute", ("ONETAKE_CALLS_PER_MINUTE",), "maximum of paid calls per minute; 0: none", kind=int),
     Setting("price", ("ONETAKE_PRICE",), "price of a clone, for estimates"),
     Setting("speech_model", ("ONETAKE_SPEECH_MODEL",), "model that transcribes prompts: folder or language"),
+    Setting(
+        "speaker_model", ("ONETAKE_SPEAKER_MODEL",), "ONNX file that compares voices in place of the shipped model"
+    ),
+    Setting("speaker_limit", ("ONETAKE_SPEAKER_LIMIT",), "cosine from which on that model finds one voice"),
     Setting("aws_profile", ("ONETAKE_AWS_PROFILE",), "profile of the AWS configuration files"),
     Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "access key of the storage", secret=True),
     Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),

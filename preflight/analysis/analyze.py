@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from preflight.analysis.speakers.windows import Encoder
     from preflight.input.source import Source
     from preflight.media.decoder import Stored
     from preflight.media.probe import Probe
@@ -62,6 +63,7 @@ def analyze_source(
     part: Span | None = None,
     pictures: bool = False,
     speakers: bool = False,
+    encoder: Encoder | None = None,
     on_progress: Progress | None = None,
 ) -> Analysis:
     """Read the headers of a recording, decode it and measure it, in this process.
@@ -72,6 +74,7 @@ def analyze_source(
         part: The only part to measure, as (start, end) in seconds; all times in the result then count from its start.
         pictures: Keep what can be drawn, too.
         speakers: Embed the voices, too: see `preflight.analysis.speakers`.
+        encoder: Embeds them; by default GE2E.
         on_progress: Called after each block.
 
     Returns:
@@ -80,6 +83,7 @@ def analyze_source(
     Raises:
         NotARecording: It is not recognized as audio, or cannot be decoded.
         CannotOpen: Reading failed.
+        BadSpeakerModel: The encoder cannot be used.
     """
     facts = probe(source)
     if not facts.has_sound:
@@ -92,6 +96,7 @@ def analyze_source(
         measure_s=measure_s,
         pictures=pictures,
         speakers=speakers,
+        encoder=encoder,
         on_progress=on_progress,
     )
     return msgspec.structs.replace(
@@ -124,6 +129,7 @@ def measure(
     measure_s: float | None = None,
     pictures: bool = False,
     speakers: bool = False,
+    encoder: Encoder | None = None,
     on_progress: Progress | None = None,
 ) -> Analysis:
     """Measure blocks of sound.
@@ -134,12 +140,13 @@ def measure(
         measure_s: As in `analyze_source`.
         pictures: As in `analyze_source`.
         speakers: As in `analyze_source`.
+        encoder: As in `analyze_source`.
         on_progress: As in `analyze_source`.
     """
     keep_memory()
     with one_thread():
         is_measured = facts.channels <= MAX_CHANNELS
-        speech = SpeechMeter(facts.sample_rate_hz, speakers=speakers) if is_measured else None
+        speech = SpeechMeter(facts.sample_rate_hz, speakers=speakers, encoder=encoder) if is_measured else None
         meters = MeterChain(facts, speech, measure_s=measure_s, pictures=pictures)
         for block in blocks:
             meters.add(block, scale_of(block))

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from preflight import limits
-from preflight.analysis.speakers.voices import SAME_VOICE_COSINE, Voices, odd_ones
+from preflight.analysis.speakers.voices import Voices, odd_ones
 from preflight.checks import analyze, check, report_of
 from preflight.display.text import clock
 from preflight.errors import BadOutput, CannotFix
@@ -177,10 +177,11 @@ def _other_voices(takes: Sequence[FixJob]) -> Iterator[str]:
             if finding.rule == "several-speakers":
                 yield f"{take.report.path}: {finding.message}"
     others = "that of the other take" if len(takes) == 2 else "those of the other takes"
-    for at, cosine in odd_ones([take.analysis.voices or Voices() for take in takes]).items():
+    limit = takes[0].profile.same_voice_cosine
+    for at, cosine in odd_ones([take.analysis.voices or Voices() for take in takes], limit).items():
         yield (
             f"{takes[at].report.path}: its voice differs from {others} (likeness {cosine:.2f}, below "
-            f"{SAME_VOICE_COSINE:g}): leave it out if another person speaks"
+            f"{limit:g}): leave it out if another person speaks"
         )
 
 

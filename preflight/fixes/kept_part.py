@@ -15,6 +15,7 @@ from preflight.media.probe import probe
 if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.analysis.analyze import Progress
+    from preflight.analysis.speakers.windows import Encoder
     from preflight.input.source import Source
     from preflight.report import Span
 
@@ -24,6 +25,7 @@ def analyze_kept_part(
     *,
     pictures: bool = False,
     speakers: bool = False,
+    encoder: Encoder | None = None,
     on_progress: Progress | None = None,
 ) -> Analysis:
     """Measure a recording; one that is too long for a clone is decoded again, and only the part to keep measured.
@@ -34,6 +36,7 @@ def analyze_kept_part(
         source: The open recording.
         pictures: As in `analyze_source`.
         speakers: As in `analyze_source`; of a recording that is too long, for the part only.
+        encoder: As in `analyze_source`.
         on_progress: As in `analyze_source`.
 
     Raises:
@@ -42,11 +45,13 @@ def analyze_kept_part(
     """
     # the embeddings take more CPU time than all the rest of a short take: not twice
     is_long = speakers and (probe(source).estimated_duration_s or 0.0) > limits.MAX_DURATION_S
-    whole = analyze_source(source, pictures=pictures, speakers=speakers and not is_long, on_progress=on_progress)
+    whole = analyze_source(
+        source, pictures=pictures, speakers=speakers and not is_long, encoder=encoder, on_progress=on_progress
+    )
     part = kept_part(whole)
     if part is None:
         return whole
-    found = analyze_source(source, part=part, speakers=speakers, on_progress=on_progress)
+    found = analyze_source(source, part=part, speakers=speakers, encoder=encoder, on_progress=on_progress)
     return replace(
         whole,
         judged=part,

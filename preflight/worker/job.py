@@ -8,16 +8,24 @@ from preflight.analysis.analysis import Analysis
 
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
+    from preflight.analysis.speakers.windows import Encoder
     from preflight.input.source import Source
     from preflight.worker.protocol import Job
 
 
-def run_job(source: Source, job: Job, on_progress: Progress | None) -> Analysis:
+def run_job(source: Source, job: Job, on_progress: Progress | None, encoder: Encoder | None = None) -> Analysis:
     """Read the headers of a recording, or decode and measure it, as the job asks.
+
+    Args:
+        source: The open recording.
+        job: What to do with it.
+        on_progress: As in `analyze_source`.
+        encoder: The speaker model that the job names.
 
     Raises:
         NotARecording: It is not recognized as audio, or cannot be decoded.
         CannotOpen: Reading failed.
+        BadSpeakerModel: The model cannot be used.
     """
     if job.headers_only:
         from preflight.media.probe import probe
@@ -28,11 +36,14 @@ def run_job(source: Source, job: Job, on_progress: Progress | None) -> Analysis:
     from preflight.fixes.kept_part import analyze_kept_part
 
     if job.judge_part:
-        return analyze_kept_part(source, pictures=job.pictures, speakers=job.speakers, on_progress=on_progress)
+        return analyze_kept_part(
+            source, pictures=job.pictures, speakers=job.speakers, encoder=encoder, on_progress=on_progress
+        )
     return analyze_source(
         source,
         measure_s=job.measure_s,
         pictures=job.pictures,
         speakers=job.speakers,
+        encoder=encoder,
         on_progress=on_progress,
     )

@@ -31,12 +31,19 @@ if TYPE_CHECKING:
 _SILENT_S: Final = 60.0
 """A worker that neither computes without end nor sends anything waits for a disk that does not answer."""
 _START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.worker import main; main(sys.argv[1])"
-_ERRORS: Final = {error.kind: error for error in (errors.CannotOpen, errors.NotARecording, errors.DecoderFailed)}
+_ERRORS: Final[dict[str, type[errors.PreflightError]]] = {
+    error.kind: error
+    for error in (
+        *(errors.CannotOpen, errors.NotARecording, errors.DecoderFailed),
+        *(errors.EngineMissing, errors.BadSpeakerModel),
+    )
+}
 
 
 _IS_MONITORED: Final = sys.platform != "linux"
 """Only Linux enforces all limits itself."""
 _POLL_S: Final = 0.25
+_OTHER_MODEL: Final = "choose a smaller model, or use the shipped one"
 _CRASHED: Final = 0x80000000
 """Exit statuses of Windows from here on are errors of the system (NTSTATUS), such as an access violation."""
 
@@ -84,7 +91,7 @@ class WorkerProcess:
         self._reader: threading.Thread | None = None
         self._passed = contextlib.ExitStack()
         self._jobs = 0
-        self._is_interrupted = False
+        self._is_interrupted = self._is_in_model = False
         self.is_free = True
 
     @property
@@ -97,23 +104,33 @@ class WorkerProcess:
         """Whether it has not ended."""
         return self._child.poll() is None
 
-    def submit(self, job: protocol.Job, source: Source) -> None:
+    def submit(self, job: protocol.Job, source: Source, model: Source | None = None) -> None:
         """Send it a job, which it begins at once.
+
+        Args:
+            job: What to do.
+            source: The recording.
+            model: The speaker model that replaces the shipped one.
 
         Raises:
             CannotOpen: No path leads to the file any more.
             DecoderFailed: The process has ended.
         """
-        self.is_free = False
+        self.is_free = self._is_in_model = False
         self._jobs += 1
         try:
             if sys.platform == "win32" or self._files is None:
                 path = Path(os.fspath(source.path) if isinstance(source.path, str) else os.fsdecode(source.path))
-                job = msgspec.structs.replace(job, path=os.fsencode(path.absolute()), identity=source.identity)
+                job = msgspec.structs.replace(
+                    job,
+                    path=os.fsencode(path.absolute()),
+                    identity=source.identity,
+                    model=None if model is None else os.fsencode(os.fspath(model.path)),
+                )
             else:
                 # kept until the worker has it: macOS can lose a descriptor whose sender closes it meanwhile
-                descriptor = self._passed.enter_context(source.reopened())
-                socket.send_fds(self._files, [b"f"], [descriptor])
+                passed = [self._passed.enter_context(each.reopened()) for each in (source, model) if each is not None]
+                socket.send_fds(self._files, [b"f"], passed)
             # a job has a few hundred bytes, and the pipe is empty: this cannot block
             protocol.send(self._input, job)
         except errors.CannotOpen:
@@ -137,6 +154,7 @@ class WorkerProcess:
             CannotOpen: Reading failed.
             NotARecording: It is not recognized as audio, or cannot be decoded.
             DecoderFailed: The process crashed, or timed out.
+            EngineMissing, BadSpeakerModel: The speaker model cannot be used.
             NotExamined: A bug in onetake.
         """
         if _IS_MONITORED:
@@ -144,7 +162,8 @@ class WorkerProcess:
 
             self._monitor = Monitor(self.pid)
         while isinstance(answer := self._next(), protocol.Heartbeat):
-            if on_progress is not None:
+            self._is_in_model = answer.in_model
+            if on_progress is not None and not answer.in_model:
                 on_progress(answer.seconds, answer.total_s)
         self._join()
         self._passed.close()
@@ -176,7 +195,7 @@ class WorkerProcess:
         exceeded = self._monitor.exceeded() if self._monitor else ""
         if exceeded or time.monotonic() >= deadline:
             self.end()
-            raise _too_much(exceeded)
+            raise self._too_much(exceeded)
 
     def _read(self, output: int) -> None:
         """Pass the answers to one job on, in a thread: a queue can be waited for with a timeout on every system.
@@ -207,7 +226,7 @@ class WorkerProcess:
         status = self._child.wait()
         self.end()
         if sys.platform != "win32" and status == -signal.SIGPROF:
-            return _too_much("time")
+            return self._too_much("time")
         if self._is_interrupted:  # Windows reports status 1
             return self._crashed("killed")
         if status >= _CRASHED:
@@ -217,13 +236,21 @@ class WorkerProcess:
         # 0: the status is unknown where the caller has the system reap its children (SIGCHLD ignored)
         return self._crashed(signal.Signals(-status).name if status else "it ended")
 
-    def _crashed(self, how: str) -> errors.DecoderFailed:
+    def _crashed(self, how: str) -> errors.PreflightError:
+        if self._is_in_model and not self._is_interrupted:
+            return errors.BadSpeakerModel(f"the speaker model makes onnxruntime crash ({how})", _OTHER_MODEL)
         # a recording before this one may have harmed the process: then a fresh one decides
         return errors.DecoderFailed(
             f"it makes the decoder crash ({how})",
             "export it again from the program that recorded it",
             retry_with_fresh_worker=self._jobs > 1,
         )
+
+    def _too_much(self, exceeded: str) -> errors.PreflightError:
+        if not self._is_in_model:
+            return _decoder_takes(exceeded)
+        what = "more memory than a worker process has" if exceeded == "memory" else "more than 8 s for one window"
+        return errors.BadSpeakerModel(f"the speaker model takes {what}", _OTHER_MODEL)
 
     def interrupt(self) -> None:
         """Kill it while another thread waits for its result; that thread gets `DecoderFailed`."""
@@ -247,7 +274,7 @@ class WorkerProcess:
                 pipe.close()
 
 
-def _too_much(exceeded: str) -> errors.DecoderFailed:
+def _decoder_takes(exceeded: str) -> errors.DecoderFailed:
     if exceeded == "time":
         message = "decoding timed out: 8 s of CPU time without output"
         return errors.DecoderFailed(message, "export it again from the program that recorded it")

@@ -20,6 +20,7 @@
 Messages go through the worker's standard input and output: a length of 4 bytes, big-endian, then MessagePack. The file
 is passed as a descriptor through a UNIX socket (SCM_RIGHTS) where the system can do that: the worker then needs no
 right to open it. Else the worker opens the path and compares the file's identity. No audio passes between processes.
+A speaker model of the user's own is passed in the same way, with each recording; the worker keeps it loaded.
 
 A worker that sends nothing for 60 s is killed by its caller; one that uses 8 s of CPU time without decoding a block is
 killed by the system (SIGPROF). Then there is neither `Analysis` nor `Failure`, only the end of the stream.
@@ -53,6 +54,8 @@ class Job(msgspec.Struct, frozen=True):
         speakers: As in `analyze_source`.
         path: The file to open where its descriptor cannot be passed; else None.
         identity: Device and inode that the opened file must have.
+        model: The path of a speaker model that replaces the shipped one; else None. Its descriptor is passed after that
+            of the recording where that is possible.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Job(msgspec.Struct, frozen=True):
     speakers: bool = False
     path: bytes | None = None
     identity: tuple[int, int] | None = None
+    model: bytes | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag=True):
@@ -72,10 +76,12 @@ class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     Attributes:
         seconds: Seconds measured.
         total_s: Seconds of the whole recording by its headers; None when unknown.
+        in_model: Whether the speaker model of the user's own is at work: if the process ends now, that is why.
     """
 
     seconds: float
     total_s: float | None
+    in_model: bool = False
 
 
 class Failure(msgspec.Struct, frozen=True, tag=True):

@@ -26,6 +26,7 @@ from preflight.worker.job import run_job
 from preflight.worker.protocol import Failure, Heartbeat, Job, receive_job, send
 
 if TYPE_CHECKING:
+    from preflight.analysis.speakers.onnx_encoder import OnnxEncoder
     from preflight.worker.protocol import Answer
 
 CPU_LIMIT_S: Final = 8
@@ -82,8 +83,9 @@ def limit_cpu(seconds: float | None = None) -> None:
 
 def _answer(job: Job, recordings: socket.socket | None, answers: int) -> Answer:
     try:
-        with _opened(job, recordings) as source:
-            return _analyzed(source, job, answers)
+        source, model = _opened(job, recordings)
+        with source, model or contextlib.nullcontext():
+            return _analyzed(source, job, answers, None if model is None else _encoder(model, answers))
     except PreflightError as error:
         return Failure(error.kind, error.message, error.hint)
     except MemoryError:
@@ -96,20 +98,46 @@ def _answer(job: Job, recordings: socket.socket | None, answers: int) -> Answer:
         return Failure("bug", " / ".join((type(error).__name__, *places)))
 
 
-def _opened(job: Job, recordings: socket.socket | None) -> Source:
+def _opened(job: Job, recordings: socket.socket | None) -> tuple[Source, Source | None]:
+    """Return the recording, and the speaker model if the job names one."""
     if sys.platform != "win32" and recordings is not None:
-        _, descriptors, _, _ = socket.recv_fds(recordings, 1, 1)
+        _, descriptors, _, _ = socket.recv_fds(recordings, 1, 2)
         if not descriptors:
             raise EOFError
-        return Source.of_descriptor(descriptors[0], job.name, job.suffix)
+        first, *others = descriptors
+        models = [Source.of_descriptor(each, "model", "") for each in others]
+        return Source.of_descriptor(first, job.name, job.suffix), models[0] if models else None
     source = Source.open(os.fsdecode(job.path or b""))
     if source.identity != job.identity:
         source.close()
         raise CannotOpen("it was replaced while it was opened", "wait until it is no longer written to")
-    return replace(source, name=job.name, suffix=job.suffix)
+    model = Source.open(os.fsdecode(job.model)) if job.model is not None else None
+    return replace(source, name=job.name, suffix=job.suffix), model
 
 
-def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
+_LOADED: Final[dict[tuple[int, ...], OnnxEncoder]] = {}
+"""The last speaker model, by what identifies its file."""
+
+
+def _encoder(model: Source, answers: int) -> OnnxEncoder:
+    """Return the model, loaded once; the caller learns when it is at work, and each window has its own CPU limit."""
+    from preflight.analysis.speakers.onnx_encoder import OnnxEncoder
+
+    def before_window() -> None:
+        limit_cpu()
+        send(answers, Heartbeat(0.0, None, in_model=True))
+
+    status = os.fstat(model.fd)
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if key not in _LOADED:
+        _LOADED.clear()
+        before_window()
+        _LOADED[key] = OnnxEncoder(model.read_at(0, model.size), before_window)
+        send(answers, Heartbeat(0.0, None))
+    return _LOADED[key]
+
+
+def _analyzed(source: Source, job: Job, answers: int, encoder: OnnxEncoder | None) -> Analysis:
     sent = float("-inf")
 
     def on_progress(seconds: float, total_s: float | None) -> None:
@@ -120,4 +148,4 @@ def _analyzed(source: Source, job: Job, answers: int) -> Analysis:
             send(answers, Heartbeat(seconds, total_s))
             sent = now
 
-    return run_job(source, job, on_progress)
+    return run_job(source, job, on_progress, encoder)

@@ -18,10 +18,10 @@ def count_jobs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     submit = WorkerProcess.submit
 
-    def counted(process: WorkerProcess, job: Job, source: Source) -> None:
+    def counted(process: WorkerProcess, job: Job, source: Source, model: Source | None = None) -> None:
         if not job.headers_only:
             names.append(job.name)
-        submit(process, job, source)
+        submit(process, job, source, model)
 
     monkeypatch.setattr(WorkerProcess, "submit", counted)
     return names

@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from onetake.cli.main import AdvancedOption, Command, exit_with
-from onetake.cli.options import ANY_PATH, chosen_format, profile_from, profile_options
+from onetake.cli.options import (
+    ANY_PATH,
+    SPEAKER_MODEL,
+    chosen_format,
+    profile_from,
+    profile_options,
+    setting_options,
+)
 from onetake.cli.output.check_output import FORMS, CheckOutput
 from onetake.cli.output.results_output import check_into, is_results_folder
+from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line, print_stderr
 from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
 from onetake.io.inputs import open_inputs, report_with_remote, with_objects
 from onetake.render.text import is_unfit
+from onetake.speaker_model import with_chosen_speaker_model
 from preflight.display.text import megabytes
 from preflight.input.types import SpooledFile
 
@@ -82,6 +91,7 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
 @click.option(
     "--jobs", cls=AdvancedOption, type=click.IntRange(1, 256), metavar="N", help="Parallel jobs; default: CPU cores."
 )
+@setting_options(*SPEAKER_MODEL, advanced=True)
 @click.option("--on", cls=AdvancedOption, metavar="CLUSTER", help="Check on dask (here) or dask://HOST:8786.")
 def command(
     files: tuple[str, ...],
@@ -107,8 +117,8 @@ def command(
     _require_inputs(files, files_from, prompt, prompt_text)
     form = chosen_format(form, as_json=as_json)
     profile = profile_from(options)
-    if speakers:
-        profile = profile.with_speakers()
+    if speakers or options["speaker_model"] or profile.compares_voices:
+        profile = with_chosen_speaker_model(profile.with_speakers(), load(options))
     _require_engine(on, jobs, form)
     retry_failed, parts_as = options.pop("retry_failed"), options.pop("parts_as")
     if is_results_folder(out := options.pop("out")):

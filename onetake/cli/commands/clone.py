@@ -13,6 +13,7 @@ from onetake.cli.options import (
     ANY_PATH,
     RATE_LIMITS,
     SERVICE,
+    SPEAKER_MODEL,
     SPEECH_MODEL,
     STORAGE,
     STORAGE_DETAILS,
@@ -34,6 +35,7 @@ from onetake.console.terminal import can_prompt
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.render.outcomes import until
 from onetake.render.text import safe
+from onetake.speaker_model import with_chosen_speaker_model
 from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
@@ -78,7 +80,9 @@ FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
 @setting_options("consent")
 @sandbox_option
 @click.option("--format", "form", type=click.Choice(FORMS), metavar="FORM", help=f"{', '.join(FORMS)}.")
-@setting_options("price", SPEECH_MODEL, *STORAGE, *STORAGE_DETAILS, *SERVICE, *RATE_LIMITS, advanced=True)
+@setting_options(
+    "price", SPEECH_MODEL, *SPEAKER_MODEL, *STORAGE, *STORAGE_DETAILS, *SERVICE, *RATE_LIMITS, advanced=True
+)
 @click.option("--json", "as_json", cls=AdvancedOption, is_flag=True, help="The same as --format json.")
 def command(
     files: tuple[str, ...], form: str | None, *, sandbox: bool, as_json: bool, dry_run: bool, **flags: Any
@@ -113,7 +117,7 @@ def command(
 
         cloned = cloner.clone(request, steps, complete=complete, accepts_poor=_accepts_poor)
     try:
-        _show(cloned, as_json=form == "json", sandbox=sandbox)
+        _show(cloned, requests[0].profile.same_voice_cosine, as_json=form == "json", sandbox=sandbox)
     except OutputLost:
         steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
         raise
@@ -197,7 +201,7 @@ def _default_request(flags: dict[str, Any]) -> CloneRequest:
         demo=Path(demo) if demo else None,
         replace_demo=flags.pop("force"),
         keep_upload=flags.pop("keep_upload"),
-        profile=profile_from(flags),
+        profile=with_chosen_speaker_model(profile_from(flags), load(flags)),
         auto_prompt=flags.pop("auto_prompt"),
         name=flags.pop("name"),
         again=flags.pop("again"),
@@ -205,7 +209,7 @@ def _default_request(flags: dict[str, Any]) -> CloneRequest:
     )
 
 
-def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
+def _show(cloned: Cloned, same_voice: float, *, as_json: bool, sandbox: bool) -> None:
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(cloned, name) for name in cloned.__struct_fields__}})
         return
@@ -219,10 +223,6 @@ def _show(cloned: Cloned, *, as_json: bool, sandbox: bool) -> None:
     if cloned.demo:
         print_text(f"demo      {safe(cloned.demo)}")
     if cloned.likeness is not None:
-        from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
-
-        print_text(
-            f"likeness  {cloned.likeness:.2f} of 1 (estimate; two people are mostly below {SAME_VOICE_COSINE:g})"
-        )
+        print_text(f"likeness  {cloned.likeness:.2f} of 1 (estimate; two people are mostly below {same_voice:g})")
     if sandbox:
         print_text(SANDBOX_ENDED)

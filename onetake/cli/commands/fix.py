@@ -8,12 +8,23 @@ from typing import Any
 import click
 
 from onetake.cli.main import Command
-from onetake.cli.options import ANY_PATH, fix_options, fix_options_from, json_option, profile_from, profile_options
+from onetake.cli.options import (
+    ANY_PATH,
+    SPEAKER_MODEL,
+    fix_options,
+    fix_options_from,
+    json_option,
+    profile_from,
+    profile_options,
+    setting_options,
+)
 from onetake.cli.output.fix_output import fix_lines, named_problems
+from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.io.inputs import is_object, require_files, with_objects
+from onetake.speaker_model import with_chosen_speaker_model
 
 
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")
@@ -29,6 +40,7 @@ from onetake.io.inputs import is_object, require_files, with_objects
 @click.option("--dry-run", is_flag=True, help="Show the changes without writing anything.")
 @fix_options
 @profile_options()
+@setting_options(*SPEAKER_MODEL, advanced=True)
 @json_option
 def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: bool, **flags: Any) -> Any:
     """Write a version of a recording that is fit to send, re-encoded only if necessary. Edits that change the sound
@@ -40,7 +52,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     if is_object(file) and out is None and not dry_run:
         raise UsageError("no output file", "add -o OUT, which may begin with s3://")
     require_files([file])
-    profile = profile_from(flags)
+    profile = with_chosen_speaker_model(profile_from(flags), load(flags))
     options = fix_options_from(flags)
     (take,) = with_objects([file]) if not file.endswith("/") else [file]
     with named_problems(file), show_progress("fixing", AUDIO) as update:

@@ -7,14 +7,16 @@ from typing import Any
 import click
 
 from onetake.cli.main import Command
-from onetake.cli.options import ANY_PATH, json_option, profile_from, profile_options
+from onetake.cli.options import ANY_PATH, SPEAKER_MODEL, json_option, profile_from, profile_options, setting_options
 from onetake.cli.output.fix_output import named_output
+from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.io.inputs import require_files
 from onetake.render.text import safe
+from onetake.speaker_model import with_chosen_speaker_model
 from preflight.display.text import clock, describe_file
 
 
@@ -23,6 +25,7 @@ from preflight.display.text import clock, describe_file
 @click.option("-o", "--out", type=ANY_PATH, required=True, metavar="OUT", help="File to write (.wav, .mp3, .m4a).")
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @profile_options()
+@setting_options(*SPEAKER_MODEL, advanced=True)
 @json_option
 def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **flags: Any) -> Any:
     """Join short takes of one voice to a recording that is long enough.
@@ -34,7 +37,7 @@ def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **f
     if len(files) < 2:
         raise UsageError("join needs at least two takes", "name two or more files")
     require_files(files)
-    profile = profile_from(flags)
+    profile = with_chosen_speaker_model(profile_from(flags), load(flags))
     with named_output(out), show_progress("joining", AUDIO) as update:
         joined = preflight.join(files, out, force=force, profile=profile, on_progress=update)
     if as_json:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def named_problems(file: str) -> Iterator[None]:
     """Prefix errors about a recording with its name."""
-    from preflight import BadProfile, BadSpeechModel, EngineMissing, PreflightError, display_name
+    from preflight import BadProfile, BadSpeakerModel, BadSpeechModel, EngineMissing, PreflightError, display_name
 
     try:
         yield
-    except (BadProfile, BadSpeechModel, EngineMissing):
+    except (BadProfile, BadSpeakerModel, BadSpeechModel, EngineMissing):
         raise  # not about the recording
     except PreflightError as error:
         error.message = f"{display_name(file)}: {error.message}"

@@ -45,6 +45,16 @@ _LEVEL_DBFS: Final = -30.0
 _LEAST_POWER: Final = 1e-9
 
 
+class Ge2eEncoder:
+    """The network as an `Encoder` (`preflight.analysis.speakers.windows`)."""
+
+    window: int = WINDOW
+
+    def embed(self, windows: Samples) -> Samples:
+        """See `embed`."""
+        return embed(windows)
+
+
 class _Layer(NamedTuple):
     """One LSTM layer: inputs and hidden state to the gates, each of shape (…, 4 * cells), and the bias."""
 

@@ -1,7 +1,7 @@
 """`Voices`: the voice embeddings of a take, and what follows from them: one speaker or several, the same or another.
 
 The measure is the cosine of two embeddings (`preflight.analysis.speakers.encoder`): 1 for the same sound, about 0.9 for
-two parts of one take, and below 0.75 for two people.
+two parts of one take, and below 0.75 for two people. Other models have other limits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEAST_OF_VOICE: Final = 2
 """Windows of the rarer voice: a laugh or a cough in one window is not a second speaker."""
 _MAX_ROUNDS: Final = 10
 SIZE: Final = 256
-"""Values in an embedding."""
+"""Values in an embedding of the GE2E encoder."""
 
 
 class Split(NamedTuple):
@@ -46,7 +46,7 @@ class Voices(msgspec.Struct, frozen=True, kw_only=True):
     """Embeddings of windows that are spread over the speech of a take.
 
     Attributes:
-        vectors: Shape (windows, 256), each row of norm 1, as little-endian float32.
+        vectors: Shape (windows, values), each row of norm 1, as little-endian float32.
         spans: Start and end of each window in the take, in seconds; the pauses in it are left out.
         second_pitch_percent: The share of the voiced sound with a second pitch (`preflight.analysis.speakers.overlap`);
             0 where there is too little.
@@ -57,10 +57,10 @@ class Voices(msgspec.Struct, frozen=True, kw_only=True):
     second_pitch_percent: float = 0.0
 
     def array(self) -> NDArray[np.float32]:
-        """Return the embeddings, of shape (windows, 256)."""
+        """Return the embeddings, of shape (windows, values)."""
         import numpy as np
 
-        return np.frombuffer(self.vectors, "<f4").reshape(len(self.spans), SIZE)
+        return np.frombuffer(self.vectors, "<f4").reshape(len(self.spans), -1 if self.spans else SIZE)
 
     def moved(self, by_s: float) -> Voices:
         """Return the same voices, found `by_s` seconds later."""
@@ -110,14 +110,15 @@ def likeness(one: Voices, other: Voices) -> float | None:
     """Return how alike two takes sound, from 0 to 1: the cosine of their embeddings. None if one has no speech."""
     if not one.spans or not other.spans:
         return None
-    return round(min(1.0, float(one.mean() @ other.mean())), 3)
+    return round(max(0.0, min(1.0, float(one.mean() @ other.mean()))), 3)
 
 
-def odd_ones(takes: list[Voices]) -> dict[int, float]:
+def odd_ones(takes: list[Voices], limit: float = SAME_VOICE_COSINE) -> dict[int, float]:
     """Return the takes that do not have the voice of the others, and the cosine between each and the mean of those.
 
     Args:
         takes: Those without speech are left out. If only two have speech and differ, it is the second.
+        limit: The cosine from which on two voices are the same.
     """
     import numpy as np
 
@@ -130,7 +131,7 @@ def odd_ones(takes: list[Voices]) -> dict[int, float]:
         }
         # the last of equals: of two takes, the second
         at = min(reversed(cosines), key=lambda each: cosines[each])
-        if cosines[at] >= SAME_VOICE_COSINE:
+        if cosines[at] >= limit:
             break
         found[at] = round(cosines[at], 3)
         del means[at]

@@ -12,11 +12,11 @@ are embedded in the end, every other one is dropped, and from then on only every
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from preflight.analysis.speakers.encoder import WINDOW, embed
+from preflight.analysis.speakers.encoder import Ge2eEncoder
 from preflight.analysis.speakers.overlap import second_pitches
 from preflight.analysis.speakers.voices import Voices
 
@@ -31,10 +31,22 @@ EMBEDDED: Final = 16
 _FEWEST_VOICED: Final = 100
 """Pieces of 64 ms: with fewer, one of them is more than a percent."""
 _FRAME: Final = 512
-_FRAMES_PER_WINDOW: Final = -(-WINDOW // _FRAME)
-_FRAMES_PER_STEP: Final = 25
 # As Silero's threshold: what is less certain may be a breath or a noise.
 _SPEECH: Final = 0.5
+
+
+class Encoder(Protocol):
+    """What maps windows of speech to vectors.
+
+    Attributes:
+        window: Samples in a window, at 16 kHz.
+    """
+
+    window: int
+
+    def embed(self, windows: Samples) -> Samples:
+        """Return a vector of norm 1 for each row of `windows`, which has the shape (windows, `window`)."""
+        ...
 
 
 class VoiceMeter:
@@ -42,10 +54,13 @@ class VoiceMeter:
 
     Args:
         frame_s: Seconds from one frame of the speech detector to the next, about 32 ms.
+        encoder: Embeds them; by default GE2E.
     """
 
-    def __init__(self, frame_s: float) -> None:
+    def __init__(self, frame_s: float, encoder: Encoder | None = None) -> None:
         self._frame_s = frame_s
+        self._encoder = encoder or Ge2eEncoder()
+        self._frames_per_window = -(-self._encoder.window // _FRAME)
         self._frames = 0
         self._speech: list[tuple[int, Samples]] = []
         self._steps = 0
@@ -62,16 +77,16 @@ class VoiceMeter:
         for at in np.flatnonzero(probabilities >= _SPEECH).tolist():
             # a copy: the array of all frames must not be kept for the sake of one
             self._speech.append((self._frames + at, frames[at].copy()))
-            if len(self._speech) == _FRAMES_PER_WINDOW:
+            if len(self._speech) == self._frames_per_window:
                 self._keep()
-                del self._speech[:_FRAMES_PER_STEP]
+                del self._speech[: self._frames_per_window // 2]
         self._frames += len(frames)
 
     def _keep(self) -> None:
         if self._steps % self._stride == 0:
             first, last = self._speech[0][0], self._speech[-1][0]
             span = (round(first * self._frame_s, 3), round((last + 1) * self._frame_s, 3))
-            self._kept.append((span, np.concatenate([frame for _, frame in self._speech])[:WINDOW]))
+            self._kept.append((span, np.concatenate([frame for _, frame in self._speech])[: self._encoder.window]))
         self._steps += 1
         if len(self._kept) == 2 * EMBEDDED:
             del self._kept[1::2]
@@ -85,8 +100,10 @@ class VoiceMeter:
     def voices(self) -> Voices:
         """Return the embeddings of `windows`, and how much of their sound has a second pitch."""
         chosen = self.windows()
-        windows = np.stack([window for _, window in chosen]) if chosen else np.empty((0, WINDOW), np.float32)
-        vectors = embed(windows).astype("<f4", copy=False).tobytes()
+        windows = (
+            np.stack([window for _, window in chosen]) if chosen else np.empty((0, self._encoder.window), np.float32)
+        )
+        vectors = self._encoder.embed(windows).astype("<f4", copy=False).tobytes()
         # every other one: in a short take each overlaps the next by half
         voiced, second = np.array([second_pitches(window) for _, window in chosen[::2]], int).reshape(-1, 2).sum(axis=0)
         percent = round(100 * float(second) / float(voiced), 1) if voiced >= _FEWEST_VOICED else 0.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from preflight.analysis.framing import Samples
     from preflight.analysis.speakers.voices import Voices
-    from preflight.analysis.speakers.windows import VoiceMeter
+    from preflight.analysis.speakers.windows import Encoder, VoiceMeter
     from preflight.report import Span
 
 SAMPLES_PER_FRAME: Final = 160
@@ -85,9 +85,10 @@ class SpeechMeter:
     Args:
         sample_rate_hz: The recording's, not the downmix's.
         speakers: Embed the voices, too.
+        encoder: Embeds them; by default GE2E.
     """
 
-    def __init__(self, sample_rate_hz: int, *, speakers: bool = False) -> None:
+    def __init__(self, sample_rate_hz: int, *, speakers: bool = False, encoder: Encoder | None = None) -> None:
         # a frame is not exactly 10 ms at every rate (see Grid), so that a window is not exactly 32 ms
         self._window_s = WINDOW / SAMPLES_PER_FRAME * Grid.at(sample_rate_hz, 1).frame_s
         self._vad = SileroVad()
@@ -100,7 +101,7 @@ class SpeechMeter:
         if speakers:
             from preflight.analysis.speakers.windows import VoiceMeter
 
-            self._voices = VoiceMeter(self._window_s)
+            self._voices = VoiceMeter(self._window_s, encoder)
 
     def add(self, samples: Samples) -> None:
         """Add the next samples of the downmix, shape (samples,), at `SAMPLES_PER_FRAME`."""
