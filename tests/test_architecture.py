@@ -25,7 +25,8 @@ AUDIO = {"numpy", "av", "soundfile", "pydub", "wave"}
 LONGEST_FILE = 350
 PUBLIC = {
     "preflight": """BadOutput BadProfile BadSpeakerModel BadSpeechModel CannotFix CannotOpen CannotWrite
-        Comparison Edit EngineMissing FileFacts Finding FixOptions Fixed InvalidFixOptions Joined NotARecording NotExamined
+        Comparison Edit EngineMissing FileFacts Finding FixOptions Fixed InvalidFixOptions Joined NotARecording
+        NotExamined
         OutputExists PROFILES PreflightError Profile PromptClip RULES Recording Report Rule
         SpeakerModel SpeechModel check check_many compare_text cut_prompt display_name fix join load_profile
         plan prompt_clips recordings_in text_findings transcribe""",
