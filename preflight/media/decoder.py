@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
     from preflight.input.source import Source
+    from preflight.media.frames import FrameConverter
     from preflight.media.probe import Probe
     from preflight.media.wav_header import WavHeader
 
     Block = NDArray[np.float32]
+    Packets = Iterator[Packet[AudioStream]]
     Stored = NDArray[np.int16 | np.int32 | np.float32 | np.float64]
 
 _CONSTANT_FRAMES = frozenset({"aac", "mp3"})
@@ -226,8 +228,7 @@ class Decoder:
                 return
             converter = FrameConverter(self.probe.sample_rate_hz, self.probe.channels, self.changes)
             collector = FrameCollector(self._block_frames, exact=self.exact)
-            packets = container.demux(stream)
-            while (packet := self._next(packets, converter.position_s)) is not None:
+            for packet in self._packets_of(container.demux(stream), converter):
                 try:
                     for frame in stream.decode(packet):
                         self._packet_s = max(self._packet_s, frame.samples / frame.sample_rate)
@@ -245,22 +246,21 @@ class Decoder:
             except DECODER_ERRORS:
                 self._add_damage(*[converter.position_s] * 4)
 
-    def _next(self, packets: Iterator[Packet[AudioStream]], position_s: float) -> Packet[AudioStream] | None:
-        """Return the next packet; None at the end, and where the demuxer fails: the rest is unreadable then."""
+    def _packets_of(self, demuxed: Packets, converter: FrameConverter) -> Packets:
+        """Yield the packets, to the end or to where the demuxer fails: the rest is unreadable then."""
         from preflight.media.containers import DECODER_ERRORS
 
         try:
-            packet = next(packets, None)
-        except DECODER_ERRORS:
-            unread_s = self._unread_s(position_s)
+            for packet in demuxed:
+                # unknown, for example, of packets that a parser has split
+                if (position := packet.pos) is not None:
+                    self._read_bytes = max(self._read_bytes, position + packet.size)
+                self._packets += packet.size > 0
+                yield packet
+        except DECODER_ERRORS:  # of the demuxer: what its caller raises does not get here
+            unread_s, end_s = self._unread_s(converter.position_s), converter.position_s
             if unread_s > 0:
-                self._add_damage(position_s, position_s + unread_s, position_s, position_s)
-            return None
-        # the position may be unknown, for example of packets that a parser has split
-        if packet is not None and packet.pos is not None:
-            self._read_bytes = max(self._read_bytes, packet.pos + packet.size)
-        self._packets += packet is not None and packet.size > 0
-        return packet
+                self._add_damage(end_s, end_s + unread_s, end_s, end_s)
 
     def _unread_s(self, position_s: float) -> float:
         """Return the seconds missing after `position_s`: by the header, or else by the bytes per second so far."""

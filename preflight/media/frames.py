@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from fractions import Fraction
+    from collections.abc import Callable, Iterator
 
     from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
@@ -139,26 +138,33 @@ class FrameCollector:
     """
 
     def __init__(self, block_frames: int, *, exact: bool = False) -> None:
+        from av.audio.fifo import AudioFifo
+
         self._block_frames, self._exact = block_frames, exact
-        self._form: tuple[str, str, int, Fraction | None] | None = None
-        self._fifo: AudioFifo | None = None
+        self._new_fifo: Callable[[], AudioFifo] = AudioFifo
+        self._fifo, self._channels = AudioFifo(), 0
 
     def add(self, frame: AudioFrame) -> Iterator[Planes]:
         """Add a frame; yield full blocks of shape (channels, frames)."""
-        from av.audio.fifo import AudioFifo
-
-        form = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
-        if self._fifo is None or form != self._form:
-            yield from self.end()
-            self._form, self._fifo = form, AudioFifo()
         frame.pts = None  # AudioFifo raises for a timestamp that does not follow the previous one
-        self._fifo.write(frame)
+        channels = frame.layout.nb_channels
+        if channels != self._channels:  # AudioFifo does not check them, and would read past the frame's planes
+            yield from self._restart(channels)
+        try:
+            self._fifo.write(frame)
+        except ValueError:  # another sample format, rate or time base
+            yield from self._restart(channels)
+            self._fifo.write(frame)
         while self._fifo.samples >= self._block_frames:
             yield samples_of(self._fifo.read(self._block_frames), exact=self._exact)
 
+    def _restart(self, channels: int) -> Iterator[Planes]:
+        yield from self.end()
+        self._fifo, self._channels = self._new_fifo(), channels
+
     def end(self) -> Iterator[Planes]:
         """Yield the last, shorter block."""
-        if self._fifo is not None and self._fifo.samples:
+        if self._fifo.samples:
             yield samples_of(self._fifo.read(self._fifo.samples), exact=self._exact)
 
 

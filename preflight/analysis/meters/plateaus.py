@@ -34,6 +34,8 @@ _MIDDLE: Final = (_UPPER + _LOWER) / 2
 _EDGE_S: Final = 0.0015
 # Least number of samples in which an edge is searched.
 _LEAST_REACH: Final = 6
+# Most edges are shorter: only the others are searched further.
+_NEAR_REACH: Final = 12
 # Samples: narrower peaks have no shape.
 _NARROWEST: Final = 2.0
 # Of the samples above `_SAME_PEAK`, those above `_UPPER`: 0.62 of a parabola, 0.83 of a plateau that `_ROUND` barely
@@ -86,18 +88,14 @@ class PlateauDetector:
     def __init__(self, channel: int = 0) -> None:
         self._channel = channel
         self._peaks = np.zeros(2, np.float32)
-        self._flat = np.zeros((2, _BINS))
-        self._round = np.zeros((2, _BINS))
-        self._samples = np.zeros((2, _BINS))
-        self._runs = np.zeros((2, _BINS))
+        self._flat, self._round, self._samples, self._runs = (np.zeros((2, _BINS)) for _ in range(4))
         self._found: list[_Kept] = []
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
         lead = chunk.grid.lead
         is_last = chunk.filled < chunk.rows * chunk.grid.row
-        wave = chunk.wave[self._channel]
-        wave = wave if is_last else wave[: lead + chunk.filled]
+        wave = chunk.wave[self._channel, : None if is_last else lead + chunk.filled]
         now = np.array([wave.max(), -wave.min()])
         self._peaks = np.maximum(self._peaks, now)
         if not (now > self._peaks * _FLOOR).any():
@@ -235,8 +233,7 @@ def _peaks(both: Samples, floors: Samples, owned: range, reach: int) -> _Peaks:
     values, starts = wave[at], _starts(at)
     tops = np.repeat(np.maximum.reduceat(values, starts), _lengths(starts, at))
     near = np.flatnonzero(values > _SAME_PEAK * tops)  # taking indexes is faster than selecting by flags
-    at, values = at[near], values[near]
-    starts = _starts(at)
+    at, values, starts = at[near], values[near], _starts(at[near])
     lengths = _lengths(starts, at)
     own = np.maximum.reduceat(values, starts)
     is_top = values > _TOP * np.repeat(own, lengths)
@@ -273,8 +270,7 @@ def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: 
     reach = min(reach, _LEAST_REACH + int((last - first).max()) // 2)
     rise, begin = _edge(wave, first, level, -1, reach)
     fall, end = _edge(wave, last, level, 1, reach)
-    width = last + end - (first - begin)
-    edge = (rise + fall) / 2
+    width, edge = last + end - (first - begin), (rise + fall) / 2
     is_known = (edge > 0) & (width >= _NARROWEST)
     edge = np.where(is_known, edge, 1.0)
     # a parabola of width w at the middle level, with the slope s at its sides, is s * w / 4 higher
@@ -285,13 +281,20 @@ def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: 
 
 def _edge(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) -> tuple[Numbers, Numbers]:
     """Return the samples from `_UPPER` down to `_LOWER` of the level (NaN beyond `reach`), and to `_UPPER`."""
-    around = start[:, None] + step * np.arange(reach)
-    values = wave.take(around, mode="clip") / level[:, None].astype(np.float32)
-    is_below = values <= _LOWER
-    found = is_below.argmax(axis=1)
-    rows = np.arange(len(start))
-    inner, outer = values[rows, np.maximum(found - 1, 0)], values[rows, found]
-    lower = np.where(found > 0, found - 1 + (inner - _LOWER) / np.maximum(inner - outer, 1e-9), np.nan)
+    near = min(reach, _NEAR_REACH)
+    lower, values = _fall(wave, start, level, step, near)
+    if near < reach and len(far := np.flatnonzero(np.isnan(lower))):
+        lower[far], _ = _fall(wave, start[far], level[far], step, reach)
     beside = (values[:, 0] - _UPPER) / np.maximum(values[:, 0] - values[:, 1], 1e-9)
     upper = np.minimum(np.maximum(beside, 0), 1)
     return lower - upper, upper
+
+
+def _fall(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) -> tuple[Numbers, Samples]:
+    """Return the samples down to `_LOWER` of the level (NaN beyond `reach`), and the waveform there by the level."""
+    around = start[:, None] + step * np.arange(reach)
+    values = np.asarray(wave.take(around, mode="clip") / level[:, None].astype(np.float32), np.float32)
+    found, rows = (values <= _LOWER).argmax(axis=1), np.arange(len(start))
+    inner, outer = values[rows, np.maximum(found - 1, 0)], values[rows, found]
+    lower: Numbers = np.where(found > 0, found - 1 + (inner - _LOWER) / np.maximum(inner - outer, 1e-9), np.nan)
+    return lower, values

@@ -49,20 +49,29 @@ class TruePeakMeter:
         if not self._filter.size:
             return
         for channel in range(chunk.distinct):
-            # the filter reaches back into the lead, and never ahead (see `interpolator`)
-            wave = chunk.wave[channel, chunk.grid.lead + 1 - _TAPS :]
-            highest = np.abs(wave)
-            if highest.max() * self._gain <= self._peak:
-                continue
-            windows = np.lib.stride_tricks.sliding_window_view(wave, _TAPS)
-            loudest = np.argsort(chunk.frame_peaks[channel])[-_FIRST_FRAMES:, np.newaxis] * chunk.grid.frame
-            self._interpolate(windows[(loudest + np.arange(chunk.grid.frame)).ravel()])
-            # the highest of 2, 4, 8 and at last 16 samples, from each sample on
-            for step in (1, 2, 4, 8):
-                highest = np.maximum(highest[:-step], highest[step:])
-            able = np.flatnonzero(highest > self._peak / self._gain)
-            for start in range(0, len(able), _BATCH):
-                self._interpolate(windows[able[start : start + _BATCH]])
+            self._add_channel(chunk, channel)
+
+    def _add_channel(self, chunk: Chunk, channel: int) -> None:
+        frame = chunk.grid.frame
+        # the filter reaches back into the lead, and never ahead (see `interpolator`)
+        wave = chunk.wave[channel, chunk.grid.lead + 1 - _TAPS :]
+        peaks = chunk.frame_peaks[channel]
+        before = np.concatenate((np.abs(wave[: _TAPS - 1]).max(keepdims=True), peaks[:-1]))
+        reached = np.maximum(peaks, before)  # the highest sample under the filter, or above it
+        if reached.max() * self._gain <= self._peak:
+            return
+        windows = np.lib.stride_tricks.sliding_window_view(wave, _TAPS)
+        loudest = np.argsort(peaks)[-_FIRST_FRAMES:, np.newaxis] * frame
+        self._interpolate(windows[(loudest + np.arange(frame)).ravel()])
+        frames = np.flatnonzero(reached * self._gain > self._peak)
+        highest = np.abs(np.lib.stride_tricks.sliding_window_view(wave, frame + _TAPS - 1)[::frame][frames])
+        # the highest of 2, 4, 8 and at last 16 samples, from each sample on
+        for step in (1, 2, 4, 8):
+            highest = np.maximum(highest[:, :-step], highest[:, step:])
+        number, place = np.nonzero(highest > self._peak / self._gain)
+        able = frames[number] * frame + place
+        for start in range(0, len(able), _BATCH):
+            self._interpolate(windows[able[start : start + _BATCH]])
 
     def _interpolate(self, windows: Samples) -> None:
         """Evaluate the filter at windows of 16 samples."""
