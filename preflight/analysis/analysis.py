@@ -175,7 +175,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     def whole_stretches(self) -> tuple[Span, ...]:
         """The stretches without damage."""
         starts = [0.0, *(spot.until_s for spot in self.damage)]
-        ends = [*(spot.at_s for spot in self.damage), self.decoded_s or 0.0]
+        ends = [*(spot.at_s for spot in self.damage), self.duration_s or 0.0]
         return tuple(zip(starts, ends, strict=True))
 
     def frame_levels_dbfs(self) -> NDArray[np.float32]:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 from preflight.media.damage import Damage
 from preflight.media.frame_scan import FrameScan, scan_frames
-from preflight.media.mp3_header import DECODER_DELAY, INFO_BYTES, SYNTAXES, FrameHeader, InfoHeader, info_header
+from preflight.media.mp3_header import DECODER_DELAY, InfoHeader
 from preflight.media.tags import id3v2_length_s, leading_tags, trailing_tags
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
     from preflight.media.probe import Probe
 
-_SEARCH_BYTES: Final = 65536
+_QUICK_BYTES: Final = 1 << 20
 _SIZE_TOLERANCE: Final = 0.02
 """Some encoders count the Info frame itself, and some do not."""
+_VARYING_TOLERANCE: Final = 0.3
+"""At a variable bit rate, the first megabyte may be louder or quieter than the rest."""
 
 
 def with_frame_facts(source: Source, facts: Probe, *, quick: bool) -> Probe:
@@ -25,17 +27,17 @@ def with_frame_facts(source: Source, facts: Probe, *, quick: bool) -> Probe:
     Args:
         source: The open recording.
         facts: The probe by FFmpeg.
-        quick: Read only the first frame, and compare the size that it declares with the size of the file.
+        quick: Read only the first megabyte, and compare the size of its frames with the size of the file.
 
     Raises:
         CannotOpen: Reading failed.
     """
     length_s = id3v2_length_s(source)
     tlen = () if not length_s else (("ID3 TLEN", length_s),)
-    if quick:
-        facts = _from_first_frame(source, facts)
+    if quick and source.size > _QUICK_BYTES:
+        facts = _from_first_frames(source, facts)
     elif scan := scan_frames(source, facts.codec):
-        facts = _from_scan(source, facts, scan)
+        facts = replace(_from_scan(source, facts, scan), is_size_known=quick)
     return replace(facts, declared=facts.declared + tlen)
 
 
@@ -84,31 +86,30 @@ def _damage(scan: FrameScan, delay_s: float) -> tuple[Damage, ...]:
     return tuple(damage)
 
 
-def _from_first_frame(source: Source, facts: Probe) -> Probe:
+def _from_first_frames(source: Source, facts: Probe) -> Probe:
+    """Return the probe completed from the first megabyte: the mean size of its frames shows wrong declarations."""
     begin = leading_tags(source)
-    audio_bytes = trailing_tags(source, begin) - begin
+    end = trailing_tags(source, begin)
+    scan = scan_frames(source, facts.codec, min(end, _QUICK_BYTES)) if begin < _QUICK_BYTES else None
+    audio_bytes = end - begin
     facts = replace(facts, audio_bytes=audio_bytes)
-    found = _first_frame(source, begin) if facts.codec == "mp3" else None
-    if found is None:
+    if scan is None:
         return facts
-    header, info = found
-    declared_s = _declared_s(info, header.samples, header.rate_hz)
-    facts = replace(facts, declared_duration_s=declared_s, declared=_declared(info, header.samples, header.rate_hz))
-    if info is None or not declared_s or not info.bytes:
-        return facts
+    info, samples = scan.info, scan.samples // scan.frames
+    declared_s = _declared_s(info, samples, scan.rate_hz)
+    frame_bytes = scan.total_bytes / scan.frames
+    by_frames_s = audio_bytes / frame_bytes * scan.frame_s
+    facts = replace(facts, declared_duration_s=declared_s, declared=_declared(info, samples, scan.rate_hz))
+    if info is None or not declared_s:
+        return facts if scan.is_varying else replace(facts, estimated_duration_s=by_frames_s)
+    tolerance = _VARYING_TOLERANCE if scan.is_varying else _SIZE_TOLERANCE
+    if abs(by_frames_s / declared_s - 1) > tolerance:  # the number of frames is wrong, or the file is incomplete
+        return replace(facts, estimated_duration_s=by_frames_s, is_size_known=True)
+    # at a constant bit rate, the size of the frames proves a wrong number of bytes; FFmpeg does not use that number
+    if not scan.is_varying or not info.bytes or abs(audio_bytes - info.bytes) <= 2 * frame_bytes:
+        return replace(facts, estimated_duration_s=declared_s)
     # the ratio of actual to declared bytes is the share of the audio that the file contains
     share = audio_bytes / info.bytes
-    # at a constant bit rate, the size of the frames proves a wrong number of bytes; FFmpeg does not use that number
-    by_frames_s = audio_bytes / header.size * header.samples / header.rate_hz
-    is_whole = info.name == "Info" and abs(by_frames_s / declared_s - 1) <= _SIZE_TOLERANCE
-    if is_whole or abs(share - 1) <= _SIZE_TOLERANCE or abs(audio_bytes - info.bytes) <= 2 * header.size:
+    if abs(share - 1) <= _SIZE_TOLERANCE:
         return replace(facts, estimated_duration_s=declared_s)
     return replace(facts, estimated_duration_s=declared_s * share, is_size_known=True)
-
-
-def _first_frame(source: Source, begin: int) -> tuple[FrameHeader, InfoHeader | None] | None:
-    data = source.read_at(begin, _SEARCH_BYTES)
-    for match in SYNTAXES["mp3"].sync.finditer(data):
-        if header := SYNTAXES["mp3"].parse(data[match.start() : match.start() + 4]):
-            return header, info_header(data[match.start() : match.start() + INFO_BYTES], header)
-    return None

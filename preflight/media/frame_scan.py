@@ -60,6 +60,7 @@ class FrameScan:
         gaps: The gaps where frames are lost.
         tags: The number of tags between frames, and of Info frames after the first.
         first_tag: The number of frames before the first of those.
+        sizes: The smallest and the largest size of a frame in bytes.
     """
 
     ranges: list[Range] = field(default_factory=list)
@@ -71,23 +72,30 @@ class FrameScan:
     gaps: list[Gap] = field(default_factory=list)
     tags: int = 0
     first_tag: int = 0
+    sizes: tuple[int, int] = (1 << 16, 0)
 
     @property
     def frame_s(self) -> float:
         """The mean duration of a frame in seconds."""
         return self.samples / self.frames / self.rate_hz
 
+    @property
+    def is_varying(self) -> bool:
+        """Whether the bit rate varies: at a constant one, only the padding bit changes the size of a frame."""
+        return self.sizes[1] - self.sizes[0] > 1
+
     def lost_frames(self, gap: Gap) -> int:
         """Return the number of frames that are lost at `gap`, by the mean size of a frame."""
         return gap.extra + round(gap.size * self.frames / self.total_bytes)
 
 
-def scan_frames(source: Source, codec: str) -> FrameScan | None:
-    """Scan the frames of an MP3 or ADTS file to its end.
+def scan_frames(source: Source, codec: str, end: int | None = None) -> FrameScan | None:
+    """Scan the frames of an MP3 or ADTS file.
 
     Args:
         source: The open recording.
         codec: ``mp3`` or ``aac``.
+        end: The offset where to stop; None for the end of the audio.
 
     Returns:
         None if there is no chain of frames, or more than a thousand interruptions.
@@ -96,7 +104,7 @@ def scan_frames(source: Source, codec: str) -> FrameScan | None:
         CannotOpen: Reading failed.
     """
     begin = leading_tags(source)
-    return _Scanner(source, SYNTAXES[codec], begin, trailing_tags(source, begin)).run()
+    return _Scanner(source, SYNTAXES[codec], begin, trailing_tags(source, begin) if end is None else end).run()
 
 
 class _Scanner:
@@ -146,6 +154,7 @@ class _Scanner:
                 found.frames += 1
                 found.samples += header.samples
                 found.total_bytes += header.size
+                found.sizes = min(found.sizes[0], header.size), max(found.sizes[1], header.size)
                 found.rate_hz = found.rate_hz or header.rate_hz
         if self._reservoir is not None:
             self._refill(position, header)

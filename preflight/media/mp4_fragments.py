@@ -7,7 +7,7 @@ FFmpeg stops at the first box that it does not know, and does not report that fr
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from preflight.media.mp4_boxes import boxes_in, content_of
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from preflight.media.mp4_boxes import Box
 
 _BLOCK_BYTES: Final = 1 << 20
+_FETCHED_BYTES: Final = 1 << 20
+"""What `--quick` fetches of an object in the storage, see `preflight.input.on_demand`."""
 _KNOWN: Final = frozenset(
     (b"ftyp styp moov moof mdat sidx ssix prft emsg free skip wide uuid mfra meta pdin udta").split()
 )
@@ -26,39 +28,61 @@ _BASE_OFFSET, _DESCRIPTION, _DURATION = 0x01, 0x02, 0x08
 """Flags of tfhd: which optional fields follow, in their order."""
 
 
-def read_fragments(source: Source, begin: int, track: int) -> int:
-    """Return the time units from the start of the first fragment of a track to the end of the last; 0 if unknown.
+class Fragments(NamedTuple):
+    """What the fragments of a track declare, in time units.
+
+    Attributes:
+        declared: From the start of the first fragment to the end of the last; 0 if unknown.
+        held: Up to the first overwritten or incomplete part.
+    """
+
+    declared: int
+    held: int
+
+
+def read_fragments(source: Source, begin: int, track: int, *, quick: bool = False) -> Fragments:
+    """Read the durations of the fragments of a track.
 
     Args:
         source: The open recording.
         begin: The offset of the first box.
         track: The track_ID.
+        quick: Zeros after the first megabyte may be a part that was not fetched: count it as held.
 
     Raises:
         CannotOpen: Reading failed.
     """
-    first, last = None, 0
-    for moof in _fragments(source, begin):
+    first, last, held = None, 0, 0
+    for moof, share in _fragments(source, begin, quick=quick):
         for traf in (box for box in boxes_in(source, moof.begin, moof.end) if box.name == b"traf"):
             span = _span(source, traf, track)
             if span is not None:
                 first = span[0] if first is None else first
                 last = max(last, span[1])
-    return last - first if first is not None else 0
+                held = max(held, round(span[0] + share * (span[1] - span[0]))) if share else held
+    return Fragments(last - first, max(0, held - first)) if first is not None else Fragments(0, 0)
 
 
-def _fragments(source: Source, begin: int) -> Iterator[Box]:
-    """Yield the moof boxes; after an overwritten part, search for the next one."""
+def _fragments(source: Source, begin: int, *, quick: bool) -> Iterator[tuple[Box, float]]:
+    """Yield the moof boxes, each with the share of its media that can be read.
+
+    After an overwritten part, the next one is searched for; FFmpeg reads nothing from there on.
+    """
     position: int | None = begin
+    is_reachable = True
     while position is not None:
         start, position = position, None
-        at = start
+        at, moof = start, None
         for box in boxes_in(source, start, source.size):
             if box.name not in _KNOWN:
                 break
-            if box.name == b"moof":
-                yield box
+            if moof is not None:  # its media follows
+                yield moof, is_reachable * ((box.end - box.begin) / max(1, box.claimed_end - box.begin))
+            moof = box if box.name == b"moof" else None
             at = box.end
+        if moof is not None:
+            yield moof, 0.0
+        is_reachable = is_reachable and quick and at >= _FETCHED_BYTES and not any(source.read_at(at, 8))
         if at < source.size:
             position = _next_moof(source, at + 1)
 

@@ -25,6 +25,9 @@ _TEXT_HANDLERS: Final = frozenset({b"text", b"sbtl", b"subt"})
 _PRIMING_S: Final = 0.7
 """Longer than the encoder delay that an edit list may hide: 5058 samples of HE-AAC at 8 kHz are 0.63 s."""
 _ROUNDING_S: Final = 0.05
+_AAC_SAMPLES: Final = 1024
+_PACKET_SHARES: Final = (0.9, 2.1)
+"""A packet of AAC has 1024 samples or 960, with SBR twice as many at the rate of the output (ISO/IEC 14496-3)."""
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Track:
         media_s: The duration in seconds by stts; None in a fragmented file.
         edits: The edit list: (segment duration, media time) in seconds; the media time of an empty edit is negative.
         sample_bytes: The size of all samples in bytes by stsz; None if unknown.
+        samples: The number of samples by stsz: for audio, the packets.
     """
 
     number: int = 0
@@ -48,6 +52,7 @@ class Track:
     media_s: float | None = None
     edits: list[tuple[float, float]] = field(default_factory=list)
     sample_bytes: int | None = None
+    samples: int = 0
 
 
 @dataclass
@@ -69,13 +74,14 @@ class Movie:
     parts: int = 1
 
 
-def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
+def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = False) -> Probe:
     """Return the probe of an MP4, completed from its boxes.
 
     Args:
         source: The open recording.
         facts: The probe by FFmpeg.
         begin: The offset of the first box: not 0 after a tag.
+        quick: As in `read_fragments`.
 
     Raises:
         CannotOpen: Reading failed.
@@ -89,11 +95,16 @@ def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
     # FFmpeg numbers the audio streams in the order of their trak boxes
     track = sound[min(facts.audio_track, len(sound) - 1)]
     shown_s = _shown_s(track)
-    facts = replace(facts, declared=_declared(movie, track), audio_bytes=track.sample_bytes)
+    facts = replace(
+        facts,
+        declared=_declared(movie, track),
+        audio_bytes=track.sample_bytes,
+        is_contradictory=not track.timescale,
+    )
     if shown_s is None or track.media_s is None:
-        return _with_fragments(source, facts, track, begin)
+        return _with_fragments(source, facts, track, begin, quick=quick)
     # the bytes of a track are spread evenly enough over mdat for an estimate
-    held_s = shown_s * movie.held_share
+    held_s = (_coded_s(facts, track) or shown_s) * movie.held_share
     hidden_s = track.media_s - shown_s if track.edits and track.media_s - shown_s > _PRIMING_S else 0.0
     return replace(
         facts,
@@ -104,13 +115,24 @@ def with_movie_facts(source: Source, facts: Probe, begin: int) -> Probe:
     )
 
 
-def _with_fragments(source: Source, facts: Probe, track: Track, begin: int) -> Probe:
-    """Return the probe with the duration that the fragments declare, if FFmpeg did not find all of them."""
-    ticks = read_fragments(source, begin, track.number)
-    seconds = ticks / track.timescale if track.timescale else 0.0
-    if seconds <= (facts.declared_duration_s or 0.0) + _ROUNDING_S:
+def _coded_s(facts: Probe, track: Track) -> float | None:
+    """Return the duration of the AAC packets if the time scale of the media contradicts it; None otherwise."""
+    coded_s = track.samples * _AAC_SAMPLES / facts.sample_rate_hz if facts.codec == "aac" else 0.0
+    least, most = _PACKET_SHARES
+    return None if least * coded_s <= (track.media_s or 0.0) <= most * coded_s or not coded_s else coded_s
+
+
+def _with_fragments(source: Source, facts: Probe, track: Track, begin: int, *, quick: bool) -> Probe:
+    """Return the probe with the durations of the fragments, if FFmpeg did not find all of them or some are cut."""
+    if not track.timescale:
         return facts
-    return replace(facts, declared_duration_s=seconds)
+    found = read_fragments(source, begin, track.number, quick=quick)
+    declared_s, held_s = (ticks / track.timescale for ticks in found)
+    if declared_s > (facts.declared_duration_s or 0.0) + _ROUNDING_S:
+        facts = replace(facts, declared_duration_s=declared_s)
+    if held_s < declared_s - _ROUNDING_S:
+        facts = replace(facts, estimated_duration_s=held_s, is_size_known=True)
+    return facts
 
 
 def _shown_s(track: Track) -> float | None:
@@ -249,7 +271,7 @@ def _read_table(data: bytes, name: bytes, track: Track) -> None:
         ticks = sum(samples * delta for samples, delta in pairs)
         track.media_s = ticks / track.timescale if ticks and track.timescale else None
     elif name == b"stsz" and len(data) >= 12:
-        count = int.from_bytes(data[8:12])
+        track.samples = count = int.from_bytes(data[8:12])
         if count:  # sample_size is the size of every sample; 0 means that a table follows
             held = min(count, (len(data) - 12) // 4)  # never more than the box contains, even if it declares more
             sizes = struct.unpack(f">{held}I", data[12 : 12 + 4 * held])

@@ -56,6 +56,7 @@ class Probe:
         hidden_s: The seconds of audio that the edit list hides, beyond an encoder delay.
         audio_track: The number of the chosen audio track, from 0.
         parts: The number of concatenated MP4 files; the other facts are those of the first.
+        is_contradictory: Whether an MP4 has no time scale, so that programs disagree about all of its times.
         is_size_known: Whether `estimated_duration_s` follows from the content of the file, not from a declaration.
     """
 
@@ -78,6 +79,7 @@ class Probe:
     damage: tuple[Damage, ...] = ()
     inner_tags_s: float | None = None
     is_size_known: bool = False
+    is_contradictory: bool = False
     hidden_s: float = 0.0
     audio_track: int = 0
     parts: int = 1
@@ -190,7 +192,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
     if container_format.startswith("mov"):
         from preflight.media.mp4_header import with_movie_facts
 
-        return with_movie_facts(source, facts, begin)
+        return with_movie_facts(source, facts, begin, quick=quick)
     if (name, codec) in (("mp3", "mp3"), ("adts", "aac")):
         from preflight.media.frame_facts import with_frame_facts
 

@@ -2,8 +2,7 @@
 
 Libraries report either the declared or the actual amount of audio, but only the difference shows a truncated file or a
 recorder that crashed. RIFF and WAVE: Microsoft, "Multimedia Programming Interface and Data Specifications 1.0" (1991);
-WAVE_FORMAT_EXTENSIBLE: "Multiple Channel Audio Data and WAVE Files" (2001); format tags: RFC 2361; the 64-bit forms
-RF64 and BW64: EBU Tech 3306 and ITU-R BS.2088.
+the 64-bit forms RF64 and BW64: EBU Tech 3306 and ITU-R BS.2088.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from preflight.media.riff_chunks import FORMS, after, before_tail, is_name, is_start, next_header
-from preflight.media.tags import leading_tags
+from preflight.media.tags import leading_tags, trailing_tags
+from preflight.media.trailing_samples import end_of_samples
+from preflight.media.wav_format import is_plain, parse_format
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
+    from preflight.media.wav_format import WavFormat
 
-_PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
-"""Format tags: RFC 2361, appendix A; 0xFFFE is WAVE_FORMAT_EXTENSIBLE."""
 _UNKNOWN_FROM: Final = 0x7FFFF000
 """Programs that write to a pipe cannot seek back to fill in the size; they leave 0 or a value from here up."""
 _UNKNOWN: Final = 0xFFFFFFFF
@@ -29,6 +29,7 @@ _MAX_PARTS: Final = 1024
 _MIN_UNCLAIMED_BYTES: Final = 64
 """Fewer bytes after the declared end of the samples are ignored."""
 _QUICK_SEARCH_BYTES: Final = 1 << 18
+_PADDING_BYTES: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class WavHeader:
         declared_frames: Numbers of frames in other chunks, by the name of the chunk.
         lacks_padding: Whether a chunk of odd size has no padding byte, so that most programs miss the next chunk.
         is_ordered: Whether the only ``fmt`` chunk is before the samples.
+        declared_bits: The bits per sample by the header, where `bits` are those that a sample takes in the file; 0 if
+            the header has no such field.
+        is_contradictory: Whether there are ``fmt`` chunks of different formats, or padding bits are not zero.
     """
 
     codec: str
@@ -70,6 +74,8 @@ class WavHeader:
     declared_frames: tuple[tuple[str, int], ...] = ()
     lacks_padding: bool = False
     is_ordered: bool = True
+    declared_bits: int = 0
+    is_contradictory: bool = False
 
     @property
     def size_unknown(self) -> bool:
@@ -79,13 +85,13 @@ class WavHeader:
     @property
     def is_plain(self) -> bool:
         """Whether the samples are PCM, float or companded, with a consistent frame size."""
-        return bool(self.codec) and self.block_align == self.channels * self.bits // 8 > 0
+        return is_plain(self.codec, self.block_align, self.channels, self.bits)
 
     @property
     def is_standard(self) -> bool:
         """Whether every reader finds the samples: one RIFF header at offset 0, and one data chunk."""
         is_one = self.parts == 1 and len(self.ranges) <= 1
-        is_regular = self.is_ordered and not self.lacks_padding
+        is_regular = self.is_ordered and not self.lacks_padding and self.declared_bits == self.bits
         return self.form == "wav" and is_one and not self.header_offset and is_regular
 
     @property
@@ -110,8 +116,9 @@ class _Part:
     order: str
     riff_end: int
     """The end of the file by the size of its RIFF chunk; 0 if that is unknown."""
-    fmt: bytes = b""
+    format: WavFormat | None = None
     is_ordered: bool = True
+    is_contradictory: bool = False
     data: list[tuple[int, int, int]] = field(default_factory=list)
     """For each data chunk: its offset, its declared size and its actual size, in bytes."""
     frames: dict[str, int] = field(default_factory=dict)
@@ -143,10 +150,13 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
     if not headers:
         return None
     first, count = replace(headers[0], header_offset=begin), len(headers)
+    if 0 < first.declared_bits <= first.bits - 8 and _has_padding_bits(source, first):
+        first = replace(first, is_contradictory=True)
     if count == 1:
         return first
     # parts of one format are read as one recording; those of different formats would need a conversion
-    if any(_format(header) != _format(first) for header in headers) or not first.is_plain:
+    kinds = {(header.codec, header.sample_rate_hz, header.channels, header.block_align) for header in headers}
+    if len(kinds) > 1 or not first.is_plain:
         return replace(first, parts=count, is_uniform=False)
     return replace(
         first,
@@ -158,8 +168,10 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
     )
 
 
-def _format(header: WavHeader) -> tuple[str, int, int, int]:
-    return header.codec, header.sample_rate_hz, header.channels, header.block_align
+def _has_padding_bits(source: Source, header: WavHeader) -> bool:
+    """Whether the lowest byte of 24 bits in 32 is not zero: then they are aligned otherwise, or floating point."""
+    lowest = source.read_at(header.data_offset, _PADDING_BYTES)[0 if header.form != "rifx" else 3 :: 4]
+    return bool(lowest.strip(b"\0"))
 
 
 def _read_part(source: Source, begin: int, *, quick: bool) -> _Part | None:
@@ -188,8 +200,10 @@ def _read_chunk(source: Source, part: _Part, name: bytes, size: int, *, quick: b
         return _read_data(source, part, at, size, quick=quick)
     content = source.read_at(at, min(size, 40))  # 40 bytes are the longest fmt chunk (extensible)
     if name == b"fmt ":
-        part.is_ordered = part.is_ordered and not part.fmt and not part.data
-        part.fmt = content
+        part.is_ordered = part.is_ordered and part.format is None and not part.data
+        form = parse_format(content, part.order)
+        part.is_contradictory = part.is_contradictory or part.format not in (None, form)
+        part.format = part.format or form  # of several, libsndfile and FFmpeg use the first
     elif name == b"ds64" and len(content) >= 24:
         # riffSize, dataSize and sampleCount, 64 bits each (EBU Tech 3306, ds64 chunk)
         part.long_size, frames = struct.unpack("<QQ", content[8:24])
@@ -212,11 +226,7 @@ def _read_data(source: Source, part: _Part, at: int, size: int, *, quick: bool) 
     held = left if is_unknown else min(size, left)
     if is_unknown or size > left:
         held = before_tail(source, at, at + held, part.order) - at
-    elif part.riff_end >= at + size + _MIN_UNCLAIMED_BYTES and not any(
-        is_name(source.read_at(at + size + padding, 4)) for padding in range(1 + size % 2)
-    ):
-        # samples go on after the declared end, and the size of the RIFF chunk includes them
-        end = min(part.riff_end, source.size)
+    elif (end := _undeclared_end(source, part, at, size, quick=quick)) > at + size:
         held = before_tail(source, at, end, part.order) - at
     header = None if quick else next_header(source, at, at + held)
     if header is not None:
@@ -228,24 +238,38 @@ def _read_data(source: Source, part: _Part, at: int, size: int, *, quick: bool) 
     return after(source, at, size, part.order)
 
 
+def _undeclared_end(source: Source, part: _Part, at: int, size: int, *, quick: bool) -> int:
+    """Return where samples may end that go on after the declared end of their chunk, or that end."""
+    end = at + size
+    if any(is_name(source.read_at(end + padding, 4)) for padding in range(1 + size % 2)):
+        return end
+    form = part.format
+    if form is not None and is_plain(form.codec, form.block_align, form.channels, form.bits):
+        # a recorder that was switched off: both sizes are those of an earlier moment
+        last = trailing_tags(source, end)
+        header = next_header(source, end, min(last, end + _QUICK_SEARCH_BYTES) if quick else last)
+        last = before_tail(source, end, last, part.order) if header is None else header
+        stop = end_of_samples(source, end, last, form.codec, form.block_align, form.sample_rate_hz)
+        if stop > end:
+            return stop
+    # the size of the RIFF chunk includes them
+    return min(part.riff_end, source.size) if part.riff_end >= end + _MIN_UNCLAIMED_BYTES else end
+
+
 def _header(part: _Part) -> WavHeader | None:
-    form, order = part.fmt, part.order
-    if len(form) < 16 or not part.data:
+    form = part.format
+    if form is None or not part.data:
         return None
-    # WAVEFORMAT and wBitsPerSample; the average byte rate is redundant, and often wrong
-    tag, channels, rate, _, align, bits = struct.unpack(order + "HHIIHH", form[:16])
-    if tag == _EXTENSIBLE and len(form) >= 26:
-        tag = struct.unpack(order + "H", form[24:26])[0]  # the first field of the SubFormat GUID is the format tag
+    align = form.block_align
     # an incomplete frame at the end of a data chunk is not read
     ranges = tuple((at, at + held - (held % align if align else 0)) for at, _, held in part.data)
-    codec = _codec(tag, bits, "be" if order == ">" else "le")
     claimed, held = (sum(chunk[number] for chunk in part.data) for number in (1, 2))
     return WavHeader(
-        codec=codec,
-        sample_rate_hz=rate,
-        channels=channels,
+        codec=form.codec,
+        sample_rate_hz=form.sample_rate_hz,
+        channels=form.channels,
         block_align=align,
-        bits=bits,
+        bits=form.bits,
         data_offset=part.data[0][0],
         claimed_bytes=claimed,
         held_bytes=held,
@@ -255,12 +279,6 @@ def _header(part: _Part) -> WavHeader | None:
         declared_frames=tuple((name, frames) for name, frames in part.frames.items() if 0 < frames < _UNKNOWN),
         lacks_padding=part.lacks_padding,
         is_ordered=part.is_ordered,
+        declared_bits=form.declared_bits,
+        is_contradictory=part.is_contradictory,
     )
-
-
-def _codec(tag: int, bits: int, order: str) -> str:
-    if tag == _PCM and bits in (8, 16, 24, 32):  # 8 bits are unsigned, more are signed
-        return "pcm_u8" if bits == 8 else f"pcm_s{bits}{order}"
-    if tag == _FLOAT and bits in (32, 64):
-        return f"pcm_f{bits}{order}"
-    return {_ALAW: "pcm_alaw", _MULAW: "pcm_mulaw"}.get(tag, "") if bits == 8 else ""

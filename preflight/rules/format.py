@@ -124,7 +124,7 @@ def _unsupported_format(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     changes = analysis.changes
     if reason:
         wav = analysis.probe.wav
-        is_fixable = analysis.probe.parts == 1 and (wav is None or wav.is_uniform)
+        is_fixable = analysis.probe.parts == 1 and (wav is None or (wav.is_uniform and not wav.is_contradictory))
         action = "convert it (onetake fix)" if is_fixable else "export it again"
         yield rule.finding(
             f"{reason}; the service accepts MP3, M4A (AAC) and WAV (PCM): {action}",
@@ -151,17 +151,28 @@ def format_problem(probe: Probe) -> str | None:
     if probe.audio_tracks > 1:
         used = f"(onetake uses track {probe.audio_track + 1}, which has the most speech)"
         return f"a file with {probe.audio_tracks} audio tracks, and the service may use any of them {used}"
-    if probe.container == "m4a" and (probe.ranges or probe.codec != "aac"):
-        return "an M4A that starts with an ID3 tag" if probe.ranges else f"an M4A with {codec} audio"
+    if probe.container == "m4a":
+        return _m4a_problem(probe, codec)
     if probe.container == "mp3" and probe.codec != "mp3":
         return f"{codec} audio, not MP3"
     return _wav_problem(probe, codec) if probe.container == "wav" else None
+
+
+def _m4a_problem(probe: Probe, codec: str) -> str | None:
+    if probe.ranges:
+        return "an M4A that starts with an ID3 tag"
+    if probe.codec != "aac":
+        return f"an M4A with {codec} audio"
+    return "an M4A with a contradictory header" if probe.is_contradictory else None
 
 
 def _wav_problem(probe: Probe, codec: str) -> str | None:
     wav = probe.wav
     if wav is not None and not wav.is_uniform:
         return _wav_layout(wav)
+    if wav is not None and wav.is_contradictory:
+        kind = "padding bits that are not zero" if wav.is_ordered else "format chunks that contradict each other"
+        return f"a WAV with {kind}"
     if probe.codec not in limits.WAV_CODECS:
         return f"a WAV with {codec} audio"
     if wav is not None and not wav.is_plain:
@@ -174,15 +185,16 @@ def _wav_layout(wav: WavHeader) -> str:
     if not wav.is_uniform:
         kind = "of different formats" if wav.is_plain else "of compressed audio"
         return f"{wav.parts} concatenated WAV files {kind} (split them, then use onetake join)"
-    if wav.parts > 1:
-        return f"{wav.parts} concatenated WAV files, each with its own header"
-    if wav.header_offset:
-        return "a WAV that starts with an ID3 tag"
-    if wav.lacks_padding:
-        return "a WAV with a chunk of odd size without its padding byte"
-    if not wav.is_ordered:
-        return "a WAV whose format chunk is repeated, or comes after the samples"
-    return f"a WAV with {len(wav.ranges)} data chunks, and most programs read only the first"
+    layouts = (
+        (wav.parts > 1, f"{wav.parts} concatenated WAV files, each with its own header"),
+        (wav.header_offset > 0, "a WAV that starts with an ID3 tag"),
+        (wav.lacks_padding, "a WAV with a chunk of odd size without its padding byte"),
+        (not wav.is_ordered, "a WAV whose format chunk is repeated, or comes after the samples"),
+        (not wav.declared_bits, "a WAV whose format chunk is too short"),
+        (wav.declared_bits != wav.bits, f"a WAV with {wav.declared_bits} bits in samples of {wav.bits}"),
+    )
+    many = f"a WAV with {len(wav.ranges)} data chunks, and most programs read only the first"
+    return next((phrase for is_so, phrase in layouts if is_so), many)
 
 
 def _extension_mismatch(rule: Rule, analysis: Analysis) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ def _lost_s(analysis: Analysis) -> float:
 
 def _has_inner_damage(analysis: Analysis) -> bool:
     """Whether audio is lost in the middle: around such a place, decoders skip more than they report."""
-    decoded_s = analysis.decoded_s
+    decoded_s = analysis.duration_s
     return decoded_s is not None and any(spot.at_s < decoded_s - _EDGE_S for spot in analysis.damage)
 
 
@@ -69,7 +69,7 @@ def _truncated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 
 def _damaged(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    decoded_s = analysis.decoded_s
+    decoded_s = analysis.duration_s
     if not analysis.damage or not decoded_s:
         return
     spans = tuple((spot.start_s, spot.end_s) for spot in analysis.damage)

@@ -30,7 +30,8 @@ def run_job(source: Source, job: Job, on_progress: Progress | None, encoder: Enc
     if job.headers_only:
         from preflight.media.probe import probe
 
-        return Analysis(probe=probe(source, quick=True), method="headers")
+        facts = probe(source, quick=True)
+        return Analysis(probe=facts, method="headers", damage=facts.damage)
     # imported here: the process that asks does not load the decoder and the meters
     from preflight.analysis.analyze import analyze_source
     from preflight.fixes.kept_part import analyze_kept_part

@@ -16,7 +16,7 @@ from preflight.rules import RULES
 WAV: Final = Probe("wav", "pcm_s16le", 44_100, 1, bits=16, estimated_duration_s=60.0)
 MP3: Final = Probe("mp3", "mp3", 44_100, 1, estimated_duration_s=60.0)
 M4A: Final = Probe("m4a", "aac", 44_100, 1, estimated_duration_s=60.0)
-HEADER: Final = WavHeader("pcm_s16le", 44_100, 1, 2, 16, 44, 88_200, 88_200)
+HEADER: Final = WavHeader("pcm_s16le", 44_100, 1, 2, 16, 44, 88_200, 88_200, declared_bits=16)
 MEASUREMENTS: Final = {
     "rms_dbfs": -20.0,
     "sample_peak_dbfs": -3.0,

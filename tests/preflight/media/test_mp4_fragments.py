@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import preflight
 from preflight.input.source import Source
 from preflight.media.mp4_fragments import read_fragments
 from tests.support.make_audio import RATE, m4a, talk
+from tests.support.sources import opened
 
 TAKE = m4a(talk(20), fragmented=True)
 FRAGMENTS = [at - 4 for at in range(len(TAKE)) if TAKE[at : at + 4] == b"moof"]
@@ -25,7 +28,7 @@ def declared_s(data: bytes, track: int = 1) -> float:
         file.write(data)
         file.flush()
         with Source.open(file.name) as source:
-            return read_fragments(source, 0, track) / RATE
+            return read_fragments(source, 0, track).declared / RATE
 
 
 @pytest.mark.parametrize("content", [bytes(3000), np.random.default_rng(3).bytes(3000)])
@@ -43,9 +46,45 @@ def test_other_tracks_and_other_files_declare_nothing() -> None:
         assert 0 < declared_s(TAKE[:end]) < 5
 
 
+def held_s(data: bytes, *, quick: bool = False) -> float:
+    with opened(data) as source:
+        return read_fragments(source, 0, 1, quick=quick).held / RATE
+
+
+def test_what_can_be_read() -> None:
+    assert held_s(TAKE) == declared_s(TAKE)
+    number = len(FRAGMENTS) // 2
+    assert held_s(overwritten(FRAGMENTS[number], bytes(3000))) == declared_s(TAKE[: FRAGMENTS[number]])
+    # half of the media of a fragment is half of its second
+    media = TAKE.index(b"mdat", FRAGMENTS[number])
+    half = (media + 4 + FRAGMENTS[number + 1]) // 2
+    whole, more = declared_s(TAKE[: FRAGMENTS[number]]), declared_s(TAKE[: FRAGMENTS[number + 1]])
+    assert held_s(TAKE[:half]) == pytest.approx((whole + more) / 2, abs=0.01)
+    assert held_s(TAKE[: media - 4]) == whole
+
+
+def test_a_part_that_was_not_fetched_is_not_lost() -> None:
+    """A file of the object storage has zeros after its first megabyte where `--quick` did not fetch it."""
+    padded = TAKE[: FRAGMENTS[1]] + struct.pack(">I", 1 << 20) + b"free" + bytes((1 << 20) - 8) + TAKE[FRAGMENTS[1] :]
+    at = FRAGMENTS[9] + (1 << 20)
+    content = padded[:at] + bytes(FRAGMENTS[12] - FRAGMENTS[9]) + padded[at + FRAGMENTS[12] - FRAGMENTS[9] :]
+    assert held_s(content, quick=True) == pytest.approx(declared_s(TAKE))
+    assert held_s(content) == declared_s(TAKE[: FRAGMENTS[9]])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.55, 0.7, 0.9])
+def test_headers_alone_show_an_incomplete_fragment(share: float) -> None:
+    content = TAKE[: round(len(TAKE) * share)]
+    quick, full = preflight.check(content, quick=True), preflight.check(content)
+    assert quick.file.duration_s == pytest.approx(full.file.duration_s, abs=0.1)
+    assert quick.verdict == full.verdict != "ready"
+
+
 def test_the_loss_is_reported() -> None:
     assert preflight.check(TAKE).findings == ()
     report = preflight.check(overwritten(FRAGMENTS[12], bytes(2000)))
     (found,) = (finding for finding in report.findings if finding.rule == "truncated")
+    quick = preflight.check(overwritten(FRAGMENTS[12], bytes(2000)), quick=True)
+    assert [finding.rule for finding in quick.findings] == ["truncated"]
     assert found.value == pytest.approx(12.3, abs=0.1)
     assert found.limit == pytest.approx(20, abs=0.1)

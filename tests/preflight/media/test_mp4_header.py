@@ -43,13 +43,14 @@ def track(
     declared_s: float | None = None,
     edits: bytes = b"",
     size: int = 100,
+    packets: int | None = None,
 ) -> bytes:
-    """Return a track of one-second samples of `size` bytes."""
+    """Return a track of one-second samples of `size` bytes; `packets` is their number in the table of sizes."""
     ticks = round(media_s * RATE)
     tables = box(
         b"stbl",
         full_box(b"stts", struct.pack(">III", 1, round(media_s), RATE)),
-        full_box(b"stsz", struct.pack(">II", size, round(media_s))),
+        full_box(b"stsz", struct.pack(">II", size, packets or round(media_s))),
     )
     media = box(
         b"mdia",
@@ -73,8 +74,8 @@ def read(content: bytes) -> Movie:
     return movie
 
 
-def completed(content: bytes, audio_track: int = 0) -> Probe:
-    facts = Probe("m4a", "aac", RATE, 1, declared_duration_s=1.0, audio_track=audio_track)
+def completed(content: bytes, audio_track: int = 0, codec: str = "alac") -> Probe:
+    facts = Probe("m4a", codec, RATE, 1, declared_duration_s=1.0, audio_track=audio_track)
     with opened(content) as source:
         return with_movie_facts(source, facts, 0)
 
@@ -116,6 +117,20 @@ def test_the_share_of_a_truncated_mdat() -> None:
     content = moov(track()) + box(b"mdat", bytes(1000))
     assert read(content[:-250]).held_share == 0.75
     assert completed(content[:-250]).estimated_duration_s == 7.5
+
+
+@pytest.mark.parametrize(("packets", "seconds"), [(431, 10.0), (216, 10.0), (120, 2.786), (4310, 100.078)])
+def test_the_packets_of_aac_show_a_wrong_time_scale(packets: int, seconds: float) -> None:
+    """431 packets of 1024 samples are 10 s at 44.1 kHz, and so are 216 with SBR."""
+    facts = completed(moov(track(packets=packets)), codec="aac")
+    assert facts.estimated_duration_s == pytest.approx(seconds, abs=0.001)
+    assert dict(facts.declared)["stts"] == 10.0
+    assert not facts.is_contradictory
+
+
+def test_a_media_header_without_time_scale() -> None:
+    content = moov(track()).replace(b"mdhd" + bytes(12) + struct.pack(">I", RATE), b"mdhd" + bytes(16))
+    assert completed(content).is_contradictory
 
 
 def test_a_segment_index_is_summed_up_by_reference_without_nested_indexes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ import preflight
 from preflight.input.source import Source
 from preflight.media.wav_header import read_wav_header
 from tests.support.make_audio import RATE, chunk, form_chunk, integers, riff, talk, wav
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SECONDS = 11.0
 SOUND = talk(SECONDS)
@@ -197,3 +201,66 @@ def test_big_endian_samples_of_every_size(bits: int, tmp_path: Path) -> None:
     with Source.open(path) as source:
         decoded = np.concatenate(list(Decoder(source, probe(source)).blocks()))[:, 0]
     assert np.allclose(decoded, whole / 2 ** (bits - 1), atol=2.0**-23)
+
+
+PADDED = (np.frombuffer(integers(SOUND, 32), "<i4") & -256).astype("<i4").tobytes()
+PACKED = np.frombuffer(PADDED, np.uint8).reshape(-1, 4)[:, 1:].tobytes()
+STORED_BITS = {
+    "24 bits in 32": (riff(form_chunk(bits=24, align=4), data(PADDED)), "24 bits in samples of 32"),
+    "20 bits in 24": (riff(form_chunk(bits=20, align=3), data(PACKED)), "20 bits in samples of 24"),
+    "12 bits in 16": (riff(form_chunk(bits=12, align=2), data(SAMPLES)), "12 bits in samples of 16"),
+    "no number of bits": (
+        riff(chunk(b"fmt ", struct.pack("<HHIIH", 1, 1, RATE, 2 * RATE, 2)), data(SAMPLES)),
+        "format chunk is too short",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STORED_BITS)
+def test_padded_samples_are_read_and_fixed_to_the_sample(name: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "take.wav", tmp_path / "out.wav"
+    content, problem = STORED_BITS[name]
+    path.write_bytes(content)
+    for report in (preflight.check(path), preflight.check(path, quick=True)):
+        assert [finding.rule for finding in report.findings] == ["unsupported-format"]
+        assert problem in report.findings[0].message
+        assert (report.verdict, report.file.duration_s) == ("fixable", SECONDS)
+    assert preflight.fix(path, out).lossless
+    bits = 16 if len(content) < 3 * RATE * SECONDS else 32
+    samples, _ = soundfile.read(out, dtype=f"int{bits}")
+    assert samples.tobytes() == (SAMPLES if bits == 16 else PADDED)
+
+
+CONTRADICTING = {
+    "a rate": riff(form_chunk(), form_chunk(rate=48_000), data(SAMPLES)),
+    "channels": riff(form_chunk(), form_chunk(channels=2), data(SAMPLES)),
+    "the second one after the samples": riff(form_chunk(), data(SAMPLES), form_chunk(rate=48_000)),
+    "compressed audio": riff(form_chunk(), form_chunk(tag=0x55), data(SAMPLES)),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTING)
+def test_contradicting_format_chunks_are_rejected(name: str) -> None:
+    """Programs read the first one, but which is right, and so the pitch of the voice, cannot be known."""
+    for report in (preflight.check(CONTRADICTING[name]), preflight.check(CONTRADICTING[name], quick=True)):
+        assert (report.verdict, report.file.duration_s) == ("rejected", SECONDS)
+        (found,) = report.errors
+        assert found.message.startswith("a WAV with format chunks that contradict each other")
+        assert found.fix is None
+
+
+def test_a_repeated_format_chunk_that_agrees() -> None:
+    longer = form_chunk(more=b"\0\0")  # with the size of an empty extension
+    report = preflight.check(riff(form_chunk(), longer, data(SAMPLES)))
+    assert [(finding.rule, finding.fix) for finding in report.findings] == [("unsupported-format", "convert")]
+
+
+@pytest.mark.parametrize("samples", [np.frombuffer(PADDED, "<i4") >> 8, np.float32(SOUND * 2**23)])
+def test_padding_bits_with_content_are_rejected(samples: NDArray[np.generic]) -> None:
+    """Integers in the lower bits, and the floating-point samples of some editors, have the same format chunk."""
+    content = riff(form_chunk(bits=24, align=4), data(samples.tobytes()))
+    report = preflight.check(content, quick=True)
+    assert [finding.message.partition(";")[0] for finding in report.errors] == [
+        "a WAV with padding bits that are not zero"
+    ]
+    assert report.verdict == "rejected"

@@ -1,0 +1,84 @@
+"""The duration of an MP3 by its frame headers, all of them or only those of the first megabyte."""
+
+from __future__ import annotations
+
+import functools
+import struct
+
+import pytest
+
+import preflight
+from preflight.media.probe import Probe, probe
+from tests.support.make_audio import mp3, rotten, talk
+from tests.support.sources import opened
+
+SECONDS = 20.0
+REPEATED = 12
+"""Times, to exceed the first megabyte."""
+
+
+@functools.cache
+def take(kind: str, *, is_long: bool) -> bytes:
+    """An MP3 with a correct header, at a constant or a variable bit rate; a long one has 240 s."""
+    data = mp3(talk(SECONDS), bit_rate=64_000, vbr=kind == "vbr")
+    header = 4 + 9 + 8  # frame header, side information of MPEG-2 in mono, name and flags
+    first = data.index(b"\xff\xf3", 4)  # after the Info frame
+    body = data[first:] * (REPEATED if is_long else 1)
+    frames = struct.unpack_from(">I", data, header)[0] * (REPEATED if is_long else 1)
+    return data[:header] + struct.pack(">II", frames, first + len(body)) + data[header + 8 : first] + body
+
+
+def declaring(data: bytes, frames: int | None = None, size: int | None = None) -> bytes:
+    old = struct.unpack_from(">II", data, 21)
+    return (
+        data[:21] + struct.pack(">II", *(new or was for new, was in zip((frames, size), old, strict=True))) + data[29:]
+    )
+
+
+def quick(data: bytes) -> Probe:
+    with opened(data) as source:
+        return probe(source, quick=True)
+
+
+LENGTHS = {False: SECONDS, True: REPEATED * SECONDS}
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+@pytest.mark.parametrize("kind", ["cbr", "vbr"])
+class TestQuick:
+    def test_a_correct_header(self, kind: str, is_long: bool) -> None:
+        data = take(kind, is_long=is_long)
+        assert (len(data) > 1 << 20) == is_long
+        facts = quick(data)
+        assert facts.estimated_duration_s == pytest.approx(LENGTHS[is_long], rel=0.01)
+        assert facts.declared_duration_s == pytest.approx(LENGTHS[is_long], rel=0.01)
+
+    @pytest.mark.parametrize("frames", [10, 100, 200, 20_000])
+    def test_a_wrong_number_of_frames(self, kind: str, is_long: bool, frames: int) -> None:
+        data = declaring(take(kind, is_long=is_long), frames)
+        assert quick(data).estimated_duration_s == pytest.approx(LENGTHS[is_long], rel=0.15)
+        report = preflight.check(data, quick=True)
+        rule = "truncated" if frames == 20_000 else "header-mismatch"
+        assert [finding.rule for finding in report.errors] == [rule]
+        assert report.verdict == "fixable"
+
+    @pytest.mark.parametrize("size", [1, 2000, 100_000_000])
+    def test_a_wrong_number_of_bytes(self, kind: str, is_long: bool, size: int) -> None:
+        facts = quick(declaring(take(kind, is_long=is_long), size=size))
+        if kind == "cbr" or not is_long:  # a long file of a variable bit rate may be incomplete
+            assert facts.estimated_duration_s == pytest.approx(LENGTHS[is_long], rel=0.01)
+
+    @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+    def test_an_incomplete_file(self, kind: str, is_long: bool, share: float) -> None:
+        data = take(kind, is_long=is_long)
+        report = preflight.check(data[: round(len(data) * share)], quick=True)
+        assert report.file.duration_s == pytest.approx(share * LENGTHS[is_long], rel=0.1)
+        assert "truncated" in [finding.rule for finding in report.errors]
+
+
+def test_overwritten_frames_are_found_in_a_short_file() -> None:
+    data = rotten(take("cbr", is_long=False), 0.5, 6000)
+    quick_report, report = preflight.check(data, quick=True), preflight.check(data)
+    assert [finding.rule for finding in quick_report.findings] == ["damaged"]
+    assert "damaged" in [finding.rule for finding in report.findings]
+    assert quick_report.findings[0].value == pytest.approx(report.findings[0].value, abs=0.1)

@@ -1,0 +1,114 @@
+"""Samples after the end that a WAV declares, as a recorder leaves them that was switched off, and other bytes there."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import preflight
+from preflight.media.probe import probe
+from tests.support.make_audio import RATE, at_rate, chunk, form_chunk, id3, integers, mp3, riff, talk, wav
+from tests.support.sources import opened
+
+SOUND = talk(40.0)
+SAMPLES = integers(SOUND)
+DECLARED_S = 15.0
+END = round(DECLARED_S * RATE) * 2
+EARLIER = riff(form_chunk(), chunk(b"data", SAMPLES[:END]))
+NOISE = np.random.default_rng(5).bytes(400_000)
+XML = b"".join(b" " * 400 + b"<key>%d</key>\n" % number for number in range(2000))
+
+
+def estimated_s(content: bytes, *, quick: bool = False) -> float | None:
+    with opened(content) as source:
+        return probe(source, quick=quick).estimated_duration_s
+
+
+def cut_short(content: bytes, share: float) -> tuple[bytes, int]:
+    """A WAV whose sizes are those of an earlier moment, and the offset of the declared end."""
+    at = content.index(b"data")
+    size = int.from_bytes(content[at + 4 : at + 8], "little")
+    held = int(size * share) // 48 * 48  # a multiple of all sizes of a frame
+    sizes = struct.pack("<I", at + held), struct.pack("<I", held)
+    return content[:4] + sizes[0] + content[8 : at + 4] + sizes[1] + content[at + 8 :], at + 8 + held
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
+@pytest.mark.parametrize("rate", [8000, 48_000])
+def test_every_sample_format(rate: int, subtype: str, channels: int, quick: bool) -> None:
+    mono = at_rate(SOUND[: 12 * RATE], rate)
+    whole = wav(np.stack([mono * 0.5**number for number in range(channels)], axis=1), rate, subtype)
+    content, end = cut_short(whole, 0.5)
+    assert estimated_s(content, quick=quick) == pytest.approx(12.0, abs=0.001)
+    noise = np.random.default_rng(1).bytes(len(whole) - end)
+    assert estimated_s(content[:end] + noise, quick=quick) == pytest.approx(6.0, abs=0.001)
+    assert estimated_s(content[:end] + 10 * XML, quick=quick) == pytest.approx(6.0, abs=0.001)
+
+
+BEHIND = {
+    "zeros": bytes(400_000),
+    "noise": NOISE,
+    "text": XML,
+    "an MP3": mp3(SOUND),
+    "an ID3 tag with samples in it": id3((b"APIC", SAMPLES)),
+    "a chunk outside of the RIFF chunk": chunk(b"wave", SAMPLES),
+    "less than a second": SAMPLES[END : END + RATE],
+    "a padding byte": b"\0",
+    "silence of 8 bits": b"\x80" * 400_000,
+}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_other_bytes_behind_the_samples_are_ignored(name: str) -> None:
+    for quick in (False, True):
+        assert estimated_s(EARLIER + BEHIND[name], quick=quick) == DECLARED_S
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [bytes(3_000_000), chunk(b"LIST", b"INFOISFT\4\0\0\0abc\0"), b"TAG" + bytes(125)],
+    ids=["zeros", "LIST", "ID3"],
+)
+def test_what_follows_the_samples_is_none(behind: bytes) -> None:
+    assert estimated_s(EARLIER + SAMPLES[END:] + behind) == pytest.approx(40.0, abs=0.01)
+
+
+def test_the_size_of_a_64_bit_wav() -> None:
+    ds64 = chunk(b"ds64", struct.pack("<QQQI", END + 72, END, 0, 0))
+    content = b"RF64\xff\xff\xff\xffWAVE" + ds64 + form_chunk() + b"data\xff\xff\xff\xff" + SAMPLES
+    assert estimated_s(content) == estimated_s(content, quick=True) == 40.0
+
+
+def test_another_recording_behind_lost_samples() -> None:
+    content = EARLIER + SAMPLES[END : END + 20 * RATE] + EARLIER
+    with opened(content) as source:
+        facts = probe(source)
+    assert facts.wav is not None
+    assert facts.wav.parts == 2
+    assert facts.estimated_duration_s == 2 * DECLARED_S + 10.0
+
+
+def test_they_are_reported_and_recovered(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(EARLIER + SAMPLES[END:])
+    for report in (preflight.check(path), preflight.check(path, quick=True)):
+        assert [(finding.rule, finding.severity) for finding in report.findings] == [("header-mismatch", "warning")]
+        assert report.findings[0].message.startswith("the header says 15.0 s, the file holds 40.0 s")
+    fixed = preflight.fix(path, tmp_path / "out.wav")
+    assert (fixed.lossless, fixed.after and fixed.after.findings) == (True, ())
+    recovered, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
+    assert recovered.tobytes() == SAMPLES
+
+
+def test_a_declared_length_below_the_minimum_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(cut_short(wav(talk(12.0)), 0.5)[0])
+    report = preflight.check(path)
+    assert [(finding.rule, finding.severity) for finding in report.findings] == [("header-mismatch", "error")]
+    assert report.verdict == "fixable"
