@@ -29,7 +29,12 @@ _MAX_PARTS: Final = 1024
 _MIN_UNCLAIMED_BYTES: Final = 64
 """Fewer bytes after the declared end of the samples are ignored."""
 _QUICK_SEARCH_BYTES: Final = 1 << 18
-_PADDING_BYTES: Final = 1 << 18
+_WINDOWS, _WINDOW_BYTES = 16, 1 << 15
+_SIGNS: Final = b"\0\xff"
+"""The highest byte of 24 bits in the lower part of 32."""
+_EXPONENTS: Final = bytes((*range(0x3E, 0x4C), *range(0xBE, 0xCC)))
+"""The highest byte of 32-bit floats from 0.2 to 2**24."""
+_OTHER_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class WavHeader:
         is_ordered: Whether the only ``fmt`` chunk is before the samples.
         declared_bits: The bits per sample by the header, where `bits` are those that a sample takes in the file; 0 if
             the header has no such field.
-        is_contradictory: Whether there are ``fmt`` chunks of different formats, or padding bits are not zero.
+        is_contradictory: Whether there are different ``fmt`` chunks, or 24 bits in 32 are not the upper ones.
     """
 
     codec: str
@@ -150,7 +155,7 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
     if not headers:
         return None
     first, count = replace(headers[0], header_offset=begin), len(headers)
-    if 0 < first.declared_bits <= first.bits - 8 and _has_padding_bits(source, first):
+    if 0 < first.declared_bits <= first.bits - 8 and not _is_padded_below(source, first):
         first = replace(first, is_contradictory=True)
     if count == 1:
         return first
@@ -168,10 +173,13 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
     )
 
 
-def _has_padding_bits(source: Source, header: WavHeader) -> bool:
-    """Whether the lowest byte of 24 bits in 32 is not zero: then they are aligned otherwise, or floating point."""
-    lowest = source.read_at(header.data_offset, _PADDING_BYTES)[0 if header.form != "rifx" else 3 :: 4]
-    return bool(lowest.strip(b"\0"))
+def _is_padded_below(source: Source, header: WavHeader) -> bool:
+    """Whether 24 bits in 32 are the upper ones, as they should be, not the lower ones or those of floats."""
+    begin, step = header.data_offset, header.held_bytes // _WINDOWS // header.block_align * header.block_align
+    first = 0 if header.form == "rifx" else 3
+    highest = b"".join(source.read_at(begin + at * step, _WINDOW_BYTES)[first::4] for at in range(_WINDOWS))
+    other = len(highest.translate(None, _SIGNS))
+    return len(highest.translate(None, _SIGNS + _EXPONENTS)) > _OTHER_SHARE * other or not header.held_bytes
 
 
 def _read_part(source: Source, begin: int, *, quick: bool) -> _Part | None:

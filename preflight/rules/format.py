@@ -171,7 +171,7 @@ def _wav_problem(probe: Probe, codec: str) -> str | None:
     if wav is not None and not wav.is_uniform:
         return _wav_layout(wav)
     if wav is not None and wav.is_contradictory:
-        kind = "padding bits that are not zero" if wav.is_ordered else "format chunks that contradict each other"
+        kind = "samples in an unknown order of bits" if wav.is_ordered else "format chunks that contradict each other"
         return f"a WAV with {kind}"
     if probe.codec not in limits.WAV_CODECS:
         return f"a WAV with {codec} audio"

@@ -256,11 +256,11 @@ def test_a_repeated_format_chunk_that_agrees() -> None:
 
 
 @pytest.mark.parametrize("samples", [np.frombuffer(PADDED, "<i4") >> 8, np.float32(SOUND * 2**23)])
-def test_padding_bits_with_content_are_rejected(samples: NDArray[np.generic]) -> None:
+def test_24_bits_that_are_not_the_upper_ones_are_rejected(samples: NDArray[np.generic]) -> None:
     """Integers in the lower bits, and the floating-point samples of some editors, have the same format chunk."""
     content = riff(form_chunk(bits=24, align=4), data(samples.tobytes()))
     report = preflight.check(content, quick=True)
     assert [finding.message.partition(";")[0] for finding in report.errors] == [
-        "a WAV with padding bits that are not zero"
+        "a WAV with samples in an unknown order of bits"
     ]
     assert report.verdict == "rejected"
