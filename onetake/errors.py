@@ -208,9 +208,8 @@ class Failure(NamedTuple):
 _BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
 _USAGE_KINDS = (
     *("bad-output", "bad-profile", "bad-speaker-model", "bad-speech-model", "bad-wish", "output-exists"),
-    "cannot-write",
     *("bad-setting", "bad-bucket-name", "credentials-missing", "engine-missing", "invalid-argument"),
-    "sandbox-unavailable",
+    *("cannot-write", "sandbox-unavailable"),
 )
 _BY_KIND = {
     **dict.fromkeys(_USAGE_KINDS, Status.USAGE),

@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +28,7 @@ from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts, to_mono_16k
 from preflight.prompt.text_match import agreement
 from preflight.worker.hardening import clean_environment
-from preflight.worker.process import module_path
+from preflight.worker.interpreter import interpreter, module_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +129,7 @@ class SpeechModel:
     def _run_engine(self, request: bytes, timeout_s: float) -> dict[str, Any]:
         architecture = self.size.replace("-", "_").upper()
         # -P -s -S: nothing is imported from the current folder or from site customizations
-        command = [sys.executable, "-P", "-s", "-S", "-c", _START, str(self.folder), architecture, *module_path()]
+        command = [interpreter(), "-P", "-s", "-S", "-c", _START, str(self.folder), architecture, *module_path()]
         try:
             done = subprocess.run(
                 command,

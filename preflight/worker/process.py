@@ -21,6 +21,7 @@ from preflight.analysis.analysis import Analysis
 from preflight.system import OWN_GROUP
 from preflight.worker import protocol
 from preflight.worker.hardening import clean_environment
+from preflight.worker.interpreter import interpreter, module_path
 from preflight.worker.windows_job import MEMORY_BYTES, close_job, create_job
 
 if TYPE_CHECKING:
@@ -49,11 +50,6 @@ _POLL_S: Final = 0.25
 _OTHER_MODEL: Final = "choose a smaller model, or use the shipped one"
 _CRASHED: Final = 0x80000000
 """Exit statuses of Windows from here on are errors of the system (NTSTATUS), such as an access violation."""
-
-
-def is_possible() -> bool:
-    """Whether there is an interpreter to start: a program that embeds one has none."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 class WorkerProcess:
@@ -287,22 +283,3 @@ def _decoder_takes(exceeded: str) -> errors.DecoderFailed:
         f"no data from the decoder for {_SILENT_S:.0f} s (stalled disk or network share?)",
         "copy the recording to a local disk, and check it there",
     )
-
-
-def interpreter() -> str:
-    """The interpreter to start.
-
-    On Windows `sys.executable` of a virtual environment is a launcher, which would be killed and measured in place of
-    the interpreter that it starts.
-    """
-    return getattr(sys, "_base_executable", sys.executable) if sys.platform == "win32" else sys.executable
-
-
-def module_path() -> list[str]:
-    """Where this process finds its modules, and `preflight` itself, however it was found."""
-    entries = [entry for entry in sys.path if entry]
-    if "" in sys.path:
-        with contextlib.suppress(OSError):  # the working folder was removed, with what was in it
-            entries.insert(sys.path.index(""), str(Path.cwd()))
-    home = str(Path(__file__).resolve().parents[2])
-    return entries if home in entries else [*entries, home]

@@ -15,8 +15,8 @@ import pytest
 import preflight
 from preflight.worker import hardening
 from preflight.worker import process as worker_process
+from preflight.worker.interpreter import module_path
 from preflight.worker.pool import acquire, end_all
-from preflight.worker.process import module_path
 from tests.support.make_audio import FIXTURES
 
 GOOD = FIXTURES / "good.wav"
