@@ -2,7 +2,8 @@
 
     python tools/matrix.py [--pythons 3.11 3.13] [--versions lowest] [-- TESTS …]
 
-Needs uv. The environments are kept in .venv/matrix. Without TESTS it runs a selection that uses every dependency.
+Needs uv. The environments are kept in .venv/matrix. Without TESTS it runs a selection that uses every dependency, those
+of the extras included.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ SELECTION: Final = (
     *("tests/client", "tests/uploader", "tests/onetake/sandbox", "tests/onetake/clones"),
     *("tests/onetake/ledger/test_ledger.py", "tests/onetake/cli/test_fix.py", "tests/onetake/cli/test_prompt.py"),
     *("tests/end_to_end/test_clone.py", "tests/end_to_end/test_voices.py", "tests/test_man_pages.py"),
+    *("tests/onetake/studio", "tests/onetake/results", "tests/onetake/cluster", "tests/preflight/prompt"),
+    *("tests/onetake/ledger/test_postgres.py", "tests/preflight/display"),
 )
+_PACKAGE: Final = ".[sandbox,studio,parquet,postgres,cluster]"  # the extra `transcribe` is pinned by the group dev
+_COMPILED: Final = ("av", "cryptography", "markupsafe", "msgspec", "numpy", "psutil", "pyarrow", "psycopg-binary")
 _RESOLUTION: Final = {"lowest": "lowest-direct", "newest": "highest"}
 
 
@@ -57,10 +62,12 @@ def _cell(python: str, versions: str, tests: list[str]) -> tuple[int, str, str]:
     )
     if made.returncode:
         return 0, "-", "not run: this Python is not installed"
-    install = [*uv, "pip", "install", "--python", interpreter]
-    # the tools of the tests in their newest versions first, then what the package needs
-    for arguments in (["--group", "dev"], ["--resolution", _RESOLUTION[versions], "--editable", ".[sandbox]"]):
-        command = [*install, *(["--upgrade"] if versions == "newest" else []), *arguments]
+    # the lowest versions that have a wheel for this Python
+    wheels = [word for name in _COMPILED for word in ("--only-binary", name)]
+    install = [*uv, "pip", "install", "--python", interpreter, *wheels]
+    # the tools of the tests first, then what the package needs; --upgrade chooses again what the tools have brought
+    for arguments in (["--group", "dev"], ["--resolution", _RESOLUTION[versions], "--editable", _PACKAGE]):
+        command = [*install, "--upgrade", *arguments]
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             return 1, "-", f"cannot be installed: {' '.join(done.stderr.split())[:200]}"
