@@ -1,10 +1,11 @@
-"""File operations that differ between Linux, macOS and Windows: locks, renaming, syncing, owners and device names."""
+"""File operations that differ between Linux, macOS and Windows: locks, renames, syncs, owners, modes, device names."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import IO
 
 NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 """Flags of `os.open` for a file that must not exist yet."""
@@ -114,6 +116,24 @@ def remove_file(path: Path) -> None:
             return
 
 
+def sync_file(file: IO[bytes]) -> None:
+    """Flush an open file, and make its content survive a power failure; raises OSError.
+
+    On macOS fsync(2) leaves the content in the cache of the drive; F_FULLFSYNC writes that, too. Some file systems,
+    such as those of network shares, do not have it.
+    """
+    file.flush()
+    if sys.platform == "darwin":
+        try:
+            fcntl.fcntl(file.fileno(), fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in {errno.ENOTSUP, errno.EINVAL, errno.ENOTTY, errno.ENODEV}:
+                raise
+        else:
+            return
+    os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make new and renamed entries of a folder survive a power failure; raises OSError.
 
@@ -125,6 +145,16 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def copy_mode(source: Path, target: Path) -> None:
+    """Give `target` the permissions of `source`; raises OSError.
+
+    Not on Windows, where the mode only says whether a file is read-only: a read-only one is not replaced anyway, and
+    the temporary file could not be removed.
+    """
+    if sys.platform != "win32":
+        shutil.copymode(source, target)
 
 
 def is_own(found: os.stat_result) -> bool:

@@ -6,14 +6,13 @@ import contextlib
 import errno
 import os
 import secrets
-import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from onetake.errors import UsageError
 from preflight.input.source import display_name
-from preflight.system import NEW_FILE, is_device_name, remove_file, replace_file
+from preflight.system import NEW_FILE, copy_mode, is_device_name, remove_file, replace_file, sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +44,10 @@ def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
         # create files. Here the kernel applies it.
         with os.fdopen(os.open(temporary, NEW_FILE, 0o666), "w+b") as file:
             yield file, temporary
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         require_replaceable(path)  # something else may have taken the name meanwhile
         if target.exists():
-            shutil.copymode(target, temporary)
+            copy_mode(target, temporary)
         replace_file(temporary, target)
     finally:
         remove_file(temporary)

@@ -17,6 +17,7 @@ from typing import Final
 
 from onetake.errors import LedgerFailed
 from onetake.ledger.failures import shown
+from preflight.system import remove_file, replace_file
 
 _ID: Final = re.compile(r"[0-9a-f]{16}")
 _TEXT: Final = """{call}
@@ -61,9 +62,9 @@ class CallMark:
             try:
                 with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     file.write(content)
-                temporary.replace(self.path)
+                replace_file(temporary, self.path)
             finally:
-                temporary.unlink(missing_ok=True)
+                remove_file(temporary)
 
     def missing_call(self) -> LedgerFailed:
         """Return the error for a ledger that lacks the call."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from onetake.errors import LedgerFailed
 from onetake.ledger.failures import NotInPlace, shown
+from preflight.system import remove_file, replace_file, sync_file
 
 IDENTITY_NAME: Final = "ledger.id"
 _ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -48,14 +49,13 @@ class IdentityRecord:
         """Write it atomically: other processes see the old content or the new one."""
         temporary = self.path.with_name(f"{IDENTITY_NAME}.{secrets.token_hex(4)}")
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(_TEXT.format(id=identity))
-                file.flush()
-                os.fsync(file.fileno())
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(_TEXT.format(id=identity).encode())
+                sync_file(file)
             temporary.chmod(0o600)
-            temporary.replace(self.path)
+            replace_file(temporary, self.path)
         finally:
-            temporary.unlink(missing_ok=True)
+            remove_file(temporary)
 
     def require_new(self) -> None:
         """Refuse to create a ledger in a folder that had one.

@@ -27,7 +27,7 @@ from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import error_fields
 from onetake.speech_model import with_chosen_model
 from onetake.studio.clone_run import CloneForm, CloneRun, Consent
-from onetake.studio.session_folder import sync_folder
+from preflight.system import sync_folder
 
 if TYPE_CHECKING:
     from onetake.clones.request import Cloned

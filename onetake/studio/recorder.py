@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -11,9 +10,9 @@ import msgspec
 from onetake.errors import UsageError
 from onetake.io.atomic_write import atomic_write
 from onetake.studio.capture import BYTES_PER_SAMPLE, write_wav
-from onetake.studio.session_folder import sync_folder
 from onetake.studio.take import Origin, Purpose, Span, Take, file_stem, now, write_json
 from preflight import limits
+from preflight.system import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,8 +75,7 @@ class Recorder:
             with self._samples.open("r+b") as file:
                 file.seek(self._stored)
                 file.write(new)
-                file.flush()
-                os.fsync(file.fileno())
+                sync_file(file)
             self._stored += len(new)
             return self._stored
 

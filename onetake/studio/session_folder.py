@@ -6,11 +6,11 @@ import contextlib
 import os
 import secrets
 import shutil
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
 from onetake.io.locks import acquire, try_lock
+from preflight.system import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,14 +68,3 @@ def _adopt(abandoned: Path, folder: Path) -> None:
     finally:
         os.close(handle)
     shutil.rmtree(abandoned, ignore_errors=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Write the names in a folder to disk, where the system has that: a new file is lost with its name."""
-    if sys.platform == "win32":
-        return  # Windows writes names by itself
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from pathlib import Path
@@ -20,9 +19,9 @@ from onetake.errors import UsageError
 from onetake.io.atomic_write import atomic_write
 from onetake.studio.recorder import FACTS as RECORDING_FACTS
 from onetake.studio.recorder import Recorder, Recording
-from onetake.studio.session_folder import sync_folder
 from onetake.studio.take import Origin, Span, Take, clean_name, file_stem, new_id, now, write_json
 from preflight.input.source import display_name
+from preflight.system import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +85,7 @@ class Takes:
         try:
             path = write(folder)
             with path.open("r+b") as file:
-                os.fsync(file.fileno())
+                sync_file(file)
             sync_folder(folder)
             known = {"id": folder.name, "name": clean_name(name), "file": str(path), "created_at": now()}
             return self._add(msgspec.convert({**known, "origin": origin, **facts}, Take))

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import secrets
-import shutil
 import stat
 import time
 from pathlib import Path
@@ -23,10 +22,12 @@ from preflight.system import (
     NEW_FILE,
     LockState,
     acquire,
+    copy_mode,
     is_device_name,
     is_own,
     remove_file,
     replace_file,
+    sync_file,
     sync_folder,
 )
 
@@ -107,10 +108,10 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
         with os.fdopen(os.open(temporary, NEW_FILE, 0o666), "w+b") as file:
             acquire(file.fileno())
             result = produce(file, temporary)
-            os.fsync(file.fileno())
+            sync_file(file)
         if force and target.exists():
             _require_regular(target)
-            shutil.copymode(target, temporary)
+            copy_mode(target, temporary)
         _rename(temporary, target, force=force)
     except OSError as error:
         raise _cannot_write(error, target.parent) from error
