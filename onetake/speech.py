@@ -6,7 +6,6 @@ Each call is in the ledger before it is sent. A call whose outcome is unknown is
 from __future__ import annotations
 
 import contextlib
-import shlex
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from onetake.io.atomic_write import atomic_write
 from onetake.io.received_audio import save_answer, save_speech
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
+from preflight.display.command import quoted
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def _speech_not_saved(speech: SpeechRecord) -> SpeechNotSaved:
     what = f"{speech.name}: an earlier call with this text is paid for, but its audio was not saved: {speech.message}"
     hint = "--again pays for another call"
     if speech.audio_url is not None:
-        hint = f"fetch it: onetake voices speech {shlex.quote(speech.name)} -o OUT; {hint}"
+        hint = f"fetch it: onetake voices speech {quoted(speech.name)} -o OUT; {hint}"
     return SpeechNotSaved(what, hint)
 
 

@@ -9,7 +9,6 @@ Each step is in the ledger before the next one begins: a process that is killed 
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +22,7 @@ from onetake.errors import LedgerFailed, OnetakeError, failure_of
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
 from onetake.render.text import local_time
+from preflight.display.command import quoted
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class CloneAttempt:
             return None
         shown = display_name(out)
         # without a name, the voice is not in the ledger, and neither is the link
-        later = f"; fetch it later: onetake voices demo {shlex.quote(self._name or '')} -o {shlex.quote(shown)}"
+        later = f"; fetch it later: onetake voices demo {quoted(self._name or '')} -o {quoted(shown, 'OUT')}"
         later = later if self._name is not None and voice.demo_audio_url is not None else ""
         if self._interrupted and voice.demo_audio is None:
             self._warn(f"interrupted: the preview was not fetched{later}")

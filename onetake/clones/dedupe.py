@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ import msgspec
 from onetake.clones.request import Cloned
 from onetake.errors import NotSettled
 from onetake.ledger import CloneKey, Unsettled
+from preflight.display.command import quoted
 from preflight.errors import CannotOpen
 from preflight.input.source import Source, display_name
 from preflight.input.types import SpooledFile, stem_of
@@ -89,10 +89,11 @@ def known_voice(voice: VoiceRecord, request: CloneRequest, ledger: Ledger, *, re
         ledger.voices.add_consent(voice, request.consent)
     warnings = []
     if request.name is not None and request.name != voice.name:
-        warnings.append(f"its voice is called {voice.name} already: onetake voices rename {voice.name} {request.name}")
+        names = f"{quoted(voice.name)} {quoted(request.name)}"
+        warnings.append(f"its voice is called {voice.name} already: onetake voices rename {names}")
     if request.options.text is not None:
         warnings.append(
-            f'a known voice gets no preview; let it speak instead: onetake say {shlex.quote(voice.name)} "…" -o OUT'
+            f'a known voice gets no preview; let it speak instead: onetake say {quoted(voice.name)} "…" -o OUT'
         )
     return Cloned(
         voice_id=voice.voice_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ import msgspec
 
 from onetake.errors import OnetakeError, Status
 from onetake.io.received_audio import save_audio
+from preflight.display.command import quoted
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
@@ -98,4 +98,4 @@ def _fetch(voice: VoiceRecord, link: str, sent_at: datetime, out: Path) -> Downl
 
 
 def _charged(voice: VoiceRecord) -> str:
-    return f'let it speak, which is charged: onetake say {shlex.quote(voice.name)} "…" -o OUT'
+    return f'let it speak, which is charged: onetake say {quoted(voice.name)} "…" -o OUT'

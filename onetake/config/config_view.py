@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import config_path
 from onetake.config.settings_table import SETTINGS
 from onetake.errors import SettingError
+from preflight.display.command import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def exposures_of(settings: Settings) -> Iterator[Problem]:
     path = config_path()
     stored = [setting for setting in SETTINGS if settings[setting.name].origin == str(path)]
     keys = [setting.name for setting in stored if setting.secret or _has_password(settings, setting)]
-    private = f"chmod 600 {shlex.quote(str(path))}"
+    private = f"chmod 600 {quoted(str(path))}"
     if writable_by_others(path):
         yield Problem(
             f"{str(path)!r} can be changed by other users (mode {mode_of(path)}): recordings and keys could be "
@@ -89,7 +89,7 @@ def exposures_of(settings: Settings) -> Iterator[Problem]:
         yield Problem(
             f"{str(path.parent)!r} can be changed by other users (mode {mode_of(path.parent)}): they could replace the "
             "settings file",
-            f"chmod go-w {shlex.quote(str(path.parent))}",
+            f"chmod go-w {quoted(str(path.parent))}",
         )
 
 

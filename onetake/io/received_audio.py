@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shlex
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.errors import OnetakeError, Status, UsageError
 from onetake.io.atomic_write import atomic_write
+from preflight.display.command import quoted
 from preflight.input.source import display_name
+from preflight.system import sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -177,7 +178,7 @@ def _reason(error: OSError | UsageError) -> str:
 
 
 def _fetch_later(voice: VoiceRecord) -> str:
-    return f"fetch it with: onetake voices speech {shlex.quote(voice.name)} -o OUT"
+    return f"fetch it with: onetake voices speech {quoted(voice.name)} -o OUT"
 
 
 def _saved_elsewhere(audio: bytes, out: Path, reason: str) -> SavedElsewhere:
@@ -206,8 +207,7 @@ def _write_new(path: Path, content: bytes | Iterable[bytes]) -> Path:
         try:
             for piece in pieces:
                 file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
+            sync_file(file)
         except BaseException:
             file.close()
             path.unlink(missing_ok=True)

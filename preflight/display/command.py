@@ -1,29 +1,62 @@
-"""Paths as arguments of the commands that messages suggest."""
+"""Arguments of the commands that messages suggest, as the system's shell reads them."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+from typing import Final
 
-_PLACEHOLDER = "TAKE"
+_PLACEHOLDER: Final = "TAKE"
 # `display_name` writes bytes that are not UTF-8 so; which file it was cannot be read back from that.
-_ESCAPED_BYTE = re.compile(r"\\x[0-9a-f]{2}")
+_ESCAPED_BYTE: Final = re.compile(r"\\x[0-9a-f]{2}")
+_IS_WINDOWS: Final = os.name == "nt"
+_PLAIN: Final = re.compile(r"[\w.:/\\+][\w.:/\\+-]*")
+"""What neither cmd nor PowerShell takes apart or changes."""
+_ACTIVE: Final = re.compile(r'["\u201c-\u201f$`]')
+"""What PowerShell reads as something else within double quotes; it takes typographic quotes for quotes. cmd has no
+other quotes than the double ones."""
 
 
-def argument(path: str) -> str:
-    r"""Quote a path for a POSIX shell, so that the command can be copied from the terminal.
+def argument(path: str, *, windows: bool = _IS_WINDOWS) -> str:
+    r"""Quote a path, so that the command can be copied from the terminal.
 
-    Unprintable characters are escaped as bash, zsh and ksh understand it. What has no path, such as ``<stdin>``, is
-    TAKE.
+    What has no path, such as ``<stdin>``, and what cannot be written as an argument, is TAKE.
 
-    >>> print(argument("my take.wav"), argument("-x.wav"), argument("a\u202eb.wav"), argument("<stdin>"))
+    >>> print(*(argument(path, windows=False) for path in ("my take.wav", "-x.wav", "a\u202eb.wav", "<stdin>")))
     'my take.wav' ./-x.wav $'a\u202eb.wav' TAKE
+    >>> print(*(argument(path, windows=True) for path in ("my take.wav", "-x.wav", "a\u202eb.wav", "<stdin>")))
+    "my take.wav" .\-x.wav TAKE TAKE
     """
-    if (path.startswith("<") and path.endswith(">")) or _ESCAPED_BYTE.search(path):
+    if (path.startswith("<") and path.endswith(">")) or (not windows and _ESCAPED_BYTE.search(path)):
         return _PLACEHOLDER
     if path.startswith("-"):
-        path = f"./{path}"
-    return shlex.quote(path) if path.isprintable() else f"$'{''.join(_escaped(character) for character in path)}'"
+        path = f".\\{path}" if windows else f"./{path}"
+    return quoted(path, _PLACEHOLDER, windows=windows)
+
+
+def quoted(text: str, placeholder: str = "NAME", *, windows: bool = _IS_WINDOWS) -> str:
+    """Quote an argument for the shell of this system: a POSIX shell, or both cmd and PowerShell.
+
+    In POSIX shells, unprintable characters are escaped as bash, zsh and ksh understand it.
+
+    Args:
+        text: The argument.
+        placeholder: Returned for text that cannot be quoted for both shells of Windows.
+        windows: Whether to quote for those.
+    """
+    if windows:
+        return _quoted_on_windows(text) if text.isprintable() and not _ACTIVE.search(text) else placeholder
+    return shlex.quote(text) if text.isprintable() else f"$'{''.join(_escaped(character) for character in text)}'"
+
+
+def _quoted_on_windows(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    # backslashes before a quote count double:
+    # https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
+    backslashes = text[len(text.rstrip("\\")) :]
+    return f'"{text}{backslashes}"'
 
 
 def _escaped(character: str) -> str:
