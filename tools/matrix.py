@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _cell(python: str, versions: str, tests: list[str]) -> tuple[int, str, str]:
-    """Run one cell: exit status, version of PyAV, and the last line of pytest."""
+    """Run one cell: exit status, version of PyAV, the last line of pytest, and which tests failed."""
     folder = ROOT / ".venv" / "matrix" / f"{python}-{versions}"
     uv = [sys.executable, "-m", "uv", "--quiet"]
     env = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_PYTHON_DOWNLOADS": "never"}
@@ -76,8 +76,9 @@ def _cell(python: str, versions: str, tests: list[str]) -> tuple[int, str, str]:
     )
     command = [interpreter, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", *tests]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    last = ran.stdout.strip().splitlines()[-1:] or ["no output"]
-    return ran.returncode, shown.stdout.strip(), re.sub(r"^=+ | =+$", "", last[0])
+    lines = ran.stdout.strip().splitlines() or ["no output"]
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    return ran.returncode, shown.stdout.strip(), "\n  ".join((re.sub(r"^=+ | =+$", "", lines[-1]), *failed))
 
 
 if __name__ == "__main__":

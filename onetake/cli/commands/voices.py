@@ -66,7 +66,13 @@ def opened_ledger() -> Iterator[Ledger]:
         yield ledger
 
 
-@click.group("voices", cls=Group, invoke_without_command=True, epilog="Example: onetake voices --warn 48h")
+@click.group(
+    "voices",
+    cls=Group,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",  # click before 8.5 shows COMMAND as required
+    epilog="Example: onetake voices --warn 48h",
+)
 @click.option("--warn", type=DURATION, metavar="TIME", help="Exit with 1 if a voice expires within 48h, 2d, …")
 @click.option("--unknown", is_flag=True, help="Show paid calls with an unknown outcome.")
 @json_option
