@@ -11,6 +11,8 @@ The application combines three libraries that are useful on their own: `prefligh
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False  # not from typing, whose import would double the time of `onetake --version`
 if TYPE_CHECKING:
     from onetake.clones.api import clone
@@ -23,15 +25,30 @@ __version__ = "0.1.0"
 _MODULES = {"Cloned": "clones.request", "clone": "clones.api", "recordings": "io.s3_objects"}
 
 
+def _require_own_packages() -> None:
+    """Raise ImportError where another distribution has replaced or removed files of ours."""
+    from onetake.installation import damage
+
+    if problem := damage():
+        raise ImportError(problem)
+
+
+def _is_command() -> bool:
+    """Whether the command is being started: `__main__` reports such damage without a traceback."""
+    program = (getattr(sys, "argv", None) or ("",))[0].replace("\\", "/").rpartition("/")[2]
+    return program.partition(".")[0] in {"onetake", "-m"}
+
+
+if not _is_command():
+    _require_own_packages()
+
+
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module 'onetake' has no attribute {name!r}")
     from importlib import import_module
 
-    from onetake.installation import damage
-
-    if problem := damage():
-        raise ImportError(problem)
+    _require_own_packages()
     found: object = getattr(import_module(f"onetake.{_MODULES[name]}"), name)
     globals()[name] = found
     return found

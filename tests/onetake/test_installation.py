@@ -58,8 +58,39 @@ def test_a_package_of_another_distribution_is_named(site: Path, tmp_path: Path) 
     assert "the package 'uploader' belongs to uploader 0.5.1" in done.stderr
     assert f"pip uninstall uploader && {REINSTALL}" in done.stderr
     assert "Traceback" not in done.stderr
-    done = run(site, "-c", "from onetake import clone")
-    assert "belongs to uploader 0.5.1" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import onetake",
+        "from onetake import clone",
+        "import sys; del sys.argv; import onetake.clones.api",
+    ],
+)
+def test_an_import_names_a_package_of_another_distribution(source: str, site: Path, tmp_path: Path) -> None:
+    assert run(site, "-c", source).returncode == 0
+    with zipfile.ZipFile(wheel(tmp_path)) as archive:
+        archive.extractall(site)
+    done = run(site, "-c", source)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: the package 'uploader' belongs to uploader 0.5.1, which replaces files of onetake: "
+        f"pip uninstall uploader && {REINSTALL}"
+    )
+
+
+@pytest.mark.parametrize("name", ["onetake", "onetake.exe"])
+def test_the_installed_command_reports_it_without_a_traceback(name: str, site: Path, tmp_path: Path) -> None:
+    script = tmp_path / name
+    script.write_text("from onetake.__main__ import main\nmain()\n")
+    assert run(site, str(script), "--version").returncode == 0
+    with zipfile.ZipFile(wheel(tmp_path)) as archive:
+        archive.extractall(site)
+    done = run(site, str(script), "check", "take.wav")
+    assert done.returncode == 2
+    assert "the package 'uploader' belongs to uploader 0.5.1" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_package_is_named(site: Path) -> None:
