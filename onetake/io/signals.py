@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +36,7 @@ else:
     _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MAIN_THREAD: Final = threading.main_thread().ident or 0
 _AGAIN_S: Final = 0.01
+_LOOK_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 5.0
 """Redelivery ends after this time: the code that cannot be interrupted hangs."""
 # FFmpeg calls these files through PyAV, which prints an exception of theirs other than an Exception, and drops it.
@@ -143,6 +144,14 @@ def _deliver_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
         _deliver_again(_Received.number or signal.SIGINT)
     else:
         sys.__unraisablehook__(unraisable)
+
+
+def wait_for_signal() -> NoReturn:
+    """Wait until a handler raises KeyboardInterrupt, in a function that is `interruptible`."""
+    while True:
+        # Python runs handlers after the sleep: on Windows, Ctrl-C ends it early, but Ctrl-Break does not, and neither
+        # ends a wait for a lock, such as that of an Event
+        time.sleep(_LOOK_S)
 
 
 class StopRequest:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 
 import click
 
 from onetake.cli.main import Command
 from onetake.console.streams import print_line, print_stderr
+from onetake.io.signals import wait_for_signal
 
 
 @click.command(
@@ -31,8 +31,7 @@ def command(answer_delay: float) -> None:
             for name, value in {**access.settings(), "home": access.folder}.items():
                 print_line(_assignment(f"ONETAKE_{name.upper()}", value))
             print_stderr("# Stop it with Ctrl-C.")
-            while True:  # not Event.wait, which Ctrl-C does not interrupt on Windows
-                time.sleep(3600)
+            wait_for_signal()
         except KeyboardInterrupt:
             print_stderr("[sandbox] stopped")
 

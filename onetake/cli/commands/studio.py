@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import webbrowser
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from onetake.config.settings import home_path
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_line, print_stderr
 from onetake.errors import OnetakeError
+from onetake.io.signals import wait_for_signal
 
 
 class StudioUnavailable(OnetakeError):
@@ -52,6 +52,6 @@ def command(takes: tuple[str, ...], port: int, answer_delay: float, *, sandbox: 
         if not no_open:
             webbrowser.open(address)
         try:
-            threading.Event().wait()
+            wait_for_signal()
         except KeyboardInterrupt:
             print_stderr("stopping the studio")

@@ -20,6 +20,21 @@ AT_EVENT = (sys.executable, str(Path(__file__).parents[2] / "support" / "signal_
 CHECK = ("check", GOOD, "--format", "json")
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+WAIT = """
+import _thread, threading
+from onetake.io.signals import install_handlers, interruptible, wait_for_signal
+@interruptible
+def main():
+    # like Ctrl-Break on Windows, this notes a signal and ends neither a sleep nor a wait for a lock
+    threading.Timer(0.1, _thread.interrupt_main).start()
+    try:
+        wait_for_signal()
+    except KeyboardInterrupt:
+        print("stopped")
+install_handlers()
+main()
+"""
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to send")
 
 
@@ -137,3 +152,10 @@ def test_nohup_is_respected(home: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "ready" in done.stdout
+
+
+def test_a_signal_that_does_not_wake_the_main_thread_ends_the_wait() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WAIT], capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "stopped\n", "")
