@@ -92,7 +92,7 @@ def _printable(value: Any) -> Any:
 
 
 def _policy(style: str, script: str) -> str:
-    """A Content-Security-Policy that loads nothing but audio from the page's own folder."""
+    """A Content-Security-Policy that loads nothing but audio from files, or from the page's own server."""
     return (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
         "media-src data: file: 'self'; base-uri 'none'; form-action 'none'"

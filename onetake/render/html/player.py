@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from onetake.render.html.report_page import Entry
 
@@ -51,7 +53,7 @@ class AudioSources:
         """The URL of a recording's audio; None if it is not playable."""
         if not entry.report.file.container or not entry.duration_s:
             return None
-        return self._embedded(entry) or _link(entry.path, self._folder)
+        return self._embedded(entry) or link(entry.path, str(self._folder))
 
     def _embedded(self, entry: Entry) -> str | None:
         facts = entry.report.file
@@ -79,6 +81,19 @@ def _content(entry: Entry) -> bytes | None:
     return content if is_same and len(content) == facts.bytes else None
 
 
-def _link(path: str, folder: Path) -> str:
-    """The relative URL of `path` for a page in `folder`; quoted, so that it holds no scheme, query or markup."""
-    return quote(os.fsencode(os.path.relpath(path, folder)))
+def link(path: str, folder: str, paths: ModuleType = os.path) -> str:
+    """Return the URL of a file for a page in `folder`; quoted, so that it holds no query or markup.
+
+    Args:
+        path: The file.
+        folder: The folder of the page.
+        paths: The rules for paths: `posixpath` or `ntpath`.
+
+    Returns:
+        A relative URL; an absolute one for a file on another drive of Windows.
+    """
+    try:
+        relative = paths.relpath(path, folder)
+    except ValueError:
+        return PureWindowsPath(paths.abspath(path)).as_uri()
+    return quote(os.fsencode(relative.replace(paths.sep, "/")))
