@@ -130,9 +130,9 @@ class Runs:
         """Release this run's lock; a second call does nothing."""
         handle, self._handle = self._handle, None
         if handle is not None:
+            os.close(handle)  # first: Windows does not remove an open file
             with contextlib.suppress(OSError):
                 self._file(self.own).unlink()
-            os.close(handle)
 
     def _was_written_recently(self, run: str) -> bool:
         try:

@@ -177,3 +177,26 @@ def test_a_file_system_without_locks_is_reported(tmp_path: Path, monkeypatch: py
         monkeypatch.undo()
         sqlite_of(beside)._connection.execute("ROLLBACK")
         assert isinstance(claim(beside), InProgress)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_run_that_ends_removes_its_file_where_open_files_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    runs = Runs(tmp_path, WARNINGS.append)
+    unlink = Path.unlink
+
+    def remove(path: Path, missing_ok: bool = False) -> None:
+        opened = []
+        for handle in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                opened.append(handle.readlink())
+        if path in opened:
+            raise PermissionError(errno.EACCES, "it is open")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", remove)
+    assert len(list(tmp_path.glob("*.lock"))) == 1
+    runs.release()
+    assert list(tmp_path.glob("*.lock")) == []
