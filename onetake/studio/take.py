@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from onetake.io.atomic_write import atomic_write
+from preflight.system import is_device_name
 
 Span = tuple[float, float]
 Origin = Literal["recorded", "recovered", "dropped", "opened", "joined", "fixed", "prompt", "trial", "speech"]
@@ -66,7 +67,8 @@ def clean_name(name: str) -> str:
 
 def file_stem(name: str) -> str:
     """Return a file name of letters, digits, hyphens and underscores of any script, from the name of a take."""
-    return re.sub(r"[^\w-]+", "-", Path(name).stem).strip("-")[:_LONGEST_NAME] or "take"
+    stem = re.sub(r"[^\w-]+", "-", Path(name).stem).strip("-")[:_LONGEST_NAME] or "take"
+    return f"take-{stem}" if is_device_name(stem) else stem
 
 
 def new_id() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import soundfile
 from onetake.errors import UsageError
 from onetake.studio.recorder import Recording
 from onetake.studio.session_folder import session_folder
+from onetake.studio.take import file_stem
 from onetake.studio.takes import Takes
 from tests.support.services import FIXTURES
 from tests.support.studio import as_chromium, speech
@@ -164,3 +166,12 @@ def test_facts_are_json_that_anything_can_read(folder: Path) -> None:
     takes = Takes(folder, folder)
     done = recorded(takes)
     assert json.loads((folder / done / "take.json").read_text())["name"] == "Take 1"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("con", "take-con"), ("Nul.wav", "take-Nul"), ("com1", "take-com1"), ("console", "console")]
+)
+def test_a_take_with_the_name_of_a_device_of_windows(name: str, stem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert file_stem(name) == name.partition(".")[0]
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert file_stem(name) == stem
