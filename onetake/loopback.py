@@ -1,9 +1,14 @@
-"""The loopback test of the application: no other module decides whether a host is this machine."""
+"""Loopback: no other module decides whether a host is this machine, and the servers on it own their ports."""
 
 from __future__ import annotations
 
 import ipaddress
+import sys
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import socket
 
 
 def is_loopback(host: str) -> bool:
@@ -28,3 +33,15 @@ def is_loopback_url(url: str) -> bool:
         return is_loopback(urlsplit(url).hostname or "")
     except ValueError:  # not a URL
         return False
+
+
+def claim_port(listener: socket.socket) -> None:
+    """Prepare a socket so that no other program can listen at its port at the same time; call it before `bind`.
+
+    POSIX systems see to that by themselves. On Windows, a program that sets SO_REUSEADDR may bind a port that is in
+    use, and then gets its connections ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE" in the manual of Winsock).
+    """
+    if sys.platform == "win32":
+        import socket
+
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)

@@ -12,6 +12,7 @@ import uvicorn
 
 from onetake.errors import UsageError
 from onetake.io.signals import received
+from onetake.loopback import claim_port
 from onetake.studio.guard import Guard
 from onetake.studio.routes import Studio, limit_of
 from onetake.studio.services import Services
@@ -95,6 +96,7 @@ def _finish(studio: Studio, takes: Takes, warn: Callable[[str], None], keep: lis
 def _listening(port: int) -> Iterator[socket.socket]:
     """Open the server's socket, on 127.0.0.1 only."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        claim_port(listening)
         try:
             listening.bind(("127.0.0.1", port))
         except OSError as error:

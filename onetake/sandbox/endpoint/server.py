@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from onetake.loopback import claim_port
 from onetake.sandbox.endpoint.contract import Refusal, gateway_error, unknown_path
 from onetake.sandbox.endpoint.service import Service
 
@@ -90,6 +91,8 @@ class StandInEndpoint:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    # where a restarted server must not wait until old connections are forgotten; on Windows it means another thing
+    allow_reuse_address = sys.platform != "win32"
 
     def __init__(
         self,
@@ -104,6 +107,10 @@ class _Server(ThreadingHTTPServer):
         self.stopping = stopping
         self._log = log
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def server_bind(self) -> None:
+        claim_port(self.socket)
+        super().server_bind()
 
     def say(self, line: str) -> None:
         if self._log is not None:
