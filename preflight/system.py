@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import IO
+    from typing import IO, Any
 
 NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 """Flags of `os.open` for a file that must not exist yet."""
@@ -29,7 +29,8 @@ else:
 
 _HELD: Final = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK, 0}
 """Windows reports EACCES and EDEADLK, Wine 0. Any other error, such as ENOLCK, means that locks are not supported."""
-_IN_USE: Final = {5, 32, 33}  # winerror.h: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_SHARING: Final = {32, 33}  # winerror.h: ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_IN_USE: Final = {5, *_SHARING}  # ERROR_ACCESS_DENIED, too: what a rename reports for a target that is open
 _RETRY_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³]) *(\..*)?", re.IGNORECASE)
 """https://learn.microsoft.com/windows/win32/fileio/naming-a-file: also with an extension, in any case."""
@@ -44,7 +45,20 @@ class LockState(Enum):
 
 
 if sys.platform == "win32":
+    import _winapi
     import msvcrt
+
+    _SHARE_ALL: Final = 7  # FILE_SHARE_READ, FILE_SHARE_WRITE and FILE_SHARE_DELETE
+    _DELETE: Final = 0x10000  # the access right that replacing a file needs
+
+    def _refusal(path: str, access: int) -> int:
+        """The error of Windows for opening a file that it would share with others; 0 if it can be opened."""
+        try:
+            handle = _winapi.CreateFile(path, access, _SHARE_ALL, 0, _winapi.OPEN_EXISTING, 0, 0)
+        except OSError as error:
+            return error.winerror or 0
+        _winapi.CloseHandle(handle)
+        return 0
 
     _LOCKED_BYTE: Final = 1 << 30
     """Locks of Windows are mandatory; a byte far beyond the end leaves the content readable."""
@@ -62,6 +76,24 @@ else:
 
     def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_in_use(error: OSError, path: str | bytes | os.PathLike[Any], *, to_replace: bool = False) -> bool:
+    """Whether Windows refused access to a file because another program has it open; False on other systems.
+
+    The C runtime reports that as a missing permission (EACCES), and a rename as ERROR_ACCESS_DENIED. To learn the
+    reason, the file is opened once more, without the C runtime, and closed.
+
+    Args:
+        error: What was raised.
+        path: The file.
+        to_replace: Whether it was to be replaced, not read.
+    """
+    if sys.platform != "win32" or error.errno != errno.EACCES:
+        return False
+    if error.winerror in _SHARING:
+        return True
+    return _refusal(os.fsdecode(path), _DELETE if to_replace else _winapi.GENERIC_READ) in _SHARING
 
 
 def acquire(handle: int) -> LockState:

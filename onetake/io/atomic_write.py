@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from onetake.errors import UsageError
 from preflight.input.source import display_name
-from preflight.system import NEW_FILE, copy_mode, is_device_name, remove_file, replace_file, sync_file
+from preflight.system import NEW_FILE, copy_mode, is_device_name, is_in_use, remove_file, replace_file, sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
         The open file, and its temporary path.
 
     Raises:
-        UsageError: `path` exists and is not a regular file, such as a FIFO or a device.
+        UsageError: `path` exists and is not a regular file, such as a FIFO or a device, or another program has it open.
         OSError: The file cannot be written.
     """
     require_replaceable(path)
@@ -48,7 +48,13 @@ def atomic_write(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
         require_replaceable(path)  # something else may have taken the name meanwhile
         if target.exists():
             copy_mode(target, temporary)
-        replace_file(temporary, target)
+        try:
+            replace_file(temporary, target)
+        except PermissionError as error:
+            if not is_in_use(error, target, to_replace=True):
+                raise
+            shown = repr(display_name(path))
+            raise UsageError(f"another program has {shown} open", "close it there, or choose another name") from error
     finally:
         remove_file(temporary)
 

@@ -24,6 +24,7 @@ from preflight.system import (
     acquire,
     copy_mode,
     is_device_name,
+    is_in_use,
     is_own,
     remove_file,
     replace_file,
@@ -114,7 +115,7 @@ def write_verified(output: Path, container: Container, produce: Callable[[IO[byt
             copy_mode(target, temporary)
         _rename(temporary, target, force=force)
     except OSError as error:
-        raise _cannot_write(error, target.parent) from error
+        raise _cannot_write(error, target) from error
     finally:
         remove_file(temporary)
     return result
@@ -134,7 +135,11 @@ def _rename(temporary: Path, output: Path, *, force: bool) -> None:
     sync_folder(output.parent)
 
 
-def _cannot_write(error: OSError, folder: Path) -> CannotWrite:
+def _cannot_write(error: OSError, target: Path) -> CannotWrite:
+    if is_in_use(error, target, to_replace=True):
+        shown = repr(display_name(target))
+        return CannotWrite(f"another program has {shown} open", "close it there, or choose another name")
+    folder = target.parent
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return CannotWrite("the disk is full, or a size limit was reached", "free some space, or write elsewhere")
     shown = repr(display_name(folder))

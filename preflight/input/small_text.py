@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from preflight.errors import CannotOpen
-from preflight.system import READ_ONLY
+from preflight.input.source import IN_USE
+from preflight.system import READ_ONLY, is_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,8 @@ def _content(path: str, max_bytes: int) -> bytes:
     except IsADirectoryError:
         raise CannotOpen("it is a folder", "choose a text file") from None
     except OSError as error:
+        if is_in_use(error, path):
+            raise CannotOpen(*IN_USE) from error
         raise CannotOpen((error.strerror or "it cannot be opened").lower(), "check the path") from error
     except ValueError:  # a NUL, or a character that cannot be encoded
         raise CannotOpen("it is not a valid file name", "check the path") from None

@@ -21,7 +21,7 @@ from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
 from preflight.input.discovery import recordings_in
 from preflight.input.types import PathLike, SpooledFile, name_of
-from preflight.system import READ_ONLY
+from preflight.system import READ_ONLY, is_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,6 +42,7 @@ _KINDS = (
     (stat.S_ISBLK, "this is a device, not a file", "choose a recording"),
 )
 
+IN_USE = ("another program has this file open", "close it there")
 _REASONS = {
     errno.ENOENT: ("there is no such file", "check the name and the folder"),
     errno.EACCES: ("you have no permission to read this file", "change its permissions, or copy it"),
@@ -76,6 +77,12 @@ def _is_folder(path: PathLike) -> CannotOpen:
     if next(recordings_in(os.fsdecode(path)), None) is None:
         return CannotOpen("there is no recording in this folder", "choose another folder, or a file")
     return CannotOpen("this is a folder, not a recording", "choose the recordings in it")
+
+
+def _cannot_read(error: OSError) -> CannotOpen:
+    if sys.platform == "win32" and error.errno == errno.EACCES:  # the C runtime's word for ERROR_LOCK_VIOLATION
+        return CannotOpen("another program has locked a part of this file", "close it there")
+    return CannotOpen(f"reading failed: {error.strerror}", "copy the file to a local disk")
 
 
 def display_name(recording: Recording) -> str:
@@ -129,6 +136,8 @@ class Source:
         except OSError as error:
             if isinstance(error, PermissionError) and Path(name).is_dir():  # Windows does not open folders
                 raise _is_folder(path) from error
+            if is_in_use(error, path):
+                raise CannotOpen(*IN_USE) from error
             fallback = ((error.strerror or "it cannot be opened").lower(), "check the file")
             raise CannotOpen(*_REASONS.get(error.errno or 0, fallback)) from error
         status = os.fstat(fd)
@@ -198,7 +207,7 @@ class Source:
             os.lseek(self.fd, offset, os.SEEK_SET)
             return os.read(self.fd, count)
         except OSError as error:
-            raise CannotOpen(f"reading failed: {error.strerror}", "copy the file to a local disk") from error
+            raise _cannot_read(error) from error
 
     def rewind(self) -> None:
         """Move the position of the descriptor to the first byte."""
@@ -223,7 +232,7 @@ class Source:
                     if on_block is not None:
                         on_block()
         except OSError as error:
-            raise CannotOpen(f"reading failed: {error.strerror}", "copy the file to a local disk") from error
+            raise _cannot_read(error) from error
         return digest.hexdigest()
 
     def close(self) -> None:

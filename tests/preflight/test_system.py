@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from preflight.errors import CannotOpen, CannotWrite
+from preflight.fixes.write import write_verified
+from preflight.input.small_text import read_small_text
+from preflight.input.source import Source
 from preflight.system import copy_mode, is_device_name, remove_file, replace_file, sync_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and fcntl of POSIX")
@@ -33,7 +37,7 @@ def test_macos_writes_the_cache_of_the_drive(
 ) -> None:
     import fcntl
 
-    asked, synced = [], []
+    asked, synced = list[tuple[int, int]](), list[int]()
 
     def full_sync(handle: int, command: int) -> int:
         asked.append((command, os.fstat(handle).st_size))
@@ -142,3 +146,56 @@ def test_device_names_of_windows(name: str, is_device: bool, monkeypatch: pytest
     assert is_device_name(name) is is_device
     monkeypatch.setattr(sys, "platform", "linux")
     assert not is_device_name(name)
+
+
+def test_a_recording_that_another_program_has_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "take.wav"
+    path.touch()
+
+    def refuse(*_: object) -> int:
+        raise in_use()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(CannotOpen, match="no permission"):
+            Source.open(path)
+        patch.setattr(sys, "platform", "win32")
+        for read in (Source.open, read_small_text):
+            with pytest.raises(CannotOpen) as caught:
+                read(path)
+            assert str(caught.value).startswith("another program has this file open")
+            assert caught.value.hint == "close it there"
+
+
+def test_a_part_that_another_program_has_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(b"RIFF")
+
+    def refuse(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with Source.open(path) as source, monkeypatch.context() as patch:
+        patch.setattr(os, "read", refuse)
+        with pytest.raises(CannotOpen, match="reading failed: Permission denied"):
+            source.read_at(0, 4)
+        patch.setattr(sys, "platform", "win32")
+        with pytest.raises(CannotOpen, match="another program has locked a part of this file"):
+            source.read_at(0, 4)
+
+
+def test_an_output_that_another_program_has_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.wav"
+    path.write_bytes(b"old")
+
+    def refuse(*_: object) -> None:
+        raise in_use()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        patch.setattr(time, "sleep", lambda _: None)
+        patch.setattr(sys, "platform", "win32")
+        with pytest.raises(CannotWrite, match=r"another program has '.*out\.wav' open") as caught:
+            write_verified(path, "wav", lambda file, _: file.write(b"new"), force=True)
+    assert caught.value.hint == "close it there, or choose another name"
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.wav"]
