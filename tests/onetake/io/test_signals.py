@@ -18,7 +18,7 @@ from tests.support.services import FIXTURES, KEY, Services
 GOOD = str(FIXTURES / "good.wav")
 AT_EVENT = (sys.executable, str(Path(__file__).parents[2] / "support" / "signal_at_event.py"))
 CHECK = ("check", GOOD, "--format", "json")
-NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 WAIT = """
 import _thread, threading
