@@ -89,11 +89,12 @@ def is_in_use(error: OSError, path: str | bytes | os.PathLike[Any], *, to_replac
         path: The file.
         to_replace: Whether it was to be replaced, not read.
     """
-    if sys.platform != "win32" or error.errno != errno.EACCES:
+    if sys.platform != "win32":
         return False
-    if error.winerror in _SHARING:
-        return True
-    return _refusal(os.fsdecode(path), _DELETE if to_replace else _winapi.GENERIC_READ) in _SHARING
+    if error.errno != errno.EACCES:
+        return False
+    access = _DELETE if to_replace else _winapi.GENERIC_READ
+    return error.winerror in _SHARING or _refusal(os.fsdecode(path), access) in _SHARING
 
 
 def acquire(handle: int) -> LockState:
