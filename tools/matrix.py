@@ -26,9 +26,20 @@ SELECTION: Final = (
     *("tests/end_to_end/test_clone.py", "tests/end_to_end/test_voices.py", "tests/test_man_pages.py"),
     *("tests/onetake/studio", "tests/onetake/results", "tests/onetake/cluster", "tests/preflight/prompt"),
     *("tests/onetake/ledger/test_postgres.py", "tests/preflight/display"),
+    *("tests/preflight/analysis/speakers/test_onnx_encoder.py", "tests/preflight/test_speaker_model.py"),
 )
-_PACKAGE: Final = ".[sandbox,studio,parquet,postgres,cluster]"  # the extra `transcribe` is pinned by the group dev
-_COMPILED: Final = ("av", "cryptography", "markupsafe", "msgspec", "numpy", "psutil", "pyarrow", "psycopg-binary")
+_PACKAGE: Final = ".[sandbox,studio,parquet,postgres,cluster,onnx]"  # the extra `transcribe` is pinned by the group dev
+_COMPILED: Final = (
+    "av",
+    "cryptography",
+    "markupsafe",
+    "msgspec",
+    "numpy",
+    "onnxruntime",
+    "psutil",
+    "pyarrow",
+    "psycopg-binary",
+)
 _RESOLUTION: Final = {"lowest": "lowest-direct", "newest": "highest"}
 
 
