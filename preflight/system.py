@@ -93,8 +93,9 @@ def is_in_use(error: OSError, path: str | bytes | os.PathLike[Any], *, to_replac
         return False
     if error.errno != errno.EACCES:
         return False
-    access = _DELETE if to_replace else _winapi.GENERIC_READ
-    return error.winerror in _SHARING or _refusal(os.fsdecode(path), access) in _SHARING
+    if error.winerror in _SHARING:
+        return True
+    return _refusal(os.fsdecode(path), _DELETE if to_replace else _winapi.GENERIC_READ) in _SHARING
 
 
 def acquire(handle: int) -> LockState:
