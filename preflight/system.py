@@ -89,13 +89,11 @@ def is_in_use(error: OSError, path: str | bytes | os.PathLike[Any], *, to_replac
         path: The file.
         to_replace: Whether it was to be replaced, not read.
     """
-    if sys.platform != "win32":
-        return False
-    if error.errno != errno.EACCES:
-        return False
-    if error.winerror in _SHARING:
-        return True
-    return _refusal(os.fsdecode(path), _DELETE if to_replace else _winapi.GENERIC_READ) in _SHARING
+    if sys.platform == "win32" and error.errno == errno.EACCES:
+        if error.winerror in _SHARING:
+            return True
+        return _refusal(os.fsdecode(path), _DELETE if to_replace else _winapi.GENERIC_READ) in _SHARING
+    return False
 
 
 def acquire(handle: int) -> LockState:
