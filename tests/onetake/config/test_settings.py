@@ -15,6 +15,7 @@ from onetake.config.settings import Value, load
 from onetake.config.settings_table import SETTINGS, Setting
 from onetake.errors import SettingError
 from tests.onetake.conftest import Say
+from tests.support.services import FIXTURES
 
 
 def shown(say: Say, *arguments: str) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def test_secrets_are_masked_and_have_no_option(say: Say, config: Path, monkeypat
 def test_keys_from_two_sources_are_refused(say: Say, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.write_text('bucket = "takes"\nsecret_access_key = "from-the-file"\nregion = "eu-west-1"\n')
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFROMENVIRONMENT")
-    ran = say("upload", "missing.wav", "--json")
+    ran = say("upload", str(FIXTURES / "good.wav"), "--json")
     error = json.loads(ran.out)["error"]
     assert (ran.status, error["kind"]) == (2, "bad-setting")
     assert "AWS_ACCESS_KEY_ID" in error["message"]
@@ -141,7 +142,7 @@ def test_a_base_url_that_would_reveal_the_key_is_refused(
 ) -> None:
     for name, value in {"API_KEY": "sk-key", "BUCKET": "takes", "REGION": "eu-west-1", "BASE_URL": url}.items():
         monkeypatch.setenv(f"ONETAKE_{name}", value)
-    ran = say("clone", "missing.wav", "--json")
+    ran = say("clone", str(FIXTURES / "good.wav"), "--json")
     assert ran.status == 2
     assert json.loads(ran.out)["error"]["kind"] == "invalid-argument"
 
