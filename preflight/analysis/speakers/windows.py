@@ -7,7 +7,8 @@
                         |---------|
 
 How long the take will be is not known, and memory must not grow with it: as soon as twice as many windows are kept as
-are embedded in the end, every other one is dropped, and from then on only every other one is kept.
+are embedded in the end, every other one is dropped, and from then on only every other one is kept. Frames between these
+are only counted.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ class VoiceMeter:
         self._encoder = encoder or Ge2eEncoder()
         self._frames_per_window = -(-self._encoder.window // _FRAME)
         self._frames = 0
-        self._speech: list[tuple[int, Samples]] = []
-        self._steps = 0
-        self._stride = 1
+        self._speech_frames = 0
+        self._start = 0  # of the next window, among the frames of speech
+        self._step = self._frames_per_window // 2
+        self._places = np.empty(0, np.intp)
+        self._speech = np.empty((0, _FRAME), np.float32)
         self._kept: list[tuple[Span, Samples]] = []
 
     def add(self, frames: Samples, probabilities: NDArray[np.float32]) -> None:
@@ -74,23 +77,25 @@ class VoiceMeter:
             frames: Shape (frames, 512), at 16 kHz.
             probabilities: Shape (frames,), of speech.
         """
-        for at in np.flatnonzero(probabilities >= _SPEECH).tolist():
-            # a copy: the array of all frames must not be kept for the sake of one
-            self._speech.append((self._frames + at, frames[at].copy()))
-            if len(self._speech) == self._frames_per_window:
-                self._keep()
-                del self._speech[: self._frames_per_window // 2]
+        places = np.flatnonzero(probabilities >= _SPEECH)
+        self._speech_frames, before = self._speech_frames + len(places), self._speech_frames
+        places = places[max(0, self._start - before) :]
+        self._places = np.concatenate((self._places, self._frames + places))
+        self._speech = np.concatenate((self._speech, frames[places]))
         self._frames += len(frames)
+        while len(self._places) >= self._frames_per_window:
+            self._keep()
 
     def _keep(self) -> None:
-        if self._steps % self._stride == 0:
-            first, last = self._speech[0][0], self._speech[-1][0]
-            span = (round(first * self._frame_s, 3), round((last + 1) * self._frame_s, 3))
-            self._kept.append((span, np.concatenate([frame for _, frame in self._speech])[: self._encoder.window]))
-        self._steps += 1
+        first, last = self._places[[0, self._frames_per_window - 1]].tolist()
+        span = (round(first * self._frame_s, 3), round((last + 1) * self._frame_s, 3))
+        # a copy: the array of all frames must not be kept for the sake of one window
+        self._kept.append((span, self._speech.reshape(-1)[: self._encoder.window].copy()))
+        self._start += self._step
+        self._places, self._speech = self._places[self._step :], self._speech[self._step :]
         if len(self._kept) == 2 * EMBEDDED:
             del self._kept[1::2]
-            self._stride *= 2
+            self._step *= 2
 
     def windows(self) -> list[tuple[Span, Samples]]:
         """Return up to `EMBEDDED` of the windows, evenly spread, each with its start and end in the take in seconds."""
