@@ -33,13 +33,14 @@ _LEAST_FINDINGS: Final = 16
 _MOST_JOINED: Final = 5
 
 
-def take_lines(report: Report, pictures: Pictures | None, width: int) -> Iterator[str]:
+def take_lines(report: Report, pictures: Pictures | None, width: int, *, with_figures: bool = False) -> Iterator[str]:
     """One take: the headline, the next step, what the figures mean, the waveform with findings marked, the findings.
 
     Args:
         report: The report of the take.
         pictures: Its waveform; None if the take was not decoded, or if the terminal cannot show bars.
         width: Columns of the terminal.
+        with_figures: Whether findings have their figures in dB.
     """
     yield from wrap(headline_of(report), width)
     for line in (next_line(report), *figure_lines(report)):
@@ -47,7 +48,7 @@ def take_lines(report: Report, pictures: Pictures | None, width: int) -> Iterato
     if pictures is not None:
         yield from waveform_lines(pictures.waveform, report, width)
     for finding in report.findings:
-        yield from wrap(finding_line(finding), width)
+        yield from wrap(finding_line(finding, with_figures=with_figures), width)
 
 
 def waveform_lines(waveform: Waveform, report: Report, width: int) -> Iterator[str]:

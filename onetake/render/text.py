@@ -92,12 +92,12 @@ def report_lines(report: Report, *, with_measurements: bool = False) -> list[str
 
     Args:
         report: The report of one take.
-        with_measurements: Whether to add the facts of the file, and all measurements.
+        with_measurements: Whether to add the facts of the file, all measurements, and the figures of findings.
     """
     lines = [headline_of(report), next_line(report), *figure_lines(report)]
     if with_measurements:
         lines += detail_lines(report)
-    return [*lines, *map(finding_line, report.findings)]
+    return [*lines, *(finding_line(finding, with_figures=with_measurements) for finding in report.findings)]
 
 
 def next_line(report: Report) -> str:
@@ -121,9 +121,12 @@ def detail_lines(report: Report) -> list[str]:
     return [*(f"{INDENT}{line}" for line in facts if line), *measurement_lines(report)]
 
 
-def finding_line(finding: Finding) -> str:
-    """A finding as one line."""
-    return f"{INDENT}{colored(finding.severity)} {finding.rule}: {safe(finding.message)}"
+def finding_line(finding: Finding, *, with_figures: bool) -> str:
+    """A finding as one line, with its figures in dB or in plain words."""
+    from preflight.display.words import plain_message
+
+    message = finding.message if with_figures else plain_message(finding)
+    return f"{INDENT}{colored(finding.severity)} {finding.rule}: {safe(message)}"
 
 
 FORM: Final = Form(each=report_lines)

@@ -87,10 +87,15 @@ _SHOWN: Final = (
 )
 
 
+_OF_PAUSES: Final = ("noise_floor_dbfs", "snr_db")
+
+
 def describe_sound(report: Report) -> str:
     """Return the most important measurements in one line; empty if there are none."""
     measured = report.measurements
-    parts = [form.format(measured[name]) for name, form in _SHOWN if name in measured]
+    # between words that a gate has silenced there is no noise floor
+    unknown = _OF_PAUSES if any(finding.rule == "gated" for finding in report.findings) else ()
+    parts = [form.format(measured[name]) for name, form in _SHOWN if name in measured and name not in unknown]
     measured_s, duration_s = measured.get("measured_s"), report.file.duration_s or 0.0
     if report.judged is not None:
         start, end = (clock(at) for at in report.judged)

@@ -1,7 +1,11 @@
-"""A report in plain words: the headline, the next step, and what the most important figures mean."""
+"""A report in plain words: the headline, the next step, findings, and what the most important figures mean.
+
+People who record voices need not know decibels: figures in dB, dBFS, dBTP and LUFS are left to the detailed views.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from preflight.display.command import argument
@@ -23,6 +27,8 @@ _CLEAR_HZ: Final = 7000.0
 """Wideband telephony (ITU-T G.722)."""
 _SHORT_S: Final = 30.0
 """Half of the minute or two that the clone endpoint's guide recommends."""
+_TECHNICAL: Final = re.compile(r"\b(dB|dBFS|dBTP|LUFS|SNR)\b")
+_DETAIL: Final = re.compile(r" \(([^()]*)\)$")
 _VERDICTS: Final = ("rejected", "fixable", "ready")
 _QUALITIES: Final = ("poor", "fair", "good", None)
 
@@ -38,7 +44,7 @@ def headline(report: Report) -> str:
         head = f"{verdict}, fair"
     else:
         head = f"{verdict}, {'and' if verdict == 'rejected' else 'but'} poor"
-    reasons = "; ".join(dict.fromkeys(finding.summary or finding.rule for finding in _worst(report)))
+    reasons = "; ".join(dict.fromkeys(_plain_summary(finding) for finding in _worst(report)))
     return f"{head}: {reasons}" if reasons else head
 
 
@@ -77,7 +83,7 @@ def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
 
 
 def sound_in_words(report: Report) -> str:
-    """Return the duration, and what noise, level, clipping and bandwidth mean, each with its figure."""
+    """Return the duration, and what noise, level, echo, clipping and bandwidth mean."""
     seconds = report.file.duration_s
     length = (
         []
@@ -89,20 +95,20 @@ def sound_in_words(report: Report) -> str:
 
 
 def _figures(measured: Mapping[str, float]) -> Iterator[str]:
-    if (ratio := measured.get("snr_db")) is not None:
-        yield f"{_noise_word(ratio)} (SNR {ratio:.0f} dB)"
+    if measured.get("digital_silence_percent", 0.0) > RULES["gated"]["max_digital_silence_percent"]:
+        yield "room noise unknown (the pauses are silenced)"
+    elif (ratio := measured.get("snr_db")) is not None:
+        yield _noise_word(ratio)
     level = measured.get("speech_level_dbfs", measured.get("rms_dbfs"))
     if level is not None:
-        loudness = measured.get("integrated_loudness_lufs")
-        shown = f"{level:.0f} dBFS RMS" if loudness is None else f"{loudness:.1f} LUFS"
-        yield f"{_level_word(level, measured['rms_dbfs'])} ({shown})"
+        yield _level_word(level, measured["rms_dbfs"])
     if (decay := measured.get("room_decay_s")) is not None:
-        yield f"{_room_word(decay)} ({decay:.1f} s)"
+        yield _room_word(decay)
     if (percent := measured.get("clipped_percent")) is not None:
         is_clipped = percent > RULES["clipped"]["max_clipped_percent"]
         yield f"{percent:.2g} % clipped" if is_clipped else "not clipped"
     if (bandwidth := measured.get("bandwidth_hz")) is not None:
-        yield f"{_bandwidth_word(bandwidth)} (up to {bandwidth / 1000:.1f} kHz)"
+        yield _bandwidth_word(bandwidth)
 
 
 def _noise_word(ratio: float) -> str:
@@ -145,6 +151,22 @@ def _worst(report: Report) -> tuple[Finding, ...]:
 def _poorest(report: Report) -> Finding | None:
     graded = (finding for finding in report.findings if finding.quality and finding.quality == report.quality)
     return next(graded, None)
+
+
+def _plain_summary(finding: Finding) -> str:
+    """Return the summary of a finding, without a detail in technical units."""
+    summary = finding.summary or finding.rule
+    detail = _DETAIL.search(summary)
+    return summary[: detail.start()] if detail and _TECHNICAL.search(detail[1]) else summary
+
+
+def plain_message(finding: Finding) -> str:
+    """Return the message of a finding; where it has technical units, what is wrong, where, and what to do."""
+    then = advice(finding)
+    if not _TECHNICAL.search(finding.message) or _TECHNICAL.search(then):
+        return finding.message
+    place = f", first at {clock(finding.spans[0][0])}" if finding.spans else ""
+    return f"{_plain_summary(finding)}{place}: {then}"
 
 
 def advice(finding: Finding) -> str:

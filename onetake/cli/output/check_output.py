@@ -128,7 +128,7 @@ class CheckOutput:
             for line in report_lines(report, with_measurements=is_verbose()):
                 print_text(line)
             return
-        for line in take_lines(report, pictures, terminal_columns(sys.stdout)):
+        for line in take_lines(report, pictures, terminal_columns(sys.stdout), with_figures=is_verbose()):
             print_line(line)
         for line in detail_lines(report) if is_verbose() else ():
             print_line(line)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.checks import report_of
-from preflight.display.words import badness, headline, next_step, sound_in_words
+from preflight.display.words import badness, headline, next_step, plain_message, sound_in_words
 from preflight.report import Finding, Report
-from tests.support.analyses import GOOD, changed, headers_only, seconds
+from tests.support.analyses import GOOD, changed, finding, headers_only, seconds
 from tests.support.reports import make_report
 
 CLIPPED = changed({"clipped_percent": 16.2}, clipped=((1.0, 2.0),), name="my take.wav")
@@ -42,7 +42,7 @@ POOR = Finding(
         ),
         (
             report_of(changed({"snr_db": 18.2}, name="a.wav")),
-            "ready, fair: background noise (SNR 18 dB)",
+            "ready, fair: background noise",
             "onetake clone a.wav; for a better voice: record in a quieter room, closer to the microphone",
         ),
         (
@@ -107,22 +107,50 @@ def test_headers_only() -> None:
 @pytest.mark.parametrize(
     ("measurements", "words"),
     [
-        ({}, "1:00.0 min, quiet room (SNR 45 dB), good level (-18 dBFS RMS), not clipped, clear (up to 15.0 kHz)"),
-        ({"snr_db": 30.0}, "a little noisy (SNR 30 dB)"),
-        ({"snr_db": 19.9}, "noisy (SNR 20 dB)"),
-        ({"snr_db": 5.0}, "very noisy (SNR 5 dB)"),
-        ({"speech_level_dbfs": -33.0}, "a little quiet (-33 dBFS RMS)"),
-        ({"speech_level_dbfs": -40.0}, "very quiet (-40 dBFS RMS)"),
-        ({"speech_level_dbfs": -12.0}, "a little loud (-12 dBFS RMS)"),
+        ({}, "1:00.0 min, quiet room, good level, not clipped, clear"),
+        ({"snr_db": 30.0}, ", a little noisy"),
+        ({"snr_db": 19.9}, ", noisy"),
+        ({"snr_db": 5.0}, ", very noisy"),
+        ({"speech_level_dbfs": -33.0}, ", a little quiet"),
+        ({"speech_level_dbfs": -40.0}, ", very quiet"),
+        ({"speech_level_dbfs": -12.0}, ", a little loud"),
         ({"rms_dbfs": -9.0}, "too loud"),
-        ({"integrated_loudness_lufs": -19.06}, "good level (-19.1 LUFS)"),
-        ({"bandwidth_hz": 6500.0}, "a little dull (up to 6.5 kHz)"),
-        ({"bandwidth_hz": 4500.0}, "dull (up to 4.5 kHz)"),
-        ({"bandwidth_hz": 3400.0}, "like a telephone (up to 3.4 kHz)"),
+        (
+            {"digital_silence_percent": 99.0, "snr_db": 102.0},
+            "min, room noise unknown (the pauses are silenced), good level",
+        ),
+        ({"bandwidth_hz": 6500.0}, ", a little dull"),
+        ({"bandwidth_hz": 4500.0}, ", dull"),
+        ({"bandwidth_hz": 3400.0}, ", like a telephone"),
     ],
 )
 def test_figures_have_words(measurements: dict[str, float], words: str) -> None:
     assert words in sound_in_words(report_of(changed(measurements)))
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            finding("noisy", changed({"snr_db": 18.2})),
+            "background noise: record in a quieter room, closer to the microphone",
+        ),
+        (finding("clipped", CLIPPED), finding("clipped", CLIPPED).message),
+        (Finding(rule="x", severity="info", message="at -3 dB: go to -6 dB"), "at -3 dB: go to -6 dB"),
+        (
+            Finding(
+                rule="x",
+                severity="info",
+                message="9.5 dB: move back",
+                summary="it pops (9.5 dB)",
+                spans=((61.0, 61.1),),
+            ),
+            "it pops, first at 1:01.0: move back",
+        ),
+    ],
+)
+def test_findings_without_decibels(found: Finding, words: str) -> None:
+    assert plain_message(found) == words
 
 
 def test_a_duration_is_never_rounded_up_to_a_limit() -> None:
@@ -133,7 +161,7 @@ def test_a_duration_is_never_rounded_up_to_a_limit() -> None:
     ("decay", "word"), [(0.2, "no echo"), (0.4, "little echo"), (0.5, "echo"), (0.9, "strong echo")]
 )
 def test_the_room_has_a_word(decay: float, word: str) -> None:
-    assert f" {word} ({decay:.1f} s)" in sound_in_words(report_of(changed({"room_decay_s": decay})))
+    assert f", {word}, " in sound_in_words(report_of(changed({"room_decay_s": decay})))
 
 
 def test_clipping_has_a_figure_only_if_there_is_any() -> None:
