@@ -41,6 +41,7 @@ class StorageError(Exception):
         hint: What to do next, in one line; may be empty.
         service_code: The service's own code or HTTP status, if there was an answer.
         retry_for_s: For how many seconds after the first try a retry may still help; 0 if it cannot.
+        retry_after_s: How many seconds the service asks to wait before the next try.
         left_behind: Whether a failed upload may have left an object under its key.
     """
 
@@ -60,6 +61,7 @@ class StorageError(Exception):
         self.hint = self.usual_hint if hint is None else hint
         self.service_code = service_code
         self.retry_for_s = retry_for_s
+        self.retry_after_s = 0.0
         self.left_behind = False
 
     def __str__(self) -> str:

@@ -11,6 +11,8 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from uploader.errors import StorageError
@@ -30,6 +32,21 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
 # Without any handler on its logger, Python prints stamina's warning about each retry to standard error. Programs that
 # configure logging, or stamina's hooks, still receive it.
 _SILENT = logging.NullHandler()
+
+
+def retry_after_s(header: str) -> float:
+    """Return the seconds of a Retry-After header: a number, or a date (RFC 9110, 10.2.3); 0 for anything else.
+
+    >>> retry_after_s("7"), retry_after_s("Thu, 01 Jan 1970 00:00:00 GMT"), retry_after_s("soon")
+    (7.0, 0.0, 0.0)
+    """
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 class RetryBudget:
@@ -68,7 +85,8 @@ class _Backoff:
         if not isinstance(error, StorageError):
             return False
         longest_s: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._tries)
-        pause_s = random.uniform(0.5, 1.0) * longest_s  # jitter: many clients must not return at the same moment
+        # jitter: many clients must not return at the same moment
+        pause_s = error.retry_after_s + random.uniform(0.5, 1.0) * longest_s
         next_try = time.monotonic() + pause_s
         if next_try - self._first > error.retry_for_s or next_try > self._deadline:
             return False

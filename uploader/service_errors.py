@@ -32,7 +32,7 @@ from uploader.errors import (
     WrongSecret,
 )
 from uploader.redaction import one_line, without_query
-from uploader.retry import MODERATE_S, UNTIL_BUDGET_S
+from uploader.retry import MODERATE_S, UNTIL_BUDGET_S, retry_after_s
 from uploader.settings import Target
 
 if TYPE_CHECKING:
@@ -263,7 +263,9 @@ def _redirected(refusal: _Refusal, target: Target) -> StorageError:
 def _other(refusal: _Refusal, target: Target) -> StorageFailed:
     code, status = refusal.code, refusal.status
     is_transient = code in _TRANSIENT or status == 429 or (status >= 500 and status != 501)
-    hint = "The service is overloaded or failing: try again later." if is_transient else None
+    wait_s = retry_after_s(refusal.headers.get("retry-after", "")) if is_transient else 0.0
+    when = f"in {wait_s:.0f} s" if wait_s else "later"
+    hint = f"The service is overloaded or failing: try again {when}." if is_transient else None
     if _FULL.search(f"{status} {code}"):
         hint = "The storage is full, or its quota is used up: free space there, or raise the quota."
         is_transient = False
@@ -274,7 +276,7 @@ def _other(refusal: _Refusal, target: Target) -> StorageFailed:
     elif not is_transient and code.isdigit() and not refusal.is_s3:
         hint = _NOT_S3_HINT
     error = StorageFailed(f"{target.display_name} answered {refusal.text}", hint)
-    error.retry_for_s = UNTIL_BUDGET_S if is_transient else 0.0
+    error.retry_for_s, error.retry_after_s = UNTIL_BUDGET_S if is_transient else 0.0, wait_s
     return error
 
 

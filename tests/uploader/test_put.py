@@ -61,6 +61,16 @@ def test_a_transient_failure_is_retried(
     assert hashlib.md5(puts[-1].body).hexdigest() == upload.md5
 
 
+def test_the_service_says_how_long_to_wait(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
+    """Longer than the budget: so the failure is reported at once, with that time."""
+    busy = Answer(503, {"Retry-After": "300"}, refusal(503, "SlowDown").body)
+    server.script["PUT object"].append(busy)
+    with pytest.raises(StorageFailed, match="SlowDown") as caught:
+        make_scripted(server, budget_s=120).upload(take, **M4A)
+    assert len(server.asked("PUT object")) == 1
+    assert caught.value.hint == "The service is overloaded or failing: try again in 300 s."
+
+
 def test_retries_end_with_the_budget(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:
     server.script["PUT object"].extend([refusal(503, "SlowDown")] * 50)
     with pytest.raises(StorageFailed, match="SlowDown") as caught:
