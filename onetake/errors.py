@@ -265,9 +265,12 @@ def failure_of(error: BaseException) -> Failure:
 
 def _is_interrupt(error: BaseException) -> bool:
     # click turns Ctrl-C into Abort. Before that, it ends the line on standard error: if that fails (a closed
-    # terminal), the OSError is what arrives here.
-    is_masked = isinstance(error, OSError) and isinstance(error.__context__, KeyboardInterrupt)
-    return is_masked or isinstance(error, KeyboardInterrupt | click.Abort)
+    # terminal), the OSError is what arrives here. And a second signal can interrupt the end of Condition.wait, which
+    # then does not take its lock again: releasing it is a RuntimeError.
+    masking: BaseException | None = error if isinstance(error, OSError | RuntimeError) else None
+    while masking is not None and not isinstance(masking, KeyboardInterrupt):
+        masking = masking.__context__
+    return masking is not None or isinstance(error, KeyboardInterrupt | click.Abort)
 
 
 def _command_line_failure(error: BaseException) -> Failure | None:

@@ -14,7 +14,7 @@ import click
 import onetake
 from onetake.cli.output.failure import print_failure, print_failure_document, requested_format
 from onetake.console.progress import status_line
-from onetake.console.streams import flush, print_line, redirect_to_null
+from onetake.console.streams import begin_output, flush, is_document_printed, print_line, redirect_to_null
 from onetake.console.terminal import Verbosity, log_requests, set_verbosity
 from onetake.errors import OutputClosed, OutputLost, Status, UsageError, failure_of
 
@@ -213,6 +213,7 @@ def run(arguments: Sequence[str]) -> int:
 
     interruptible(click.Command.main)
     forget_received()
+    begin_output()
     _prepare_streams()
     set_verbosity(Verbosity.NORMAL)
     given = list(arguments) or ["--help"]
@@ -243,7 +244,7 @@ def _fail(error: BaseException, machine_format: str | None) -> int:
     status_line.end()
     failure = failure_of(error)
     try:
-        if machine_format:
+        if machine_format and not is_document_printed():
             print_failure_document(failure, machine_format)
         flush()
     except OutputLost:

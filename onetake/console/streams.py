@@ -38,6 +38,31 @@ def print_text(text: str) -> None:
     print_line("\n".join(_wrapped(text, sys.stdout)))
 
 
+class _Printed:
+    """Whether a document was printed completely: nothing may follow it."""
+
+    document = False
+
+
+def print_document(text: str | bytes) -> None:
+    """Print what is the whole of standard output, such as JSON or XML; raises as `print_line`.
+
+    Signals arrive before or after it (`onetake.io.signals`): a failure after it does not print a second document.
+    """
+    print_line(text)
+    _Printed.document = True
+
+
+def is_document_printed() -> bool:
+    """Whether the document of this command was printed."""
+    return _Printed.document
+
+
+def begin_output() -> None:
+    """Note that a command begins: it has printed nothing."""
+    _Printed.document = False
+
+
 def print_json(document: object, *, in_one_line: bool = False) -> None:
     """Print a document as UTF-8 JSON on standard output, for any encoding of the terminal.
 
@@ -51,7 +76,10 @@ def print_json(document: object, *, in_one_line: bool = False) -> None:
         content = msgspec.json.encode(document)
     except UnicodeEncodeError:  # a file name from the command line that is not valid UTF-8
         content = msgspec.json.encode(_encodable(msgspec.to_builtins(document)))
-    print_line(content if in_one_line else msgspec.json.format(content, indent=1))
+    if in_one_line:
+        print_line(content)
+    else:
+        print_document(msgspec.json.format(content, indent=1))
 
 
 def print_stderr(text: str) -> None:

@@ -4,7 +4,8 @@ A handler runs between two arbitrary bytecodes of the main thread, and must not 
 
     start ─ imports ─┬─ an `interruptible` function ──────────┬─ report, exit
                      │   raise KeyboardInterrupt,             │
-       deliver again │   but not within an import or __del__  │ deliver again, exit after a few seconds
+       deliver again │   but not within an import or __del__, │ deliver again, exit after a few seconds
+                     │   or while the one document is printed │
 
 An exception within an import can be replaced (numpy reports an ImportError) or printed by C code; within ``__del__``
 Python prints it and continues; outside an `interruptible` function nothing would catch it. There the signal is
@@ -111,6 +112,8 @@ def _is_guarded(frame: FrameType) -> bool:
 def _is_fragile(frame: FrameType) -> bool:
     code = frame.f_code
     if code.co_filename.startswith("<frozen importlib") or code.co_name in {"__del__", "_deliver_unraisable"}:
+        return True
+    if code.co_name == "print_document" and frame.f_globals.get("__name__") == "onetake.console.streams":
         return True
     return code.co_name in _FILE_METHODS and frame.f_globals.get("__name__") in _FILES_OF_FFMPEG
 

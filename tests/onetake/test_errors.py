@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import pickle
 import signal
+import threading
 from itertools import pairwise
 
 import click
@@ -83,6 +84,24 @@ def test_a_group_without_a_command_names_its_help_in_one_line() -> None:
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
 def test_interrupts_exit_with_130(error: BaseException) -> None:
     assert failure_of(error) == Failure("interrupted", "interrupted", "", Status.INTERRUPTED)
+
+
+def test_an_error_of_python_during_an_interrupt_is_an_interrupt() -> None:
+    """The second of two signals keeps Condition.wait from taking its lock again, which its caller then releases."""
+    condition = threading.Condition()
+
+    def release_twice(error: BaseException | None) -> None:
+        with condition:
+            condition.release()
+            if error is not None:
+                raise error
+
+    with pytest.raises(RuntimeError) as raised:
+        release_twice(KeyboardInterrupt())
+    assert failure_of(raised.value).status == Status.INTERRUPTED
+    with pytest.raises(RuntimeError) as raised:
+        release_twice(None)
+    assert failure_of(raised.value).status == Status.BUG
 
 
 def test_an_interrupt_that_a_broken_standard_error_hides_is_an_interrupt() -> None:

@@ -15,7 +15,7 @@ from onetake.cli.output.failure import print_failure
 from onetake.clones.batch import Outcome
 from onetake.clones.dedupe import as_path, not_settled
 from onetake.console.progress import Stopwatch, with_progress
-from onetake.console.streams import print_json, print_line, print_stderr, print_text
+from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
 from onetake.console.terminal import can_prompt, is_quiet
 from onetake.errors import (
     Failure,
@@ -136,7 +136,7 @@ class BatchOutput:
         elif self._form == "junit":
             from onetake.render.junit import junit_outcomes
 
-            print_line(junit_outcomes(self._outcomes, self._stopwatch.seconds))
+            print_document(junit_outcomes(self._outcomes, self._stopwatch.seconds))
         summary_text = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         payer = "would be paid without --sandbox" if self._sandbox else "to pay"
         cost = f"; about {price * counts.get('cloned', 0):,} {payer}" if price is not None else ""

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from onetake.console.progress import Stopwatch
-from onetake.console.streams import print_json, print_line, print_stderr, print_text
+from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
 from onetake.console.terminal import is_quiet, is_terminal, is_verbose, terminal_columns
 from onetake.errors import UsageError
 from onetake.render.formats import LINE_FORMS, form_called
@@ -115,7 +115,7 @@ class CheckOutput:
                 print_text(f"not checked: whether several people speak (onetake check --speakers{path})")
             seconds, form = self._stopwatch.seconds, form_called(self._form)
             for document in form.end(self.reports, self._fail_on, seconds):  # pyright: ignore[reportArgumentType]
-                print_line(document)
+                print_document(document)
 
     def _in_table(self, report: Report) -> bool:
         return self._on_terminal and self._is_batch and report.role == "recording" and not is_verbose()

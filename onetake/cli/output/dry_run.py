@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from onetake.cli.output.failure import print_failure
 from onetake.console.progress import Stopwatch
 from onetake.console.steps import Steps, print_warning
-from onetake.console.streams import print_json, print_line, print_stderr, print_text
+from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
 from onetake.errors import Failure, Status, failure_of, most_severe
 from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
@@ -86,7 +86,7 @@ def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: boo
     elif form == "junit":
         from onetake.render.junit import junit_outcomes
 
-        print_line(junit_outcomes(plans, stopwatch.seconds))
+        print_document(junit_outcomes(plans, stopwatch.seconds))
     if form == "text" and any(plan.ending == "would-clone" for plan in plans):
         print_stderr(
             f"nothing was sent; without --dry-run, this {'rehearses the clone' if sandbox else 'clones, and is paid'}"

@@ -61,6 +61,34 @@ def test_a_signal_at_exit_leaves_the_result_complete(home: Path, arguments: tupl
     assert err == ""
 
 
+PRINTING = """
+import click, os, signal, sys
+echo = click.echo
+
+def signalling(message, **settings):
+    for send in (True, False):
+        if not settings.get("err"):
+            os.kill(os.getpid(), signal.SIGINT)
+        if send:
+            echo(message, **settings)
+
+click.echo = signalling
+sys.argv[0] = "onetake"
+from onetake.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(("form", "end"), [("json", "}"), ("junit", "</testsuites>")])
+def test_a_signal_before_or_after_the_document_gives_no_second_one(home: Path, form: str, end: str) -> None:
+    arguments = ("check", GOOD, "--format", form)
+    status, out, err = Running(*arguments, before=(sys.executable, "-c", PRINTING)).end()
+    assert (status, err) in {(0, ""), (130, "onetake: interrupted\n")}  # it ends as quickly as the signal comes back
+    assert out.count("schema_version" if form == "json" else "<testsuites") == 1
+    assert "interrupted" not in out
+    assert out.rstrip().endswith(end)
+
+
 @pytest.mark.parametrize("event", [1, 2, 3])
 def test_the_version_is_printed_or_interrupted(home: Path, event: int) -> None:
     status, out, err = interrupted(event, signal.SIGINT, "--version")
