@@ -236,6 +236,9 @@ def _execute(job: FixJob, steps: Plan, file: IO[bytes]) -> None:
             # a duplicate, because closing the file object closes its descriptor
             with os.fdopen(os.dup(source.fd), "rb") as original:
                 shutil.copyfileobj(original, file, 1 << 20)
+        # a take that was replaced or written to since its analysis may be another voice
+        if source.sha256() != job.report.file.sha256:
+            raise CannotFix("the recording changed after its check", "wait until it is no longer written to")
     file.flush()
 
 
@@ -252,7 +255,6 @@ def _verify(job: FixJob, steps: Plan, temporary: Path) -> Report:
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
         raise CannotFix(f"the result would be rejected: {reasons}", "make or export another recording")
-    # bytes are copied through a descriptor, so the file may have been written to in the meantime
     if steps.action in ("keep", "rename") and after.file.sha256 != before.file.sha256:
         raise CannotFix("the recording changed while it was copied", "wait until it is no longer written to")
     planned_s = _seconds(before) if steps.window is None else steps.window[1] - steps.window[0]

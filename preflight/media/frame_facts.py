@@ -51,6 +51,7 @@ def _from_scan(source: Source, facts: Probe, scan: FrameScan) -> Probe:
         declared_duration_s=_declared_s(scan.info, scan.samples // scan.frames, scan.rate_hz),
         declared=_declared(scan.info, scan.samples // scan.frames, scan.rate_hz),
         estimated_duration_s=seconds,
+        padded_s=scan.samples / scan.rate_hz,
         ranges=() if ranges == ((0, source.size),) else ranges,  # a file without tags is passed on as it is
         audio_bytes=sum(end - begin for begin, end in ranges),
         damage=_damage(scan, delay / scan.rate_hz),
@@ -102,17 +103,18 @@ def _from_first_frames(source: Source, facts: Probe) -> Probe:
     by_frames_s = audio_bytes / frame_bytes * scan.frame_s
     facts = replace(facts, declared_duration_s=declared_s, declared=_declared(info, samples, scan.rate_hz))
     if info is None or not declared_s:
-        return facts if scan.is_varying else replace(facts, estimated_duration_s=by_frames_s)
+        return replace(facts, estimated_duration_s=by_frames_s)
+    whole = replace(facts, estimated_duration_s=declared_s, padded_s=info.frames * samples / scan.rate_hz)
     if _is_impossible(declared_s, by_frames_s, audio_bytes, is_varying=scan.is_varying):
         # the number of frames is wrong, or the file is incomplete
         return replace(facts, estimated_duration_s=by_frames_s, is_size_known=True)
     # at a constant bit rate, the size of the frames proves a wrong number of bytes; FFmpeg does not use that number
     if not scan.is_varying or not info.bytes or abs(audio_bytes - info.bytes) <= 2 * frame_bytes:
-        return replace(facts, estimated_duration_s=declared_s)
+        return whole
     # the ratio of actual to declared bytes is the share of the audio that the file contains
     share = audio_bytes / info.bytes
     if abs(share - 1) <= _SIZE_TOLERANCE:
-        return replace(facts, estimated_duration_s=declared_s)
+        return whole
     return replace(facts, estimated_duration_s=declared_s * share, is_size_known=True)
 
 

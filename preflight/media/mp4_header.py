@@ -43,6 +43,7 @@ class Track:
         edits: The edit list: (segment duration, media time) in seconds; the media time of an empty edit is negative.
         sample_bytes: The size of all samples in bytes by stsz; None if unknown.
         samples: The number of samples by stsz: for audio, the packets.
+        sample_s: The duration of most samples in seconds.
     """
 
     number: int = 0
@@ -53,6 +54,7 @@ class Track:
     edits: list[tuple[float, float]] = field(default_factory=list)
     sample_bytes: int | None = None
     samples: int = 0
+    sample_s: float = 0.0
 
 
 @dataclass
@@ -112,6 +114,7 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
         declared_duration_s=shown_s if facts.declared_duration_s is not None else None,
         is_size_known=True,
         hidden_s=hidden_s,
+        padded_s=track.samples * track.sample_s * movie.held_share if facts.codec == "aac" and not hidden_s else None,
     )
 
 
@@ -267,9 +270,10 @@ def _read_media(source: Source, mdia: Box, track: Track) -> None:
 def _read_table(data: bytes, name: bytes, track: Track) -> None:
     count = int.from_bytes(data[4:8])
     if name == b"stts":  # runs of (sample_count, sample_delta)
-        pairs = struct.iter_unpack(">II", data[8 : 8 + 8 * min(count, (len(data) - 8) // 8)])
+        pairs = list(struct.iter_unpack(">II", data[8 : 8 + 8 * min(count, (len(data) - 8) // 8)]))
         ticks = sum(samples * delta for samples, delta in pairs)
         track.media_s = ticks / track.timescale if ticks and track.timescale else None
+        track.sample_s = max(pairs, default=(0, 0))[1] / track.timescale if track.timescale else 0.0
     elif name == b"stsz" and len(data) >= 12:
         track.samples = count = int.from_bytes(data[8:12])
         if count:  # sample_size is the size of every sample; 0 means that a table follows

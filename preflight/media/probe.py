@@ -55,6 +55,7 @@ class Probe:
         inner_tags_s: The position of the first tag between frames in seconds; None if there is none.
         hidden_s: The seconds of audio that the edit list hides, beyond an encoder delay.
         audio_track: The number of the chosen audio track, from 0.
+        padded_s: The duration by the packets, with the padding of the encoder; None if unknown.
         parts: The number of concatenated MP4 files; the other facts are those of the first.
         is_contradictory: Whether an MP4 has no time scale, so that programs disagree about all of its times.
         is_size_known: Whether `estimated_duration_s` follows from the content of the file, not from a declaration.
@@ -82,6 +83,7 @@ class Probe:
     is_contradictory: bool = False
     hidden_s: float = 0.0
     audio_track: int = 0
+    padded_s: float | None = None
     parts: int = 1
 
     @property

@@ -31,7 +31,7 @@ def run_job(source: Source, job: Job, on_progress: Progress | None, encoder: Enc
         from preflight.media.probe import probe
 
         facts = probe(source, quick=True)
-        return Analysis(probe=facts, method="headers", damage=facts.damage)
+        return Analysis(probe=facts, method="headers", damage=facts.damage, padded_s=facts.padded_s)
     # imported here: the process that asks does not load the decoder and the meters
     from preflight.analysis.analyze import analyze_source
     from preflight.fixes.kept_part import analyze_kept_part

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +17,11 @@ from preflight.checks import analyze, report_of
 from preflight.fixes.fix import fix_analyzed
 from tests.support import make_audio as making
 from tests.support.make_audio import NOISE_DBFS, PAUSE_S, RATE, coded, m4a, mp3, quiet, story, talk, wav
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.make_audio import Sound
 
 pytestmark = pytest.mark.slow
 
@@ -255,14 +262,23 @@ def test_an_analyzed_recording_is_fixed_without_another_analysis(tmp_path: Path)
     assert max(seconds for seconds, _ in done) > 10
 
 
-def test_a_recording_that_changes_while_it_is_copied_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "take.wav"
-    path.write_bytes(wav(talk(12)))
+@pytest.mark.parametrize(
+    ("make", "suffix"),
+    [(wav, ".wav"), (partial(wav, form="FLAC"), ".flac"), (lambda sound: coded(sound, "adts", "aac"), ".aac")],
+    ids=["copied", "converted", "packets copied"],
+)
+def test_a_recording_that_changes_after_its_check_is_refused(
+    make: Callable[[Sound], bytes], suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"take{suffix}"
+    path.write_bytes(make(talk(12)))
     analysis = analyze(path, to_end=True)
-    path.write_bytes(wav(talk(13)))
-    with pytest.raises(preflight.CannotFix, match="changed while it was copied"):
-        fix_analyzed(path, tmp_path / "out.wav", analysis)
-    assert [file.name for file in tmp_path.iterdir()] == ["take.wav"]
+    other = tmp_path / "other"
+    other.write_bytes(make(talk(13)))
+    other.replace(path)  # as a recorder or a synchronized folder does it
+    with pytest.raises(preflight.CannotFix, match="changed after its check"):
+        fix_analyzed(path, tmp_path / "out.wav" if suffix != ".aac" else tmp_path / "out.m4a", analysis)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_profile_may_not_change_the_contract(tmp_path: Path) -> None:

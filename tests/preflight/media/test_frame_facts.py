@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import functools
 import struct
+from typing import TYPE_CHECKING
 
 import pytest
 
 import preflight
 from preflight.media.probe import Probe, probe
-from tests.support.make_audio import mp3, rotten, talk
+from tests.support.make_audio import m4a, mp3, rotten, talk
 from tests.support.sources import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from preflight.report import Role
+    from tests.support.make_audio import Sound
 
 SECONDS = 14.0
 REPEATED = 12
@@ -81,3 +88,21 @@ def test_overwritten_frames_are_found_in_a_short_file() -> None:
     assert [finding.rule for finding in quick_report.findings] == ["damaged"]
     assert "damaged" in [finding.rule for finding in report.findings]
     assert quick_report.findings[0].value == pytest.approx(report.findings[0].value, abs=0.1)
+
+
+@pytest.mark.parametrize("make", [mp3, m4a])
+@pytest.mark.parametrize("seconds", [7.9, 7.95, 9.95, 10.02])
+def test_the_padding_of_the_encoder_counts_as_in_a_full_check(make: Callable[[Sound], bytes], seconds: float) -> None:
+    data = make(talk(seconds))
+    role: Role = "prompt" if seconds < 9 else "recording"
+    quick_report, report = (preflight.check(data, role=role, quick=quick) for quick in (True, False))
+    lengths = {"too-short", "too-long", "prompt-too-long"}
+    assert [finding for finding in quick_report.findings if finding.rule in lengths] == [
+        finding for finding in report.findings if finding.rule in lengths
+    ]
+
+
+def test_the_padding_of_a_long_file() -> None:
+    data = take("cbr", is_long=True)
+    with opened(data) as source:
+        assert probe(source, quick=True).padded_s == pytest.approx(probe(source).padded_s)
