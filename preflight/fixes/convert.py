@@ -60,6 +60,18 @@ class FixJob:
             raise CannotFix("its format is unknown", "check it first")
         return self.analysis.probe
 
+    def require_unchanged(self, source: Source) -> None:
+        """Make sure that `source` is what was analyzed: a take that was replaced meanwhile may be another voice.
+
+        Raises:
+            CannotFix: Its content is another.
+            CannotOpen: Reading failed.
+        """
+        if source.sha256() != self.report.file.sha256:
+            raise CannotFix(
+                f"{self.report.path} changed after its check", "wait until it is no longer written to, and try again"
+            )
+
     @property
     def peak(self) -> float:
         """The highest sample of all channels, as a linear level; measured over the whole recording."""

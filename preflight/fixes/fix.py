@@ -236,9 +236,7 @@ def _execute(job: FixJob, steps: Plan, file: IO[bytes]) -> None:
             # a duplicate, because closing the file object closes its descriptor
             with os.fdopen(os.dup(source.fd), "rb") as original:
                 shutil.copyfileobj(original, file, 1 << 20)
-        # a take that was replaced or written to since its analysis may be another voice
-        if source.sha256() != job.report.file.sha256:
-            raise CannotFix("the recording changed after its check", "wait until it is no longer written to")
+        job.require_unchanged(source)
     file.flush()
 
 

@@ -266,6 +266,7 @@ def _timeline(takes: Sequence[FixJob], parts: Sequence[Part], target: Target) ->
             for block in prepend(noise.astype(np.float32), blocks):
                 yield block
                 position += len(block)
+            take.require_unchanged(source)
 
 
 def _noise_dbfs(take: FixJob, part: Part) -> float:

@@ -46,6 +46,22 @@ def test_takes_in_different_formats_are_joined(ending: str, takes: list[Path], t
     assert joined.after.measurements["true_peak_dbtp"] < 0
 
 
+def test_a_take_that_changes_after_its_check_is_refused(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, wav(story())) for name in ("a.wav", "b.wav"))
+    other = write(tmp_path / "other", wav(0.9 * story()[::-1]))
+    done = [0.0]
+
+    def replace_first(seconds: float, _: float | None) -> None:
+        if seconds <= done[-1] and other.exists():  # the first take is analyzed: the second one begins
+            other.replace(first)
+        done.append(seconds)
+
+    with pytest.raises(preflight.CannotFix, match=r"a\.wav changed after its check"):
+        preflight.join([first, second], tmp_path / "out.wav", on_progress=replace_first)
+    assert not other.exists()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.wav", "b.wav"]
+
+
 def test_a_take_with_another_voice_is_named(tmp_path: Path) -> None:
     low, high = (write_voices(tmp_path / f"{speed}.wav", speed) for speed in (LOW, HIGH))
     again = write(tmp_path / "again.wav", wav(0.5 * voice(LOW)[:160_000]))
