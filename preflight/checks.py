@@ -16,6 +16,7 @@ from preflight.errors import CannotOpen, DecoderFailed, NotARecording, NotExamin
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
 from preflight.media.probe import probe_plain_wav
+from preflight.media.tags import leading_tags
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
 from preflight.worker.interpreter import is_possible
@@ -215,13 +216,18 @@ def _explained(error: PreflightError, source: Source) -> PreflightError:
         return error
     start = source.read_at(0, 512)
     kind = next((kind for magic, kind in _OTHER_FILES.items() if start.startswith(magic)), "")
+    is_frame = source.read_at(leading_tags(source), 1) == b"\xff"
     is_page = start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))
     seen = (
         (is_page, "it is a web page, not a recording", "download the file itself, after signing in if necessary"),
         (bool(kind), f"it is a {kind} file, not a recording", "unpack it, or choose another file"),
         (not start.strip(b"\0"), "it starts with zeros, as after an incomplete download", "copy or download it again"),
         (_is_text(start), "it is a text file, not a recording", "choose another file"),
-        (start[:3] == b"ID3", "it holds an ID3 tag, but no audio behind it", "copy it again from where it came"),
+        (
+            start[:3] == b"ID3" and not is_frame,
+            "it holds an ID3 tag, but no audio behind it",
+            "copy it again from where it came",
+        ),
         (
             start[4:8] == b"ftyp",
             "it is an M4A/MP4 whose index (moov) is missing or broken, as in a recording that was never finished",

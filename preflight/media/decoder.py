@@ -183,7 +183,7 @@ class Decoder:
         wav = cast("WavHeader", self.probe.wav)  # only a plain WAV is read by libsndfile
         samples = RangeReader(self.source, wav.ranges)
         file_object: Any = samples  # soundfile takes any file object, although its type does not say so
-        rate, endian = wav.sample_rate_hz, "BIG" if wav.form == "rifx" else "LITTLE"
+        rate, endian = wav.sample_rate_hz, "BIG" if wav.codec.endswith("be") else "LITTLE"
         subtype = _SUBTYPES[wav.codec.removesuffix("le").removesuffix("be")]
         with soundfile.SoundFile(
             file_object, format="RAW", subtype=subtype, endian=endian, samplerate=rate, channels=wav.channels

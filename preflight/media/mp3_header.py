@@ -32,6 +32,7 @@ _HAS_FRAMES, _HAS_BYTES, _HAS_TOC, _HAS_QUALITY = 1, 2, 4, 8
 """Flags of a Xing or Info header."""
 _WRITERS: Final = (b"LAME", b"Lavf", b"Lavc")
 """FFmpeg ignores the delays that other encoders write, so the decoded duration includes them."""
+FREE_FORMAT_BYTES: Final = 1 << 14
 INFO_BYTES: Final = 4 + 2 + 32 + 8 + 4 + 4 + 100 + 4 + 36
 """Frame header, checksum, side information, and the longest Info header: name, flags, four fields, LAME extension."""
 
@@ -115,6 +116,20 @@ def _mp3_header(head: bytes) -> FrameHeader | None:
     side = (17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17)
     key = (version, rate_index, is_mono)
     return FrameHeader(key, size, 1152 if is_mpeg1 else 576, rate_hz, side, 4 if head[1] & 1 else 6)
+
+
+def is_free_format(data: bytes) -> bool:
+    """Whether an MP3 starts without a bit rate: bitrate_index 0, free format (ISO/IEC 11172-3, 2.4.2.3).
+
+    Args:
+        data: The first `FREE_FORMAT_BYTES` of the frames.
+    """
+    if len(data) < 4 or data[2] >> 4 or _mp3_header(bytes((data[0], data[1], data[2] | 0x10, data[3]))) is None:
+        return False
+    # all frames have the same size, but for the padding bit
+    same = re.compile(re.escape(data[:2]) + b"[" + re.escape(bytes((data[2] & ~2, data[2] | 2))) + b"]")
+    starts = [match.start() for match in same.finditer(data)]
+    return any({2 * size, 2 * size - 1, 2 * size + 1} & set(starts) for size in starts[1:])
 
 
 @lru_cache(4096)

@@ -155,8 +155,11 @@ def _probe_wav(header: WavHeader) -> Probe:
 
 def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool) -> Probe:
     from preflight.media.containers import audio_track, open_container
+    from preflight.media.mp3_header import FREE_FORMAT_BYTES, is_free_format
 
     begin = leading_tags(source)
+    if is_free_format(source.read_at(begin, FREE_FORMAT_BYTES)):  # FFmpeg takes it for anything else
+        raise NotARecording("an MP3 of free format, without a bit rate in its headers", "export it with a bit rate")
     ranges = ((begin, source.size),) if begin else ()
     with open_container(source, ranges, quick=quick) as container:
         container_format = container.format.name
@@ -195,6 +198,10 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
         from preflight.media.mp4_header import with_movie_facts
 
         return with_movie_facts(source, facts, begin, quick=quick)
+    if name in ("aiff", "w64"):
+        from preflight.media.unfinished_pcm import with_all_samples
+
+        return with_all_samples(source, facts)
     if (name, codec) in (("mp3", "mp3"), ("adts", "aac")):
         from preflight.media.frame_facts import with_frame_facts
 

@@ -97,7 +97,10 @@ def _damaged(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _header_mismatch(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     probe, seconds = analysis.probe, analysis.duration_s
-    if not analysis.has_sound or probe is None or not seconds or _missing_s(analysis) or format_problem(probe):
+    if not analysis.has_sound or probe is None or not seconds or _missing_s(analysis):
+        return
+    # a file that is converted anyway gets a new header; but undeclared samples are worth a finding
+    if format_problem(probe) and (probe.wav is None or probe.container not in ("aiff", "w64")):
         return
     if analysis.stopped or analysis.changes:
         return
@@ -223,8 +226,8 @@ HEADER_MISMATCH = Rule(
     what="The header declares a wrong duration, or the edit list hides part of the audio.",
     why="A service that trusts the header may reject the recording as too short or too long; then this is an error.",
     source="Each declared duration, compared with the decoded one: MP4 mvhd, tkhd, mdhd, elst, stts, mehd, sidx and "
-    "text tracks; MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes; the estimate from the "
-    "bit rate of an MP3 without a header. Tags between MP3 frames.",
+    "text tracks; MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes, and samples that follow "
+    "them, as in AIFF and Wave64; the estimate from the bit rate of an MP3 without a header. Tags between MP3 frames.",
     fix_hint="Run `onetake fix`: it writes a new header and copies the audio.",
     judge=_header_mismatch,
     label="wrong duration in the header",

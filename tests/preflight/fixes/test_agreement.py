@@ -25,6 +25,15 @@ TAKES: Final = {
     ".wav": wav(talk(14.0)),
     ".aac": (FIXTURES / "raw.aac").read_bytes(),
 }
+HEADERS: Final = {
+    "mp3": mp3(talk(14.0)),
+    "mp3, variable": mp3(talk(14.0), vbr=True),
+    "mp3, without a header": mp3(talk(14.0), xing=False),
+    "m4a": m4a(talk(14.0)),
+    "m4a, fragmented": m4a(talk(14.0), fragmented=True),
+    "wav": wav(talk(14.0)),
+    "wav, 24 bits": wav(talk(14.0), subtype="PCM_24"),
+}
 EVERY: Final = 29
 """Of the cases of `make soak`."""
 
@@ -57,6 +66,16 @@ def test_two_complete_mp3_in_one_file(seconds: int, tmp_path: Path) -> None:
     path = tmp_path / "two.mp3"
     path.write_bytes(2 * mp3(talk(seconds)))
     require_agreement(path, tmp_path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(name=st.sampled_from(sorted(HEADERS)), share=st.floats(0.72, 0.97))
+def test_headers_alone_do_not_call_an_incomplete_file_ready(name: str, share: float) -> None:
+    data = HEADERS[name]
+    content = data[: round(len(data) * share)]
+    quick = preflight.check(content, quick=True)
+    if quick.verdict == "ready":
+        assert preflight.check(content).verdict == "ready"
 
 
 @settings(max_examples=25, deadline=None)

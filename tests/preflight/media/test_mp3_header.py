@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.media.mp3_header import SYNTAXES, FrameHeader, info_header, reaches_back
-from tests.support.make_audio import FIXTURES
+import preflight
+from preflight.media.mp3_header import SYNTAXES, FrameHeader, info_header, is_free_format, reaches_back
+from tests.support.make_audio import FIXTURES, at_rate, id3, mp3, talk
 
 MP3, AAC = SYNTAXES["mp3"], SYNTAXES["aac"]
 
@@ -129,3 +130,15 @@ def test_every_frame_of_a_real_file_parses() -> None:
     content = Path(FIXTURES / "good.mp3").read_bytes()
     header = next(header for at in range(len(content)) if (header := MP3.parse(content[at : at + 4])))
     assert (header.samples, header.rate_hz) == (576, 16_000)
+
+
+def test_a_free_format_mp3_is_named() -> None:
+    data = bytearray(mp3(at_rate(talk(11), 48_000), 48_000, bit_rate=128_000, xing=False))
+    assert not is_free_format(bytes(data))
+    for at in range(0, len(data) - 4, 384):  # all frames have the same size at this rate
+        data[at + 2] &= 0x0F
+    assert is_free_format(bytes(data))
+    for tag in (b"", id3((b"TIT2", b"\0take"))):
+        report = preflight.check(tag + bytes(data))
+        assert report.verdict == "rejected"
+        assert "free format" in report.findings[0].message

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +15,9 @@ import preflight
 from preflight.media.probe import probe
 from tests.support.make_audio import RATE, at_rate, chunk, form_chunk, id3, integers, mp3, riff, talk, wav
 from tests.support.sources import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SOUND = talk(40.0)
 SAMPLES = integers(SOUND)
@@ -104,6 +109,43 @@ def test_they_are_reported_and_recovered(tmp_path: Path) -> None:
     assert (fixed.lossless, fixed.after and fixed.after.findings) == (True, ())
     recovered, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
     assert recovered.tobytes() == SAMPLES
+
+
+def aiff_of(declared: int) -> bytes:
+    whole = bytearray(wav(SOUND, form="AIFF"))
+    at, common = whole.index(b"SSND"), whole.index(b"COMM")
+    whole[4:8], whole[at + 4 : at + 8] = struct.pack(">I", at + 8 + declared), struct.pack(">I", declared + 8)
+    whole[common + 10 : common + 14] = struct.pack(">I", declared // 2)
+    return bytes(whole)
+
+
+def wave64_of(declared: int) -> bytes:
+    whole = bytearray(wav(SOUND, form="W64"))
+    at = whole.index(b"data")
+    whole[16:24], whole[at + 16 : at + 24] = struct.pack("<Q", at + 24 + declared), struct.pack("<Q", 24 + declared)
+    return bytes(whole)
+
+
+@pytest.mark.parametrize("make", [aiff_of, wave64_of])
+def test_in_other_files_they_are_recovered_as_well(make: Callable[[int], bytes], tmp_path: Path) -> None:
+    for quick in (False, True):
+        report = preflight.check(make(END), quick=quick)
+        assert {finding.rule: finding.severity for finding in report.findings} == {
+            "unsupported-format": "error",
+            "header-mismatch": "warning",
+        }
+        assert report.file.duration_s == 40.0
+    assert preflight.fix(make(END), tmp_path / "out.wav").lossless
+    recovered, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
+    whole, _ = soundfile.read(io.BytesIO(wav(SOUND)), dtype="int16")
+    assert np.array_equal(recovered, whole)
+
+
+@pytest.mark.parametrize(("make", "header"), [(aiff_of, 54), (wave64_of, 104)])
+def test_other_bytes_behind_other_files_are_ignored(make: Callable[[int], bytes], header: int) -> None:
+    assert len(make(END)) == header + len(SAMPLES)
+    for behind in (b"", NOISE, XML, bytes(400_000)):
+        assert preflight.check(make(END)[: header + END] + behind).file.duration_s == DECLARED_S
 
 
 def test_a_declared_length_below_the_minimum_is_an_error(tmp_path: Path) -> None:
