@@ -89,7 +89,7 @@ def _damage(scan: FrameScan, delay_s: float) -> tuple[Damage, ...]:
 
 
 def _from_first_frames(source: Source, facts: Probe) -> Probe:
-    """Return the probe completed from the first 64 kB: the mean size of the frames shows wrong declarations."""
+    """Return the probe completed from the first 64 kB of audio: the mean size of its frames shows wrong declarations."""
     begin = leading_tags(source)
     end = trailing_tags(source, begin)
     scan = scan_frames(source, facts.codec, min(end, begin + _QUICK_BYTES))

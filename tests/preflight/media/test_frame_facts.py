@@ -10,7 +10,7 @@ import pytest
 
 import preflight
 from preflight.media.probe import Probe, probe
-from tests.support.make_audio import m4a, mp3, rotten, talk
+from tests.support.make_audio import id3, m4a, mp3, rotten, talk
 from tests.support.sources import opened
 
 if TYPE_CHECKING:
@@ -80,6 +80,15 @@ class TestQuick:
         report = preflight.check(data[: round(len(data) * share)], quick=True)
         assert report.file.duration_s == pytest.approx(share * LENGTHS[is_long], rel=0.1)
         assert "truncated" in [finding.rule for finding in report.errors]
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_a_tag_larger_than_a_megabyte_hides_nothing(is_long: bool) -> None:
+    tag = id3((b"APIC", bytes(1_500_000)))
+    data = take("cbr", is_long=is_long)
+    assert quick(tag + data).estimated_duration_s == pytest.approx(LENGTHS[is_long], rel=0.01)
+    assert quick(tag + declaring(data, 20_000)).is_size_known
+    assert not quick(tag + data).is_size_known
 
 
 def test_overwritten_frames_are_found_in_a_short_file() -> None:
