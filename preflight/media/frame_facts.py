@@ -9,6 +9,7 @@ from preflight.media.damage import Damage
 from preflight.media.frame_scan import FrameScan, scan_frames
 from preflight.media.mp3_header import DECODER_DELAY, InfoHeader
 from preflight.media.tags import id3v2_length_s, leading_tags, trailing_tags
+from preflight.media.trailing_samples import without_zeros
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
@@ -91,7 +92,9 @@ def _damage(scan: FrameScan, delay_s: float) -> tuple[Damage, ...]:
 def _from_first_frames(source: Source, facts: Probe) -> Probe:
     """Return the probe completed from the first 64 kB of audio: the mean size of its frames shows wrong declarations."""
     begin = leading_tags(source)
-    end = trailing_tags(source, begin)
+    last = trailing_tags(source, begin)
+    end = without_zeros(source, begin, last)
+    end = end if end > begin else last
     scan = scan_frames(source, facts.codec, min(end, begin + _QUICK_BYTES))
     audio_bytes = end - begin
     facts = replace(facts, audio_bytes=audio_bytes)

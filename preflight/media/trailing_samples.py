@@ -50,12 +50,16 @@ def end_of_samples(source: Source, begin: int, end: int, codec: str, frame_bytes
     least = max(frame_bytes, round(MIN_S * rate_hz) * frame_bytes)
     if end - begin < least or not frame_bytes or tag_at(source, begin):
         return begin
-    end = _without_zeros(source, begin, end)
+    end = without_zeros(source, begin, end)
     return end if end - begin >= least and _are_samples(source, begin, end, codec, frame_bytes) else begin
 
 
-def _without_zeros(source: Source, begin: int, end: int) -> int:
-    """Return the end without trailing zeros: some recorders reserve space in advance. After 64 MB, return `begin`."""
+def without_zeros(source: Source, begin: int, end: int) -> int:
+    """Return the end without trailing zeros, as in space that was reserved in advance; `begin` if they exceed 64 MB.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
     for _ in range(_MAX_FILLER_BLOCKS):
         start = max(begin, end - _BLOCK_BYTES)
         held = len(source.read_at(start, end - start).rstrip(b"\0"))

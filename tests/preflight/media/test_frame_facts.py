@@ -91,6 +91,11 @@ def test_a_tag_larger_than_a_megabyte_hides_nothing(is_long: bool) -> None:
     assert not quick(tag + data).is_size_known
 
 
+def test_zeros_at_the_end_are_no_frames() -> None:
+    facts = quick(take("cbr", is_long=False) + bytes(2_000_000))
+    assert facts.estimated_duration_s == pytest.approx(SECONDS, rel=0.01)
+
+
 def test_overwritten_frames_are_found_in_a_short_file() -> None:
     data = rotten(take("cbr", is_long=False), 0.5, 6000)
     quick_report, report = preflight.check(data, quick=True), preflight.check(data)
