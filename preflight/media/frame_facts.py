@@ -90,7 +90,7 @@ def _damage(scan: FrameScan, delay_s: float) -> tuple[Damage, ...]:
 
 
 def _from_first_frames(source: Source, facts: Probe) -> Probe:
-    """Return the probe completed from the first 64 kB of audio: the mean size of its frames shows wrong declarations."""
+    """Return the probe completed from the first 64 kB of audio, whose mean frame size shows wrong declarations."""
     begin = leading_tags(source)
     last = trailing_tags(source, begin)
     end = without_zeros(source, begin, last)
