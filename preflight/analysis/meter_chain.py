@@ -1,19 +1,8 @@
-"""All meters on one pass over the sound: blocks in, an `Analysis` out.
-
-Two threads share a recording. Both use the spectra of a chunk, which are computed first:
-
-    caller   decode 1 | spectra 1 | speech, tones 1 | decode 2 | spectra 2 | speech, tones 2 | ...
-    second                        | levels, loudness, clipping ... 1       | levels ... 2
-
-numpy releases the interpreter lock in each pass over an array, and a chunk is long enough for passes of a millisecond.
-With one thread for the decoder, one for the meters and one for the detector, and with chunks of 0.8 s, the threads
-mostly waited for the lock.
-"""
+"""All meters on one pass over the sound: blocks in, an `Analysis` out."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -32,7 +21,6 @@ from preflight.analysis.meters.pictures import PictureMeters
 from preflight.analysis.meters.plosives import PlosiveMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.analysis.resample import Downmix
-from preflight.analysis.second_thread import SecondThread
 from preflight.analysis.spans import pauses_between_speech
 from preflight.analysis.speech_levels import speech_levels
 from preflight.analysis.vad import speech
@@ -94,13 +82,11 @@ class MeterChain:
         self._measure_s = measure_s
         drawn = dataclasses.replace(grid, channels=1) if self._is_folded else grid
         self._pictures = PictureMeters(drawn) if pictures else None
-        self._second = SecondThread()
-        self._samples = 0
 
     @property
     def seconds(self) -> float:
         """Seconds added."""
-        return self._samples / self._grid.sample_rate_hz
+        return self._levels.seconds
 
     def add(self, block: NDArray[Any], scale: float) -> None:
         """Measure the next block, of shape (frames, channels), whose full scale is 1 / `scale`."""
@@ -109,7 +95,6 @@ class MeterChain:
     def analysis(self) -> Analysis:
         """The results, when all blocks were added: everything but what the decoder and the caller know."""
         self._add(self._rows.end())
-        self._second.wait()
         sound, levels = self._sound, self._levels
         pictures = self._pictures.pictures(sound.loudness if sound else None) if self._pictures else None
         found = Analysis() if sound is None or not sound.seconds else sound.analysis(levels)
@@ -129,23 +114,14 @@ class MeterChain:
 
     def _add(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
-            is_measured = self._sound is not None and (self._measure_s is None or self.seconds < self._measure_s)
-            self._samples += chunk.filled
-            sound = self._sound if is_measured else None
-            if sound is not None:
-                _ = chunk.mixed_spectra  # used in both threads: computed once, before they start
-            self._second.start(functools.partial(self._add_levels, chunk, sound))
-            if sound is not None:
-                sound.add_tones(chunk)
-
-    def _add_levels(self, chunk: Chunk, sound: _SoundMeters | None) -> None:
-        """Do the second thread's part."""
-        self._levels.add(chunk)
-        self._layout.add(chunk)
-        if sound is not None:
-            sound.add_levels(chunk)
-        if self._pictures is not None:
-            self._pictures.add(chunk.folded() if self._is_folded else chunk, measured=sound is not None)
+            self._levels.add(chunk)
+            self._layout.add(chunk)
+            sound = self._sound
+            is_measured = sound is not None and (self._measure_s is None or sound.seconds < self._measure_s)
+            if sound is not None and is_measured:
+                sound.add(chunk)
+            if self._pictures is not None:
+                self._pictures.add(chunk.folded() if self._is_folded else chunk, measured=is_measured)
 
 
 class _SoundMeters:
@@ -173,15 +149,11 @@ class _SoundMeters:
     def seconds(self) -> float:
         return self._samples / self._rate
 
-    def add_tones(self, chunk: Chunk) -> None:
-        """Add the next chunk to what needs the mono mix or its spectra."""
+    def add(self, chunk: Chunk) -> None:
         self._samples += chunk.filled
         self._detector.add(self._speech_mix.add(chunk))
         self._hum.add(self._hum_mix.add(chunk))
         self._music.add(chunk)
-
-    def add_levels(self, chunk: Chunk) -> None:
-        """Add the next chunk to the other meters."""
         for meter in self._meters:
             meter.add(chunk)
 

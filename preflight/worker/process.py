@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 _SILENT_S: Final = 60.0
 """A worker that neither computes without end nor sends anything waits for a disk that does not answer."""
 _START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.worker import main; main(sys.argv[1])"
-_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-"""On matrices as small as these, threads of linear algebra mostly wait. With an arena of its own, glibc gives the
-memory of the second thread's arrays back each time (see `keep_memory`), which takes 5 % more CPU time."""
 _ERRORS: Final[dict[str, type[errors.PreflightError]]] = {
     error.kind: error
     for error in (
@@ -76,7 +73,7 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=0,
-                env={**clean_environment(), **_ENVIRONMENT},
+                env={**clean_environment(), "OPENBLAS_NUM_THREADS": "1"},
                 pass_fds=inherited,
                 process_group=0,  # Ctrl-C is for the caller
                 creationflags=OWN_GROUP,
