@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Of the highest sample of the polarity: at low bit rates a codec exceeds the ceiling by up to 6 dB.
 _FLOOR: Final = np.float32(0.4)
+# -600 dBFS: shares of denormal numbers round to the numbers themselves.
+_SMALLEST: Final = np.float32(1e-30)
 # A dip below this share of the top separates two peaks.
 _SAME_PEAK: Final = np.float32(0.75)
 # A peak below this share of the highest one next to it does not reach the ceiling.
@@ -98,14 +100,15 @@ class PlateauDetector:
         wave = chunk.wave[self._channel, : None if is_last else lead + chunk.filled]
         now = np.array([wave.max(), -wave.min()])
         self._peaks = np.maximum(self._peaks, now)
-        if not (now > self._peaks * _FLOOR).any():
+        floors = np.maximum(self._peaks * _FLOOR, _SMALLEST)
+        if not (now > floors).any():
             return
         # peaks in the last half lead are left to the next chunk, which has both of their edges
         owned = range(lead // 2 if chunk.first_row else 0, len(wave) if is_last else len(wave) - lead // 2)
         # the two polarities as one wave: numpy's calls cost more than its work on so few samples
         both = np.stack((wave, -wave))
         both[:, -1] = 0
-        peaks = _peaks(both, self._peaks * _FLOOR, owned, max(_LEAST_REACH, round(_EDGE_S * chunk.grid.sample_rate_hz)))
+        peaks = _peaks(both, floors, owned, max(_LEAST_REACH, round(_EDGE_S * chunk.grid.sample_rate_hz)))
         weights = np.minimum(np.maximum((peaks.heights - _ROUND) / (_FLAT - _ROUND), 0), 1)
         bins = _bins(peaks.levels)
         where = peaks.sides * _BINS + bins
@@ -192,8 +195,7 @@ class _Kept(NamedTuple):
 
 def _bins(levels: Numbers) -> Indexes:
     bins = (20 * np.log10(levels) - _LOWEST_DB) * _BINS_PER_DB
-    bounded: Indexes = np.minimum(np.maximum(bins, 0), _BINS - 1).astype(np.int64)
-    return bounded
+    return np.asarray(np.clip(bins, 0, _BINS - 1), np.int64)
 
 
 def _kept(peaks: _Peaks, bins: Indexes, is_flat: NDArray[np.bool_], chunk: Chunk) -> _Kept:
@@ -260,8 +262,7 @@ def _starts(at: Indexes) -> Indexes:
 
 
 def _lengths(starts: Indexes, at: Indexes) -> Indexes:
-    lengths: Indexes = np.diff(starts, append=len(at))
-    return lengths
+    return np.asarray(np.diff(starts, append=len(at)), np.int64)
 
 
 def _shape(wave: Samples, first: Indexes, last: Indexes, level: Numbers, reach: int) -> tuple[Numbers, Numbers]:
@@ -285,8 +286,7 @@ def _edge(wave: Samples, start: Indexes, level: Numbers, step: int, reach: int) 
     lower, values = _fall(wave, start, level, step, near)
     if near < reach and len(far := np.flatnonzero(np.isnan(lower))):
         lower[far], _ = _fall(wave, start[far], level[far], step, reach)
-    beside = (values[:, 0] - _UPPER) / np.maximum(values[:, 0] - values[:, 1], 1e-9)
-    upper = np.minimum(np.maximum(beside, 0), 1)
+    upper = np.clip((values[:, 0] - _UPPER) / np.maximum(values[:, 0] - values[:, 1], 1e-9), 0, 1)
     return lower - upper, upper
 
 
