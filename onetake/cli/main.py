@@ -238,6 +238,20 @@ def _prepare_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(OSError):  # it flushes; an error appears again at the next print
                 stream.reconfigure(errors="backslashreplace")  # characters that an ASCII terminal does not have
+                if isinstance(stream.buffer, io.RawIOBase):
+                    setattr(sys, name, _buffered(stream))
+
+
+def _buffered(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Return a stream to the same file, with a buffer.
+
+    Without one (PYTHONUNBUFFERED, ``python -u``), a signal cuts off what is being printed: write(2) then returns before
+    everything is written, and nothing writes the rest.
+    """
+    binary = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 - it stays open
+    return io.TextIOWrapper(
+        binary, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering, write_through=True
+    )
 
 
 def _fail(error: BaseException, machine_format: str | None) -> int:

@@ -32,6 +32,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from tests.soak.rig import Rig, rig
+from tests.support.processes import default_signals
 from tests.support.studio import Page, as_chromium, speech
 
 _ANSWER_DELAY_S = 0.4
@@ -82,6 +83,8 @@ class Studio:
             stdout=subprocess.PIPE,
             stderr=(made.home / "err.log").open("ab"),
             start_new_session=True,
+            # where make runs in the background, SIGINT is ignored
+            preexec_fn=default_signals,  # noqa: PLW1509 - it only makes system calls
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()

@@ -57,6 +57,7 @@ def install() -> None:
         setattr(os, name, _without_proc(getattr(os, name)))
     builtins.open = _without_proc(builtins.open)
     subprocess.Popen = _Popen  # type: ignore[misc, assignment]
+    fcntl.F_FULLFSYNC = 51  # type: ignore[attr-defined] # of macOS; Linux refuses it (EINVAL), as some file systems do
     sys.platform = "darwin"
 
 

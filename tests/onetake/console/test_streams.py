@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 
 from onetake.render.formats import LINE_FORMS
 from tests.onetake.conftest import Say
-from tests.support.processes import HANGS_AFTER_S
+from tests.support.processes import HANGS_AFTER_S, ONETAKE, default_signals, wait_until
 from tests.support.selection import parametrize_some
 from tests.support.services import FIXTURES, Services, onetake, paid_calls
 
@@ -153,6 +156,33 @@ def test_a_broken_stream_does_not_lose_a_voice(
     voice = paid_calls(home)[0]["voice_id"]
     assert voice in err or where in {"2>/dev/full", ">&-"}
     assert services.objects() == {}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_signal_does_not_cut_off_a_document(home: Path, unbuffered: str) -> None:
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    command = subprocess.Popen(
+        [*ONETAKE, "check", "--quick", "--json", *[GOOD] * 300],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        preexec_fn=default_signals,  # noqa: PLW1509 - it only makes system calls
+    )
+    with command:
+        assert command.stdout is not None
+        pipe, held = command.stdout.fileno(), array.array("i", [0])
+        capacity = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+        def is_full() -> bool:
+            fcntl.ioctl(pipe, termios.FIONREAD, held)
+            assert command.poll() is None
+            return bool(held[0] == capacity)
+
+        wait_until(is_full)
+        command.send_signal(signal.SIGINT)
+        document = command.stdout.read()
+    assert len(document) > capacity
+    assert len(json.loads(document)["takes"]) == 300
+    assert command.returncode in {0, 130}  # it may come after the last byte
 
 
 def test_a_bug_report_contains_no_values(home: Path) -> None:
