@@ -29,6 +29,8 @@ _SHORT_S: Final = 30.0
 """Half of the minute or two that the clone endpoint's guide recommends."""
 _TECHNICAL: Final = re.compile(r"\b(dB|dBFS|dBTP|LUFS|SNR)\b")
 _DETAIL: Final = re.compile(r" \(([^()]*)\)$")
+_NUMBER: Final = re.compile(r"-?[\d.]+")
+"""A detail without a unit, as of a rule that gives only a value."""
 _VERDICTS: Final = ("rejected", "fixable", "ready")
 _QUALITIES: Final = ("poor", "fair", "good", None)
 
@@ -154,10 +156,11 @@ def _poorest(report: Report) -> Finding | None:
 
 
 def _plain_summary(finding: Finding) -> str:
-    """Return the summary of a finding, without a detail in technical units."""
+    """Return the summary of a finding, without a detail in technical units or without a unit."""
     summary = finding.summary or finding.rule
     detail = _DETAIL.search(summary)
-    return summary[: detail.start()] if detail and _TECHNICAL.search(detail[1]) else summary
+    is_technical = detail is not None and (_TECHNICAL.search(detail[1]) or _NUMBER.fullmatch(detail[1]))
+    return summary[: detail.start()] if detail and is_technical else summary
 
 
 def plain_message(finding: Finding) -> str:
