@@ -237,18 +237,16 @@ def stopped_before_turn() -> Failure:
 def failure_of(error: BaseException) -> Failure:
     """Map an exception to its message and exit status. This is the only place that does so."""
     if _is_interrupt(error):
-        stopped = stop_status()
-        return Failure("interrupted", _STOPPED_BY[stopped], "", stopped)
+        return Failure("interrupted", _STOPPED_BY[stop_status()], "", stop_status())
     if (usage := _command_line_failure(error)) is not None:
         return usage
     kind = getattr(error, "kind", None)
     status = getattr(error, "status", None) or _library_status(error, kind)
     if isinstance(kind, str) and status is not None:
-        message, hint = str(getattr(error, "message", error)), str(getattr(error, "hint", "") or "")
         return Failure(
             kind=kind,
-            message=message,
-            hint=hint,
+            message=str(getattr(error, "message", error)),
+            hint=str(getattr(error, "hint", "") or ""),
             status=Status(status),
             details=getattr(error, "details", ()),
             service_message=getattr(error, "service_message", ""),
@@ -264,13 +262,13 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _is_interrupt(error: BaseException) -> bool:
-    # click turns Ctrl-C into Abort. Before that, it ends the line on standard error: if that fails (a closed
-    # terminal), the OSError is what arrives here. And a second signal can interrupt the end of Condition.wait, which
-    # then does not take its lock again: releasing it is a RuntimeError.
+    # click turns Ctrl-C into Abort. Before that, it ends the line on standard error: that fails at a closed terminal
+    # (OSError). A second signal can interrupt the end of Condition.wait, which then releases a lock that it has not
+    # taken again (RuntimeError).
     masking: BaseException | None = error if isinstance(error, OSError | RuntimeError) else None
-    while masking is not None and not isinstance(masking, KeyboardInterrupt):
+    while isinstance(masking, BaseException) and not isinstance(masking, KeyboardInterrupt):
         masking = masking.__context__
-    return masking is not None or isinstance(error, KeyboardInterrupt | click.Abort)
+    return isinstance(masking or error, KeyboardInterrupt | click.Abort)
 
 
 def _command_line_failure(error: BaseException) -> Failure | None:
@@ -288,8 +286,7 @@ def _library_status(error: BaseException, kind: object) -> Status | None:
         return _BY_KIND[str(kind)]
     if getattr(error, "state", None) == "unknown":  # the outcome of a paid call, see `client.settlement`
         return Status.UNKNOWN
-    origins = (_BY_MODULE.get(base.__module__) for base in type(error).__mro__)
-    return next((status for status in origins if status is not None), None)
+    return next((_BY_MODULE[base.__module__] for base in type(error).__mro__ if base.__module__ in _BY_MODULE), None)
 
 
 def _local_failure(error: BaseException) -> Failure | None:
@@ -298,6 +295,6 @@ def _local_failure(error: BaseException) -> Failure | None:
         what = f"{error.name or 'one of its packages'} cannot be imported"
         return Failure("incomplete", f"the installation is incomplete: {what}", "reinstall onetake", Status.USAGE)
     if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
-        reason = (error.strerror or "").lower()
-        return Failure("no-room", f"out of resources: {reason}", "free disk space, or set TMPDIR", Status.USAGE)
+        message = f"out of resources: {(error.strerror or '').lower()}"
+        return Failure("no-room", message, "free disk space, or set TMPDIR", Status.USAGE)
     return None
