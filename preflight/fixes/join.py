@@ -132,14 +132,12 @@ def join(
 
 def _repeated(takes: Sequence[FixJob]) -> Iterator[str]:
     """Yield a warning for each take with the same content as an earlier one."""
-    paths: dict[str, str] = {}
-    for take in takes:
-        with Source.open(take.path) as source:
-            digest = source.sha256()
+    paths: dict[str | None, str] = {}
+    for path, digest in ((take.report.path, take.report.file.sha256) for take in takes):
         if digest in paths:
-            same = "is given twice" if paths[digest] == take.report.path else f"has the content of {paths[digest]}"
-            yield f"{take.report.path} {same}: leave one out"
-        paths.setdefault(digest, take.report.path)
+            same = "is given twice" if paths[digest] == path else f"has the content of {paths[digest]}"
+            yield f"{path} {same}: leave one out"
+        paths.setdefault(digest, path)
 
 
 def _analyzed(path: PathLike, profile: Profile, on_progress: Progress | None) -> FixJob:
