@@ -31,6 +31,8 @@ PAGES = {
     if path.name != "extending.md"  # its commands need its patches: see test_extending.py
 }
 README = PAGES["README.md"]
+_FAST = {"check", "fix"}
+"""The commands of the README that `make test` runs, too; `make slow` runs all, and `make demo` clones."""
 BIN = Path(sys.executable).parent
 
 
@@ -90,7 +92,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> subprocess.C
 @pytest.mark.parametrize(
     ("page", "command"),
     [
-        pytest.param(page, line, marks=() if page == "README.md" else pytest.mark.slow)
+        pytest.param(page, line, marks=() if page == "README.md" and line.split()[1] in _FAST else pytest.mark.slow)
         for page, line in reversed(ONCE.values())
         if line[:4] != "make"
     ],

@@ -81,6 +81,7 @@ def test_a_dry_run_needs_no_key(say: Say, home: Path, monkeypatch: pytest.Monkey
     assert "api_key is not set: to clone, set ONETAKE_API_KEY" in ran.err
 
 
+@pytest.mark.slow
 def test_csv_jsonl_and_text_list_every_recording(say: Say, takes: tuple[str, ...]) -> None:
     lines = say("clone", *takes, "--dry-run", "--format", "jsonl").out.splitlines()
     assert {plan["path"]: plan["ending"] for plan in map(json.loads, lines)} == ENDINGS
@@ -116,6 +117,7 @@ def test_an_existing_preview_is_reported_for_its_recording(say: Say, takes: tupl
     assert "--force" in failed["error"]["hint"]
 
 
+@pytest.mark.slow
 def test_clone_as_junit(say: Say, takes: tuple[str, ...]) -> None:
     ran = say("clone", *takes, "--format", "junit")
     assert ran.status == 1

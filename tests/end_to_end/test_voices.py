@@ -55,6 +55,7 @@ def voices(say: Say) -> dict[str, dict[str, Any]]:
     return {voice["name"]: voice for voice in listed}
 
 
+@pytest.mark.slow
 def test_a_kept_voice_outlives_others(say: Say, home: Path, clock: Clock) -> None:
     assert say("clone", GOOD, "--name", "anna").status == 0
     assert say("clone", OTHER, "--name", "ben").status == 0
@@ -104,7 +105,7 @@ def test_a_deleted_voice_does_not_stop_the_others_from_being_kept(say: Say, home
         *((model, ".wav", ("--link",)) for model in SPEECH_MODELS[::7]),  # the oldest and the newest
         *((model, ".flac", ()) for model in SPEECH_MODELS[::7]),
     ],
-    fast=4,
+    fast=1,
 )
 def test_every_model_speaks_in_every_format(
     say: Say, home: Path, clock: Clock, model: str, ending: str, more: tuple[str, ...]
@@ -167,6 +168,7 @@ def test_a_lost_answer_is_listed_and_settled(
         assert endpoint.connections == 2
 
 
+@pytest.mark.slow
 def test_voices_are_exported_renamed_and_forgotten(say: Say, home: Path, clock: Clock) -> None:
     assert say("voices").out == "no voices yet\n"
     assert say("clone", GOOD, "--consent", 'Ann "A." Example, today').status == 0

@@ -101,6 +101,7 @@ def test_a_missing_package_is_named(site: Path) -> None:
     assert f"the package 'uploader' of onetake is missing\n  {REINSTALL}" in done.stderr
 
 
+@pytest.mark.slow
 def test_files_beside_ours_are_found_by_doctor(site: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel(tmp_path)) as archive:
         archive.extractall(site)

@@ -27,6 +27,7 @@ def with_model(path: Path, limit: float = 0.5, base: Profile = PROFILES["default
     return base.with_speakers().with_speaker_model(SpeakerModel(str(path), limit))
 
 
+@pytest.mark.slow
 def test_the_shipped_network_in_its_own_place(tmp_path: Path) -> None:
     """The same network as an ONNX file: the same embeddings and the same finding, with the given limit."""
     two = write_voices(tmp_path / "two.wav", LOW, HIGH)

@@ -83,6 +83,8 @@ def _standard_library() -> str:
     """The folder of any Python 3.12."""
     places = [
         shutil.which(f"python{VERSION}") or "",
+        # pyenv's versions are beside each other, also where HOME is another folder
+        *map(str, Path(sys.base_prefix).parent.glob(f"{VERSION}.*/bin/python")),
         *map(str, Path.home().glob(f".pyenv/versions/{VERSION}.*/bin/python")),
     ]
     ask = "import sys, sysconfig; print(sysconfig.get_path('stdlib') if sys.version_info[:2] == (3, 12) else '')"

@@ -123,6 +123,7 @@ def test_a_poor_take_is_paid_for_only_after_a_question(poor: str, home: Path) ->
     assert paid_calls(home) == []
 
 
+@pytest.mark.slow
 def test_a_poor_take_is_sent_after_a_yes(poor: str, home: Path) -> None:
     terminal = Terminal("clone", poor)
     terminal.until("Pay for its clone anyway? [y/N]: ")

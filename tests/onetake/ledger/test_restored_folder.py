@@ -169,6 +169,7 @@ def test_rehearsals_leave_no_mark(home: Path) -> None:
         assert not mark_of(ledger).exists()
 
 
+@pytest.mark.slow
 def test_commands_stop_before_anything_is_sent(
     home: Path, say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

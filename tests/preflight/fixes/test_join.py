@@ -80,6 +80,7 @@ def test_a_take_that_is_given_twice_is_named(takes: list[Path], tmp_path: Path) 
     ]
 
 
+@pytest.mark.slow
 def test_all_takes_are_equally_loud_and_start_where_reported(takes: list[Path], tmp_path: Path) -> None:
     joined = preflight.join(takes, tmp_path / "out.wav")
     sound, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
@@ -94,6 +95,7 @@ def test_all_takes_are_equally_loud_and_start_where_reported(takes: list[Path], 
     assert sorted(gaps)[-2] == pytest.approx(PAUSE_S, abs=0.25)
 
 
+@pytest.mark.slow
 def test_cuts_in_speech_do_not_click(tmp_path: Path) -> None:
     """Takes that start and end in the middle of a word."""
     hard = story()[RATE // 2 : -RATE]
@@ -141,6 +143,7 @@ def test_no_take_is_overwritten(takes: list[Path], tmp_path: Path) -> None:
     assert (tmp_path / "out.wav").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_the_voice_is_kept_from_any_channel_layout(tmp_path: Path) -> None:
     """Opposite polarity would cancel; and two channels are louder than the one they become."""
     one = 0.4 * story()
@@ -211,6 +214,7 @@ def test_the_result_has_the_length_of_its_parts(
     assert info.frames / info.samplerate == pytest.approx(last.at_s + last.end_s - last.start_s, abs=0.002)
 
 
+@pytest.mark.slow
 def test_the_pause_has_the_noise_of_the_quietest_take(tmp_path: Path) -> None:
     """Digital silence between takes would be a dropout."""
     cropped = story()[RATE // 2 : -RATE]
@@ -224,6 +228,7 @@ def test_the_pause_has_the_noise_of_the_quietest_take(tmp_path: Path) -> None:
     assert -90 < level <= -59
 
 
+@pytest.mark.slow
 def test_stereo_stays_only_if_all_takes_are_stereo(tmp_path: Path) -> None:
     both = write(tmp_path / "stereo.wav", wav(np.stack([story(), 0.9 * story()], axis=1)))
     one = write(tmp_path / "mono.wav", wav(story()))
