@@ -148,6 +148,7 @@ def test_a_dry_run_sends_nothing(say: Say, services: Services, home: Path) -> No
     assert say("clone", GOOD, "--dry-run", *nowhere).out.startswith(f"{GOOD}: would upload to ")
 
 
+@pytest.mark.slow
 def test_the_example_command_clones_in_a_sandbox(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("API_KEY", "BASE_URL", "S3_ENDPOINT", "BUCKET", "PROVIDER", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.delenv(f"ONETAKE_{name}")

@@ -77,6 +77,7 @@ def test_each_recording_of_a_folder_is_cloned_once(say: Say, home: Path, service
     assert charged(services) == before + 2
 
 
+@pytest.mark.slow
 def test_a_batch_as_text_and_csv(say: Say, takes: Path) -> None:
     ran = say("clone", str(takes), "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
@@ -158,6 +159,7 @@ def test_a_manifest_is_validated_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("limit", "status"), [(("--max-clones", "1"), 0), (("--max-cost", "19.9", "--price", "9.95"), 0)]
 )
+@pytest.mark.slow
 def test_limits_of_number_and_cost_are_kept(
     say: Say, home: Path, services: Services, limit: tuple[str, ...], status: int
 ) -> None:

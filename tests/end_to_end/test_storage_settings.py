@@ -56,6 +56,7 @@ def test_a_locked_object_is_reported_as_staying(
     services.empty()
 
 
+@pytest.mark.slow
 def test_the_sandbox_ignores_the_settings_of_the_user(home: Path, tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.write_text("[default]\nendpoint_url = http://127.0.0.1:9\ns3 =\n  use_accelerate_endpoint = true\n")

@@ -59,6 +59,7 @@ def test_all_components_work(say: Say, services: Services, monkeypatch: pytest.M
     ],
     fast=1,
 )
+@pytest.mark.slow
 def test_a_failing_component_is_named(
     say: Say, services: Services, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], status: int, failing: str
 ) -> None:

@@ -164,6 +164,7 @@ def long_ago(home: Path) -> None:
         connection.execute("UPDATE voices SET created_at = ?", (yesterday,))
 
 
+@pytest.mark.slow
 def test_an_invalid_link_is_a_warning(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     for link in ("ftp://x/demo.mp3", "nonsense", "http://[", "file:///etc/passwd"):
         with ScriptedServer(answers(200, {"voice_id": "voice_paid", "demo_audio_url": link})) as endpoint:

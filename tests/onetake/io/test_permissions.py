@@ -63,6 +63,7 @@ def test_a_folder_that_others_can_write_to_is_made_private(tmp_path: Path, folde
     assert len(warnings) == (2 if folder_mode != after else 0)
 
 
+@pytest.mark.slow
 def test_the_command_warns_of_open_permissions(say: Say, home: Path) -> None:
     with Ledger(home / "onetake") as ledger:
         store_voice(ledger)

@@ -145,6 +145,7 @@ def test_the_listing_streams_to_the_library(bucket: Bucket, prefix: str, monkeyp
         next(onetake.recordings("takes/"))
 
 
+@pytest.mark.slow
 def test_a_fix_is_written_back_and_verified(say: Say, prefix: str, bucket: Bucket, tmp_path: Path) -> None:
     key = f"checks/{prefix.partition('/checks/')[2]}"
     source, target = f"{prefix}good.mp3", f"{prefix}fixed/good.mp3"

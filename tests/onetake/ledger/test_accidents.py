@@ -309,6 +309,7 @@ def test_the_log_of_another_file_is_not_applied(tmp_path: Path) -> None:
 
 
 @parametrize_some("accident", [delete, empty, replace_by_text], fast=1)
+@pytest.mark.slow
 def test_the_command_makes_no_paid_call_after_an_accident(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, accident: Callable[[Path], None]
 ) -> None:

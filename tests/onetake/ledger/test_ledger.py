@@ -99,6 +99,7 @@ def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
 
 
 @parametrize_some("obstacle", ["a file where the folder should be", "a folder where the file should be"], fast=1)
+@pytest.mark.slow
 def test_nothing_is_sent_without_a_ledger(
     say: Say, home: Path, services: Services, monkeypatch: pytest.MonkeyPatch, obstacle: str
 ) -> None:

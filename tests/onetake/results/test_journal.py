@@ -108,6 +108,7 @@ def test_without_a_folder_there_is_no_journal(tmp_path: Path) -> None:
 
 
 @posix
+@pytest.mark.slow
 def test_a_killed_check_continues_after_the_last_report(home: Path, tmp_path: Path) -> None:
     takes, out = tmp_path / "takes", tmp_path / "results"
     takes.mkdir()

@@ -126,6 +126,7 @@ def test_an_m4a_is_cut_between_packets(name: str, window: tuple[float, float]) -
     assert best_correlation(before, after) > 0.999
 
 
+@pytest.mark.slow
 def test_a_recording_is_re_encoded_where_frames_reach_back_too_far(tmp_path: Path) -> None:
     """At 40 kbit/s and 48 kHz the reservoir spans five frames: more than can be passed over."""
     path, out = tmp_path / "few-bits.mp3", tmp_path / "out.mp3"

@@ -157,6 +157,7 @@ def test_a_wav_without_a_final_size_is_read_to_its_end(claimed: int, tmp_path: P
     assert (tmp_path / "fixed.wav").read_bytes()[44:] == SAMPLES
 
 
+@pytest.mark.slow
 def test_a_concatenated_mp3_with_two_sample_rates_is_reported(tmp_path: Path) -> None:
     first, second = np.stack((AT_48K, AT_48K), axis=1), making.at_rate(TAKE, 22_050)
     path = tmp_path / "joined.mp3"

@@ -97,6 +97,7 @@ def minute(path: Path) -> Path:
 
 
 @parametrize_some("name", ["minute.wav", "minute.m4a"], fast=1)
+@pytest.mark.slow
 def test_without_memfd_and_with_small_pipes_all_commands_work(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
