@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 import shutil
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -179,3 +181,22 @@ def test_results_and_errors_cross_process_boundaries(tmp_path: Path) -> None:
         assert good.result()[0].take.report.verdict == "ready"
         with pytest.raises(TakeRefused, match=r"bad\.wav"):
             bad.result()
+
+
+def limit_files() -> None:
+    """Let this process write files of 2,000 bytes at most, as on a disk that is nearly full."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of the file size")
+@pytest.mark.parametrize("cut", [None, 1], ids=["recording", "prompt clip"])
+def test_a_copy_that_cannot_be_written_names_the_recording(tmp_path: Path, long_take: str, cut: int | None) -> None:
+    text = CloneOptions(prompt_text=PROMPT_TEXT) if cut else CloneOptions()
+    request = request_for(take=long_take if cut else str(FIXTURES / "voice-message.ogg"), auto_prompt=cut, options=text)
+    with ProcessPoolExecutor(1, initializer=limit_files) as pool, pytest.raises(preflight.CannotWrite) as caught:
+        pool.submit(prepare_in_executor, request, tmp_path / "copies").result()
+    assert re.search(r"(take\.wav|voice-message\.ogg): its fixed copy cannot be written", caught.value.message)
+    assert caught.value.hint == "free some space, or set TMPDIR"
+    assert [path for path in (tmp_path / "copies").rglob("*") if path.is_file()] == [], "no partial copy is left"

@@ -10,7 +10,8 @@ import pytest
 from preflight.analysis.analyze import analyze_source, measure
 from preflight.errors import NotARecording
 from preflight.input.source import Source
-from preflight.media.probe import Probe
+from preflight.media.decoder import Decoder
+from preflight.media.probe import Probe, probe
 from tests.support import make_audio as making
 from tests.support.make_audio import FIXTURES
 from tests.support.sources import opened
@@ -18,6 +19,7 @@ from tests.support.sources import opened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.report import Span
     from tests.support.audio_measures import Sound
 
 
@@ -81,3 +83,28 @@ def test_only_the_beginning_is_measured_on_request() -> None:
         found = analyze_source(source, measure_s=2)
     assert found.measured_s == pytest.approx(6.4)  # a chunk that begins before it is measured to its end
     assert (found.decoded_s or 0) > 10
+
+
+@pytest.mark.parametrize(
+    "part",
+    [(0.0, 3.0), (2.5, 9.0), (4.01, 4.5), (8.0, 1000.0)],
+    ids=["the beginning", "across blocks", "within a block", "to the end"],
+)
+def test_a_part_is_measured_like_a_recording_of_its_own(part: Span) -> None:
+    with Source.open(FIXTURES / "good.wav") as source:
+        found = analyze_source(source, part=part)
+        whole = np.concatenate(list(Decoder(source, probe(source)).stored_blocks()))
+        rate = probe(source).sample_rate_hz
+    cut = (whole[round(part[0] * rate) : round(part[1] * rate)] / 2**15).astype(np.float32)
+    with opened(making.wav(cut, rate)) as source:
+        alone = analyze_source(source)
+    assert found.measured_s == pytest.approx(len(cut) / rate)
+    assert found.measurements == alone.measurements
+    assert found.speech == alone.speech
+    assert found.frame_powers == alone.frame_powers
+
+
+def test_a_part_without_samples_has_no_measurements() -> None:
+    with Source.open(FIXTURES / "good.wav") as source:
+        found = analyze_source(source, part=(1000.0, 1001.0))
+    assert (found.measured_s, found.measurements, found.speech) == (0, {}, ())

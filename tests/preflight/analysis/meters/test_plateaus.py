@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 from preflight.analysis.framing import Grid
 from preflight.analysis.meters.clipping import ClippingMeter
+from preflight.analysis.meters.plateaus import PlateauDetector
 from tests.support.audio_measures import judged
 from tests.support.chunks import measured_by
 from tests.support.make_audio import RATE, coded, story
@@ -164,6 +165,21 @@ def test_the_finding_names_share_and_places() -> None:
     assert finding.value == pytest.approx(3, rel=0.4)
     assert f"{len(finding.spans)} places" in finding.message
     require_places(clipped(3), finding.spans)
+
+
+def test_a_long_recording_full_of_plateaus_is_measured_to_its_end_in_bounded_memory() -> None:
+    one = decoded(clipped(20), "mp3-128")
+    times = 240 * HIGH_RATE // len(one)  # more plateaus than are kept
+    detector = PlateauDetector()
+    measured_by(lambda _: detector, np.tile(one, times).reshape(-1, 1), HIGH_RATE)
+    once = PlateauDetector()
+    measured_by(lambda _: once, one.reshape(-1, 1), HIGH_RATE)
+    assert len(once.places()) == len(detector.places()) == 2, "both polarities are clipped"
+    for single, many in zip(once.places(), detector.places(), strict=True):
+        assert many.runs == pytest.approx(times * single.runs, rel=0.02)
+        assert many.samples == pytest.approx(times * single.samples, rel=0.02)
+        assert len(many.begins) <= 10_000
+        assert many.begins[: len(single.begins) // 2].tolist() == single.begins[: len(single.begins) // 2].tolist()
 
 
 def test_a_single_high_sample_at_the_end_of_a_chunk() -> None:

@@ -101,3 +101,10 @@ def test_below_16_khz_consonants_look_like_splices(rate: int) -> None:
     sound = voice(rate)
     sound[rate:] += 0.15
     assert splices(sound, rate) == ([rate] if rate == 16_000 else [])
+
+
+@pytest.mark.parametrize("at", [0, 1, 5, 2 * RATE - 5, 2 * RATE - 1])
+def test_a_jump_at_the_very_edge_of_a_recording_has_too_little_sound_beside_it(at: int) -> None:
+    sound = voice()
+    sound[at:] += 0.15
+    assert splices(sound) == []

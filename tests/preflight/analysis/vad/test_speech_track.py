@@ -68,6 +68,29 @@ def test_pieces_do_not_matter(piece: int) -> None:
     whole, parts = (meter.result() for meter in meters)
     assert np.array_equal(whole.track.probabilities, parts.track.probabilities)
     assert whole.voice_like_s == parts.voice_like_s
+    assert (whole.room_decay_s, whole.background) == (parts.room_decay_s, parts.background)
+
+
+def test_pieces_do_not_matter_for_embeddings() -> None:
+    sound = making.story().astype(np.float32)[: 12 * making.RATE]
+    meters = SpeechMeter(16_000, speakers=True), SpeechMeter(16_000, speakers=True)
+    meters[0].add(sound)
+    for at in range(0, len(sound), 5_000):
+        meters[1].add(sound[at : at + 5_000])
+    whole, parts = (meter.result().voices for meter in meters)
+    assert whole is not None
+    assert len(whole.spans) > 3
+    assert whole == parts
+
+
+def test_silence_has_no_embeddings_and_without_speakers_there_are_none_at_all() -> None:
+    with_speakers, without = SpeechMeter(16_000, speakers=True), SpeechMeter(16_000)
+    for meter in (with_speakers, without):
+        meter.add(np.zeros(16_000, np.float32))
+    voices = with_speakers.result().voices
+    assert voices is not None
+    assert voices.spans == ()
+    assert without.result().voices is None
 
 
 @pytest.mark.parametrize(("samples", "windows"), [(0, 0), (1, 1), (512, 1), (513, 2), (512 * 65, 65)])
