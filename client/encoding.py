@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import importlib
 import re
 import zlib
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
+_Decompressor = Callable[[bytearray, int], tuple[bytearray, str]]
 _UTF_32_MARKS: Final = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"))
 _OTHER_MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -21,7 +25,12 @@ _ACCEPTED_CODECS: Final = re.compile(
 _SINGLE_BYTE: Final = re.compile(r"iso8859-\d+|cp125\d|ascii|koi8-[ru]")
 _PIECE_BYTES: Final = 65536
 _MOST_LAYERS: Final = 3
+_SMALL_PIECE_BYTES: Final = 256
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+"""RFC 8878, 3.1.1. The second byte is not ASCII, and no UTF-8."""
 _DAMAGED: Final = "the compressed answer is damaged"
+_ENDED_EARLY: Final = "the compressed answer ended early"
+_NEEDS: Final = "the answer is compressed with {}, which was not requested and which only the package {} can read"
 
 
 def decode(data: bytes | bytearray, content_type: str) -> str:
@@ -88,7 +97,10 @@ def _as_gb18030(data: bytes | bytearray, replaced: str) -> str:
 
 
 def decompress(data: bytearray, content_encoding: str, max_bytes: int) -> tuple[bytearray, str]:
-    """Decompress gzip and deflate (RFC 9110, 8.4.1), declared or recognized, also if they are applied twice.
+    """Decompress an answer (RFC 9110, 8.4.1): its encoding is declared or recognized, and there may be several.
+
+    gzip and deflate need nothing else. Brotli needs the package brotli; before Python 3.14, Zstandard needs
+    backports.zstd.
 
     Args:
         data: The body as it arrived.
@@ -96,19 +108,33 @@ def decompress(data: bytearray, content_encoding: str, max_bytes: int) -> tuple[
         max_bytes: The most bytes to produce.
 
     Returns:
-        The decompressed bytes, or ``data`` itself if it is not compressed; and why the rest is missing.
+        The decompressed bytes, or ``data`` itself if it is not compressed, or cannot be decompressed; and why the rest
+        is missing.
     """
     problem = ""
     for _ in range(_MOST_LAYERS):
-        for window_bits in _window_bits(data, content_encoding):
-            result, problem_here = _inflate(memoryview(data), window_bits, max_bytes)
+        for decompressor in _decompressors(data, content_encoding):
+            result, problem_here = decompressor(data, max_bytes)
+            problem = problem or problem_here
             if result:
-                data, problem = result, problem or problem_here
+                data = result
                 break
         else:
             break
-        content_encoding = ""  # a declared deflate without any header is tried once
+        # a declared encoding without a magic number is tried once
+        content_encoding = re.sub(r"\bbr\b" if decompressor is _unbrotli else "deflate", "", content_encoding.lower())
     return data, problem
+
+
+def _decompressors(data: bytearray, content_encoding: str) -> list[_Decompressor]:
+    declared = content_encoding.lower()
+    if data.startswith(_ZSTD_MAGIC):
+        return [_unzstd]
+    if window_bits := _window_bits(data, declared):
+        return [partial(_inflate, window_bits=bits) for bits in window_bits]
+    # Brotli (RFC 7932) has no magic number. Text is not taken for it: some gateways declare it without compressing.
+    is_brotli = re.search(r"\bbr\b", declared) and not is_text(data)
+    return [_unbrotli] if is_brotli else []
 
 
 def _window_bits(data: bytearray, content_encoding: str) -> tuple[int, ...]:
@@ -119,13 +145,18 @@ def _window_bits(data: bytearray, content_encoding: str) -> tuple[int, ...]:
     # RFC 1950, 2.2: the method, and a multiple of 31. The second byte is not ASCII, or "^" (78 5E).
     if data[:1] == b"\x78" and len(data) > 2 and int.from_bytes(data[:2], "big") % 31 == 0:
         return (15,)
-    return (15, -15) if "deflate" in content_encoding.lower() else ()
+    return (15, -15) if "deflate" in content_encoding else ()
 
 
-def _inflate(data: memoryview, window_bits: int, max_bytes: int) -> tuple[bytearray, str]:
+def is_text(data: bytes | bytearray) -> bool:
+    """Whether the beginning has no control characters but white space."""
+    return not re.search(rb"[\x00-\x08\x0e-\x1f]", data[:_PIECE_BYTES])
+
+
+def _inflate(data: bytearray, max_bytes: int, window_bits: int) -> tuple[bytearray, str]:
     result, inflater = bytearray(), zlib.decompressobj(window_bits)
     for at in range(0, len(data), _PIECE_BYTES):
-        piece = bytes(data[at : at + _PIECE_BYTES])
+        piece = bytes(memoryview(data)[at : at + _PIECE_BYTES])
         while piece:
             before = inflater.copy()
             try:
@@ -139,7 +170,7 @@ def _inflate(data: memoryview, window_bits: int, max_bytes: int) -> tuple[bytear
             if inflater.eof and inflater.unused_data.startswith(b"\x1f\x8b"):
                 # RFC 1952, 2.2: a gzip file is a series of members.
                 piece, inflater = inflater.unused_data, zlib.decompressobj(window_bits)
-    return result, "" if inflater.eof else "the compressed answer ended early"
+    return result, "" if inflater.eof else _ENDED_EARLY
 
 
 def _up_to_damage(inflater: zlib._Decompress, piece: bytes, most: int) -> bytearray:
@@ -153,3 +184,51 @@ def _up_to_damage(inflater: zlib._Decompress, piece: bytes, most: int) -> bytear
     except zlib.error:
         pass  # what came before the damage is the result
     return result
+
+
+def _unzstd(data: bytearray, max_bytes: int) -> tuple[bytearray, str]:
+    """Decompress Zstandard (RFC 8878)."""
+    module = _optional("compression.zstd") or _optional("backports.zstd")
+    if module is None:
+        return bytearray(), _NEEDS.format("Zstandard", "backports.zstd")
+    stream = module.ZstdDecompressor()
+    return _streamed(data, max_bytes, lambda piece: stream.decompress(piece, _PIECE_BYTES), lambda: stream.eof)
+
+
+def _unbrotli(data: bytearray, max_bytes: int) -> tuple[bytearray, str]:
+    module = _optional("brotli")
+    # 1.2 is the first version that limits its output: a few kilobytes could otherwise expand to gigabytes at once.
+    if module is None or not hasattr(module.Decompressor, "can_accept_more_data"):
+        return bytearray(), _NEEDS.format("Brotli", "brotli 1.2")
+    stream = module.Decompressor()
+    return _streamed(
+        data, max_bytes, lambda piece: stream.process(piece, output_buffer_limit=_PIECE_BYTES), stream.is_finished
+    )
+
+
+def _streamed(
+    data: bytearray, max_bytes: int, step: Callable[[bytes], bytes], is_finished: Callable[[], bool]
+) -> tuple[bytearray, str]:
+    """Decompress in small pieces: what comes before damage is returned, and memory does not grow with the ratio."""
+    result = bytearray()
+    for at in range(0, len(data), _SMALL_PIECE_BYTES):
+        piece = bytes(memoryview(data)[at : at + _SMALL_PIECE_BYTES])
+        while not is_finished():
+            try:
+                produced = step(piece)
+            except Exception:  # noqa: BLE001 - each of the libraries raises an error of its own
+                return result, _DAMAGED
+            result += produced
+            if len(result) > max_bytes:
+                return result[:max_bytes], f"the answer is larger than {max_bytes:,} bytes"
+            piece = b""  # both libraries keep what they have not used
+            if not produced:
+                break
+    return result, "" if is_finished() else _ENDED_EARLY
+
+
+def _optional(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None

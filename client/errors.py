@@ -26,6 +26,8 @@ Messages, hints and representations contain neither the API key nor the query of
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 State = Literal["not-sent", "refused", "unknown"]
@@ -83,13 +85,25 @@ class ServiceError(Exception):
         self.service_message = service_message
         self.answer_body: bytes = HiddenBytes()
 
-    def answer_text(self, most_bytes: int) -> str:
-        r"""Decode the beginning of `answer_body`; bytes that are not text become escapes such as ``\xb3``."""
-        from client.encoding import decode
+    def answer_text(self, most: int, without_secrets: Callable[[str], str]) -> str:
+        r"""Return the beginning of `answer_body` as text; bytes that are not text become escapes such as ``\xb3``.
 
-        content = bytes(self.answer_body[:most_bytes])
+        Binary content, such as an answer in an unknown compression, becomes ``base64:`` and its first bytes in base64.
+
+        Args:
+            most: The most characters to return.
+            without_secrets: Removes secrets from a text.
+        """
+        from client.encoding import decode, is_text
+
+        content = bytes(self.answer_body[: 4 * most])  # a UTF-8 character has at most 4 bytes
         text = decode(content, "")
-        return content.decode("utf-8", "backslashreplace") if "\ufffd" in text else text
+        if "\ufffd" in text and not is_text(content):
+            clean = without_secrets(content.decode("latin-1")).encode("latin-1")
+            return f"base64:{base64.b64encode(clean[: (most - len('base64:')) // 4 * 3]).decode()}"
+        if "\ufffd" in text:
+            text = content.decode("utf-8", "backslashreplace")
+        return without_secrets(text)[:most]
 
 
 class InvalidArgument(ServiceError, ValueError):

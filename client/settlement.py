@@ -166,6 +166,17 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
             "Its path must end in .mp3, .m4a or .wav, and it must be accessible without a login.",
         ),
     ),
+    *(
+        (
+            phrase,
+            Meaning(
+                AudioRefused,
+                "the service could not download the recording",
+                "Its URL must be accessible from the service's network: check firewalls and rules for IP addresses.",
+            ),
+        )
+        for phrase in ("download audio", "audio download", "failed to download")
+    ),
     ("voice id not exist", CODES[2054]),
     ("voice not exist", CODES[2054]),
     ("voice does not exist", CODES[2054]),
@@ -188,8 +199,6 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
             "decode audio",
             "invalid audio",
             "unsupported audio",
-            "download audio",
-            "audio download",
             "read audio",
             "invalid sample",
         )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from onetake.ledger.protocol import Connection, LedgerDatabase, Runs
 
 _OF_ATTEMPTS = """SELECT attempts.id, takes.path AS take, takes.sha256, base_url, state, claimed_at, uploaded_at,
-    called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id
+    called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id, answer
     FROM attempts JOIN takes ON takes.id = attempts.take"""
 
 _ACTIVE = "state IN ('claimed', 'called')"

@@ -31,7 +31,7 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
         reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``.
         service_message: The service's own message.
         trace_id: Trace id for the service's support.
-        answer: The beginning of the raw answer, without secrets.
+        answer: The beginning of the raw answer, without secrets; in base64 behind ``base64:`` if it is not text.
     """
 
     http_status: int | None = None
@@ -50,15 +50,14 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
             error: The error that it raised.
             links: The presigned links that were sent; the answer may repeat them, and they are not stored.
         """
-        # cut before it is decoded, since it may be 64 MB; a UTF-8 character has at most 4 bytes
-        text = error.answer_text(4 * _MAX_ANSWER_CHARACTERS)
+        text = error.answer_text(_MAX_ANSWER_CHARACTERS, lambda text: client.without_secrets(text, *links))
         return cls(
             http_status=error.http_status,
             code=error.code,
             reason=error.reason,
             service_message=error.service_message or None,
             trace_id=error.trace_id,
-            answer=_redacted(client, text, links),
+            answer=text or None,
         )
 
     @classmethod
@@ -147,6 +146,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         reason: The gateway's reason, if the answer had one.
         service_message: The service's own message.
         trace_id: Trace id for the service's support.
+        answer: As in `ServiceAnswer`.
     """
 
     id: str
@@ -165,6 +165,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     service_message: str | None = None
     trace_id: str | None = None
+    answer: str | None = None
 
 
 class SpeechRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +190,7 @@ class SpeechRecord(msgspec.Struct, frozen=True, kw_only=True):
         service_message: The service's own message.
         trace_id: Trace id for the service's support.
         audio_url: The service's link to the speech, if it sent one; it expires after hours or a day.
+        answer: As in `ServiceAnswer`.
     """
 
     id: str
@@ -209,6 +211,7 @@ class SpeechRecord(msgspec.Struct, frozen=True, kw_only=True):
     service_message: str | None
     trace_id: str | None
     audio_url: str | None
+    answer: str | None = None
 
 
 class AbandonedUpload(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from onetake.ledger.records import ServiceAnswer, SpeechState, VoiceRecord
 
 _OF_SPEECHES: Final = """SELECT speeches.id, voices.name, speeches.voice_id, speeches.base_url, purpose, text, model,
-    state, called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id, audio_url
-    FROM speeches JOIN voices USING (base_url, voice_id)"""
+    state, called_at, ended_at, kind, message, http_status, code, reason, service_message, trace_id, audio_url,
+    answer FROM speeches JOIN voices USING (base_url, voice_id)"""
 _OF_VOICE: Final = "speeches.base_url = ? AND speeches.voice_id = ?"
 
 

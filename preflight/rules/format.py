@@ -120,7 +120,7 @@ def _protected(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 def _unsupported_format(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if not analysis.has_sound or analysis.probe is None:
         return
-    reason = format_problem(analysis.probe)
+    reason = format_problem(analysis.probe, headers_only=analysis.method == "headers")
     changes = analysis.changes
     if reason:
         wav = analysis.probe.wav
@@ -140,7 +140,7 @@ def _unsupported_format(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
-def format_problem(probe: Probe) -> str | None:
+def format_problem(probe: Probe, *, headers_only: bool = False) -> str | None:
     """Describe a format that is not accepted, as a noun phrase; None if it is accepted."""
     container = _CONTAINERS.get(probe.container, f"a file in an unsupported format ({probe.container})")
     codec = _CODECS.get(probe.codec) or ("PCM" if probe.codec.startswith("pcm_") else probe.codec)
@@ -149,8 +149,10 @@ def format_problem(probe: Probe) -> str | None:
     if probe.container not in limits.ACCEPTED:
         return container if probe.container in (probe.codec, "adts") else f"{container} with {codec} audio"
     if probe.audio_tracks > 1:
-        used = f"(onetake uses track {probe.audio_track + 1}, which has the most speech)"
-        return f"a file with {probe.audio_tracks} audio tracks, and the service may use any of them {used}"
+        used = f"track {probe.audio_track + 1}, which has the most speech"
+        used = "the one with the most speech" if headers_only else used
+        many = f"a file with {probe.audio_tracks} audio tracks"
+        return f"{many}, and the service may use any of them (onetake uses {used})"
     if probe.container == "m4a":
         return _m4a_problem(probe, codec)
     if probe.container == "mp3" and probe.codec != "mp3":

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
-import zlib
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,12 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client import CloneClient, ClonedVoice, ServiceError, Speech, SpeechRequest
+from client import ClonedVoice, ServiceError, Speech
 from client.answers import Answer
-from client.encoding import decompress
 from client.results import speech_from, voice_from
-from tests.client.conftest import KEY, clone_error, make_answer
-from tests.support.scripted_service import ScriptedServer, http, says
+from tests.client.conftest import clone_error, make_answer
 
 STATUSES = [200, 201, 204, 302, 400, 401, 404, 408, 429, 500, 503, 524]
 
@@ -289,35 +284,6 @@ def test_a_refusal_is_a_refusal() -> None:
     assert speech_error({"data": {"audio": ""}, "base_resp": {"status_code": 1002}}).retryable
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", ""])
-@pytest.mark.parametrize("is_truncated", [False, True])
-def test_unrequested_compression(encoding: str, is_truncated: bool) -> None:
-    plain = json.dumps({"audio": MP3.hex()}).encode() + b" " * 2000
-    packed = zlib.compress(plain) if encoding == "deflate" else gzip.compress(plain)
-    packed = packed[:-8] if is_truncated else packed
-    headers = [f"Content-Encoding: {encoding}"] if encoding else []
-    with ScriptedServer(says(http(200, packed, *headers))) as server:
-        speech = CloneClient(KEY, server.base_url).synthesize(SpeechRequest(voice_id="v", text="Hi."))
-    assert speech.audio == MP3
-    assert bool(speech.warnings) == is_truncated
-
-
-LAYERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip twice": lambda data: gzip.compress(gzip.compress(data)),
-    "deflate in gzip": lambda data: gzip.compress(zlib.compress(data)),
-    "two members": lambda data: gzip.compress(data[:9]) + gzip.compress(data[9:]),
-    "zlib": zlib.compress,
-    "wrong checksum": lambda data: gzip.compress(data)[:-8] + bytes(8),
-}
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_undeclared_compression(name: str) -> None:
-    body, problem = decompress(bytearray(LAYERS[name](b'{"voice_id": "voice_1"}')), "", 1000)
-    assert voice_from(make_answer(200, bytes(body))).voice_id == "voice_1"
-    assert bool(problem) == (name == "wrong checksum")
-
-
 def test_pieces_of_a_stream_are_not_taken_for_the_speech() -> None:
     piece = json.dumps({"data": {"audio": MP3.hex(), "status": 1}}).encode()
     for body in (piece + b"\n" + piece, b"data: " + piece + b"\n\ndata: " + piece):
@@ -327,12 +293,6 @@ def test_pieces_of_a_stream_are_not_taken_for_the_speech() -> None:
 
 def test_raw_audio_has_the_trace_id_of_the_header() -> None:
     assert speech_from(make_answer(200, MP3, content_type="audio/mpeg", trace_id="t-1")).trace_id == "t-1"
-
-
-def test_a_small_answer_cannot_decompress_into_a_large_one() -> None:
-    data, problem = decompress(bytearray(gzip.compress(bytes(5_000_000))), "gzip", 1_000_000)
-    assert len(data) == 1_000_000
-    assert "larger" in problem
 
 
 def test_a_voice_behind_a_value_with_too_many_tokens_is_unknown_and_kept() -> None:

@@ -178,7 +178,7 @@ def interim(*statuses: int) -> Behaviour:
         (answers(400, DETAIL), "refused", 1, "You have reached your maximum amount of voices."),
         (says(http(200, GBK_ERROR)), "refused", 1, "音频时长不符合要求"),
         (says(http(200, GBK_VOICE)), "cloned", 1, ""),
-        (says(http(400, b"failed to download audio_url: 403", kind="text/plain")), "refused", 1, "audio_url: 403"),
+        (says(http(400, b"failed to download audio_url", kind="text/plain")), "refused", 1, "could not download the"),
         (answers(200, SHAPES["base_resp"](1000), "Trace-Id: 04b2e15f0bbb"), "unknown", 1, "04b2e15f0bbb"),
         *((interim(*statuses), "cloned", 1, "") for statuses in [(100,), (102,), (103,), (100, 102, 103, 103), (199,)]),
         (says(b"HTTP/1.1 103 Early Hints\r\n\r\n"), "unknown", 1, ""),

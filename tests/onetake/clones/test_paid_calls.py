@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import dataclass
@@ -179,6 +180,19 @@ def test_voices_unknown_shows_the_message_of_the_service(
     assert "04b2e15f0bbb" in say("voices", "--unknown").out
     (call,) = json.loads(say("voices", "--unknown", "--json").out)["unknown"]
     assert (call["trace_id"], call["code"], call["service_message"]) == ("04b2e15f0bbb", 1000, "unknown error")
+    assert json.loads(call["answer"]) == {"base_resp": {"status_code": 1000, "status_msg": "unknown error"}}
+
+
+def test_an_answer_that_cannot_be_read_stays_in_the_ledger(
+    say: Say, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = bytes([0x1B, 0x17, 0, 0xF8, *range(24)])  # what Brotli might give
+    with ScriptedServer(says(http(200, packed, "Content-Encoding: something-new"))) as server:
+        for setting, value in services.settings(ONETAKE_BASE_URL=server.base_url).items():
+            monkeypatch.setenv(setting, value)
+        assert say("clone", TAKE).status == 5
+    (call,) = json.loads(say("voices", "--unknown", "--json").out)["unknown"]
+    assert base64.b64decode(call["answer"].removeprefix("base64:")) == packed
 
 
 @pytest.mark.parametrize("more", [(), ("--again",)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -184,7 +185,8 @@ def test_a_lookup_takes_as_many_steps_in_a_large_ledger(tmp_path: Path) -> None:
     [
         ('{"key": "sk-Echoed_0123", "message": "成功"}'.encode("utf-16"), '{"key": "***", "message": "成功"}'),
         ('{"message": "成功"}'.encode("gbk"), '{"message": "成功"}'),
-        (b"\x0b\x02\x80\xff sk-Echoed_0123", "\x0b\x02\\x80\\xff ***"),
+        (b"caf\xe9\xff: sk-Echoed_0123", "caf\\xe9\\xff: ***"),
+        (b"\x0b\x02\x80\xff sk-Echoed_0123", "base64:" + base64.b64encode(b"\x0b\x02\x80\xff ***").decode()),
     ],
 )
 def test_an_answer_in_any_encoding_is_stored_without_loss_and_without_the_key(body: bytes, stored: str) -> None:

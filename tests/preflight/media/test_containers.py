@@ -52,6 +52,8 @@ def test_the_track_with_the_most_speech_is_used(name: str, tmp_path: Path) -> No
     assert (fixed.before.file.audio_track, fixed.before.file.audio_tracks) == (number, len(sounds))
     (finding,) = fixed.before.errors
     assert f"track {number}, which has the most speech" in finding.message
+    (finding,) = preflight.check(path, quick=True).errors  # which track that is, the headers do not say
+    assert "(onetake uses the one with the most speech)" in finding.message
     assert any(f"audio track {number} of {len(sounds)}" in edit.what for edit in fixed.edits)
     with av.open(str(path)) as container:
         track = container.streams.audio[number - 1]
