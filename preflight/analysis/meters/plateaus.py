@@ -230,12 +230,12 @@ def _peaks(both: Samples, floors: Samples, owned: range, reach: int) -> _Peaks:
     wave, size = both.ravel(), both.shape[1]
     at = np.flatnonzero(both > floors[:, None])
     if not len(at):  # the only high sample is the last one, and the next chunk has it, too
-        nothing = np.empty(0)
-        return _Peaks(at, at, at, nothing, nothing, nothing)
+        return _Peaks(at, at, at, *np.empty((3, 0)))
     values, starts = wave[at], _starts(at)
     tops = np.repeat(np.maximum.reduceat(values, starts), _lengths(starts, at))
     near = np.flatnonzero(values > _SAME_PEAK * tops)  # taking indexes is faster than selecting by flags
-    at, values, starts = at[near], values[near], _starts(at[near])
+    at, values = at[near], values[near]
+    starts = _starts(at)
     lengths = _lengths(starts, at)
     own = np.maximum.reduceat(values, starts)
     is_top = values > _TOP * np.repeat(own, lengths)
