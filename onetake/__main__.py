@@ -74,11 +74,14 @@ def _prepare_worker() -> None:
     """Start the worker process of `check` while the command line is imported: both take a third of a short check."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for arrays this small more threads only add start-up time
     if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h", "--schema"} & set(sys.argv):
+        import contextlib
+
         from preflight.worker.interpreter import is_possible
         from preflight.worker.pool import prepare
 
         if is_possible():
-            prepare()
+            with contextlib.suppress(OSError):  # such as a limit on open files: the check itself reports it
+                prepare()
 
 
 def _require_own_packages() -> None:

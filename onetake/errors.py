@@ -7,11 +7,12 @@ failed; 5 the outcome of a paid call is unknown; 6 a bug in onetake; 129, 130 an
 
 from __future__ import annotations
 
-import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import click
+
+from onetake.resource_limits import resource_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -217,7 +218,6 @@ _BY_KIND = {
     "file-unreadable": Status.NOT_FIT,
     "not-examined": Status.BUG,
 }
-_OUT_OF_RESOURCES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 def stop_status() -> Status:
@@ -294,7 +294,6 @@ def _local_failure(error: BaseException) -> Failure | None:
     if isinstance(error, ImportError):
         what = f"{error.name or 'one of its packages'} cannot be imported"
         return Failure("incomplete", f"the installation is incomplete: {what}", "reinstall onetake", Status.USAGE)
-    if isinstance(error, OSError) and error.errno in _OUT_OF_RESOURCES:
-        message = f"out of resources: {(error.strerror or '').lower()}"
-        return Failure("no-room", message, "free disk space, or set TMPDIR", Status.USAGE)
+    if isinstance(error, OSError) and (hint := resource_hint(error, "TMPDIR")) is not None:
+        return Failure("no-room", f"out of resources: {(error.strerror or '').lower()}", hint, Status.USAGE)
     return None

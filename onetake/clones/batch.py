@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 
+from onetake.clones.dedupe import repeated
 from onetake.clones.observer import WarningCollector
 from onetake.clones.prepare import Prepared, prepare_in_executor
 from onetake.clones.uploads import try_delete_abandoned
@@ -130,8 +131,9 @@ class BatchClone:
 
     @property
     def to_clone(self) -> int:
-        """Maximum number of recordings that will be cloned; some may be unfit."""
-        return len(self.pending) if self._most_clones is None else min(len(self.pending), self._most_clones)
+        """Maximum number of recordings that will be cloned: some may be unfit, and equal ones count once."""
+        most = len(self.pending) - len(repeated(self.pending, self._context.client.base_url))
+        return most if self._most_clones is None else min(most, self._most_clones)
 
     def find_known(self) -> Iterator[Outcome]:
         """Yield the outcomes that the ledger knows, without sending anything; the other requests stay `pending`.
@@ -170,9 +172,7 @@ class BatchClone:
 
     def _run_in(self, folder: Path) -> Generator[Outcome, None, None]:
         worker_pool = WorkerPool()
-        pool = self._executor or ThreadPoolExecutor(
-            self._workers, "onetake-prepare", initializer=worker_pool.add_thread
-        )
+        pool = self._executor or ThreadPoolExecutor(self._workers, "prepare", initializer=worker_pool.add_thread)
         for number in range(self._senders):
             # daemon threads: after a second Ctrl-C the command ends although they wait for answers
             threading.Thread(target=self._send_from_queue, name=f"onetake-send-{number}", daemon=True).start()
@@ -249,9 +249,8 @@ class BatchClone:
     def _send_from_queue(self) -> None:
         while (job := self._to_send.get()) is not None:
             try:
-                cloned = self._cloner.send(
-                    job.request, cast(Prepared, job.prepared), job.observer, lambda: self._stopping
-                )
+                prepared = cast(Prepared, job.prepared)
+                cloned = self._cloner.send(job.request, prepared, job.observer, lambda: self._stopping)
                 ending: Ending = "known" if cloned.known else "cloned"
                 warnings = tuple(dict.fromkeys((*job.observer.warnings, *cloned.warnings)))  # without duplicates
                 path = display_name(job.request.take)

@@ -12,7 +12,7 @@ from onetake.clones.dedupe import clone_key, find_known, known_voice, not_settle
 from onetake.clones.prepare import prepare_request
 from onetake.clones.request import require_free_demo, require_quality
 from onetake.clones.uploads import try_delete_abandoned
-from onetake.errors import CloneInProgress, ConsentMissing
+from onetake.errors import CloneInProgress, ConsentMissing, NotSettled
 from onetake.io.scratch import scratch_folder
 from onetake.ledger import Claimed, Known, Unsettled
 
@@ -68,12 +68,17 @@ class Cloner:
             client.ServiceError: The service refused or failed; `client.OutcomeUnknown` means it may have charged.
             LedgerFailed: The call could not be stored beforehand; nothing was paid.
         """
-        cloned = self.find_known(request)
-        if cloned is None:
-            cloned = self._clone_new(complete(request), observer, accepts_poor)
-        else:
-            for warning in cloned.warnings:
-                observer.warn(warning)
+        try:
+            cloned = self.find_known(request)
+            if cloned is None:
+                cloned = self._clone_new(complete(request), observer, accepts_poor)
+            else:
+                for warning in cloned.warnings:
+                    observer.warn(warning)
+        except NotSettled:
+            # the run that was killed during its call left its upload too
+            try_delete_abandoned(self.context.storage, self.context.ledger, observer)
+            raise
         try_delete_abandoned(self.context.storage, self.context.ledger, observer)
         return cloned
 

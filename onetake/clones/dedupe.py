@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ from preflight.input.source import Source, display_name
 from preflight.input.types import SpooledFile, stem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from onetake.clones.request import CloneRequest
     from onetake.ledger import Attempt, Ledger, VoiceRecord
     from preflight.input.types import PathLike
@@ -74,6 +77,44 @@ def find_known(request: CloneRequest, ledger: Ledger, base_url: str, *, read_onl
                 raise not_settled(found.attempt)
             return None if found is None else known_voice(found.voice, request, ledger, read_only=read_only)
     return None
+
+
+def repeated(requests: Sequence[CloneRequest], base_url: str) -> dict[int, int]:
+    """Find the requests that get the voice of an earlier request of the same run.
+
+    Only recordings of equal size are read.
+
+    Args:
+        requests: All requests of the run.
+        base_url: The service.
+
+    Returns:
+        For the index of each such request, that of the first one with its voice.
+    """
+    sizes: dict[int, list[int]] = {}
+    for index, request in enumerate(requests):
+        with contextlib.suppress(OSError):  # the check reports files that cannot be read
+            if (path := as_path(request.take)).is_file():
+                sizes.setdefault(path.stat().st_size, []).append(index)
+    found: dict[int, int] = {}
+    for size, indexes in sizes.items():
+        first: dict[tuple[str, str], int] = {}
+        for index in indexes if len(indexes) > 1 else ():
+            with contextlib.suppress(OSError, CannotOpen):
+                request = requests[index]
+                prompt = digest(request.prompt) if request.prompt is not None else None
+                key = clone_key(request, base_url, size, digest(request.take), prompt)
+                if (earlier := first.setdefault((key.sha256, key.request), index)) != index:
+                    found[index] = earlier
+    return found
+
+
+def paid_once(requests: Sequence[CloneRequest], base_url: str) -> list[CloneRequest]:
+    """Return the requests; ``again`` counts for the first of those that get the same voice only."""
+    if not any(request.again for request in requests):
+        return list(requests)
+    repeats = repeated(requests, base_url)
+    return [replace(request, again=request.again and index not in repeats) for index, request in enumerate(requests)]
 
 
 def known_voice(voice: VoiceRecord, request: CloneRequest, ledger: Ledger, *, read_only: bool = False) -> Cloned:

@@ -129,8 +129,9 @@ def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
     """
     from onetake.config.settings import home_path
 
-    for folder in (home_path(), Path(tempfile.gettempdir())):
-        with contextlib.suppress(OSError):
+    for place in (home_path, tempfile.gettempdir):
+        with contextlib.suppress(OSError):  # also from gettempdir, if there is no temporary folder
+            folder = Path(place())
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _write_new(folder / f"speech-{secrets.token_hex(4)}{out.suffix}", content)
     return None

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from onetake.errors import UsageError
 from onetake.io.locks import LockState, acquire, try_lock
 from preflight.system import is_own
 
@@ -36,8 +37,13 @@ def scratch_folder(prefix: str = PREFIX) -> Iterator[Path]:
         prefix: The prefix of the folder's name.
 
     Raises:
+        UsageError: There is no temporary folder.
         OSError: The folder cannot be created.
     """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise UsageError("no folder for temporary files can be written", "set TMPDIR to one") from error
     remove_abandoned(prefix)
     with contextlib.ExitStack() as stack:
         while True:

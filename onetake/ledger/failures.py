@@ -9,19 +9,18 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from onetake.errors import LedgerFailed
+from onetake.resource_limits import resource_hint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SPACE: Final = "free some space, or set ONETAKE_HOME"
+_SPACE: Final = "free disk space, or set ONETAKE_HOME"
 _READ_ONLY: Final = "the disk is read-only: set ONETAKE_HOME to a folder on another one"
 _PERMISSIONS: Final = "change its permissions, or set ONETAKE_HOME to a folder of your own"
 _HINTS: Final = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _SPACE),
     **dict.fromkeys((errno.EACCES, errno.EPERM), _PERMISSIONS),
     **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file has the name of its folder: move it, or set ONETAKE_HOME"),
     errno.EISDIR: "a folder has its name: move it, or set ONETAKE_HOME",
-    errno.EROFS: _READ_ONLY,
 }
 _DAMAGE: Final = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_SCHEMA")
 """SQLITE_ERROR: the statements are constant, so a missing table or column means that the schema is damaged."""
@@ -37,7 +36,8 @@ class DamagedRow(Exception):
 
 def hint_for(error: OSError) -> str:
     """Return what to do when the ledger, or a file beside it, cannot be written."""
-    return _HINTS.get(error.errno or 0, "check the disk, or set ONETAKE_HOME")
+    usual = "check the disk, or set ONETAKE_HOME"
+    return resource_hint(error, "ONETAKE_HOME") or _HINTS.get(error.errno or 0, usual)
 
 
 def shown(path: Path) -> str:

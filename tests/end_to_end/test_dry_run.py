@@ -81,6 +81,21 @@ def test_a_dry_run_needs_no_key(say: Say, home: Path, monkeypatch: pytest.Monkey
     assert "api_key is not set: to clone, set ONETAKE_API_KEY" in ran.err
 
 
+@pytest.mark.parametrize("more", [(), ("--again",)])
+def test_equal_recordings_are_counted_as_the_real_run_pays_for_them(say: Say, more: tuple[str, ...]) -> None:
+    for name in ("one.wav", "two.wav"):
+        shutil.copy(FIXTURES / "good.wav", name)
+    files = ("one.wav", "two.wav", "one.wav")
+    planned = say("clone", *files, "--dry-run", "--json", *more)
+    document = json.loads(planned.out)
+    assert (planned.status, document["summary"]) == (0, {"would-clone": 1, "known": 2})
+    assert [plan.get("same_as") for plan in document["takes"]] == [None, "one.wav", "one.wav"]
+    assert "two.wav: nothing would be sent: it equals one.wav" in say("clone", *files, "--dry-run", *more).out
+    ran = say("clone", *files, "--json", *more)
+    assert (ran.status, json.loads(ran.out)["summary"]) == (0, {"cloned": 1, "known": 2})
+    assert "3 recordings, up to 1 to be cloned" in ran.err
+
+
 @pytest.mark.slow
 def test_csv_jsonl_and_text_list_every_recording(say: Say, takes: tuple[str, ...]) -> None:
     lines = say("clone", *takes, "--dry-run", "--format", "jsonl").out.splitlines()

@@ -63,7 +63,7 @@ def test_each_recording_of_a_folder_is_cloned_once(say: Say, home: Path, service
     ended = by_name(lines(ran.out))
     assert (ended["b.ogg"], ended["c.mp3"]) == ("cloned", "refused")
     assert sorted((ended["a.wav"], ended["again.wav"])) == ["cloned", "known"]
-    assert "at most 39.6" in ran.err
+    assert "at most 29.7" in ran.err
     assert "2 cloned" in ran.err
     assert charged(services) == before + 2
     assert services.objects() == {}

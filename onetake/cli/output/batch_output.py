@@ -13,7 +13,7 @@ import click
 from onetake.cli.options import with_consent, with_known_consent
 from onetake.cli.output.failure import print_failure
 from onetake.clones.batch import Outcome
-from onetake.clones.dedupe import as_path, not_settled
+from onetake.clones.dedupe import as_path, not_settled, paid_once
 from onetake.console.progress import Stopwatch, with_progress
 from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
 from onetake.console.terminal import can_prompt, is_quiet
@@ -204,6 +204,7 @@ def clone_many(
 
     price = settings.price()
     requests = [with_known_consent(request, settings) for request in requests]
+    requests = paid_once(requests, cloner.context.client.base_url)
     batch = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
     output = BatchOutput(form, sandbox=sandbox)
     note = "paid calls finish, nothing new is started (Ctrl-C again abandons them)"

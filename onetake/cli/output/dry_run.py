@@ -31,11 +31,12 @@ class Plan:
 
     Attributes:
         path: The recording.
-        ending: ``would-clone``; ``known`` if its voice exists already; ``refused`` if the recording is not fit;
-            ``unknown`` if an earlier paid call is not settled; ``failed`` for any other error.
+        ending: ``would-clone``; ``known`` if its voice exists already or then; ``refused`` if the recording is not
+            fit; ``unknown`` if an earlier paid call is not settled; ``failed`` for any other error.
         body: The request body, with placeholders for URLs.
         facts: Further members of the JSON document: report, changes, storage.
         cloned: The known voice.
+        same_as: An equal recording, planned earlier, whose voice this one gets.
         failure: Why the recording would not be cloned.
         warnings: Warnings for the user.
     """
@@ -45,6 +46,7 @@ class Plan:
     body: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     cloned: Cloned | None = None
+    same_as: str | None = None
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
 
@@ -52,9 +54,10 @@ class Plan:
         """The plan as a JSON object."""
         body = {"request": self.body} if self.body is not None else {}
         voice = {"voice_id": self.cloned.voice_id, "name": self.cloned.name, "known": True} if self.cloned else {}
+        same = {"same_as": self.same_as, "known": True} if self.same_as is not None else {}
         error = error_fields(self.failure) if self.failure else None
         head = {"path": self.path, "ending": self.ending}
-        return {**head, **body, **self.facts, **voice, "error": error, "warnings": self.warnings}
+        return {**head, **body, **self.facts, **voice, **same, "error": error, "warnings": self.warnings}
 
 
 def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: bool, form: str, is_many: bool) -> Status:
@@ -70,14 +73,21 @@ def show_plans(requests: list[CloneRequest], settings: Settings, *, sandbox: boo
     Returns:
         The exit status: that of the most severe failure among the plans.
     """
+    from onetake.clones.dedupe import repeated
+
     where: Any = "sandbox" if sandbox else _destination(settings)
-    plans = []
+    plans: list[Plan] = []
     stopwatch = Stopwatch()
     if form == "csv":
         print_line(CSV_HEADER)
+    repeats = repeated(requests, settings.text("base_url") or "")
     with contextlib.nullcontext() if sandbox else _known_clones(settings) as find:
-        for request in requests:
-            plan = _planned(request, find, where, form, is_many=is_many)
+        for index, request in enumerate(requests):
+            earlier = plans[repeats[index]] if index in repeats else None
+            if earlier is not None and earlier.ending == "would-clone":
+                plan = Plan(path=display_name(request.take), ending="known", same_as=earlier.path)
+            else:
+                plan = _planned(request, find, where, form, is_many=is_many)
             plans.append(plan)
             stopwatch.split()
             _show(plan, where, form)
@@ -137,6 +147,8 @@ def _show(plan: Plan, where: Any, form: str) -> None:
         elif plan.cloned is not None:
             voice = f"{safe(plan.cloned.name or '')} ({safe(plan.cloned.voice_id)})"
             print_text(f"{safe(plan.path)}: nothing would be sent: its voice is known, {voice}")
+        elif plan.same_as is not None:
+            print_text(f"{safe(plan.path)}: nothing would be sent: it equals {safe(plan.same_as)}, and gets its voice")
         else:
             print_text(f"{safe(plan.path)}: would upload to {_in_words(where)} and send")
             print_json(plan.body)

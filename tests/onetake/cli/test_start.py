@@ -181,6 +181,14 @@ def test_without_seaweedfs_the_extra_to_install_is_named(home: Path, tmp_path: P
     assert "onetake[sandbox]" in error["hint"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="how many files Python itself needs")
+def test_a_low_limit_of_open_files_is_named(home: Path) -> None:
+    limited = ("sh", "-c", 'ulimit -n 8; exec "$0" -m onetake "$@"', sys.executable)
+    ran = onetake("check", GOOD, before=limited)
+    assert (ran.status, "too many open files" in ran.err) == (2, True)
+    assert "allow more open files: ulimit -n 1024" in ran.err
+
+
 def test_quiet_and_verbose(say: Say) -> None:
     short = str(FIXTURES / "too-short.wav")
     assert say("check", GOOD, "-q").out == ""

@@ -111,7 +111,9 @@ def test_equal_recordings_are_paid_for_once(cloner: Cloner, recorder: Recorder, 
         shutil.copy(FIXTURES / "good.m4a", f"takes/{number}.m4a")
     requests = [CloneRequest(f"takes/{number}.m4a", CloneOptions()) for number in range(4)]
     before = services.endpoint.account()["clones_charged"]
-    outcomes = list(BatchClone(cloner, requests, recorder).run())
+    batch = BatchClone(cloner, requests, recorder)
+    assert batch.to_clone == 1
+    outcomes = list(batch.run())
     assert sorted(endings(outcomes)) == ["cloned", "known", "known", "known"]
     assert len({outcome.cloned.voice_id for outcome in outcomes if outcome.cloned}) == 1
     assert services.endpoint.account()["clones_charged"] == before + 1

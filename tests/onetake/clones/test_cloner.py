@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,13 +115,23 @@ def test_a_refusal_may_be_repeated(ledger: Ledger, recorder: Recorder, home: Pat
 
 
 def test_a_lost_answer_is_never_repeated(
-    ledger: Ledger, recorder: Recorder, home: Path, cloner: Cloner, services: Services
+    ledger: Ledger,
+    recorder: Recorder,
+    home: Path,
+    cloner: Cloner,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("onetake.clones.uploads._SETTLE_S", 0.0)
     with cloner_for(closes_after_reading, ledger, recorder) as (lost, server):
         with pytest.raises(OutcomeUnknown) as caught:
             lost.clone(request_for(), recorder)
         (attempt,) = ledger.attempts.unknown()
         assert f"onetake voices settle {attempt.id}" in caught.value.hint
+        with Ledger(home / "onetake") as killed:  # a killed run leaves its upload, too, which the next one deletes
+            storage = cloner.context.storage
+            announce = partial(killed.uploads.add, storage.place)
+            storage.upload(FIXTURES / "good.m4a", content_type="audio/mp4", suffix=".m4a", announce=announce)
         with pytest.raises(NotSettled):
             lost.clone(request_for(), recorder)
         with pytest.raises(NotSettled):  # not even with `again`: this run made the call

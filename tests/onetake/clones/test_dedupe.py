@@ -15,7 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import CloneOptions
-from onetake.clones.dedupe import clone_key, default_name, digest, find_known, known_voice, not_settled
+from onetake.clones.dedupe import (
+    clone_key,
+    default_name,
+    digest,
+    find_known,
+    known_voice,
+    not_settled,
+    paid_once,
+    repeated,
+)
 from onetake.clones.request import CloneRequest
 from onetake.errors import NotSettled
 from onetake.ledger import Claimed, Ledger, VoiceRecord
@@ -47,6 +56,17 @@ def clone(ledger: Ledger, request: CloneRequest, voice_id: str = "voice_1") -> V
     attempt, now = claim(ledger, request), datetime.now(UTC)
     ledger.attempts.called(attempt, now)
     return ledger.voices.find(ledger.attempts.gave_voice(attempt, voice_id, now, now + timedelta(hours=168)))
+
+
+def test_requests_that_share_a_voice_are_paid_for_once(tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy.m4a", tmp_path / "other.m4a"
+    shutil.copy(TAKE, copy)
+    other.write_bytes(bytes(Path(TAKE).stat().st_size))
+    shaped = CloneRequest(TAKE, CloneOptions(need_noise_reduction=True))
+    takes = [TAKE, str(tmp_path / "missing.wav"), str(copy), str(other), TAKE, str(tmp_path)]
+    requests = [*(CloneRequest(take, CloneOptions(), again=True) for take in takes), shaped]
+    assert repeated(requests, URL) == {2: 0, 4: 0}
+    assert [request.again for request in paid_once(requests, URL)] == [True, True, False, True, False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from onetake.errors import UsageError
+from onetake.io.received_audio import save_elsewhere
 from onetake.io.scratch import PREFIX, remove_abandoned, scratch_folder
 from tests.onetake.conftest import Say
 
@@ -97,3 +99,14 @@ def test_a_folder_of_another_user_is_left_alone(temporary: Path) -> None:
     os.chown(folder, 65534, 65534)
     remove_abandoned()
     assert folder.exists()
+
+
+def test_without_a_temporary_folder_the_error_names_the_setting(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: [str(home / "missing")])
+    with pytest.raises(UsageError, match="no folder for temporary files") as raised, scratch_folder():
+        pass
+    assert raised.value.hint == "set TMPDIR to one"
+    saved = save_elsewhere(Path("out.mp3"), b"paid for")  # in the folder of the ledger, which is tried first
+    assert saved is not None
+    assert saved.read_bytes() == b"paid for"

@@ -84,4 +84,4 @@ def test_the_hint_matches_the_obstacle(
     assert ran.status == 2
     assert hint in ran.err
     assert "ONETAKE_HOME" in ran.err
-    assert "free some space" not in ran.err
+    assert "free disk space" not in ran.err
