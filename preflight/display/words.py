@@ -27,6 +27,8 @@ _CLEAR_HZ: Final = 7000.0
 """Wideband telephony (ITU-T G.722)."""
 _SHORT_S: Final = 30.0
 """Half of the minute or two that the clone endpoint's guide recommends."""
+_LISTEN_FIRST: Final = frozenset({"unsure-voice"})
+"""Findings of fair takes after which a clone may be money lost."""
 _TECHNICAL: Final = re.compile(r"\b(dB|dBFS|dBTP|LUFS|SNR)\b")
 _DETAIL: Final = re.compile(r" \(([^()]*)\)$")
 _NUMBER: Final = re.compile(r"-?[\d.]+")
@@ -56,17 +58,14 @@ def badness(report: Report) -> tuple[int, int, int]:
 
 
 def next_step(report: Report) -> str:
-    """Return one thing to do now, as advice or as a command."""
+    """Return one thing to do now, as advice or as a command; what else would help is in the findings."""
     path, poorest = argument(report.path), _poorest(report)
     if report.verdict == "rejected" and (error := report.deciding_error) is not None:
         if error.rule == "too-short":
             return f"record more, or join several takes: onetake join {path} OTHER... -o joined.wav"
         return advice(error)
-    if report.quality == "poor" and poorest is not None:
-        if report.role == "prompt":  # no command uses it alone
-            return advice(poorest)
-        command = f"fix {path}" if report.verdict == "fixable" else f"clone {path} --accept-poor"
-        return f"{advice(poorest)}; to use it as it is: onetake {command}"
+    if poorest is not None and (report.quality == "poor" or poorest.rule in _LISTEN_FIRST):
+        return advice(poorest)
     if report.verdict == "fixable":
         return f"onetake fix {path}"
     return _next_of_ready(report, path, poorest)
@@ -77,9 +76,7 @@ def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
         return f"onetake clone TAKE --prompt {path}"
     if report.method == "headers":
         return f"onetake check {path} (measures the sound as well)"
-    if poorest is not None:
-        return f"onetake clone {path}; for a better voice: {advice(poorest)}"
-    if (report.file.duration_s or 0.0) < _SHORT_S:
+    if poorest is None and (report.file.duration_s or 0.0) < _SHORT_S:
         return f"onetake clone {path} (one to two minutes of speech work best: onetake join adds takes)"
     return f"onetake clone {path}"
 

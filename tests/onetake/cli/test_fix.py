@@ -56,7 +56,7 @@ def test_a_ready_recording_of_poor_quality_is_not_called_fixed(say: Say, home: P
     lines = say("fix", "clipped.wav").out.splitlines()
     assert lines[0] == "it is ready, but poor: nothing was changed"
     assert lines[1].startswith("not fixed: clipped")
-    assert lines[-1].endswith("to use it as it is: onetake clone clipped.wav --accept-poor")
+    assert lines[-1].endswith("next: lower the input gain and record again")
 
 
 def test_audio_without_a_file_needs_an_output() -> None:

@@ -34,7 +34,7 @@ def test_a_report_is_verdict_then_findings_then_nothing_else(monkeypatch: pytest
     )
     lines = report_lines(make_report("a\n.wav", finding, snr_db=30.0))
     assert lines[0] == "a\\n.wav: ready, fair: it clips"
-    assert lines[1] == "  next: onetake clone $'a\\x0a.wav'; for a better voice: clips\\x1b[2J at 1 s"
+    assert lines[1] == "  next: onetake clone $'a\\x0a.wav'"
     assert lines[2] == "  12.0 s, a little noisy"
     assert lines[-1] == "  warning clipped: 9 %: clips\\x1b[2J at 1 s"
     assert not any("snr_db" in line for line in lines)

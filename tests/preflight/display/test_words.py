@@ -22,6 +22,13 @@ FORMAT = Finding(
     summary="format not accepted",
 )
 SHORT = Finding(rule="too-short", severity="error", message="4.1 s: record more", summary="too short (4.1 s)")
+UNSURE = Finding(
+    rule="unsure-voice",
+    severity="warning",
+    message="only 3.4 % is detected as speech: listen to it",
+    quality="fair",
+    summary="perhaps not a voice",
+)
 POOR = Finding(
     rule="clipped",
     severity="warning",
@@ -38,12 +45,17 @@ POOR = Finding(
         (
             report_of(CLIPPED),
             "ready, but poor: clipped (16 % of the samples)",
-            "lower the input gain and record again; to use it as it is: onetake clone 'my take.wav' --accept-poor",
+            "lower the input gain and record again",
         ),
         (
             report_of(changed({"snr_db": 18.2}, name="a.wav")),
             "ready, fair: background noise",
-            "onetake clone a.wav; for a better voice: record in a quieter room, closer to the microphone",
+            "onetake clone a.wav",
+        ),
+        (
+            make_report("a.wav", UNSURE),
+            "ready, fair: perhaps not a voice",
+            "listen to it",
         ),
         (
             report_of(seconds(20.0, name="a.wav")),
@@ -63,7 +75,7 @@ POOR = Finding(
         (
             make_report("a.ogg", FORMAT, POOR),
             "fixable, but poor: format not accepted; clipped (9 % of the samples)",
-            "lower the input gain; to use it as it is: onetake fix a.ogg",
+            "lower the input gain",
         ),
         (
             report_of(changed({"speech_s": 0.0, "speech_percent": 0.0, "voice_like_s": 0.0})),
