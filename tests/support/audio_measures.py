@@ -29,12 +29,13 @@ def analysis_of(
     rate: int,
     *,
     codec: str = "pcm_f32le",
+    bit_rate_bps: int | None = None,
     block: int = BLOCK,
     pictures: bool = False,
 ) -> Analysis:
     """What all meters find in `sound`, (frames,) or (frames, channels), given in blocks of `block` frames."""
     channels = np.atleast_2d(np.asarray(sound, np.float32).T).T
-    facts = Probe("wav", codec, rate, channels.shape[1])
+    facts = Probe("wav", codec, rate, channels.shape[1], bit_rate_bps=bit_rate_bps)
     found = measure(facts, _blocks(channels, block), pictures=pictures)
     return replace(found, suffix=".wav", size=1000)
 
@@ -49,9 +50,11 @@ def measured(sound: NDArray[Any], rate: int) -> dict[str, float]:
     return analysis_of(sound, rate).measurements
 
 
-def judged(sound: NDArray[Any], rate: int) -> tuple[Analysis, dict[str, Finding]]:
+def judged(
+    sound: NDArray[Any], rate: int, *, codec: str = "pcm_f32le", bit_rate_bps: int | None = None
+) -> tuple[Analysis, dict[str, Finding]]:
     """What the meters find in `sound`, and by its rule what the default profile says of it."""
-    analysis = analysis_of(sound, rate)
+    analysis = analysis_of(sound, rate, codec=codec, bit_rate_bps=bit_rate_bps)
     return analysis, {finding.rule: finding for finding in DEFAULT.findings(analysis)}
 
 

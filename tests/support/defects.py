@@ -32,6 +32,8 @@ class Defect:
         spans: Where it is, in seconds; empty when it is everywhere.
         wrong: Rules that would name it wrongly.
         rate: Samples a second, where they are not the speech's.
+        codec: The codec of its file.
+        bit_rate_bps: The bit rate of its file, where the codec is lossy.
     """
 
     kind: str
@@ -45,6 +47,8 @@ class Defect:
     spans: Spans = ()
     wrong: tuple[str, ...] = ()
     rate: int | None = None
+    codec: str = "pcm_f32le"
+    bit_rate_bps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,13 @@ class Speech:
         power = self.sound.astype(np.float64) ** 2
         around = moving_mean(power, self.rate // 5)
         return float(np.sqrt(power[around > around.max() / 40].mean()))
+
+
+def top_hz(sound: Sound, rate: int) -> float:
+    """The end of the highest 100 Hz that are less than 65 dB below the strongest, over all of `sound`."""
+    power = np.abs(np.fft.rfft(sound.astype(np.float64))) ** 2
+    bands = np.add.reduceat(power, np.arange(0, len(power), max(1, 100 * len(sound) // rate)))
+    return 100.0 * float(np.flatnonzero(bands > bands.max() * 10**-6.5)[-1] + 1)
 
 
 def clean(sound: Sound, rate: int) -> Speech:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from tests.support import make_audio as making
-from tests.support.defects import Defect, moving_mean, noise, resampled
+from tests.support.defects import Defect, moving_mean, noise, resampled, top_hz
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _CODED = {"opus": ("ogg", "libopus"), "mp3": ("mp3", "libmp3lame"), "aac": ("ipod", "aac")}
 _NOISE_DB = 45.0
+_LOST = 0.9
+"""Of the bandwidth."""
 
 
 def in_a_room(speech: Speech) -> Sound:
@@ -106,7 +108,7 @@ def denoised(speech: Speech) -> Iterator[Defect]:
     noisy = speech.sound + hiss
     for name, sound in (
         ("spectral subtraction", subtracted(noisy, speech.rate)),
-        ("afftdn", filtered(noisy, speech.rate, "afftdn", "nr=30:nf=-35:tn=1")),
+        ("afftdn", filtered(noisy, speech.rate, "afftdn", "nr=30:nf=-40")),
     ):
         yield Defect("noise reduction", name, sound, "denoised", True, wrong=("dropouts", "babble"))
 
@@ -120,10 +122,15 @@ def coarse(speech: Speech) -> Iterator[Defect]:
 
 
 def low_bit_rates(speech: Speech) -> Iterator[Defect]:
-    """Lossy codecs that leave out high frequencies."""
+    """Lossy codecs that leave out high frequencies, where the speech has these."""
+    whole_hz = top_hz(speech.sound, speech.rate)
     for codec, bit_rate in (("opus", 6), ("opus", 8), ("mp3", 16), ("mp3", 32), ("aac", 24)):
         sound, rate = coded(speech.sound, speech.rate, codec, bit_rate * 1000)
-        yield Defect("low bit rate", f"{codec} {bit_rate} kbit/s", sound, "narrow-band", True, rate=rate)
+        if top_hz(sound, rate) < _LOST * whole_hz:
+            yield Defect(
+                "low bit rate", f"{codec} {bit_rate} kbit/s", sound, "narrow-band", True,
+                rate=rate, codec=codec, bit_rate_bps=bit_rate * 1000,
+            )  # fmt: skip
 
 
 def spliced(speech: Speech) -> Iterator[Defect]:
