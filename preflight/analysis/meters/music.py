@@ -27,6 +27,8 @@ _AROUND_HZ: Final = 60.0
 _ABOVE_DB: Final = 12.0
 # From one row to the next, 0.2 s later. In a room with a reverberation time of 1 s it falls by 12 dB.
 _MAX_FALL_DB: Final = 3.0
+# A plucked note of a short instrument.
+_MAX_FADE_DB: Final = 9.0
 # Of the rows within 40 dB of the loudest: there a voice is weakest.
 _QUIET_SHARE: Final = 0.25
 _RANGE_DB: Final = 40.0
@@ -61,10 +63,11 @@ class MusicMeter:
         self._slice = slice(low - self._around - 1, low + self._size + self._around + 1)
         self._waiting: list[Spectra] = []
         self._count = 0
-        # for each class of rows by level: their number, and how many have a line, and a held line, in each bin
+        # for each class of rows by level: their number, and how many have a line, a held and a fading one, in each bin
         self._rows = np.zeros(_CLASSES, np.int64)
         self._lines = np.zeros((_CLASSES, self._size), np.int32)
         self._held = np.zeros((_CLASSES, self._size), np.int32)
+        self._fading = np.zeros((_CLASSES, self._size), np.int32)
         self._levels = np.zeros((_CLASSES, self._size))
 
     def add(self, chunk: Chunk) -> None:
@@ -102,22 +105,25 @@ class MusicMeter:
             levels[:, near.start + 1 : near.stop + 1],
         )
         levels = levels[:, near]
-        goes_on = wide[2:] & (reach[2:] > levels[1:-1] - _MAX_FALL_DB)
-        went_on = wide[:-2] & (levels[1:-1] > reach[:-2] - _MAX_FALL_DB)
-        held = lines[1:-1] & (goes_on | went_on)
+        ahead = np.where(wide[2:], reach[2:] - levels[1:-1], -np.inf)
+        behind = np.where(wide[:-2], levels[1:-1] - reach[:-2], -np.inf)
+        change = np.maximum(ahead, behind)
+        held, fading = (lines[1:-1] & (change > -fall) for fall in (_MAX_FALL_DB, _MAX_FADE_DB))
         loudness = levels_db(powers[1:-1, near].sum(axis=1))
         classes = np.clip(loudness / _CLASS_DB + _CLASSES, 0, _CLASSES - 1).astype(np.intp)
         for at, level_class in enumerate(classes.tolist()):
             self._rows[level_class] += 1
             self._lines[level_class] += wide[at + 1]
             self._held[level_class] += held[at]
+            self._fading[level_class] += fading[at]
             self._levels[level_class] += levels[at + 1]
 
     def measurements(self, mains_hz: float | None) -> dict[str, float]:
-        """Return ``held_tones``, and ``whine_hz`` and ``whine_dbfs`` of the strongest tone that never changes, if any.
+        """Return ``held_tones`` and ``fading_tones``, and of the strongest whine ``whine_hz`` and ``whine_dbfs``.
 
-        ``held_tones`` is the mean number of tones held in a quiet row, without those that never change. Empty for fewer
-        than ten quiet rows (2 s).
+        ``held_tones`` is the mean number of tones held in a quiet row, without those that never change, which are
+        whines. ``fading_tones`` also counts those that fall by up to 9 dB in 0.2 s. Empty for fewer than ten quiet rows
+        (2 s).
 
         Args:
             mains_hz: The frequency of mains hum, whose harmonics do not count; None without hum.
@@ -131,8 +137,11 @@ class MusicMeter:
         if mains_hz is not None:
             wanted = np.abs(hz - mains_hz * np.rint(hz / mains_hz)) > _MAINS_WIDTH_HZ
         lines = self._lines[quiet].sum(axis=0) / count
-        held = self._held[quiet].sum(axis=0)[wanted & (lines <= _STEADY)].sum() / count
-        found = {"held_tones": round(float(held), 2)}
+        changes = wanted & (lines <= _STEADY)
+        found = {
+            name: round(float(counts[quiet].sum(axis=0)[changes].sum() / count), 2)
+            for name, counts in (("held_tones", self._held), ("fading_tones", self._fading))
+        }
         whines = np.flatnonzero(wanted & (lines > _WHINE))
         if len(whines):
             levels = self._levels[quiet].sum(axis=0)[whines] / count

@@ -75,8 +75,27 @@ def test_music_under_the_voice_is_named(name: str) -> None:
     assert findings["music"].value == analysis.measurements["held_tones"]
 
 
+@pytest.mark.parametrize(("db_per_s", "is_held", "is_fading"), [(5, True, True), (35, False, True), (60, False, False)])
+def test_tones_that_fall(db_per_s: float, is_held: bool, is_fading: bool) -> None:
+    """A row is 0.2 s: 35 dB/s are 7 dB from one to the next, 60 dB/s are 12 dB."""
+    time = np.arange(12 * RATE) / RATE
+    notes = sum(
+        np.sin(2 * np.pi * hz * time) * (time // 1.0 % 3 == at) for at, hz in enumerate((700, 900, 1100))
+    ) * 10 ** (-db_per_s * (time % 1.0) / 20)
+    meter = measured_by(MusicMeter, 0.1 * notes + white_noise(1e-6, len(time)), RATE)
+    meter.end()
+    found = meter.measurements(None)
+    assert (found["held_tones"] > 0.5, found["fading_tones"] > 0.5) == (is_held, is_fading), found
+
+
+@pytest.mark.parametrize("name", backgrounds.PIECES)
+def test_music_alone_is_named(name: str) -> None:
+    assert "music" in judged(0.1 * backgrounds.PIECES[name](12, RATE), RATE)[1]
+
+
 def test_speech_alone_is_not_music() -> None:
-    assert measured(SPEECH.sound, SPEECH.rate)["held_tones"] < 1.2
+    found = measured(SPEECH.sound, SPEECH.rate)
+    assert found["held_tones"] <= found["fading_tones"] < 1.2
 
 
 @pytest.mark.parametrize(("hz", "dbfs"), [(1000, -45), (2500, -60)])
