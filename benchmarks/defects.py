@@ -84,9 +84,7 @@ def sources() -> Iterator[tuple[str, Speech]]:
 
 def count(tally: Tally, defect: Defect, rate: int, clean: set[str], name: str) -> None:
     """Add the result for one defect."""
-    decoded, findings = judged(
-        defect.sound, defect.rate or rate, codec=defect.codec, bit_rate_bps=defect.bit_rate_bps
-    )
+    decoded, findings = judged(defect.sound, defect.rate or rate, codec=defect.codec, bit_rate_bps=defect.bit_rate_bps)
     wrong = [rule for rule in defect.wrong if rule in findings and rule not in clean]
     tally.misnamed += [f"{defect.kind}, {defect.strength}: {', '.join(wrong)} ({name})"] if wrong else []
     is_found = defect.rule in findings

@@ -16,6 +16,8 @@ _ROOM_S: Final = 0.36
 """Dry speech measures up to 0.3."""
 _REVERBERANT_S: Final = 0.42
 """The limit of `reverberant`: from there on the voice itself fills the pauses."""
+_HALL_S: Final = 0.8
+"""From there on the voice fills its pauses evenly, too."""
 _HUM_DB: Final = {"hum_db": 13.0, "buzz_db": 5.0}
 """The limits of `hum`: its lines raise the level of the pauses, and pulses bend it."""
 _EVEN_DB: Final = 5.0
@@ -46,7 +48,7 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         threshold = "max_held_tones_without_speech"
         if tones <= rule[threshold]:
             tones, threshold = fading, "max_fading_tones_without_speech"
-    elif _is_loud(analysis, _TONAL_BACKGROUND_DB, _EVEN_DB):
+    elif decay <= _HALL_S and _is_loud(analysis, _TONAL_BACKGROUND_DB, _EVEN_DB):
         threshold = "max_held_tones_in_loud_pauses"
     if analysis.can_be_judged and tones > rule[threshold]:
         yield rule.finding(
@@ -125,8 +127,8 @@ MUSIC = Rule(
         Threshold(
             "max_fading_tones_without_speech",
             3.5,
-            "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Voices that the detector does not recognize have "
-            "up to 2.5, in rooms with a reverberation time of up to 1.2 s: docs/benchmarks.md.",
+            "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Voices that the detector does not recognize "
+            "have up to 2.5, in rooms with a reverberation time of up to 1.2 s: docs/benchmarks.md.",
             3.5,
             "Music alone cannot be cloned.",
         ),

@@ -92,6 +92,17 @@ def test_music_alone_has_a_lower_limit_than_a_voice_in_a_room() -> None:
     assert not findings("music", changed({"held_tones": 3.5, "room_decay_s": 0.6}))
 
 
+@pytest.mark.parametrize(
+    ("fading", "has_voice", "is_music"), [(4.0, False, True), (3.4, False, False), (9.0, True, False)]
+)
+def test_tones_that_fade_are_music_without_a_voice(fading: float, has_voice: bool, is_music: bool) -> None:
+    analysis = changed({"held_tones": 0.2, "fading_tones": fading})
+    if not has_voice:
+        del analysis.measurements["speech_level_dbfs"]
+    found = findings("music", analysis)
+    assert [finding.value for finding in found] == ([fading] if is_music else [])
+
+
 LOUD = {
     "background_bend_db": 5.0,
     "background_likeness": 0.5,
