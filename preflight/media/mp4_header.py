@@ -67,6 +67,7 @@ class Movie:
         indexed: The duration in seconds by the segment indexes, by reference_ID.
         held_share: The share of the media data that is in the file; 1 if it is complete.
         parts: The number of concatenated files, of which FFmpeg reads only the first.
+        has_fragments: Whether fragments may follow, also those of a movie that has samples itself (mvex, 8.8.1).
     """
 
     durations: dict[str, float] = field(default_factory=dict)
@@ -74,6 +75,7 @@ class Movie:
     indexed: dict[int, float] = field(default_factory=dict)
     held_share: float = 1.0
     parts: int = 1
+    has_fragments: bool = False
 
 
 def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = False) -> Probe:
@@ -105,6 +107,9 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
     )
     if shown_s is None or track.media_s is None:
         return _with_fragments(source, facts, track, begin, quick=quick)
+    if movie.has_fragments and any(found := read_fragments(source, begin, track.number, quick=quick)):
+        all_s, held_s = (shown_s + ticks / track.timescale for ticks in found)
+        return replace(facts, estimated_duration_s=held_s, declared_duration_s=all_s, is_size_known=True)
     # the bytes of a track are spread evenly enough over mdat for an estimate
     held_s = (_coded_s(facts, track) or shown_s) * movie.held_share
     hidden_s = track.media_s - shown_s if track.edits and track.media_s - shown_s > _PRIMING_S else 0.0
@@ -164,8 +169,7 @@ def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:
         for name, seconds in other.durations.items()
         if seconds > longest
     }
-    by_samples = {} if shown_s is None else {"stts": shown_s}
-    return tuple((movie.durations | own | others | by_samples).items())
+    return tuple((movie.durations | own | others | ({} if shown_s is None else {"stts": shown_s})).items())
 
 
 def read_movie(source: Source, begin: int = 0) -> Movie | None:
@@ -201,10 +205,10 @@ def _read_moov(source: Source, moov: Box, movie: Movie) -> int:
         elif box.name == b"trak":
             movie.tracks.append(_read_track(source, box, scale))
         elif box.name == b"mvex":
-            for inner in boxes_in(source, box.begin, box.end):
-                if inner.name == b"mehd":
-                    data = content_of(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
-                    _declare(movie.durations, "mehd", int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8]), scale)
+            movie.has_fragments = True
+            for inner in (one for one in boxes_in(source, box.begin, box.end) if one.name == b"mehd"):
+                data = content_of(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
+                _declare(movie.durations, "mehd", int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8]), scale)
     return scale
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import preflight
 from preflight.input.source import Source
 from preflight.media.mp4_fragments import read_fragments
-from tests.support.make_audio import RATE, m4a, talk
+from tests.support.make_audio import RATE, coded, m4a, talk
 from tests.support.sources import opened
 
 TAKE = m4a(talk(20), fragmented=True)
@@ -88,3 +89,41 @@ def test_the_loss_is_reported() -> None:
     assert [finding.rule for finding in quick.findings] == ["truncated"]
     assert found.value == pytest.approx(12.3, abs=0.1)
     assert found.limit == pytest.approx(20, abs=0.1)
+
+
+def with_fragments_after_the_movie() -> bytes:
+    """Samples in the movie box and further ones in fragments, as iOS and macOS record (movieFragmentInterval)."""
+    return coded(talk(20), "ipod", "aac", rate=RATE, bit_rate=48_000, muxing={"frag_duration": "1000000"})
+
+
+def test_fragments_after_a_movie_with_samples_count(tmp_path: Path) -> None:
+    take = tmp_path / "take.m4a"
+    take.write_bytes(with_fragments_after_the_movie())
+    for quick in (True, False):
+        report = preflight.check(take, quick=quick)
+        assert report.file.duration_s == pytest.approx(20, abs=0.1)
+        assert [finding.rule for finding in report.findings] == ["header-mismatch"], "a service may read one second"
+    fixed = preflight.fix(take, tmp_path / "fixed.m4a").after
+    assert fixed is not None
+    assert (fixed.findings, fixed.file.codec) == ((), "aac")
+    assert fixed.file.duration_s == pytest.approx(20, abs=0.1)
+
+
+def test_damage_in_fragments_after_a_movie_with_samples_is_a_loss() -> None:
+    whole = with_fragments_after_the_movie()
+    places = [at - 4 for at in range(len(whole)) if whole[at : at + 4] == b"moof"]
+    for content in (whole[: places[12]] + bytes(200) + whole[places[12] + 200 :], whole[: places[12] + 900]):
+        for quick in (True, False):
+            report = preflight.check(content, quick=quick)
+            (found,) = (finding for finding in report.findings if finding.rule == "truncated")
+            assert found.value == pytest.approx(13.5, abs=1)
+            assert report.verdict != "ready"
+
+
+def test_a_movie_that_announces_fragments_and_has_none_is_whole() -> None:
+    whole = with_fragments_after_the_movie()
+    alone = whole[: whole.index(b"moof") - 4]
+    for quick in (True, False):
+        report = preflight.check(alone, quick=quick)
+        assert report.file.duration_s == pytest.approx(1, abs=0.1)
+        assert not any(finding.rule == "header-mismatch" for finding in report.findings)
