@@ -98,7 +98,7 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
         return facts
     # FFmpeg numbers the audio streams in the order of their trak boxes
     track = sound[min(facts.audio_track, len(sound) - 1)]
-    shown_s = _shown_s(track)
+    shown_s = _shown_s(movie, track)
     facts = replace(
         facts,
         declared=_declared(movie, track),
@@ -143,7 +143,7 @@ def _with_fragments(source: Source, facts: Probe, track: Track, begin: int, *, q
     return facts
 
 
-def _shown_s(track: Track) -> float | None:
+def _shown_s(movie: Movie, track: Track) -> float | None:
     """Return the seconds that play: those of the edit list, but no more than the media that it refers to."""
     if track.media_s is None or not track.edits:
         return track.media_s
@@ -151,8 +151,8 @@ def _shown_s(track: Track) -> float | None:
     for seconds, time in track.edits:
         if time >= 0:
             left = max(0.0, track.media_s - time)
-            shown += min(seconds or left, left)  # in fragmented files, 0 means the rest
-    return shown or track.media_s
+            shown += left if not seconds and movie.has_fragments else min(seconds, left)  # 0 means the rest (8.6.6.1)
+    return shown
 
 
 def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:
@@ -160,7 +160,7 @@ def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:
     media_s = own.get("mdhd")
     if media_s is not None and track.media_s is not None and abs(media_s - track.media_s) <= _ROUNDING_S:
         del own["mdhd"]  # correct: it includes what the edit list hides
-    shown_s = _shown_s(track)
+    shown_s = _shown_s(movie, track) or track.media_s
     longest = max(track.media_s or 0.0, shown_s or 0.0)
     others = {
         f"text track {name}": seconds
@@ -252,7 +252,7 @@ def _read_edits(data: bytes, track: Track, movie_scale: int) -> None:
         return
     for number in range(count):
         duration, time, _ = form.unpack_from(data, 8 + number * form.size)
-        track.edits.append((duration / movie_scale, time / track.timescale))
+        track.edits.append((duration / movie_scale, -1.0 if time == -1 else max(0, time) / track.timescale))
     shown = sum(seconds for seconds, time in track.edits if time >= 0)
     if shown:
         track.durations["elst"] = shown

@@ -162,8 +162,20 @@ def test_an_encoder_delay_is_not_hidden_audio() -> None:
     assert facts.estimated_duration_s == pytest.approx(9.95)
 
 
-def test_an_edit_of_duration_zero_plays_the_rest() -> None:
-    assert completed(moov(track(edits=edit_list((0, 3 * RATE))))).estimated_duration_s == 7.0
+def test_an_edit_of_duration_zero_plays_the_rest_of_a_fragmented_file_and_else_nothing() -> None:
+    edits = track(edits=edit_list((0, 3 * RATE)))
+    assert completed(moov(edits, more=box(b"mvex"))).estimated_duration_s == 7.0
+    assert completed(moov(edits)).estimated_duration_s == 0.0
+
+
+@pytest.mark.parametrize(("time", "seconds"), [(-1, 0.0), (-2, 4.0), (-(2**31), 4.0), (0, 4.0), (7 * RATE, 3.0)])
+def test_only_the_media_time_minus_one_is_an_empty_edit(time: int, seconds: float) -> None:
+    assert completed(moov(track(edits=edit_list((4 * SCALE, time))))).estimated_duration_s == seconds
+
+
+def test_an_edit_behind_the_end_of_the_media_plays_nothing() -> None:
+    facts = completed(moov(track(edits=edit_list((5 * SCALE, 30 * RATE)))))
+    assert (facts.estimated_duration_s, dict(facts.declared)["stts"]) == (0.0, 10.0)
 
 
 def test_only_a_text_track_longer_than_the_audio_is_declared() -> None:
