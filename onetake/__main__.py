@@ -73,7 +73,8 @@ def _prepare_process() -> None:
 def _prepare_worker() -> None:
     """Start the worker process of `check` while the command line is imported: both take a third of a short check."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for arrays this small more threads only add start-up time
-    if sys.argv[1:2] == ["check"] and not {"--quick", "--help", "-h", "--schema"} & set(sys.argv):
+    elsewhere = {"--quick", "--on", "--help", "-h", "--schema"}
+    if sys.argv[1:2] == ["check"] and not elsewhere & set(sys.argv):
         import contextlib
 
         from preflight.worker.interpreter import is_possible

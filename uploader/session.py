@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
+_CONNECTIONS = 64
+
 
 def new_session(settings: StorageSettings) -> Session:
     """Create a session that reads the AWS files and variables only if the settings leave gaps.
@@ -102,6 +104,8 @@ def _options(target: Target) -> dict[str, Any]:
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
         "retries": {"total_max_attempts": 1, "mode": "standard"},
+        # botocore keeps 10: each further thread would connect anew for each request
+        "max_pool_connections": _CONNECTIONS,
         # Content-MD5 is signed and protects the body already: signing its SHA-256 too would read the file once more
         # (over plain http, botocore does that in any case).
         "s3": {"addressing_style": _style(target), "payload_signing_enabled": False},

@@ -29,6 +29,14 @@ _LOCAL_CONFIG: Final = {
     # no pages about tasks and logs, which any user of this machine could read
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
+    # for these pages, each process measures itself up to a hundred times a second
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.diagnostics.nvml": False,
 }
 _IGNORE_CTRL_C: Final = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 """Python code for workers on this machine: Ctrl-C reaches them, too, but is for the command, which ends them."""

@@ -37,7 +37,7 @@ class ClusterFailed(OnetakeError):
     kind = "cluster-failed"
 
 
-_FETCHES: Final = 2
+_AHEAD: Final = 4
 _REPORTS: Final = msgspec.msgpack.Decoder(list[Report])
 
 
@@ -133,11 +133,11 @@ def unreadable(take: NamedTake, profile: Profile, *, quick: bool, tries: int) ->
 
 
 def _ready(task: Task) -> Iterator[Take]:
-    """Yield the recordings; the next object is fetched while one is checked."""
+    """Yield the recordings; the next objects are fetched while one is checked."""
     from onetake.io.s3_prefetch import fetched_ahead
 
-    with fetched_ahead(_opened(task.takes, quick=task.quick), _FETCHES) as started:
-        waiting = deque(islice(started, _FETCHES))
+    with fetched_ahead(_opened(task.takes, quick=task.quick), 1) as started:
+        waiting = deque(islice(started, _AHEAD))
         while waiting:
             yield waiting.popleft()
             waiting.extend(islice(started, 1))

@@ -12,6 +12,11 @@ from typing import Final, TypeVar
 from onetake.io.s3_objects import ObjectRecording
 
 _MAX_AHEAD_BYTES: Final = 256 << 20
+_GROUP: Final = 8
+"""Objects are fetched in groups: a get that follows a check, not another get, takes almost twice the CPU time."""
+_GROUP_BYTES: Final = 32 << 20
+_MIN_REQUESTS: Final = 4
+"""At a time: the answer of a storage that is far away takes longer than a check."""
 _T = TypeVar("_T")
 
 
@@ -50,25 +55,33 @@ class ByteBudget:
 
 @contextlib.contextmanager
 def fetched_ahead(takes: Iterable[_T], workers: int) -> Iterator[Iterator[_T]]:
-    """Start to fetch each recording when it is taken from the iterator, so that storage and decoder work at once.
+    """Start to fetch recordings before they are taken from the iterator, so that storage and decoder work at once.
 
     Args:
-        takes: Recordings; those that are not in a bucket pass through.
-        workers: How many are fetched at the same time.
+        takes: Recordings; those that are not in a bucket pass through. A few more than were taken are consumed.
+        workers: How many are checked at the same time.
     """
     budget = ByteBudget()
-    pool = ThreadPoolExecutor(workers, "onetake-fetch")
+    pool = ThreadPoolExecutor(max(_MIN_REQUESTS, workers), "onetake-fetch")
 
     ahead: deque[ObjectRecording] = deque()
 
     def started() -> Iterator[_T]:
+        group: deque[_T] = deque()
+        group_bytes = 0
         for take in takes:
             while ahead and not ahead[0].is_ahead:
                 ahead.popleft()
             if isinstance(take, ObjectRecording):
                 take.fetch_ahead(pool, budget)
                 ahead.append(take)
-            yield take
+                group_bytes += take.listed.bytes if take.listed else 0
+            group.append(take)
+            if len(group) == _GROUP or group_bytes >= _GROUP_BYTES:
+                while group:
+                    yield group.popleft()
+                group_bytes = 0
+        yield from group
 
     try:
         yield started()

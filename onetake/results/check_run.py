@@ -83,15 +83,15 @@ class CheckRun:
         self._total: int | None = None
 
     def run(self, names: Callable[[], Iterable[Take]]) -> None:
-        """Check what `names` returns; it is called a second time, in a thread, to count.
+        """Check what `names` returns; it is called a second time, in a thread, to count for the progress line.
 
         What is done when this is interrupted is written before the exception leaves.
 
         Raises:
             CannotWrite, uploader.StorageError: A part cannot be written.
         """
-        threading.Thread(target=self._count, args=(names,), name="onetake-count", daemon=True).start()
         if can_show_progress():
+            threading.Thread(target=self._count, args=(names,), name="onetake-count", daemon=True).start()
             status_line.show(self.progress)
         try:
             self._check(names())

@@ -47,6 +47,14 @@ def test_without_dask(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (refused.status, "onetake[cluster]" in refused.err) == (2, True)
 
 
+def test_dask_knows_the_options_of_the_cluster_on_this_machine() -> None:
+    pytest.importorskip("distributed", reason="the extra cluster is not installed")
+    import dask.config
+
+    for name in dask_engine._LOCAL_CONFIG:
+        dask.config.get(name)  # raises KeyError: Dask ignores options that it does not know
+
+
 def test_a_scheduler_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="the extra cluster is not installed")
     monkeypatch.setattr(dask_engine, "_CONNECT_S", 0.3)

@@ -197,6 +197,23 @@ def test_recordings_that_are_fetched_ahead_share_a_budget() -> None:
         budget.take(1)
 
 
+def test_objects_are_fetched_in_groups(prefix: str) -> None:
+    listed: list[ObjectRecording] = []
+
+    def takes() -> Iterator[ObjectRecording]:
+        for _ in range(4):
+            for take in onetake.recordings(prefix):
+                listed.append(take)
+                yield take
+
+    with fetched_ahead(takes(), 1) as ready:
+        next(ready)
+        assert len(listed) == 8
+        assert all(take.is_ahead for take in listed)
+        assert len(list(ready)) == 11
+    assert len(listed) == 12
+
+
 def test_what_is_fetched_ahead_is_checked_once(prefix: str) -> None:
     takes = list(onetake.recordings(prefix))
     both: list[preflight.Recording] = [*takes, str(FIXTURES / "good.wav")]

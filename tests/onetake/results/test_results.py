@@ -289,6 +289,17 @@ def test_the_progress_line(journal: Journal, tmp_path: Path) -> None:
     assert "1 failed  6 left  about" in line
 
 
+def test_names_are_listed_once_if_no_progress_is_shown(journal: Journal, takes: Path, tmp_path: Path) -> None:
+    listings = []
+
+    def names() -> Iterator[str]:
+        listings.append(1)
+        yield str(takes / "0.wav")
+
+    CheckRun(Parts(str(tmp_path / "results")), journal, DEFAULT, quick=True, jobs=1).run(names)
+    assert len(listings) == 1
+
+
 def test_a_folder_that_cannot_be_written_ends_the_run(say: Say, takes: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     ran = say("check", str(takes), "--out", f"{tmp_path / 'file'}/")
