@@ -64,8 +64,7 @@ _CODECS = {
 
 
 def _not_examined(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    problem = analysis.problem
-    if isinstance(problem, NotExamined):
+    if isinstance(problem := analysis.problem, NotExamined):
         yield rule.finding(f"{problem.message}: {problem.hint}")
 
 
@@ -73,8 +72,7 @@ def _unreadable(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     probe = analysis.probe
     if isinstance(analysis.problem, NotExamined):
         return
-    if analysis.problem is not None:
-        problem = analysis.problem
+    if (problem := analysis.problem) is not None:
         yield rule.finding(f"{problem.message}: {problem.hint}" if problem.hint else problem.message)
     elif probe is None or probe.protected or not probe.audio_tracks:
         return
@@ -94,15 +92,18 @@ def _unreadable(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 
 def _no_audio(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    probe = analysis.probe
-    if probe is None or probe.protected:
+    if (probe := analysis.probe) is None or probe.protected:
         return
     if not probe.audio_tracks:
         yield rule.finding(f"no audio track{', only video' if probe.has_video else ''}: choose another file")
     elif probe.is_plausible and analysis.duration_s == 0 and not analysis.damage:
-        stored_s = dict(probe.declared).get("stts", 0.0)
-        hidden = f"the edit list hides all {stored_s:.1f} s of the audio: remove the edit list, or export it again"
-        yield rule.finding(hidden if stored_s else "the file has a header but no audio: record or export it again")
+        declared = f"{dict(probe.declared).get('stts', 0.0):.1f} s"
+        reason = "the file has a header but no audio: record or export it again"
+        if probe.hidden_s:
+            reason = f"the edit list hides all {declared} of the audio: remove the edit list, or export it again"
+        elif probe.is_size_known and not probe.estimated_duration_s:
+            reason = f"the header says {declared}, but the file ends before its audio: copy or download it again"
+        yield rule.finding(reason)
     elif analysis.decoded_s and (peak := analysis.measurements["sample_peak_dbfs"]) < limits.SILENCE_DBFS:
         yield rule.finding(
             f"silent: peak {peak:.0f} dBFS, below {limits.SILENCE_DBFS:.0f} dBFS: check that the right microphone was "

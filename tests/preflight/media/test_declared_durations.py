@@ -233,3 +233,14 @@ def test_an_edit_list_that_hides_everything_is_named(media_time: int) -> None:
     (found,) = preflight.check(hidden).findings
     assert found.rule == "no-audio"
     assert found.message.startswith("the edit list hides all 12.1 s of the audio")  # with padding
+
+
+def test_a_download_that_ends_before_the_audio_begins() -> None:
+    whole = m4a(SOUND)  # with the movie box in front
+    for end in (whole.index(b"mdat") - 4, whole.index(b"mdat") + 4):
+        for quick in (True, False):
+            report = preflight.check(whole[:end], quick=quick)
+            found = {finding.rule: finding for finding in report.findings}["no-audio"]
+            assert report.verdict == "rejected"
+            assert found.message.endswith("but the file ends before its audio: copy or download it again")
+            assert found.message.startswith("the header says 13.1 s")  # with padding

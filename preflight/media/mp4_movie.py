@@ -1,0 +1,203 @@
+"""What the movie box of an MP4 or QuickTime file says of its tracks, each duration by its own box.
+
+Box structure: ISO/IEC 14496-12, 4.2. Boxes: mvhd 8.2.2, tkhd 8.3.2, mdhd 8.4.2, hdlr 8.4.3, stts 8.6.1.2, elst 8.6.6,
+stsz 8.7.3, stco 8.7.5, mehd 8.8.2, sidx 8.16.3.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from preflight.media.mp4_boxes import boxes_in, content_of
+
+if TYPE_CHECKING:
+    from preflight.input.source import Source
+    from preflight.media.mp4_boxes import Box
+
+_UNKNOWN_32: Final = 0xFFFFFFFF
+_UNKNOWN_64: Final = 0xFFFFFFFFFFFFFFFF
+
+
+@dataclass
+class Track:
+    """A track of the file.
+
+    Attributes:
+        number: The track_ID.
+        handler: The handler type: ``soun``, ``vide``, ``text``, … as bytes.
+        timescale: The time units of the media per second.
+        durations: The declared durations in seconds by the name of the box.
+        media_s: The duration in seconds by stts; None in a fragmented file.
+        edits: The edit list: (segment duration, media time) in seconds; the media time of an empty edit is negative.
+        sample_bytes: The size of all samples in bytes by stsz; None if unknown.
+        samples: The number of samples by stsz: for audio, the packets.
+        sample_s: The duration of most samples in seconds.
+        first_chunk: The lowest offset in the file of a chunk of samples by stco or co64; None without chunks.
+    """
+
+    number: int = 0
+    handler: bytes = b""
+    timescale: int = 0
+    durations: dict[str, float] = field(default_factory=dict)
+    media_s: float | None = None
+    edits: list[tuple[float, float]] = field(default_factory=list)
+    sample_bytes: int | None = None
+    samples: int = 0
+    sample_s: float = 0.0
+    first_chunk: int | None = None
+
+
+@dataclass
+class Movie:
+    """The movie box and the boxes beside it.
+
+    Attributes:
+        durations: The declared durations in seconds by the name of the box: ``mvhd``, ``mehd``, ``sidx``.
+        tracks: The tracks in the order of the file.
+        indexed: The duration in seconds by the segment indexes, by reference_ID.
+        held_share: The share of the media data that is in the file; 1 if it is complete.
+        parts: The number of concatenated files, of which FFmpeg reads only the first.
+        has_fragments: Whether fragments may follow, also those of a movie that has samples itself (mvex, 8.8.1).
+    """
+
+    durations: dict[str, float] = field(default_factory=dict)
+    tracks: list[Track] = field(default_factory=list)
+    indexed: dict[int, float] = field(default_factory=dict)
+    held_share: float = 1.0
+    parts: int = 1
+    has_fragments: bool = False
+
+
+def read_movie(source: Source, begin: int = 0) -> Movie | None:
+    """Return the movie; None if there is no complete movie box.
+
+    Args:
+        source: The open recording.
+        begin: The offset of the first box.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    movie, scale = Movie(), 0
+    for box in boxes_in(source, begin, source.size):
+        if box.name == b"moov" and not movie.tracks:  # FFmpeg uses the first one as well
+            scale = _read_moov(source, box, movie)
+        elif box.name == b"mdat" and box.claimed_end > box.end:  # a download that was interrupted
+            movie.held_share = (box.end - box.begin) / (box.claimed_end - box.begin)
+        elif box.name == b"sidx":
+            _read_sidx(source, box, movie)
+        elif box.name == b"ftyp" and any(track.media_s is not None for track in movie.tracks):
+            # in fragmented files, an initialization may be repeated, and FFmpeg reads on
+            movie.parts += 1
+    return movie if scale else None
+
+
+def _read_moov(source: Source, moov: Box, movie: Movie) -> int:
+    scale = 0
+    for box in boxes_in(source, moov.begin, moov.end):
+        if box.name == b"mvhd":
+            scale, duration = _scaled(content_of(source, box, 64))  # the time scale of mvhd applies to tkhd and elst
+            _declare(movie.durations, "mvhd", duration, scale)
+        elif box.name == b"trak":
+            movie.tracks.append(_read_track(source, box, scale))
+        elif box.name == b"mvex":
+            movie.has_fragments = True
+            for inner in (one for one in boxes_in(source, box.begin, box.end) if one.name == b"mehd"):
+                data = content_of(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
+                _declare(movie.durations, "mehd", int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8]), scale)
+    return scale
+
+
+def _scaled(data: bytes) -> tuple[int, int]:
+    """Return time scale and duration of ``mvhd`` and ``mdhd``, whose first fields are the same."""
+    if data[:1] == b"\1" and len(data) >= 32:  # version 1 has 64-bit times
+        return struct.unpack(">IQ", data[20:32])
+    return struct.unpack(">II", data[12:20]) if len(data) >= 20 else (0, 0)
+
+
+def _declare(durations: dict[str, float], name: str, duration: int, scale: int) -> None:
+    """Add a duration; 0 and all bits set mean unknown (8.2.2.3)."""
+    if scale and duration not in (0, _UNKNOWN_32, _UNKNOWN_64):
+        durations[name] = duration / scale
+
+
+def _read_track(source: Source, trak: Box, movie_scale: int) -> Track:
+    track, edits = Track(), b""
+    for box in boxes_in(source, trak.begin, trak.end):
+        if box.name == b"tkhd":
+            data = content_of(source, box, 64)
+            # duration follows the creation and modification times, track_ID and a reserved field
+            at, size = (28, 8) if data[:1] == b"\1" else (20, 4)
+            track.number = int.from_bytes(data[at - 8 : at - 4])
+            _declare(track.durations, "tkhd", int.from_bytes(data[at : at + size]), movie_scale)
+        elif box.name == b"edts":
+            edits = next(
+                (content_of(source, one) for one in boxes_in(source, box.begin, box.end) if one.name == b"elst"), b""
+            )
+        elif box.name == b"mdia":
+            _read_media(source, box, track)
+    _read_edits(edits, track, movie_scale)
+    return track
+
+
+def _read_edits(data: bytes, track: Track, movie_scale: int) -> None:
+    # segment_duration in movie time, media_time (signed, -1 for an empty edit) in media time, media_rate
+    form = struct.Struct(">QqI" if data[:1] == b"\1" else ">IiI")
+    count = min(int.from_bytes(data[4:8]), max(0, len(data) - 8) // form.size)
+    if not movie_scale or not track.timescale:
+        return
+    for number in range(count):
+        duration, time, _ = form.unpack_from(data, 8 + number * form.size)
+        track.edits.append((duration / movie_scale, -1.0 if time == -1 else max(0, time) / track.timescale))
+    shown = sum(seconds for seconds, time in track.edits if time >= 0)
+    if shown:
+        track.durations["elst"] = shown
+
+
+def _read_media(source: Source, mdia: Box, track: Track) -> None:
+    for box in boxes_in(source, mdia.begin, mdia.end):
+        if box.name == b"mdhd":
+            track.timescale, duration = _scaled(content_of(source, box, 64))
+            _declare(track.durations, "mdhd", duration, track.timescale)
+        elif box.name == b"hdlr":
+            track.handler = content_of(source, box, 12)[8:12]  # after version, flags and pre_defined
+        elif box.name == b"minf":
+            tables = [one for one in boxes_in(source, box.begin, box.end) if one.name == b"stbl"]
+            for table in (inner for stbl in tables for inner in boxes_in(source, stbl.begin, stbl.end)):
+                _read_table(content_of(source, table), table.name, track)
+
+
+def _read_table(data: bytes, name: bytes, track: Track) -> None:
+    count = int.from_bytes(data[4:8])
+    if name == b"stts":  # runs of (sample_count, sample_delta)
+        pairs = list(struct.iter_unpack(">II", data[8 : 8 + 8 * min(count, (len(data) - 8) // 8)]))
+        ticks = sum(samples * delta for samples, delta in pairs)
+        track.media_s = ticks / track.timescale if ticks and track.timescale else None
+        track.sample_s = max(pairs, default=(0, 0))[1] / track.timescale if track.timescale else 0.0
+    elif name == b"stsz" and len(data) >= 12:
+        track.samples = count = int.from_bytes(data[8:12])
+        if count:  # sample_size is the size of every sample; 0 means that a table follows
+            held = min(count, (len(data) - 12) // 4)  # never more than the box contains, even if it declares more
+            sizes = struct.unpack(f">{held}I", data[12 : 12 + 4 * held])
+            same = int.from_bytes(data[4:8])
+            track.sample_bytes = same * count if same else sum(sizes)
+    elif name in {b"stco", b"co64"}:
+        offset = struct.Struct(">Q" if name == b"co64" else ">I")
+        held = min(count, max(0, len(data) - 8) // offset.size)
+        chunks = offset.iter_unpack(data[8 : 8 + held * offset.size])
+        track.first_chunk = min((at for (at,) in chunks), default=None)
+
+
+def _read_sidx(source: Source, box: Box, movie: Movie) -> None:
+    """Add up the segments of an index by its reference_ID; references to other indexes (type 1) are not counted."""
+    data = content_of(source, box)
+    at = 28 if data[:1] == b"\1" else 20  # version 1 has 64-bit earliest_presentation_time and first_offset
+    scale, count = int.from_bytes(data[8:12]), int.from_bytes(data[at + 2 : at + 4])
+    entries = struct.iter_unpack(">III", data[at + 4 : at + 4 + 12 * min(count, max(0, len(data) - at - 4) // 12)])
+    ticks = sum(duration for reference, duration, _ in entries if not reference >> 31)
+    if scale and ticks:
+        stream = int.from_bytes(data[4:8])
+        movie.indexed[stream] = movie.indexed.get(stream, 0.0) + ticks / scale
+        movie.durations["sidx"] = max(movie.indexed.values())  # several indexes of one stream follow each other
