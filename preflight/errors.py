@@ -53,6 +53,12 @@ class NotARecording(PreflightError):
     kind = "not-a-recording"
 
 
+class NotSamples(NotARecording):
+    """The header declares PCM samples, and an encoded file follows it."""
+
+    kind = "not-samples"
+
+
 class DecoderFailed(NotARecording):
     """The content makes a decoder crash, hang or use too much memory.
 

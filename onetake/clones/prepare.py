@@ -230,7 +230,8 @@ def prepare(
     try:
         fixed = fix_analyzed(path, target, analysis, profile=profile, on_progress=partial(observer.progress, "fix"))
     except CannotFix as error:
-        raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from error
+        message = error.message.removeprefix(f"{report.path} ")
+        raise TakeRefused(f"{report.path}: {message}", error.hint, report) from error
     except CannotWrite as error:
         raise _cannot_write(report.path, error) from error
     observer.step("fix", "; ".join(edit.what for edit in fixed.edits))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.errors import NotARecording
+from preflight.errors import NotARecording, NotSamples
 from preflight.media.damage import Damage
 from preflight.media.tags import leading_tags
+from preflight.media.wav_format import ENCODED_BYTES, encoded_file
 from preflight.media.wav_header import WavHeader, read_wav_header
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _PROTECTED_TAGS = frozenset({"drms", "drmi", "enca", "aavd"})
 
 _NAMES = {"aac": "adts", "matroska,webm": "matroska", "asf": "wma"}
 _DECLARING_DURATION = frozenset({"m4a", "mp4", "mov", "3gp", "flac", "matroska", "aiff", "caf", "w64", "wav"})
-
 """Containers whose duration FFmpeg reads from a header; for the others it is an estimate."""
 _ESCAPED_OBJECT_TYPE = 31
 _USAC_OBJECT_TYPE = 42
@@ -118,20 +118,25 @@ def probe(source: Source, *, quick: bool = False) -> Probe:
         raise NotARecording("the file is empty")
     # PCM in WAV without FFmpeg: importing av takes longer than reading the header
     header = read_wav_header(source, quick=quick)
-    return _plain(header) or _probe_with_ffmpeg(source, header, quick=quick)
+    return _plain(source, header) or _probe_with_ffmpeg(source, header, quick=quick)
 
 
 def probe_plain_wav(source: Source) -> Probe | None:
     """Return the probe of a WAV that libsndfile can read; None for every other file.
 
     Raises:
+        NotSamples: It holds an encoded file instead of samples.
         CannotOpen: Reading failed.
     """
-    return _plain(read_wav_header(source, quick=True))
+    return _plain(source, read_wav_header(source, quick=True))
 
 
-def _plain(header: WavHeader | None) -> Probe | None:
-    return _probe_wav(header) if header is not None and header.is_plain else None
+def _plain(source: Source, header: WavHeader | None) -> Probe | None:
+    if header is None or not header.is_plain:
+        return None
+    if name := encoded_file(source.read_at(header.data_offset, ENCODED_BYTES)):
+        raise NotSamples(f"it has the header of a PCM WAV in front of {name}", "export it again")
+    return _probe_wav(header)
 
 
 def _probe_wav(header: WavHeader) -> Probe:
@@ -184,7 +189,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
             header_duration_s=seconds,
             # without a stream duration, the one of the container may be that of the video
-            declared_duration_s=_declared(name, codec, seconds) if stream.duration or not has_video else None,
+            declared_duration_s=_declared(name, codec, seconds, header) if stream.duration or not has_video else None,
             estimated_duration_s=seconds,
             bit_rate_bps=stream.bit_rate or None,
             audio_tracks=len(container.streams.audio),
@@ -286,7 +291,9 @@ def _seconds(container: av.container.InputContainer, stream: AudioStream | None)
     return container.duration / 1_000_000 - begin
 
 
-def _declared(name: str, codec: str, seconds: float | None) -> float | None:
+def _declared(name: str, codec: str, seconds: float | None, wav: WavHeader | None) -> float | None:
+    if wav is not None and "fact" not in dict(wav.declared_frames) and not codec.startswith("pcm_"):
+        return None  # FFmpeg's estimate from the declared byte rate
     # in these two, FFmpeg takes the number of compressed blocks for that of samples
     if name in ("aiff", "w64") and not codec.startswith("pcm_"):
         return None

@@ -7,10 +7,22 @@ WAVEFORMATEXTENSIBLE: "Multiple Channel Audio Data and WAVE Files" (2001); forma
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from preflight.media.mp3_header import SYNTAXES
 
 _PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
 """Format tags: RFC 2361, appendix A; 0xFFFE is WAVE_FORMAT_EXTENSIBLE."""
+
+ENCODED_BYTES: Final = 8192
+"""Holds three frames of the longest: 1441 bytes of MP3, and 2047 of AAC at usual bit rates."""
+_MAGIC: Final = (
+    *((0, b"ID3" + bytes([version]), "an MP3") for version in (2, 3, 4)),
+    (0, b"OggS", "an Ogg file"),
+    (0, b"fLaC", "a FLAC file"),
+    (4, b"ftyp", "an MP4 file"),
+    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
+)
 
 
 class WavFormat(NamedTuple):
@@ -50,6 +62,29 @@ def parse_format(content: bytes, order: str) -> WavFormat | None:
     is_short = len(content) < 16
     bits = _sample_bits(declared, align, channels, is_short=is_short) if tag == _PCM else declared
     return WavFormat(_codec(tag, bits, "be" if order == ">" else "le"), rate, channels, align, bits, declared)
+
+
+def encoded_file(begin: bytes) -> str | None:
+    """Name the encoded file that begins where samples should, as a noun phrase; None if there is none.
+
+    Args:
+        begin: The first `ENCODED_BYTES` of the data chunk.
+
+    >>> encoded_file(bytes(100))
+    >>> encoded_file(b"fLaC" + bytes(100))
+    'a FLAC file'
+    """
+    for at, magic, name in _MAGIC:
+        if begin[at : at + len(magic)] == magic:
+            return name
+    for codec, name in (("mp3", "an MP3"), ("aac", "raw AAC")):
+        at, keys = 0, []
+        while header := SYNTAXES[codec].parse(begin[at : at + 8]):
+            at += header.size
+            keys.append(header.key)
+        if len(keys) >= 3 and len(set(keys)) == 1:  # one header may be a sample
+            return name
+    return None
 
 
 def is_plain(codec: str, block_align: int, channels: int, bits: int) -> bool:

@@ -29,7 +29,8 @@ def named_problems(file: str) -> Iterator[None]:
     except (BadProfile, BadSpeakerModel, BadSpeechModel, EngineMissing):
         raise  # not about the recording
     except PreflightError as error:
-        error.message = f"{display_name(file)}: {error.message}"
+        name = display_name(file)
+        error.message = f"{name}: {error.message.removeprefix(f'{name} ')}"
         raise
 
 

@@ -13,7 +13,7 @@ import soundfile
 import preflight
 from preflight.input.source import Source
 from preflight.media.wav_header import read_wav_header
-from tests.support.make_audio import RATE, chunk, form_chunk, integers, riff, talk, wav
+from tests.support.make_audio import RATE, chunk, coded, form_chunk, integers, m4a, mp3, riff, talk, wav
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -264,3 +264,32 @@ def test_24_bits_that_are_not_the_upper_ones_are_rejected(samples: NDArray[np.ge
         "a WAV with samples in an unknown order of bits"
     ]
     assert report.verdict == "rejected"
+
+
+ENCODED = {
+    "an MP3": mp3(SOUND),
+    "raw AAC": coded(SOUND, "adts", "aac"),
+    "an MP4 file": m4a(SOUND),
+    "an Ogg file": coded(SOUND, "ogg", "libopus", rate=48_000),
+    "a FLAC file": coded(SOUND, "flac", "flac"),
+}
+
+
+@pytest.mark.parametrize("kind", ENCODED)
+def test_an_encoded_file_behind_a_header_for_samples_is_named(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(riff(form_chunk(rate=1000), data(ENCODED[kind])))
+    for quick in (False, True):
+        (finding,) = preflight.check(path, quick=quick).errors
+        assert finding.rule == "unreadable"
+        assert f"in front of {kind}: export it again" in finding.message
+    with pytest.raises(preflight.CannotFix, match=f"in front of {kind}"):
+        preflight.fix(path, tmp_path / "out.wav")
+
+
+def test_compressed_audio_without_a_fact_chunk_declares_no_duration(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(riff(form_chunk(0xFF, bits=16), data(coded(SOUND, "adts", "aac"))))
+    report = preflight.check(path)
+    assert [finding.rule for finding in report.errors] == ["unsupported-format"]
+    assert report.verdict == "fixable"
