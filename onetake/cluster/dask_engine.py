@@ -37,6 +37,8 @@ _LOCAL_CONFIG: Final = {
     "distributed.worker.memory.monitor-interval": "1s",
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.diagnostics.nvml": False,
+    # with it, malloc returns the memory of each fetched object to the system at once
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 }
 _IGNORE_CTRL_C: Final = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 """Python code for workers on this machine: Ctrl-C reaches them, too, but is for the command, which ends them."""

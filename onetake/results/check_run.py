@@ -52,6 +52,7 @@ class CheckRun:
     Attributes:
         summary: Counts of what this run checked.
         skipped: Number of recordings that were done before.
+        written: Number of reports of this run that are in parts.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class CheckRun:
         retry_failed: bool = False,
     ) -> None:
         self.summary = Summary()
-        self.skipped = self._unfit = 0
+        self.skipped = self.written = self._unfit = 0
         self._fail_on = fail_on
         self._parts, self._journal, self._profile, self._quick = parts, journal, profile, quick
         self._jobs, self._engine = jobs or usable_cores(), engine
@@ -177,6 +178,7 @@ class CheckRun:
         pending, self._pending = self._pending, []
         if pending:
             self._parts.write(pending)
+            self.written += len(pending)
             self._journal.clear()
         self._written_at = time.monotonic()
 

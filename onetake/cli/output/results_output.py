@@ -78,8 +78,10 @@ def check_into(
         run = CheckRun(parts, journal, engine=engine, **options)
         try:
             run.run(takes)
-        except KeyboardInterrupt:
-            print_warning(f"interrupted: {run.summary.takes} reports are in {parts.shown}; the same command continues")
+        except BaseException as error:
+            if run.written:
+                end = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped"
+                print_warning(f"{end}: {run.written} reports are in {safe(parts.shown)}; the same command continues")
             raise
     if as_json:
         print_json({"schema_version": 1, "skipped": run.skipped, **msgspec.to_builtins(run.summary)})

@@ -300,6 +300,16 @@ def test_names_are_listed_once_if_no_progress_is_shown(journal: Journal, takes: 
     assert len(listings) == 1
 
 
+def test_a_run_that_fails_shows_what_is_written(say: Say, takes: Path, tmp_path: Path) -> None:
+    out = f"{tmp_path / 'results'}{os.sep}"
+    many = [str(takes / "0.wav"), str(takes / "1.wav")] * 10
+    ran = say("check", *many, "s3:///no-bucket.wav", "--quick", "--jobs", "1", "--out", out)
+    assert (ran.status, "names no bucket" in ran.err) == (2, True)
+    written = sum(len(part.read_text().splitlines()) for part in Path(out).glob("part-*"))
+    assert written
+    assert f"stopped: {written} reports are in" in ran.err
+
+
 def test_a_folder_that_cannot_be_written_ends_the_run(say: Say, takes: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     ran = say("check", str(takes), "--out", f"{tmp_path / 'file'}/")
