@@ -93,10 +93,12 @@ def test_music_alone_has_a_lower_limit_than_a_voice_in_a_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fading", "has_voice", "is_music"), [(4.0, False, True), (3.4, False, False), (9.0, True, False)]
-)
-def test_tones_that_fade_are_music_without_a_voice(fading: float, has_voice: bool, is_music: bool) -> None:
-    analysis = changed({"held_tones": 0.2, "fading_tones": fading})
+    ("fading", "has_voice", "decay_s", "is_music"),
+    [(4.0, False, 0.2, True), (3.4, False, 0.2, False), (5.0, True, 0.2, True), (4.0, True, 0.2, False),
+     (9.0, True, 0.9, False)],
+)  # fmt: skip
+def test_tones_that_fade_are_music(fading: float, has_voice: bool, decay_s: float, is_music: bool) -> None:
+    analysis = changed({"held_tones": 0.2, "fading_tones": fading, "room_decay_s": decay_s})
     if not has_voice:
         del analysis.measurements["speech_level_dbfs"]
     found = findings("music", analysis)
@@ -147,3 +149,6 @@ def test_where_pauses_are_loud_fewer_held_tones_are_music() -> None:
     assert not findings("babble", changed({**LOUD, **tones}))
     assert not findings("music", changed({**LOUD, **tones, "background_level_db": -32.0}))
     assert not findings("music", changed({**LOUD, **tones, "background_spread_db": 6.0}))
+    assert not findings("music", changed({**LOUD, **tones, "room_decay_s": 0.9}))
+    assert findings("music", changed({**LOUD, "fading_tones": 3.0}))
+    assert not findings("music", changed({**LOUD, "fading_tones": 2.4}))

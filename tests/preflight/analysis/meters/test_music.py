@@ -68,11 +68,11 @@ def test_a_sample_rate_without_room_for_music_has_no_value() -> None:
     assert held(np.ones(20_000), 1_000) is None
 
 
-@pytest.mark.parametrize("name", ["chords", "band"])
+@pytest.mark.parametrize("name", backgrounds.PIECES)
 def test_music_under_the_voice_is_named(name: str) -> None:
     piece = backgrounds.PIECES[name](20, SPEECH.rate)[: len(SPEECH.sound)]
     analysis, findings = judged(backgrounds.below(SPEECH, piece, 15), SPEECH.rate)
-    assert findings["music"].value == analysis.measurements["held_tones"]
+    assert findings["music"].value in {analysis.measurements["held_tones"], analysis.measurements["fading_tones"]}
 
 
 @pytest.mark.parametrize(("db_per_s", "is_held", "is_fading"), [(5, True, True), (35, False, True), (60, False, False)])
