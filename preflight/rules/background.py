@@ -20,8 +20,10 @@ _FULL_BAND_HZ: Final = 10_500.0
 
 _WIDEBAND_HZ: Final = (7250.0, 8250.0)
 """Where a voice ends that was recorded at 16 kHz and upsampled: nothing was lost by an encoder."""
+_WIDEBAND_LOSSY_HZ: Final = 7950.0
+"""AAC of 24 kbit/s at 44.1 kHz ends between 7.7 and 7.9 kHz; upsampled recordings of 16 kHz mostly at 8.1 kHz."""
 _LOW_BIT_RATE_BPS: Final = 40_000
-"""For each channel. Encoders end near 8 kHz, too: AAC of 24 kbit/s between 7.5 and 7.9 kHz."""
+"""For each channel."""
 _RUMBLE_SNR_DB: Final = 25.0
 _RUMBLE_DB: Final = 0.0
 """Above this, what makes the pauses loud is reported as rumble, not as noise."""
@@ -108,10 +110,10 @@ def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 
 def _is_upsampled(bandwidth: float, facts: Probe) -> bool:
-    """Whether the voice ends where 16 kHz end, and the bit rate of the file does not explain that."""
+    """Whether the voice ends where 16 kHz end; a low bit rate is the likelier reason where the file has one."""
     rate = facts.bit_rate_bps
     is_low = not facts.codec.startswith("pcm") and rate is not None and rate <= _LOW_BIT_RATE_BPS * facts.channels
-    return not is_low and _WIDEBAND_HZ[0] < bandwidth < _WIDEBAND_HZ[1]
+    return (_WIDEBAND_LOSSY_HZ if is_low else _WIDEBAND_HZ[0]) < bandwidth < _WIDEBAND_HZ[1]
 
 
 def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -246,8 +248,8 @@ NARROW_BAND = Rule(
             "min_full_bandwidth_hz",
             9000.0,
             "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. Below this the finding is an info, for "
-            "sample rates from 21 kHz on, and not near 8 kHz, where upsampled recordings of 16 kHz end, unless the "
-            "file has at most 40 kbit/s for each channel.",
+            "sample rates from 21 kHz on, and not near 8 kHz, where upsampled recordings of 16 kHz end; of files of at "
+            "most 40 kbit/s for each channel not from 8 to 8.2 kHz.",
             None,
             "Wideband telephony can be cloned.",
         ),

@@ -57,7 +57,7 @@ def test_not_reported_without_a_measurement(rule: str) -> None:
         (7500.0, "mp3", 32_000, "info"),
         (7500.0, "mp3", 128_000, None),
         (7900.0, "aac", 24_000, "info"),
-        (8000.0, "pcm_s16le", None, None),
+        (8100.0, "aac", 24_000, None),
         (8600.0, "pcm_s16le", None, "info"),
     ],
 )
