@@ -31,7 +31,7 @@ from onetake.sandbox.storage import SandboxStorage
 from tests.support.processes import HANGS_AFTER_S, ONETAKE
 from tests.support.services import FIXTURES
 
-_CHECK_S = 0.04
+_CHECK_S = 0.015
 """Roughly, for one object: from it come the moments of the kills."""
 _START_S = 4.0
 _DASK_WORKER = "spawn_main"
