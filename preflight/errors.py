@@ -53,10 +53,10 @@ class NotARecording(PreflightError):
     kind = "not-a-recording"
 
 
-class NotSamples(NotARecording):
-    """The header declares PCM samples, and an encoded file follows it."""
+class WrongHeader(NotARecording):
+    """The header declares another format than that of the audio."""
 
-    kind = "not-samples"
+    kind = "wrong-header"
 
 
 class DecoderFailed(NotARecording):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from preflight.errors import WrongHeader
 from preflight.media.mp4_fragments import read_fragments
 from preflight.media.mp4_movie import read_movie
 
@@ -37,6 +38,7 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
 
     Raises:
         CannotOpen: Reading failed.
+        WrongHeader: Samples have another format than the first one of the header.
     """
     movie = read_movie(source, begin)
     if movie is not None:
@@ -46,6 +48,10 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
         return facts
     # FFmpeg numbers the audio streams in the order of their trak boxes
     track = sound[min(facts.audio_track, len(sound) - 1)]
+    if not track.is_of_first_format:
+        formats = " and ".join(kind.decode("latin-1") for kind in track.formats[:4] if kind.isalnum())
+        what = f"its header describes several formats of samples ({formats}), and most programs decode only the first"
+        raise WrongHeader(what, "export it again")
     shown_s = _shown_s(movie, track)
     facts = replace(
         facts,

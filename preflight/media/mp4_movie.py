@@ -1,7 +1,7 @@
 """What the movie box of an MP4 or QuickTime file says of its tracks, each duration by its own box.
 
 Box structure: ISO/IEC 14496-12, 4.2. Boxes: mvhd 8.2.2, tkhd 8.3.2, mdhd 8.4.2, hdlr 8.4.3, stts 8.6.1.2, elst 8.6.6,
-stsz 8.7.3, stco 8.7.5, mehd 8.8.2, sidx 8.16.3.
+stsd 8.5.2, stsz 8.7.3, stsc 8.7.4, stco 8.7.5, mehd 8.8.2, sidx 8.16.3.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Track:
         samples: The number of samples by stsz: for audio, the packets.
         sample_s: The duration of most samples in seconds.
         first_chunk: The lowest offset in the file of a chunk of samples by stco or co64; None without chunks.
+        formats: The formats of the sample descriptions by stsd, such as ``mp4a``.
+        described_by: The numbers, from 1, of the sample descriptions that the chunks use, by stsc.
     """
 
     number: int = 0
@@ -47,6 +49,14 @@ class Track:
     samples: int = 0
     sample_s: float = 0.0
     first_chunk: int | None = None
+    formats: list[bytes] = field(default_factory=list)
+    described_by: set[int] = field(default_factory=set)
+
+    @property
+    def is_of_first_format(self) -> bool:
+        """Whether all samples have the format of the first description, the only one that FFmpeg decodes."""
+        used = [self.formats[number - 1] for number in self.described_by if 0 < number <= len(self.formats)]
+        return all(kind == self.formats[0] for kind in used)
 
 
 @dataclass
@@ -183,6 +193,14 @@ def _read_table(data: bytes, name: bytes, track: Track) -> None:
             sizes = struct.unpack(f">{held}I", data[12 : 12 + 4 * held])
             same = int.from_bytes(data[4:8])
             track.sample_bytes = same * count if same else sum(sizes)
+    elif name == b"stsd":  # entries that begin like boxes: size, format
+        at = 8
+        while at + 8 <= len(data) and (size := int.from_bytes(data[at : at + 4])) >= 8:
+            track.formats.append(data[at + 4 : at + 8])
+            at += size
+    elif name == b"stsc":  # first_chunk, samples_per_chunk, sample_description_index
+        rows = struct.iter_unpack(">III", data[8 : 8 + 12 * min(count, (len(data) - 8) // 12)])
+        track.described_by = {description for _, _, description in rows}
     elif name in {b"stco", b"co64"}:
         offset = struct.Struct(">Q" if name == b"co64" else ">I")
         held = min(count, max(0, len(data) - 8) // offset.size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.errors import NotARecording, NotSamples
+from preflight.errors import NotARecording, WrongHeader
 from preflight.media.damage import Damage
 from preflight.media.tags import leading_tags
 from preflight.media.wav_format import ENCODED_BYTES, encoded_file
@@ -125,7 +125,7 @@ def probe_plain_wav(source: Source) -> Probe | None:
     """Return the probe of a WAV that libsndfile can read; None for every other file.
 
     Raises:
-        NotSamples: It holds an encoded file instead of samples.
+        WrongHeader: It holds an encoded file instead of samples.
         CannotOpen: Reading failed.
     """
     return _plain(source, read_wav_header(source, quick=True))
@@ -135,7 +135,7 @@ def _plain(source: Source, header: WavHeader | None) -> Probe | None:
     if header is None or not header.is_plain:
         return None
     if name := encoded_file(source.read_at(header.data_offset, ENCODED_BYTES)):
-        raise NotSamples(f"it has the header of a PCM WAV in front of {name}", "export it again")
+        raise WrongHeader(f"it has the header of a PCM WAV in front of {name}", "export it again")
     return _probe_wav(header)
 
 

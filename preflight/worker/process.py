@@ -35,7 +35,7 @@ _START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.w
 _ERRORS: Final[dict[str, type[errors.PreflightError]]] = {
     error.kind: error
     for error in (
-        *(errors.CannotOpen, errors.NotARecording, errors.NotSamples, errors.DecoderFailed),
+        *(errors.CannotOpen, errors.NotARecording, errors.WrongHeader, errors.DecoderFailed),
         *(errors.EngineMissing, errors.BadSpeakerModel),
     )
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preflight.errors import WrongHeader
 from preflight.media.mp4_header import with_movie_facts
 from preflight.media.mp4_movie import Movie, read_movie
 from preflight.media.probe import Probe
@@ -45,12 +47,23 @@ def track(
     edits: bytes = b"",
     size: int = 100,
     packets: int | None = None,
+    formats: tuple[bytes, ...] = (b"mp4a",),
+    described_by: tuple[int, ...] = (1,),
 ) -> bytes:
-    """Return a track of one-second samples of `size` bytes; `packets` is their number in the table of sizes."""
+    """Return a track of one-second samples of `size` bytes; `packets` is their number in the table of sizes.
+
+    `formats` are those of the sample descriptions, and `described_by` their numbers for successive chunks.
+    """
     ticks = round(media_s * RATE)
     tables = box(
         b"stbl",
         full_box(b"stts", struct.pack(">III", 1, round(media_s), RATE)),
+        full_box(b"stsd", struct.pack(">I", len(formats)), *(box(kind, bytes(28)) for kind in formats)),
+        full_box(
+            b"stsc",
+            struct.pack(">I", len(described_by)),
+            *(struct.pack(">III", chunk, 1, number) for chunk, number in enumerate(described_by, 1)),
+        ),
         full_box(b"stsz", struct.pack(">II", size, packets or round(media_s))),
     )
     media = box(
@@ -194,10 +207,33 @@ def test_a_movie_without_audio_track_adds_nothing() -> None:
     assert completed(moov(track(handler=b"vide"))).estimated_duration_s is None
 
 
+@pytest.mark.parametrize(
+    ("formats", "described_by", "is_read"),
+    [
+        ((b"mp4a", b"alac"), (1, 1), True),
+        ((b"mp4a", b"mp4a"), (1, 2), True),
+        ((b"mp4a", b"alac"), (2,), False),
+        ((b"mp4a", b"alac"), (1, 2, 1), False),
+        ((b"mp4a",), (3,), True),  # not described at all
+        ((), (1,), True),
+    ],
+)
+def test_samples_of_a_second_format_are_rejected(
+    formats: tuple[bytes, ...], described_by: tuple[int, ...], is_read: bool
+) -> None:
+    content = moov(track(formats=formats, described_by=described_by))
+    if is_read:
+        assert completed(content).estimated_duration_s == 10.0
+    else:
+        with pytest.raises(WrongHeader, match="mp4a and alac"):
+            completed(content)
+
+
 @given(data=st.data())
 def test_overwritten_boxes_do_not_raise(data: st.DataObject) -> None:
     content = bytearray(moov(track(edits=edit_list((4000, RATE)))) + box(b"mdat", bytes(50)))
     for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=5)):
         content[at] = value
-    facts = completed(bytes(content[: data.draw(st.integers(1, len(content)))]))
-    assert facts.estimated_duration_s is None or facts.estimated_duration_s >= 0
+    with contextlib.suppress(WrongHeader):
+        facts = completed(bytes(content[: data.draw(st.integers(1, len(content)))]))
+        assert facts.estimated_duration_s is None or facts.estimated_duration_s >= 0
