@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from benchmarks.timer import Work
 
-_SECONDS: Final = 300
+_SECONDS: Final = 299
+"""AAC and MP3 of 300 s last longer with padding: too long, the part to keep is measured in a second pass."""
 FFMPEG_FILTERS: Final = "ebur128=peak=true,astats,silencedetect"
 _BESIDE_FFMPEG: Final = Promise("at most 0.6, aim 0.4", 0.6)
 _BESIDE_DECODING: Final = Promise("within 3 times", 3)

@@ -116,11 +116,14 @@ class BandwidthMeter:
         power, level, square = self._sums[quiet].sum(axis=0) / rows
         is_steady = np.sqrt(np.maximum(0.0, square - level**2)) < _STEADY_DB
         near, far = _AROUND_BANDS
+        bands = np.arange(max(far, round(_WHINE_HZ / self._band_hz)), self._bands - far)
+        if not len(bands):
+            return {}
+        medians = np.median(np.lib.stride_tricks.sliding_window_view(level, far - near + 1), axis=1)
+        around = np.maximum(medians[bands - far], medians[bands + near])
         found = (-120.0, 0)
-        for band in range(max(far, round(_WHINE_HZ / self._band_hz)), self._bands - far):
-            around = max(np.median(level[band - far : band - near + 1]), np.median(level[band + near : band + far + 1]))
-            if is_steady[band] and level[band] > around + _TONE_DB:
-                found = max(found, (decibels(float(power[band - 1 : band + 2].sum()) / _HANN_POWER), band))
+        for band in bands[is_steady[bands] & (level[bands] > around + _TONE_DB)].tolist():
+            found = max(found, (decibels(float(power[band - 1 : band + 2].sum()) / _HANN_POWER), band))
         return {"whine_hz": round((found[1] + 0.5) * self._band_hz, -2), "whine_dbfs": found[0]} if found[1] else {}
 
     def _strongest(self, spectrum: NDArray[np.float32]) -> float:
