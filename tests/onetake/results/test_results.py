@@ -20,7 +20,6 @@ from onetake.results.check_run import CheckRun
 from onetake.results.journal import Journal
 from onetake.results.part_formats import FORMATS, BadPart, Entry
 from onetake.results.parts import Parts, rules_version
-from onetake.results.summary import badness, choose
 from preflight import PROFILES, Report, display_name
 from preflight.profile import DEFAULT
 from preflight.report import FileFacts, Finding
@@ -243,29 +242,6 @@ def test_a_report_as_a_page(say: Say, takes: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert say("report", out, "-o", str(page), "--worst", "1", "--sample", "2").status == 0
     assert "broken.wav" in page.read_text()
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from(["ready", "fixable", "rejected"]), st.sampled_from(["good", "fair", "poor"])))
-)
-@settings(max_examples=50, deadline=None)
-def test_the_worst_and_a_sample_are_chosen(grades: list[tuple[str, str]]) -> None:
-    entries = [entry(str(number), verdict=verdict, quality=quality) for number, (verdict, quality) in enumerate(grades)]
-    summary, worst, sample = choose(entries, worst=3, sample=4)
-    assert summary.takes == len(entries)
-    expected = sorted((badness(each.report) for each in entries), reverse=True)[:3]
-    assert [badness(each.report) for each in worst] == expected
-    assert len({each.name for each in (*worst, *sample)}) == len(worst) + len(sample)
-    assert len(sample) <= 4
-
-
-def test_a_sample_is_uniform() -> None:
-    counts = [0] * 20
-    for seed in range(2000):
-        for chosen in choose([entry(str(number)) for number in range(20)], worst=0, sample=2, seed=seed)[2]:
-            counts[int(chosen.name)] += 1
-    assert min(counts) > 140  # 200 expected, standard deviation 13
-    assert max(counts) < 260
 
 
 def test_other_rules_are_another_version() -> None:
