@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 NETWORK = {"socket", "ssl", "http", "urllib", "urllib3", "requests", "boto3", "botocore", "socketserver", "ftplib"}
 AUDIO = {"numpy", "av", "soundfile", "pydub", "wave"}
-LONGEST_FILE = 350
+LONGEST_FILE = 300
 PUBLIC = {
     "preflight": """BadOutput BadProfile BadSpeakerModel BadSpeechModel CannotFix CannotOpen CannotWrite
         Comparison Edit EngineMissing FileFacts Finding FixOptions Fixed InvalidFixOptions Joined NotARecording
@@ -69,6 +69,12 @@ def test_preflight_imports_no_network_module_and_the_other_libraries_no_audio_mo
         assert set(imports(path)) & NETWORK <= ({"socket"} if passes_files else set()), path
     for path in (*files("uploader"), *files("client")):
         assert not set(imports(path)) & AUDIO, path
+
+
+@pytest.mark.parametrize("folder", ["tests", "benchmarks", "tools", "fixtures"])
+def test_other_files_are_short_too(folder: str) -> None:
+    for path in files(folder):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE, path
 
 
 def test_the_stand_in_endpoint_does_not_use_preflight() -> None:
