@@ -134,16 +134,19 @@ def free_port() -> int:
 @pytest.mark.parametrize(
     ("base_url", "why"),
     [
-        (f"http://127.0.0.1:{free_port()}", "refused"),
+        ("http://127.0.0.1:{port}", "refused"),
         ("https://nonexistent.invalid", "resolved"),
     ],
     ids=["refused", "no-such-host"],
 )
 def test_a_failed_connection_is_not_sent_and_repeated_three_times(base_url: str, why: str) -> None:
     pauses: list[float] = []
-    client = CloneClient(KEY, base_url, retry_budget_s=30, on_retry=lambda pause, error: pauses.append(pause))
-    with pytest.raises(ServiceUnreachable, match=why) as caught:
-        client.clone(AUDIO_URL)
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # nothing listens there, and no other test gets the port meanwhile
+        url = base_url.format(port=held.getsockname()[1])
+        client = CloneClient(KEY, url, retry_budget_s=30, on_retry=lambda pause, error: pauses.append(pause))
+        with pytest.raises(ServiceUnreachable, match=why) as caught:
+            client.clone(AUDIO_URL)
     assert "nothing was sent" in caught.value.message
     assert len(pauses) == 3
 
