@@ -192,7 +192,9 @@ def _unzstd(data: bytearray, max_bytes: int) -> tuple[bytearray, str]:
     if module is None:
         return bytearray(), _NEEDS.format("Zstandard", "backports.zstd")
     stream = module.ZstdDecompressor()
-    return _streamed(data, max_bytes, lambda piece: stream.decompress(piece, _PIECE_BYTES), lambda: stream.eof)
+    return _streamed(
+        data, max_bytes, lambda piece: stream.decompress(piece, _PIECE_BYTES), lambda: stream.eof, module.ZstdError
+    )
 
 
 def _unbrotli(data: bytearray, max_bytes: int) -> tuple[bytearray, str]:
@@ -202,12 +204,20 @@ def _unbrotli(data: bytearray, max_bytes: int) -> tuple[bytearray, str]:
         return bytearray(), _NEEDS.format("Brotli", "brotli 1.2")
     stream = module.Decompressor()
     return _streamed(
-        data, max_bytes, lambda piece: stream.process(piece, output_buffer_limit=_PIECE_BYTES), stream.is_finished
+        data,
+        max_bytes,
+        lambda piece: stream.process(piece, output_buffer_limit=_PIECE_BYTES),
+        stream.is_finished,
+        module.error,
     )
 
 
 def _streamed(
-    data: bytearray, max_bytes: int, step: Callable[[bytes], bytes], is_finished: Callable[[], bool]
+    data: bytearray,
+    max_bytes: int,
+    step: Callable[[bytes], bytes],
+    is_finished: Callable[[], bool],
+    failure: type[Exception],
 ) -> tuple[bytearray, str]:
     """Decompress in small pieces: what comes before damage is returned, and memory does not grow with the ratio."""
     result = bytearray()
@@ -216,7 +226,7 @@ def _streamed(
         while not is_finished():
             try:
                 produced = step(piece)
-            except Exception:  # noqa: BLE001 - each of the libraries raises an error of its own
+            except failure:
                 return result, _DAMAGED
             result += produced
             if len(result) > max_bytes:

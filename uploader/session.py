@@ -104,7 +104,7 @@ def _options(target: Target) -> dict[str, Any]:
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
         "retries": {"total_max_attempts": 1, "mode": "standard"},
-        # botocore keeps 10: each further thread would connect anew for each request
+        # by default botocore keeps 10: further threads would open a connection for each request
         "max_pool_connections": _CONNECTIONS,
         # Content-MD5 is signed and protects the body already: signing its SHA-256 too would read the file once more
         # (over plain http, botocore does that in any case).

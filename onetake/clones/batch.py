@@ -129,9 +129,8 @@ class BatchClone:
         self._sending: list[_Job] = []
         self._paid = self._transient_in_a_row = self._unknown_in_a_row = 0
 
-    @property
-    def to_clone(self) -> int:
-        """Maximum number of recordings that will be cloned: some may be unfit, and equal ones count once."""
+    def most_to_clone(self) -> int:
+        """Read the recordings of equal size, and return how many will be cloned at most: equal ones count once."""
         most = len(self.pending) - len(repeated(self.pending, self._context.client.base_url))
         return most if self._most_clones is None else min(most, self._most_clones)
 

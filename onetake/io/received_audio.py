@@ -130,7 +130,7 @@ def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
     from onetake.config.settings import home_path
 
     for place in (home_path, tempfile.gettempdir):
-        with contextlib.suppress(OSError):  # also from gettempdir, if there is no temporary folder
+        with contextlib.suppress(OSError):  # gettempdir raises it if no temporary folder is writable
             folder = Path(place())
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _write_new(folder / f"speech-{secrets.token_hex(4)}{out.suffix}", content)

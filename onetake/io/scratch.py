@@ -37,7 +37,7 @@ def scratch_folder(prefix: str = PREFIX) -> Iterator[Path]:
         prefix: The prefix of the folder's name.
 
     Raises:
-        UsageError: There is no temporary folder.
+        UsageError: No folder for temporary files is writable.
         OSError: The folder cannot be created.
     """
     try:

@@ -81,7 +81,7 @@ class Movie:
 
 
 def read_movie(source: Source, begin: int = 0) -> Movie | None:
-    """Return the movie; None if there is no complete movie box.
+    """Return the movie, or None without a complete movie box.
 
     Args:
         source: The open recording.

@@ -136,7 +136,7 @@ def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     ):
         yield rule.finding(
             f"bandwidth {bandwidth:.0f} Hz, below {rule['min_full_bandwidth_hz']:g} Hz (the sample rate allows "
-            f"{possible:.0f} Hz), as of a low bit rate: use the original if there is one",
+            f"{possible:.0f} Hz), as with a low bit rate: use the original if there is one",
             severity="info",
             value=bandwidth,
             threshold="min_full_bandwidth_hz",

@@ -86,8 +86,8 @@ def _unsure_voice(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         if "pause_level_dbfs" in measured:
             yield rule.finding(
                 f"only {measured['speech_percent']:.1f} % is detected as speech, and the rest is as loud "
-                f"({measured['pause_level_dbfs']:.0f} dBFS; speech {measured['speech_level_dbfs']:.0f} dBFS), as of a "
-                "lively or character voice, music, other voices or loud noise, so that the noise floor is unknown: "
+                f"({measured['pause_level_dbfs']:.0f} dBFS; speech {measured['speech_level_dbfs']:.0f} dBFS), as with "
+                "a lively or character voice, music, other voices or loud noise, so that the noise floor is unknown: "
                 "listen to it before you pay for a clone",
                 value=measured["speech_percent"],
                 quality="fair",
@@ -97,7 +97,7 @@ def _unsure_voice(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         return
     yield rule.finding(
         f"it resembles a voice, but only {analysis.measurements['speech_percent']:.1f} % is detected as speech, below "
-        f"{rule['min_speech_percent']:g} %, as of a child, a character voice, singing or music: listen to it before "
+        f"{rule['min_speech_percent']:g} %, as with a child, a character voice, singing or music: listen to it before "
         "you pay for a clone",
         value=analysis.measurements["speech_percent"],
         limit=rule["min_speech_percent"],

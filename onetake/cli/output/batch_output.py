@@ -252,9 +252,10 @@ def _mark_interrupted(cloner: Cloner, steps: Steps) -> list[Attempt]:
 
 def _ask(batch: BatchClone, total: int, price: Decimal | None, *, agreed: bool) -> None:
     """Print the estimate, and ask for confirmation at a terminal."""
-    if not batch.to_clone:
+    most = batch.most_to_clone()
+    if not most:
         return
-    cost = f", at most {price * batch.to_clone:,}" if price is not None else ""
-    print_stderr(f"{total} {'recording' if total == 1 else 'recordings'}, up to {batch.to_clone} to be cloned{cost}")
+    cost = f", at most {price * most:,}" if price is not None else ""
+    print_stderr(f"{total} {'recording' if total == 1 else 'recordings'}, up to {most} to be cloned{cost}")
     if not agreed and can_prompt():
         click.confirm("Continue?", abort=True, err=True)

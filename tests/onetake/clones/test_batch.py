@@ -77,7 +77,7 @@ def test_find_known_sends_nothing(cloner: Cloner, recorder: Recorder, services: 
     (known,) = batch.find_known()
     assert (known.ending, known.path) == ("known", str(requests[0].take))
     assert batch.pending == requests[1:]
-    assert batch.to_clone == 1
+    assert batch.most_to_clone() == 1
     assert services.endpoint.account()["requests"] == before
 
 
@@ -112,7 +112,7 @@ def test_equal_recordings_are_paid_for_once(cloner: Cloner, recorder: Recorder, 
     requests = [CloneRequest(f"takes/{number}.m4a", CloneOptions()) for number in range(4)]
     before = services.endpoint.account()["clones_charged"]
     batch = BatchClone(cloner, requests, recorder)
-    assert batch.to_clone == 1
+    assert batch.most_to_clone() == 1
     outcomes = list(batch.run())
     assert sorted(endings(outcomes)) == ["cloned", "known", "known", "known"]
     assert len({outcome.cloned.voice_id for outcome in outcomes if outcome.cloned}) == 1
@@ -122,7 +122,7 @@ def test_equal_recordings_are_paid_for_once(cloner: Cloner, recorder: Recorder, 
 @parametrize_some("most", [1, 2, 5], fast=1)
 def test_the_maximum_number_of_clones_is_kept(cloner: Cloner, recorder: Recorder, home: Path, most: int) -> None:
     batch = BatchClone(cloner, requests_in("takes", 4), recorder, most_clones=most)
-    assert batch.to_clone == min(4, most)
+    assert batch.most_to_clone() == min(4, most)
     outcomes = list(batch.run())
     assert endings(outcomes).count("cloned") == min(4, most)
     assert len(paid_calls(home)) == min(4, most)
