@@ -96,6 +96,8 @@ def sound_in_words(report: Report) -> str:
 def _figures(measured: Mapping[str, float]) -> Iterator[str]:
     if measured.get("digital_silence_percent", 0.0) > RULES["gated"]["max_digital_silence_percent"]:
         yield "room noise unknown (the pauses are silenced)"
+    elif measured.get("gate_steps_per_minute", 0.0) > RULES["gated"]["max_gate_steps_per_minute"]:
+        yield "room noise unknown (a gate turns the pauses down)"
     elif (ratio := measured.get("snr_db")) is not None:
         yield _noise_word(ratio)
     level = measured.get("speech_level_dbfs", measured.get("rms_dbfs"))

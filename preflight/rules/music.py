@@ -24,6 +24,12 @@ _EVEN_DB: Final = 5.0
 _FAIRLY_EVEN_DB: Final = 8.0
 """Spread of the quietest levels. Behind a voice in a room the quietest moments are 6 dB and more below the quiet ones;
 behind a voice in music or among others 1 to 5, among two or three others up to 8."""
+_STEADY_DB: Final = 4.5
+"""The same of other voices in a room."""
+_STEADY_IN_A_ROOM_DB: Final = 3.2
+"""The same of other voices where the voice is in that room, too; without them it has 6 and more, or 3.3 compressed."""
+_LONGEST_DECAY_S: Final = 0.6
+"""Up to there the voice's own reverberation leaves the pauses free."""
 _BACKGROUND_DB: Final = -28.0
 """In speech that is 30 dB above an even noise, the quietest moments are below this."""
 _TONAL_BACKGROUND_DB: Final = -31.0
@@ -73,26 +79,48 @@ def _limits(analysis: Analysis) -> Iterator[tuple[str, str]]:
 
 def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
-    if not _is_loud(analysis, rule["max_background_level_db"], _FAIRLY_EVEN_DB):
-        return
-    if measured.get("room_decay_s", 0.0) > _REVERBERANT_S:
-        return
-    if measured["background_likeness"] < rule["min_background_likeness"]:
-        return  # `denoised` reports it
-    if any(_music(MUSIC, analysis)):
+    if not analysis.can_be_judged or any(_music(MUSIC, analysis)):
         return  # music changes, too
-    bend, level = measured["background_bend_db"], measured["background_level_db"]
-    if analysis.can_be_judged and bend > rule["max_background_bend_db"]:
-        limit = rule.threshold("max_background_level_db")
+    level, limit = measured.get("background_level_db", -120.0), rule.threshold("max_background_level_db")
+    for name, threshold, seconds in _bends(rule, analysis):
+        bend = measured[name]
         yield rule.finding(
             f"other voices, or music, behind the voice: its pauses are only {-level:.0f} dB quieter, and their level "
-            f"bends by {bend:.1f} dB within 0.1 s, above {rule['max_background_bend_db']:g} dB: record without "
-            "people talking or music playing nearby",
+            f"bends by {bend:.1f} dB within {seconds:g} s, above {rule[threshold]:g} dB: record without people talking "
+            "or music playing nearby",
             value=bend,
-            threshold="max_background_bend_db",
+            threshold=threshold,
             quality=limit.grade(level),
             detail=f"{-level:.0f} dB below the voice",
         )
+        return
+
+
+def _bends(rule: Rule, analysis: Analysis) -> Iterator[tuple[str, str, float]]:
+    """Yield the measurements that show other voices, their thresholds, and the seconds that these are about.
+
+    What noise reduction leaves bends each band for itself, and is not babble.
+    """
+    measured, level_db = analysis.measurements, rule["max_background_level_db"]
+    bend, decay_s = measured.get("background_bend_db", 0.0), measured.get("room_decay_s", 0.0)
+    in_pauses = measured.get("pause_bend_db")
+    if in_pauses is not None and in_pauses <= rule["max_pause_bend_db"]:
+        return  # even noise, of which a compressor bends the edges of the pauses
+    if (
+        bend > rule["max_background_bend_db"]
+        and measured["background_likeness"] >= rule["min_background_likeness"]
+        and decay_s <= _REVERBERANT_S
+        # what rises and falls spreads as much as it bends; what only fades away, in a room or a compressor, more
+        and _is_loud(analysis, level_db, min(_FAIRLY_EVEN_DB, bend))
+    ):
+        yield "background_bend_db", "max_background_bend_db", 0.1
+    if (
+        in_pauses is not None
+        and measured["pause_likeness"] >= rule["min_pause_likeness"]
+        and 0 < decay_s <= _LONGEST_DECAY_S  # where it is not known, the room may be a church
+        and _is_loud(analysis, level_db, _STEADY_DB if decay_s <= _REVERBERANT_S else _STEADY_IN_A_ROOM_DB)
+    ):
+        yield "pause_bend_db", "max_pause_bend_db", 0.2
 
 
 MUSIC = Rule(
@@ -168,8 +196,8 @@ BABBLE = Rule(
     what="Other people talk behind the voice; fast music without held tones looks the same.",
     why="The clone is made from all voices together, and murmurs along.",
     source="The mean bend of the level (its second difference over 96 ms) in seven bands from 250 to 4000 Hz, in the "
-    "quietest 15 % of the sound. The level of noise is even, that of a room falls steadily, that of voices bends with "
-    "each syllable.",
+    "quietest 15 % of the sound, or over 192 ms in pauses of 0.4 s and more. The level of noise is even, that of a "
+    "room falls steadily, that of voices bends with each syllable.",
     fix_hint="Record in a room without other people, or use a recording without other voices.",
     judge=_babble,
     thresholds=(
@@ -190,6 +218,18 @@ BABBLE = Rule(
             0.28,
             "The correlation of the bends of two neighboring bands: voices have 0.27 to 0.8, what noise reduction "
             "leaves at most 0.27: docs/benchmarks.md.",
+        ),
+        Threshold(
+            "max_pause_bend_db",
+            2.5,
+            "The median, in pauses of 0.4 s and more: noise has up to 1.9, compressed noise 2.3, ten other voices in a "
+            "room 2.7 to 4: docs/benchmarks.md.",
+        ),
+        Threshold(
+            "min_pause_likeness",
+            0.2,
+            "The correlation of these bends of two neighboring bands: voices in a room have 0.2 to 0.6, what noise "
+            "reduction leaves 0 to 0.1.",
         ),
     ),
     label="other voices or music",

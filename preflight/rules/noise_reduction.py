@@ -24,6 +24,15 @@ def _gated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             threshold="max_digital_silence_percent",
             detail=f"{percent:.0f} % of the pauses",
         )
+    elif analysis.can_be_judged and measured.get("gate_steps_per_minute", 0.0) > rule["max_gate_steps_per_minute"]:
+        steps, limit = measured["gate_steps_per_minute"], rule["max_gate_steps_per_minute"]
+        yield rule.finding(
+            f"a noise gate turns the pauses down by {measured['gate_step_db']:.0f} dB ({steps:.0f} such steps a "
+            f"minute, above {limit:g}), so the noise under the voice is louder than in the pauses: record without it",
+            value=steps,
+            threshold="max_gate_steps_per_minute",
+            detail=f"{measured['gate_step_db']:.0f} dB at pauses",
+        )
 
 
 def _denoised(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -42,9 +51,11 @@ def _denoised(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 GATED = Rule(
     "gated",
     "info",
-    what="The pauses between words are digital silence.",
+    what="The pauses between words are digital silence, or a noise gate turns them down.",
     why="The noise floor cannot be measured, and a noise gate also cuts off the ends of words.",
-    source="The share of frames without speech that are below -95 dBFS, the least significant bit of 16-bit audio.",
+    source="The share of frames without speech that are below -95 dBFS, the least significant bit of 16-bit audio; and "
+    "steps of the level by 10 dB and more within 40 ms, by the same amount in all bands, from one even level to "
+    "another each time. Neither a voice nor a room falls like that.",
     fix_hint="Record without a noise gate or noise reduction.",
     judge=_gated,
     thresholds=(
@@ -54,6 +65,13 @@ GATED = Rule(
             "More silence than room noise.",
             None,
             "Synthetic voices and well-adjusted gates look the same, and can be cloned.",
+        ),
+        Threshold(
+            "max_gate_steps_per_minute",
+            3.0,
+            "Recordings without a gate have none; two in 20 s count, and more: docs/benchmarks.md.",
+            None,
+            "As above.",
         ),
     ),
     label="silenced pauses",

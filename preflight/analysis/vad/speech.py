@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from preflight.analysis.framing import Grid
-from preflight.analysis.meters.babble import BabbleMeter
+from preflight.analysis.meters.babble import BabbleMeter, band_powers
+from preflight.analysis.meters.gate import GateMeter
 from preflight.analysis.meters.room_decay import RoomDecayMeter
 from preflight.analysis.spans import merged, true_runs
 from preflight.analysis.vad.silero import FRAME, WINDOW, SileroVad
@@ -69,7 +70,7 @@ class SpeechResult:
         voice_like_s: Seconds that resemble a voice although the detector finds no speech there.
         room_decay_s: Seconds in which sound falls by 60 dB after words; None where too few words end freely.
         voices: The voices in the speech; None unless requested.
-        background: See `BabbleMeter.measurements`.
+        background: See `BabbleMeter.measurements` and `GateMeter.measurements`.
     """
 
     track: SpeechTrack
@@ -95,7 +96,7 @@ class SpeechMeter:
         self._rest = np.empty(0, np.float32)
         self._probabilities: list[Samples] = []
         self._voicing = VoicingMeter(self._window_s)
-        self._babble = BabbleMeter()
+        self._babble, self._gate = BabbleMeter(), GateMeter()
         self._room = RoomDecayMeter(self._window_s * FRAME / WINDOW)
         self._voices: VoiceMeter | None = None
         if speakers:
@@ -123,7 +124,7 @@ class SpeechMeter:
             round(self._voicing.voiced_s(), 2),
             self._room.decay_s(),
             self._voices.voices() if self._voices is not None else None,
-            self._babble.measurements(),
+            {**self._babble.measurements(), **self._gate.measurements()},
         )
 
     def _measure(self, windows: Samples) -> None:
@@ -131,7 +132,9 @@ class SpeechMeter:
         self._probabilities.append(probabilities)
         self._voicing.add(windows, probabilities < _OFF)
         self._room.add(self._vad.powers)
-        self._babble.add(self._vad.powers)
+        bands = band_powers(self._vad.powers)
+        self._babble.add(bands)
+        self._gate.add(bands)
         if self._voices is not None:
             self._voices.add(windows, probabilities)
 

@@ -131,6 +131,10 @@ def test_headers_only() -> None:
             {"digital_silence_percent": 99.0, "snr_db": 102.0},
             "min, room noise unknown (the pauses are silenced), good level",
         ),
+        (
+            {"gate_steps_per_minute": 9.0, "gate_step_db": 25.0, "snr_db": 70.0},
+            "min, room noise unknown (a gate turns the pauses down), good level",
+        ),
         ({"bandwidth_hz": 6500.0}, ", a little dull"),
         ({"bandwidth_hz": 4500.0}, ", dull"),
         ({"bandwidth_hz": 3400.0}, ", like a telephone"),

@@ -15,6 +15,11 @@ from tests.support.analyses import WAV, changed, finding, findings
         ("noisy", {"snr_db": 19.6}, "SNR 19.6 dB, below 20 dB: record in a quieter room"),
         ("noisy", {"noise_floor_dbfs": -25.0}, "noise floor -25.0 dBFS, above -30 dBFS: record in a quieter room"),
         ("gated", {"digital_silence_percent": 80.0}, "80.0 % of the pauses are digital silence, above 50 %"),
+        (
+            "gated",
+            {"gate_steps_per_minute": 9.0, "gate_step_db": 25.0},
+            "a noise gate turns the pauses down by 25 dB (9 such steps a minute, above 3)",
+        ),
         ("hum", {"hum_db": 22.0, "hum_dbfs": -55.0}, "mains hum at 50 Hz and harmonics: -55 dBFS, 22.0 dB above"),
         ("narrow-band", {"bandwidth_hz": 3400.0}, "bandwidth 3400 Hz, below 6000 Hz (the sample rate allows 22050 Hz)"),
     ],
@@ -30,6 +35,7 @@ def test_reported(rule: str, measurements: dict[str, float], message: str) -> No
     [
         ("noisy", {"snr_db": 20.0, "noise_floor_dbfs": -30.0}),
         ("gated", {"digital_silence_percent": 50.0}),
+        ("gated", {"gate_steps_per_minute": 3.0, "gate_step_db": 25.0}),
         ("hum", {"hum_db": 13.0, "hum_dbfs": -55.0}),
         ("hum", {"hum_db": 40.0, "hum_dbfs": -76.0}),
         ("narrow-band", {"bandwidth_hz": 9000.0}),
@@ -122,11 +128,41 @@ def test_babble_is_loud_changes_and_does_not_ring() -> None:
         ("background_likeness", 0.2),  # what noise reduction leaves
         ("background_level_db", -28.0),
         ("background_spread_db", 8.0),  # a voice without pauses
+        ("background_spread_db", 5.0),  # a voice that fades away, in a room or a compressor
+        ("pause_bend_db", 2.5),  # noise, of which a compressor bends the edges
         ("room_decay_s", 0.5),
         ("buzz_db", 6.0),
         ("hum_db", 20.0),
     ):
         assert not findings("babble", changed({**LOUD, name: value})), name
+
+
+DISTANT = {
+    **LOUD,
+    "background_bend_db": 3.0,
+    "background_likeness": 0.1,
+    "pause_bend_db": 3.5,
+    "pause_likeness": 0.4,
+    "room_decay_s": 0.25,
+}
+
+
+def test_voices_in_a_room_change_in_whole_pauses() -> None:
+    found = finding("babble", changed({**DISTANT, "room_decay_s": 0.5}))
+    assert "their level bends by 3.5 dB within 0.2 s, above 2.5 dB" in found.message
+    assert found.value == 3.5
+    for values in (
+        {"pause_bend_db": 2.5},
+        {"pause_likeness": 0.19},  # what noise reduction leaves
+        {"room_decay_s": 0.61},  # the voice itself
+        {"room_decay_s": 0.5, "background_spread_db": 3.3},
+        {"background_spread_db": 4.5},
+        {"background_level_db": -28.0},
+    ):
+        assert not findings("babble", changed({**DISTANT, **values})), values
+    unknown = changed(DISTANT)
+    del unknown.measurements["room_decay_s"]
+    assert not findings("babble", unknown)
 
 
 def test_bands_that_flicker_each_for_itself_are_the_trace_of_noise_reduction() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preflight.analysis.meters.babble import BabbleMeter
+from preflight.analysis.meters.babble import BabbleMeter, band_powers
 from preflight.analysis.vad.silero import WINDOW, SileroVad
 from tests.support import backgrounds, defects, processing, rooms
 from tests.support import make_audio as making
@@ -22,7 +22,7 @@ def found(sound: Any, piece: int = 64) -> dict[str, float]:
     vad, meter = SileroVad(), BabbleMeter()
     for start in range(0, len(frames), piece):
         vad.probabilities(frames[start : start + piece])
-        meter.add(vad.powers)
+        meter.add(band_powers(vad.powers))
     return meter.measurements()
 
 
@@ -74,6 +74,23 @@ def test_other_voices_are_named(others: int, ratio_db: float) -> None:
     assert "music" not in findings
 
 
+IN_A_ROOM = rooms.convolved(backgrounds.babble(SPEECH, 10), rooms.impulse_response(RATE, 0.6, -3, 5))
+
+
+@pytest.mark.parametrize("ratio_db", [10, 15, 20])
+def test_voices_in_a_room_bend_the_level_of_whole_pauses(ratio_db: float) -> None:
+    analysis, findings = judged(backgrounds.below(SPEECH, IN_A_ROOM, ratio_db), RATE)
+    assert "babble" in findings
+    assert analysis.measurements["pause_bend_db"] > 2.9
+
+
+@pytest.mark.parametrize("color", ["white", "pink"])
+def test_noise_does_not_bend_the_level_of_whole_pauses(color: str) -> None:
+    noise = defects.noise(len(SPEECH.sound), color)
+    for ratio_db in (10, 15, 20):
+        assert found(backgrounds.below(SPEECH, noise, ratio_db))["pause_bend_db"] < 2
+
+
 @pytest.mark.parametrize(
     "sound",
     [
@@ -97,7 +114,7 @@ def levels_of(*decibels: float, count: int = 1250) -> Any:
 def of_powers(*parts: Any) -> dict[str, float]:
     meter = BabbleMeter()
     for part in parts:
-        meter.add(part)
+        meter.add(band_powers(part))
     return meter.measurements()
 
 
@@ -119,6 +136,17 @@ def test_the_bend_is_the_second_difference_of_the_level() -> None:
 def test_the_background_is_relative_to_the_voice(gain: float) -> None:
     powers = levels_of(*[0.0] * 80, *[-30.0, -36.0] * 10)
     assert of_powers(gain * powers) == pytest.approx(of_powers(powers), abs=0.02)
+
+
+def test_a_pause_lasts_at_least_0_4_s() -> None:
+    """Windows of 64 ms every 32 ms: those of 0, 6, 0, 6 ... dB in pairs bend by twice their difference."""
+    pauses = [-30.0, -30.0, -36.0, -36.0]
+    bend = 2 * 10 * np.log10(2 / (1 + 10**-0.6))  # of the windows that hold one of each, 0; of the others, the whole
+    long = of_powers(levels_of(*[0.0] * 60, *pauses * 6))
+    assert 0 < long["pause_bend_db"] <= 12
+    assert long["pause_bend_db"] > bend
+    assert long["pause_likeness"] == pytest.approx(1, abs=0.01)
+    assert "pause_bend_db" not in of_powers(levels_of(*[0.0] * 25, *pauses * 2))
 
 
 def test_segments_are_summarized_by_their_median() -> None:
