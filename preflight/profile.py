@@ -116,14 +116,13 @@ class Profile:
         """Return the findings about `analysis`, errors first, otherwise in the order of the rules."""
         from preflight.rules import RULES
 
-        found = [finding for rule in RULES.values() for finding in self._judge(rule, analysis)]
+        levels = {**{rule.name: rule.severity for rule in RULES.values()}, **self.levels}
+        wanted = [rule for rule in RULES.values() if levels[rule.name] != "off"]
+        found = [finding for rule in wanted for finding in self._judge(rule, levels[rule.name], analysis)]
         return tuple(sorted(found, key=lambda finding: _LEVELS.index(finding.severity)))
 
-    def _judge(self, rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-        """Yield the findings of `rule`; a finding with a lower severity than its rule keeps it."""
-        level = self.severity(rule.name)
-        if level == "off":
-            return
+    def _judge(self, rule: Rule, level: Level, analysis: Analysis) -> Iterator[Finding]:
+        """Yield the findings of `rule` with the severity `level`; one with a lower severity than its rule keeps it."""
         for finding in rule.judge(self.apply(rule), analysis):
             if finding.severity == rule.severity and finding.severity != level:
                 yield Finding(**{**_fields(finding), "severity": level})
