@@ -130,7 +130,7 @@ def _bends_in_pauses(windows: Samples) -> Samples:
         windows: Powers of shape (windows, bands), every 32 ms.
     """
     double = (windows[1:] + windows[:-1]) / 2
-    totals = levels_db(double.sum(axis=1))
+    totals = levels_db(double @ np.ones(windows.shape[1], np.float32))
     runs = true_runs(totals <= np.percentile(totals, _LOWEST_PERCENT) + _PAUSE_RANGE_DB)
     runs = runs[runs[:, 1] - runs[:, 0] >= _PAUSE]
     if np.diff(runs).sum() < _LEAST_PAUSES:

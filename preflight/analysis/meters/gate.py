@@ -100,32 +100,37 @@ class GateMeter:
 
 def _steps(bands: Samples) -> _Steps:
     """Return the steps, some of them several times."""
-    levels = levels_db(bands.sum(axis=1)).astype(np.float64)
-    lowest, loud = np.percentile(levels, (_LOWEST_PERCENT, _LOUD_PERCENT))
+    levels = levels_db(bands @ np.ones(bands.shape[1], np.float32)).astype(np.float64)
     means = _means(levels)
     is_even = _means(levels**2) - means**2 < _EVEN_DB**2
-    # most recordings have no candidate: only these need the levels of the bands
-    starts, ends = [], []
-    for frames in _STEP_FRAMES:
-        far = _EVEN_FRAMES + frames
-        is_step = (np.abs(means[far:] - means[:-far]) > _LEAST_STEP_DB) & is_even[far:] & is_even[:-far]
-        starts.append(np.flatnonzero(is_step & (np.maximum(means[far:], means[:-far]) < loud + _HIGHEST_DB)))
-        ends.append(starts[-1] + far)
-    start, end = np.concatenate(starts), np.concatenate(ends)
+    starts = [_candidates(means, is_even, _EVEN_FRAMES + frames) for frames in _STEP_FRAMES]
+    start = np.concatenate(starts)
+    end = np.concatenate([at + _EVEN_FRAMES + frames for at, frames in zip(starts, _STEP_FRAMES, strict=True)])
+    if len(start):  # most recordings have no candidate: only these need the rest
+        lowest, loud = np.percentile(levels, (_LOWEST_PERCENT, _LOUD_PERCENT))
+        is_quiet = np.maximum(means[start], means[end]) < loud + _HIGHEST_DB
+        is_quiet &= np.minimum(means[start], means[end]) < lowest + _NEAR_LOWEST_DB
+        start, end = start[is_quiet], end[is_quiet]
     after = np.arange(_EVEN_FRAMES)
     one, other = (levels_db(bands[at[:, np.newaxis] + after].mean(axis=1)) for at in (start, end))
     falls = (means[start] > means[end])[:, np.newaxis]
     above, below = np.where(falls, one, other), np.where(falls, other, one)
     is_alike = (above - below).std(axis=1) < _ALIKE_DB
-    is_lowest = np.minimum(means[start], means[end]) < lowest + _NEAR_LOWEST_DB
-    wanted = is_alike & is_lowest
-    return _Steps(start[wanted], above[wanted], below[wanted])
+    return _Steps(start[is_alike], above[is_alike], below[is_alike])
+
+
+def _candidates(means: NDArray[np.float64], is_even: NDArray[np.bool_], far: int) -> NDArray[np.intp]:
+    """Return where even frames are followed, `far` frames later, by even ones of another level."""
+    return np.flatnonzero((np.abs(means[far:] - means[:-far]) > _LEAST_STEP_DB) & is_even[far:] & is_even[:-far])
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the means of `_EVEN_FRAMES` values in a row."""
-    sums = np.cumsum(np.pad(values, (1, 0)))
-    return np.asarray((sums[_EVEN_FRAMES:] - sums[:-_EVEN_FRAMES]) / _EVEN_FRAMES)
+    size = len(values) - _EVEN_FRAMES + 1
+    total = values[:size].copy()
+    for step in range(1, _EVEN_FRAMES):
+        total += values[step : step + size]
+    return total / _EVEN_FRAMES
 
 
 def _alike(steps: _Steps) -> tuple[int, float]:
