@@ -60,6 +60,11 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             return
 
 
+def is_music(analysis: Analysis) -> bool:
+    """Whether `music` is found, with the usual thresholds."""
+    return any(_music(MUSIC, analysis))
+
+
 def _limits(analysis: Analysis) -> Iterator[tuple[str, str]]:
     """Yield the measurements that show music, and their thresholds: held tones, then fading ones."""
     decay = analysis.measurements.get("room_decay_s", 0.0)
@@ -79,7 +84,7 @@ def _limits(analysis: Analysis) -> Iterator[tuple[str, str]]:
 
 def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
-    if not analysis.can_be_judged or any(_music(MUSIC, analysis)):
+    if not analysis.can_be_judged or is_music(analysis):
         return  # music changes, too
     level, limit = measured.get("background_level_db", -120.0), rule.threshold("max_background_level_db")
     for name, threshold, seconds in _bends(rule, analysis):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
 from preflight.display.text import clock
 from preflight.rules.model import Rule, Threshold
+from preflight.rules.music import is_music
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,8 @@ def _several_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _at_once(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     percent = analysis.voices.second_pitch_percent if analysis.voices is not None else 0.0
-    if percent > rule["max_second_pitch_percent"]:
+    # instruments have a pitch, too
+    if percent > rule["max_second_pitch_percent"] and not is_music(analysis):
         yield rule.finding(
             f"two voices at the same time: {percent:.1f} % of the voiced sound has a second pitch, above "
             f"{rule['max_second_pitch_percent']:g} %: record one voice alone",

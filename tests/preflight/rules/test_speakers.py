@@ -49,6 +49,12 @@ def test_two_voices_at_the_same_time() -> None:
     assert findings("several-speakers", changed(voices=replace(at_once, second_pitch_percent=3.0))) == []
 
 
+def test_the_pitch_of_music_is_not_a_second_voice() -> None:
+    analysis = changed({"held_tones": 5.0}, voices=replace(voices(*[ANN] * 12), second_pitch_percent=8.5))
+    assert findings("several-speakers", analysis) == []
+    assert findings("music", analysis)
+
+
 def test_one_voice_or_none_compared() -> None:
     assert findings("several-speakers", changed(voices=voices(*[ANN] * 12))) == []
     assert findings("several-speakers", changed()) == []

@@ -58,6 +58,14 @@ def test_decays_that_beat_are_measured_where_they_are_slow(decay_s: float) -> No
     assert found == pytest.approx(1.5, rel=0.1) if decay_s > 1 else found is None or found < 0.5
 
 
+@pytest.mark.parametrize(("seconds", "expected_s"), [(1, None), (3, 2.0)])
+def test_few_slow_decays_are_enough_where_they_are_long(seconds: float, expected_s: float | None) -> None:
+    """One in each of four bands a second, with the beats that end fast ones."""
+    powers = ringing(2.0, seconds)
+    powers *= 10 ** (0.15 * np.cos(2 * np.pi * np.arange(len(powers)) / 8))[:, np.newaxis].astype(np.float32)
+    assert decay(powers) == (None if expected_s is None else pytest.approx(expected_s, rel=0.1))
+
+
 @pytest.mark.parametrize("gain", [1.0, 0.03])
 def test_dry_speech_decays_fast_at_any_level(gain: float) -> None:
     assert measured(SPEECH.sound * np.float32(gain), SPEECH.rate)["room_decay_s"] < 0.3
