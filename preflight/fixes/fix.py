@@ -228,7 +228,16 @@ def _execute(job: FixJob, steps: Plan, file: IO[bytes]) -> None:
             from preflight.fixes.remux import remux
 
             track, ranges = job.facts.audio_track, job.facts.ranges
-            remux(source, file, steps.container, steps.window, ranges=ranges, audio_track_number=track)
+            decoded_s = None if job.analysis.damage or job.facts.hidden_s else job.analysis.duration_s
+            remux(
+                source,
+                file,
+                steps.container,
+                steps.window,
+                ranges=ranges,
+                audio_track_number=track,
+                decoded_s=decoded_s,
+            )
         elif steps.action == "convert":
             convert(source, file, job, steps)
         else:

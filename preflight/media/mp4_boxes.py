@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from preflight.input.source import Source
 
 _MAX_BOXES: Final = 100_000
 _MAX_TABLE_BYTES: Final = 1 << 22
+PROTECTED: Final = frozenset({"drms", "drmi", "enca", "aavd"})
+"""Sample entries of FairPlay, Common Encryption (ISO/IEC 23001-7) and Audible."""
+_USUAL_SHARE: Final = 0.9
+_GAP_SHARE: Final = 1.5
+"""Of the usual duration: rounded timestamps vary by less."""
 
 
 class Box(NamedTuple):
@@ -50,3 +55,21 @@ def boxes_in(source: Source, begin: int, end: int) -> Iterator[Box]:
 def content_of(source: Source, box: Box, most: int = _MAX_TABLE_BYTES) -> bytes:
     """Return the content of a box, or its first `most` bytes."""
     return source.read_at(box.begin, min(most, box.end - box.begin))
+
+
+def gap_in_ticks(durations: Mapping[int, int]) -> tuple[int, int]:
+    """Return the usual duration of a packet, and the sum of what others have beyond it; the sum is 0 if none is usual.
+
+    A recorder that loses packets, or pauses, stores the gap as the duration of the packet before it (8.6.1.2). Decoders
+    return nothing for it.
+
+    Args:
+        durations: The number of packets by their duration.
+
+    >>> gap_in_ticks({1024: 200, 89224: 1})
+    (1024, 88200)
+    """
+    usual, count = max(durations.items(), key=lambda item: item[1], default=(0, 0))
+    if count < _USUAL_SHARE * sum(durations.values()):
+        return usual, 0
+    return usual, sum((ticks - usual) * many for ticks, many in durations.items() if ticks > _GAP_SHARE * usual)

@@ -7,9 +7,10 @@ FFmpeg stops at the first box that it does not know, and does not report that fr
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from preflight.media.mp4_boxes import boxes_in, content_of
+from preflight.media.mp4_boxes import boxes_in, content_of, gap_in_ticks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +35,12 @@ class Fragments(NamedTuple):
     Attributes:
         declared: From the start of the first fragment to the end of the last; 0 if unknown.
         held: Up to the first overwritten or incomplete part.
+        gap: What no sample covers, see `gap_in_ticks`.
     """
 
     declared: int
     held: int
+    gap: int = 0
 
 
 def read_fragments(source: Source, begin: int, track: int, *, quick: bool = False) -> Fragments:
@@ -53,14 +56,17 @@ def read_fragments(source: Source, begin: int, track: int, *, quick: bool = Fals
         CannotOpen: Reading failed.
     """
     first, last, held = None, 0, 0
+    durations: Counter[int] = Counter()
     for moof, share in _fragments(source, begin, quick=quick):
         for traf in (box for box in boxes_in(source, moof.begin, moof.end) if box.name == b"traf"):
-            span = _span(source, traf, track)
+            span = _span(source, traf, track, durations)
             if span is not None:
                 first = span[0] if first is None else first
                 last = max(last, span[1])
                 held = max(held, round(span[0] + share * (span[1] - span[0]))) if share else held
-    return Fragments(last - first, max(0, held - first)) if first is not None else Fragments(0, 0)
+    if first is None:
+        return Fragments(0, 0)
+    return Fragments(last - first, max(0, held - first), gap_in_ticks(durations)[1])
 
 
 def _fragments(source: Source, begin: int, *, quick: bool) -> Iterator[tuple[Box, float]]:
@@ -97,8 +103,11 @@ def _next_moof(source: Source, begin: int) -> int | None:
     return None
 
 
-def _span(source: Source, traf: Box, track: int) -> tuple[int, int] | None:
-    """Return the decode times of the start and the end of a track fragment; None if it is of another track."""
+def _span(source: Source, traf: Box, track: int, durations: Counter[int]) -> tuple[int, int] | None:
+    """Return the decode times of the start and the end of a track fragment; None if it is of another track.
+
+    The durations of its samples are added to `durations`.
+    """
     start, default, ticks = None, 0, 0
     for box in boxes_in(source, traf.begin, traf.end):
         data = content_of(source, box)
@@ -111,17 +120,19 @@ def _span(source: Source, traf: Box, track: int) -> tuple[int, int] | None:
         elif box.name == b"tfdt":  # baseMediaDecodeTime: 64 bits in version 1, else 32
             start = int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8])
         elif box.name == b"trun":
-            ticks += _run(data, flags, default)
+            run = _run(data, flags, default)
+            durations.update(run)
+            ticks += sum(duration * count for duration, count in run.items())
     return None if start is None else (start, start + ticks)
 
 
-def _run(data: bytes, flags: int, default: int) -> int:
-    """Return the duration of the samples of a trun box."""
+def _run(data: bytes, flags: int, default: int) -> Counter[int]:
+    """Return the number of samples of a trun box by their duration."""
     count = int.from_bytes(data[4:8])
     if not flags & 0x100:  # sample_duration is absent
-        return count * default
+        return Counter({default: count})
     at = 8 + 4 * bool(flags & 0x01) + 4 * bool(flags & 0x04)  # data_offset, first_sample_flags
     # sample_duration comes first, then size, flags and composition_time_offset, 32 bits each
     step = 4 * (flags >> 8 & 0xF).bit_count()
     held = min(count, max(0, len(data) - at) // step)
-    return sum(struct.unpack_from(">I", data, at + number * step)[0] for number in range(held))
+    return Counter(struct.unpack_from(">I", data, at + number * step)[0] for number in range(held))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from preflight.errors import WrongHeader
+from preflight.media.mp4_boxes import PROTECTED
 from preflight.media.mp4_fragments import read_fragments
 from preflight.media.mp4_movie import read_movie
 
@@ -44,7 +45,9 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
     if movie is not None:
         facts = replace(facts, parts=movie.parts)
     sound = [track for track in movie.tracks if track.handler == b"soun"] if movie else []
-    if movie is None or not sound:
+    if movie is None:  # FFmpeg reads a movie box that is marked as free space, too
+        return replace(facts, is_contradictory=True)
+    if not sound:
         return facts
     # FFmpeg numbers the audio streams in the order of their trak boxes
     track = sound[min(facts.audio_track, len(sound) - 1)]
@@ -58,21 +61,26 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
         declared=_declared(movie, track),
         audio_bytes=track.sample_bytes,
         is_contradictory=not track.timescale,
+        # FFmpeg reports the format that was encrypted instead of enca if it is stated (sinf: 8.12.1)
+        protected=facts.protected or any(kind.decode("latin-1") in PROTECTED for kind in track.formats[:1]),
     )
     if shown_s is None or track.media_s is None:
         return _with_fragments(source, facts, track, begin, quick=quick)
     if movie.has_fragments and any(found := read_fragments(source, begin, track.number, quick=quick)):
-        all_s, held_s = (shown_s + ticks / track.timescale for ticks in found)
+        all_s, held_s, _ = (shown_s + ticks / track.timescale for ticks in found)
         return replace(facts, estimated_duration_s=held_s, declared_duration_s=all_s, is_size_known=True)
     # the bytes of a track are spread evenly enough over mdat for an estimate; the file may end before mdat begins
-    held_share = movie.held_share * (track.first_chunk is None or track.first_chunk < source.size)
-    held_s = (_coded_s(facts, track) or shown_s) * held_share
+    share = movie.held_share * (track.first_chunk is None or track.first_chunk < source.size)
+    is_whole = track.end is not None and track.end <= source.size
+    held_share = 1.0 if is_whole else share
+    held_s = (_coded_s(facts, track) or shown_s - track.gap_s) * held_share
     hidden_s = track.media_s - shown_s if track.edits and track.media_s - shown_s > _PRIMING_S else 0.0
     return replace(
         facts,
         estimated_duration_s=held_s,
         declared_duration_s=shown_s if facts.declared_duration_s is not None else None,
         is_size_known=True,
+        is_whole=is_whole,
         hidden_s=hidden_s,
         padded_s=track.samples * track.sample_s * held_share if facts.codec == "aac" and not hidden_s else None,
     )
@@ -82,7 +90,7 @@ def _coded_s(facts: Probe, track: Track) -> float | None:
     """Return the duration of the AAC packets if the time scale of the media contradicts it; None otherwise."""
     coded_s = track.samples * _AAC_SAMPLES / facts.sample_rate_hz if facts.codec == "aac" else 0.0
     least, most = _PACKET_SHARES
-    return None if least * coded_s <= (track.media_s or 0.0) <= most * coded_s or not coded_s else coded_s
+    return None if least * coded_s <= (track.media_s or 0.0) - track.gap_s <= most * coded_s or not coded_s else coded_s
 
 
 def _with_fragments(source: Source, facts: Probe, track: Track, begin: int, *, quick: bool) -> Probe:
@@ -90,7 +98,9 @@ def _with_fragments(source: Source, facts: Probe, track: Track, begin: int, *, q
     if not track.timescale:
         return facts
     found = read_fragments(source, begin, track.number, quick=quick)
-    declared_s, held_s = (ticks / track.timescale for ticks in found)
+    declared_s, held_s, gap_s = (ticks / track.timescale for ticks in found)
+    if gap_s and held_s >= declared_s - _ROUNDING_S:
+        return replace(facts, estimated_duration_s=held_s - gap_s, is_whole=True)
     if declared_s > (facts.declared_duration_s or 0.0) + _ROUNDING_S:
         facts = replace(facts, declared_duration_s=declared_s)
     if held_s < declared_s - _ROUNDING_S:

@@ -7,12 +7,15 @@ stsd 8.5.2, stsz 8.7.3, stsc 8.7.4, stco 8.7.5, mehd 8.8.2, sidx 8.16.3.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from preflight.media.mp4_boxes import boxes_in, content_of
+from preflight.media.mp4_boxes import boxes_in, content_of, gap_in_ticks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from preflight.input.source import Source
     from preflight.media.mp4_boxes import Box
 
@@ -34,7 +37,9 @@ class Track:
         sample_bytes: The size of all samples in bytes by stsz; None if unknown.
         samples: The number of samples by stsz: for audio, the packets.
         sample_s: The duration of most samples in seconds.
+        gap_s: The part of `media_s` that no sample covers, see `gap_in_ticks`.
         first_chunk: The lowest offset in the file of a chunk of samples by stco or co64; None without chunks.
+        end: The offset after the last sample; None if unknown.
         formats: The formats of the sample descriptions by stsd, such as ``mp4a``.
         described_by: The numbers, from 1, of the sample descriptions that the chunks use, by stsc.
     """
@@ -48,7 +53,9 @@ class Track:
     sample_bytes: int | None = None
     samples: int = 0
     sample_s: float = 0.0
+    gap_s: float = 0.0
     first_chunk: int | None = None
+    end: int | None = None
     formats: list[bytes] = field(default_factory=list)
     described_by: set[int] = field(default_factory=set)
 
@@ -175,37 +182,66 @@ def _read_media(source: Source, mdia: Box, track: Track) -> None:
             track.handler = content_of(source, box, 12)[8:12]  # after version, flags and pre_defined
         elif box.name == b"minf":
             tables = [one for one in boxes_in(source, box.begin, box.end) if one.name == b"stbl"]
-            for table in (inner for stbl in tables for inner in boxes_in(source, stbl.begin, stbl.end)):
-                _read_table(content_of(source, table), table.name, track)
+            found = [one for stbl in tables for one in boxes_in(source, stbl.begin, stbl.end)]
+            _read_tables({one.name: content_of(source, one) for one in found}, track)
 
 
-def _read_table(data: bytes, name: bytes, track: Track) -> None:
-    count = int.from_bytes(data[4:8])
-    if name == b"stts":  # runs of (sample_count, sample_delta)
-        pairs = list(struct.iter_unpack(">II", data[8 : 8 + 8 * min(count, (len(data) - 8) // 8)]))
-        ticks = sum(samples * delta for samples, delta in pairs)
-        track.media_s = ticks / track.timescale if ticks and track.timescale else None
-        track.sample_s = max(pairs, default=(0, 0))[1] / track.timescale if track.timescale else 0.0
-    elif name == b"stsz" and len(data) >= 12:
-        track.samples = count = int.from_bytes(data[8:12])
-        if count:  # sample_size is the size of every sample; 0 means that a table follows
-            held = min(count, (len(data) - 12) // 4)  # never more than the box contains, even if it declares more
-            sizes = struct.unpack(f">{held}I", data[12 : 12 + 4 * held])
-            same = int.from_bytes(data[4:8])
-            track.sample_bytes = same * count if same else sum(sizes)
-    elif name == b"stsd":  # entries that begin like boxes: size, format
-        at = 8
-        while at + 8 <= len(data) and (size := int.from_bytes(data[at : at + 4])) >= 8:
-            track.formats.append(data[at + 4 : at + 8])
-            at += size
-    elif name == b"stsc":  # first_chunk, samples_per_chunk, sample_description_index
-        rows = struct.iter_unpack(">III", data[8 : 8 + 12 * min(count, (len(data) - 8) // 12)])
-        track.described_by = {description for _, _, description in rows}
-    elif name in {b"stco", b"co64"}:
-        offset = struct.Struct(">Q" if name == b"co64" else ">I")
-        held = min(count, max(0, len(data) - 8) // offset.size)
-        chunks = offset.iter_unpack(data[8 : 8 + held * offset.size])
-        track.first_chunk = min((at for (at,) in chunks), default=None)
+def _end_of_samples(tables: Mapping[bytes, bytes]) -> int | None:
+    """Return the offset after the last sample of a track; None if its tables are incomplete or out of order."""
+    offsets, (same, count, sizes) = _chunk_offsets(tables), _sample_sizes(tables.get(b"stsz", b""))
+    runs = list(_rows(">III", tables.get(b"stsc", b"")))
+    if not offsets or not runs or offsets[-1] != max(offsets):
+        return None
+    # a run of chunks ends where the next one begins; the last chunk holds the samples that are left
+    firsts = [first for first, _, _ in runs[1:]] + [len(offsets)]
+    left = count - sum((after - first) * each for (first, each, _), after in zip(runs, firsts, strict=True))
+    if not 0 < left <= (count if same else len(sizes)) or (not same and len(sizes) < count):
+        return None
+    return offsets[-1] + (left * same or sum(sizes[-left:]))
+
+
+def _rows(form: str, data: bytes) -> Iterator[tuple[int, ...]]:
+    """Yield the rows of a table that begins with their number, but no more than it contains."""
+    row = struct.Struct(form)
+    held = min(int.from_bytes(data[4:8]), max(0, len(data) - 8) // row.size)
+    return row.iter_unpack(data[8 : 8 + held * row.size])
+
+
+def _chunk_offsets(tables: Mapping[bytes, bytes]) -> list[int]:
+    forms = ((b"stco", ">I"), (b"co64", ">Q"))
+    return [at for name, form in forms if name in tables for (at,) in _rows(form, tables[name])]
+
+
+def _sample_sizes(data: bytes) -> tuple[int, int, tuple[int, ...]]:
+    """Return the size of every sample, or 0 if they differ; the number of samples; and the sizes if they differ."""
+    if len(data) < 12:
+        return 0, 0, ()
+    same, count = struct.unpack(">II", data[4:12])
+    held = 0 if same else min(count, (len(data) - 12) // 4)
+    return same, count, struct.unpack(f">{held}I", data[12 : 12 + 4 * held])
+
+
+def _read_tables(tables: Mapping[bytes, bytes], track: Track) -> None:
+    same, track.samples, sizes = _sample_sizes(tables.get(b"stsz", b""))
+    if track.samples:
+        track.sample_bytes = same * track.samples or sum(sizes)
+    pairs = list(_rows(">II", tables.get(b"stts", b"")))  # runs of (sample_count, sample_delta)
+    ticks = sum(samples * delta for samples, delta in pairs)
+    if ticks and track.timescale:
+        durations: Counter[int] = Counter()
+        for samples, delta in pairs:
+            durations[delta] += samples
+        usual, gap = gap_in_ticks(durations)
+        track.media_s, track.sample_s, track.gap_s = (value / track.timescale for value in (ticks, usual, gap))
+    data = tables.get(b"stsd", b"")
+    at = 8  # entries begin like boxes: size, format
+    while at + 8 <= len(data) and (size := int.from_bytes(data[at : at + 4])) >= 8:
+        track.formats.append(data[at + 4 : at + 8])
+        at += size
+    # first_chunk, samples_per_chunk, sample_description_index
+    track.described_by = {description for _, _, description in _rows(">III", tables.get(b"stsc", b""))}
+    track.first_chunk = min(_chunk_offsets(tables), default=None)
+    track.end = _end_of_samples(tables)
 
 
 def _read_sidx(source: Source, box: Box, movie: Movie) -> None:

@@ -7,27 +7,22 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.errors import NotARecording, WrongHeader
+from preflight.media.codec_facts import bits_of, codec_tag, is_usac, lacks_packet_sizes
 from preflight.media.damage import Damage
+from preflight.media.mp4_boxes import PROTECTED
 from preflight.media.tags import leading_tags
 from preflight.media.wav_format import ENCODED_BYTES, encoded_file
 from preflight.media.wav_header import WavHeader, read_wav_header
 
 if TYPE_CHECKING:
     import av.container
-    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
 
     from preflight.input.source import Source
 
-_PROTECTED_TAGS = frozenset({"drms", "drmi", "enca", "aavd"})
-"""Sample entries of FairPlay, Common Encryption (ISO/IEC 23001-7) and Audible."""
-
 _NAMES = {"aac": "adts", "matroska,webm": "matroska", "asf": "wma"}
 _DECLARING_DURATION = frozenset({"m4a", "mp4", "mov", "3gp", "flac", "matroska", "aiff", "caf", "w64", "wav"})
 """Containers whose duration FFmpeg reads from a header; for the others it is an estimate."""
-_ESCAPED_OBJECT_TYPE = 31
-_USAC_OBJECT_TYPE = 42
-"""audioObjectType 31 means that six more bits follow; 42 is USAC (ISO/IEC 14496-3, table 1.17 and 1.6.2.1)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,7 @@ class Probe:
         parts: The number of concatenated MP4 files; the other facts are those of the first.
         is_contradictory: Whether an MP4 has no time scale, so that programs disagree about all of its times.
         is_size_known: Whether `estimated_duration_s` follows from the content of the file, not from a declaration.
+        is_whole: Whether the file has all samples of its index, so that a longer declared duration is wrong.
     """
 
     container: str
@@ -80,6 +76,7 @@ class Probe:
     damage: tuple[Damage, ...] = ()
     inner_tags_s: float | None = None
     is_size_known: bool = False
+    is_whole: bool = False
     is_contradictory: bool = False
     hidden_s: float = 0.0
     audio_track: int = 0
@@ -180,13 +177,13 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
         if stream is None:
             return Probe(name, "", 0, 0, audio_tracks=len(container.streams.audio), has_video=has_video, wav=header)
         context = stream.codec_context
-        codec = "xhe_aac" if _is_usac(context) else context.codec.canonical_name
+        codec = "xhe_aac" if is_usac(context) else context.codec.canonical_name
         facts = Probe(
             container=name,
             codec=codec,
             sample_rate_hz=context.sample_rate,
             channels=context.channels,
-            bits=_bits(codec, context.format.bytes * 8 if context.format else 16),
+            bits=bits_of(codec, context.format.bytes * 8 if context.format else 16),
             header_duration_s=seconds,
             # without a stream duration, the one of the container may be that of the video
             declared_duration_s=_declared(name, codec, seconds, header) if stream.duration or not has_video else None,
@@ -194,10 +191,15 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
             bit_rate_bps=stream.bit_rate or None,
             audio_tracks=len(container.streams.audio),
             has_video=has_video,
-            protected=_tag(context) in _PROTECTED_TAGS,
+            protected=codec_tag(context) in PROTECTED,
             wav=header,
             ranges=ranges,
             audio_track=number,
+        )
+    if header is not None and lacks_packet_sizes(codec, source.read_at(header.data_offset, ENCODED_BYTES)):
+        name = "AAC" if codec == "aac" else codec.capitalize()
+        raise WrongHeader(
+            f"a WAV with {name} packets but not their sizes, so that they cannot be decoded", "export it again"
         )
     if container_format.startswith("mov"):
         from preflight.media.mp4_header import with_movie_facts
@@ -227,7 +229,7 @@ def _track_number(
         protected = {
             number
             for number, track in enumerate(tracks)
-            if has_decoder(track) and _tag(track.codec_context) in _PROTECTED_TAGS
+            if has_decoder(track) and codec_tag(track.codec_context) in PROTECTED
         }
         return choose_track(source, ranges, protected)
     best = audio_track(container)
@@ -247,37 +249,10 @@ def _container_name(container: av.container.InputContainer, source: Source) -> s
     return "mov" if brand == "qt  " else "m4a"
 
 
-def _tag(context: AudioCodecContext) -> str:
-    """Return the codec tag of four characters; empty if it is not text."""
-    try:
-        return context.codec_tag
-    except UnicodeDecodeError:  # PyAV decodes it as ASCII; a WAV has a number there, such as 0x00FF for AAC
-        return ""
-
-
-def _is_usac(context: AudioCodecContext) -> bool:
-    """Whether the AudioSpecificConfig has object type 42, USAC (ISO/IEC 14496-3, 1.6.2.1)."""
-    config = context.extradata or b""
-    if context.codec.canonical_name != "aac" or len(config) < 2 or config[0] >> 3 != _ESCAPED_OBJECT_TYPE:
-        return False
-    # FFmpeg opens such a stream as AAC and then decodes nothing, so it has to be detected here
-    return 32 + (int.from_bytes(config[:2]) >> 5 & 0x3F) == _USAC_OBJECT_TYPE
-
-
 def _is_cover(stream: object) -> bool:
     from av.stream import Disposition
 
     return bool(getattr(stream, "disposition", 0) & Disposition.attached_pic)
-
-
-def _bits(codec: str, sample_bits: int) -> int | None:
-    if codec in ("flac", "alac", "wavpack", "tta", "ape", "tak"):  # FFmpeg decodes 24 bits to 32-bit samples
-        return 16 if sample_bits <= 16 else 24
-    if codec in ("pcm_alaw", "pcm_mulaw"):  # G.711: 8 bits expand to 13 or 14
-        return 16
-    if codec.startswith("pcm_"):
-        return 24 if "24" in codec else sample_bits
-    return None
 
 
 def _seconds(container: av.container.InputContainer, stream: AudioStream | None) -> float | None:

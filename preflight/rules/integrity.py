@@ -33,7 +33,7 @@ def _missing_s(analysis: Analysis) -> float:
         return 0.0
     if not analysis.is_decoded and analysis.probe and analysis.probe.wav is None and not analysis.probe.is_size_known:
         return 0.0  # the headers alone do not show how much audio the file contains
-    if analysis.stopped:
+    if analysis.stopped or (analysis.probe and analysis.probe.is_whole):
         return 0.0
     missing = declared - analysis.duration_s - _lost_s(analysis)
     return missing if missing > (_DAMAGED_SHORTFALL_S if _has_inner_damage(analysis) else _SHORTFALL_S) else 0.0

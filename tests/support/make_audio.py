@@ -138,8 +138,10 @@ def m4a(sound: Sound, rate: int = RATE, *, bit_rate: int = 48_000, fragmented: b
     return coded(sound, "ipod", "aac", rate=rate, bit_rate=bit_rate, muxing=muxing)
 
 
-def copied(data: bytes, muxer: str, *, shift_s: float = 0.0, muxing: Mapping[str, str] | None = None) -> bytes:
-    """The coded sound of `data` in another container, beginning `shift_s` later."""
+def copied(
+    data: bytes, muxer: str, *, shift_s: float = 0.0, gap_s: float = 0.0, muxing: Mapping[str, str] | None = None
+) -> bytes:
+    """The coded sound of `data` in another container, beginning `shift_s` later, with a gap in the times after 5 s."""
     buffer = io.BytesIO()
     options = dict(muxing or {})
     with av.open(io.BytesIO(data), "r") as given, av.open(buffer, "w", format=muxer, options=options) as output:
@@ -148,7 +150,8 @@ def copied(data: bytes, muxer: str, *, shift_s: float = 0.0, muxing: Mapping[str
         for packet in given.demux(track):
             if packet.dts is None:
                 continue
-            shift = round(shift_s / float(packet.time_base))
+            is_after_gap = packet.dts * packet.time_base > 5
+            shift = round((shift_s + gap_s * is_after_gap) / float(packet.time_base))
             packet.stream = copy
             packet.pts, packet.dts = (packet.pts or 0) + shift, packet.dts + shift
             output.mux(packet)

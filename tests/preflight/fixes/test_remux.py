@@ -21,7 +21,19 @@ from preflight.fixes.remux import remux
 from preflight.input.source import Source
 from preflight.media.probe import probe
 from tests.soak.fix_matrix import best_correlation, decoded
-from tests.support.make_audio import FIXTURES, at_rate, coded, copied, m4a, mp3, packets, talk, with_video
+from tests.support.make_audio import (
+    FIXTURES,
+    RATE,
+    at_rate,
+    coded,
+    copied,
+    m4a,
+    mp3,
+    packets,
+    patched,
+    talk,
+    with_video,
+)
 from tests.support.selection import parametrize_some
 
 SECONDS = 24.0
@@ -233,3 +245,26 @@ def test_audio_that_starts_later_than_its_picture_starts_at_once(tmp_path: Path)
     with av.open(str(out)) as container:
         track = container.streams.audio[0]
         assert float((track.start_time or 0) * (track.time_base or 1)) < 0.1
+
+
+WRONG_TIMES = {
+    "a gap": copied(M4AS["one channel"], "ipod", gap_s=2.0),
+    "a gap in fragments": copied(
+        M4AS["one channel"], "ipod", gap_s=2.0, muxing={"movflags": "frag_keyframe+empty_moov"}
+    ),
+    "a gap in Matroska": copied(M4AS["one channel"], "matroska", gap_s=2.0),
+    "48 kHz for 44.1 kHz": patched(M4AS["one channel"], b"mdhd", 12, (RATE * 480 // 441).to_bytes(4)),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_TIMES)
+def test_timestamps_that_contradict_the_audio_are_replaced(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"take{'.mkv' if 'Matroska' in name else '.m4a'}"
+    path.write_bytes(WRONG_TIMES[name])
+    if path.suffix == ".m4a":
+        assert [finding.rule for finding in preflight.check(path).findings] == ["header-mismatch"]
+    fixed = preflight.fix(path, tmp_path / "out.m4a")
+    assert (fixed.action, fixed.after and fixed.after.findings) == ("rewrap", ())
+    assert packets(tmp_path / "out.m4a") == packets(path)
+    shown = lengths_in_players(tmp_path / "out.m4a")
+    assert shown == pytest.approx([SECONDS] * 2, abs=0.1)

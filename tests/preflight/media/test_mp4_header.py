@@ -49,15 +49,18 @@ def track(
     packets: int | None = None,
     formats: tuple[bytes, ...] = (b"mp4a",),
     described_by: tuple[int, ...] = (1,),
+    offsets: tuple[int, ...] = (),
+    gap_s: int = 0,
 ) -> bytes:
     """Return a track of one-second samples of `size` bytes; `packets` is their number in the table of sizes.
 
-    `formats` are those of the sample descriptions, and `described_by` their numbers for successive chunks.
+    `formats` are those of the sample descriptions, and `described_by` their numbers for successive chunks, which have
+    these `offsets`. The last sample lasts `gap_s` longer.
     """
     ticks = round(media_s * RATE)
     tables = box(
         b"stbl",
-        full_box(b"stts", struct.pack(">III", 1, round(media_s), RATE)),
+        full_box(b"stts", struct.pack(">IIIII", 2, round(media_s) - 1, RATE, 1, RATE * (1 + gap_s))),
         full_box(b"stsd", struct.pack(">I", len(formats)), *(box(kind, bytes(28)) for kind in formats)),
         full_box(
             b"stsc",
@@ -65,6 +68,7 @@ def track(
             *(struct.pack(">III", chunk, 1, number) for chunk, number in enumerate(described_by, 1)),
         ),
         full_box(b"stsz", struct.pack(">II", size, packets or round(media_s))),
+        full_box(b"stco", struct.pack(f">I{len(offsets)}I", len(offsets), *offsets)),
     )
     media = box(
         b"mdia",
@@ -140,6 +144,37 @@ def test_the_packets_of_aac_show_a_wrong_time_scale(packets: int, seconds: float
     assert facts.estimated_duration_s == pytest.approx(seconds, abs=0.001)
     assert dict(facts.declared)["stts"] == 10.0
     assert not facts.is_contradictory
+
+
+@pytest.mark.parametrize(("missing", "is_whole", "seconds"), [(0, True, 10.0), (1, False, 4.995)])
+def test_an_mdat_that_claims_too_much_is_whole_with_all_samples(missing: int, is_whole: bool, seconds: float) -> None:
+    # the first chunk has one sample, and the second one the other nine
+    begin = len(moov(track(offsets=(0, 0)))) + 8
+    content = moov(track(offsets=(begin, begin + 100))) + struct.pack(">I", 2008) + b"mdat" + bytes(1000)
+    facts = completed(content[: len(content) - missing])
+    assert facts.is_whole == is_whole
+    assert facts.estimated_duration_s == pytest.approx(seconds)
+
+
+def test_chunks_out_of_order_prove_nothing() -> None:
+    assert read(moov(track(offsets=(500, 100)))).tracks[0].end is None
+
+
+def test_a_gap_in_the_timestamps_is_declared_and_not_held() -> None:
+    facts = completed(moov(track(gap_s=5), duration_s=15.0))
+    assert facts.estimated_duration_s == 10.0
+    assert dict(facts.declared) == {"mvhd": 15.0, "tkhd": 10.0, "mdhd": 10.0, "stts": 15.0}
+
+
+@pytest.mark.parametrize("kind", [b"enca", b"drms"])
+def test_an_encrypted_track_is_protected_even_if_its_original_format_is_stated(kind: bytes) -> None:
+    assert completed(moov(track(formats=(kind,)))).protected
+    assert not completed(moov(track())).protected
+
+
+def test_a_movie_box_that_is_marked_as_free_is_contradictory() -> None:
+    """FFmpeg reads it, and other programs do not."""
+    assert completed(moov(track()).replace(b"moov", b"free")).is_contradictory
 
 
 def test_a_media_header_without_time_scale() -> None:

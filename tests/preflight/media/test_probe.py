@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from preflight.errors import NotARecording
+from preflight.media.codec_facts import lacks_packet_sizes
 from preflight.media.probe import Probe, probe, probe_plain_wav
-from tests.support.make_audio import FIXTURES, RATE, chunk, form_chunk, riff
+from tests.support.make_audio import FIXTURES, RATE, chunk, coded, form_chunk, riff, talk
 from tests.support.sources import opened
 
 SAMPLES = bytes(2 * RATE)
@@ -53,6 +54,20 @@ def test_containers_and_codecs(name: str, container: str, codec: str, bits: int 
             facts = probe(source, quick=quick)
         assert (facts.container, facts.codec, facts.bits) == (container, codec, bits)
         assert not facts.is_plain_wav
+
+
+def test_aac_with_frame_headers_in_a_wav_can_be_decoded() -> None:
+    take = riff(form_chunk(0x00FF, bits=0, align=1), chunk(b"data", coded(talk(2.0), "adts", "aac")))
+    with opened(take) as source:
+        assert (probe(source).codec, probe(source).has_sound) == ("aac", True)
+
+
+def test_packets_without_sizes_in_a_wav() -> None:
+    frames = coded(talk(2.0), "adts", "aac")
+    assert lacks_packet_sizes("aac", frames[7:])
+    assert lacks_packet_sizes("vorbis", frames)
+    assert not lacks_packet_sizes("aac", frames)
+    assert not lacks_packet_sizes("mp3", frames[7:])
 
 
 def test_an_estimate_is_not_a_declared_duration() -> None:
