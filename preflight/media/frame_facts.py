@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from preflight.media.damage import Damage
 from preflight.media.frame_scan import FrameScan, scan_frames
+from preflight.media.frame_windows import end_of_frames, seconds_per_byte
 from preflight.media.mp3_header import DECODER_DELAY, InfoHeader
 from preflight.media.tags import id3v2_length_s, leading_tags, trailing_tags
 from preflight.media.trailing_samples import without_zeros
@@ -19,6 +20,8 @@ _QUICK_BYTES: Final = 1 << 16
 """Some hundred frames: a megabyte would take five times as long as the rest of a quick check."""
 _SIZE_TOLERANCE: Final = 0.02
 """Some encoders count the Info frame itself, and some do not."""
+_VARYING_TOLERANCE: Final = 0.8
+"""A few windows of a variable bit rate miss its mean by less."""
 _BIT_RATES: Final = (8_000, 320_000)
 """The lowest and the highest bit rate of MPEG audio, layer III (ISO/IEC 11172-3 and 13818-3, 2.4.2.3)."""
 
@@ -29,14 +32,14 @@ def with_frame_facts(source: Source, facts: Probe, *, quick: bool) -> Probe:
     Args:
         source: The open recording.
         facts: The probe by FFmpeg.
-        quick: Read only the first 64 kB, and compare the size of its frames with the size of the file.
+        quick: Read only parts of a file above 128 kB, and compare the size of their frames with the size of the file.
 
     Raises:
         CannotOpen: Reading failed.
     """
     length_s = id3v2_length_s(source)
     tlen = () if not length_s else (("ID3 TLEN", length_s),)
-    if quick and source.size > _QUICK_BYTES:
+    if quick and source.size > 2 * _QUICK_BYTES:
         facts = _from_first_frames(source, facts)
     elif scan := scan_frames(source, facts.codec):
         facts = replace(_from_scan(source, facts, scan), is_size_known=quick)
@@ -90,12 +93,14 @@ def _damage(scan: FrameScan, delay_s: float) -> tuple[Damage, ...]:
 
 
 def _from_first_frames(source: Source, facts: Probe) -> Probe:
-    """Return the probe completed from the first 64 kB of audio, whose mean frame size shows wrong declarations."""
+    """Return the probe completed from parts of the audio, whose mean frame size shows wrong declarations."""
     begin = leading_tags(source)
     last = trailing_tags(source, begin)
     end = without_zeros(source, begin, last)
     end = end if end > begin else last
-    scan = scan_frames(source, facts.codec, min(end, begin + _QUICK_BYTES))
+    scan = scan_frames(source, facts.codec, end=min(end, begin + _QUICK_BYTES))
+    if scan is not None and end - begin > 2 * _QUICK_BYTES:
+        end = end_of_frames(source, facts.codec, begin + _QUICK_BYTES, end)
     audio_bytes = end - begin
     facts = replace(facts, audio_bytes=audio_bytes)
     if scan is None:
@@ -103,12 +108,14 @@ def _from_first_frames(source: Source, facts: Probe) -> Probe:
     info, samples = scan.info, scan.samples // scan.frames
     declared_s = _declared_s(info, samples, scan.rate_hz)
     frame_bytes = scan.total_bytes / scan.frames
-    by_frames_s = audio_bytes / frame_bytes * scan.frame_s
+    mean = seconds_per_byte(source, facts.codec, begin, end) if end - begin > 2 * _QUICK_BYTES else None
+    by_frames_s = audio_bytes * (mean or scan.frame_s / frame_bytes)
     facts = replace(facts, declared_duration_s=declared_s, declared=_declared(info, samples, scan.rate_hz))
     if info is None or not declared_s:
         return replace(facts, estimated_duration_s=by_frames_s)
     whole = replace(facts, estimated_duration_s=declared_s, padded_s=info.frames * samples / scan.rate_hz)
-    if _is_impossible(declared_s, by_frames_s, audio_bytes, is_varying=scan.is_varying):
+    tolerance = (_VARYING_TOLERANCE if mean else None) if scan.is_varying else _SIZE_TOLERANCE
+    if _is_impossible(declared_s, by_frames_s, audio_bytes, tolerance):
         # the number of frames is wrong, or the file is incomplete
         return replace(facts, estimated_duration_s=by_frames_s, is_size_known=True)
     # at a constant bit rate, the size of the frames proves a wrong number of bytes; FFmpeg does not use that number
@@ -121,13 +128,13 @@ def _from_first_frames(source: Source, facts: Probe) -> Probe:
     return replace(facts, estimated_duration_s=declared_s * share, is_size_known=True)
 
 
-def _is_impossible(declared_s: float, by_frames_s: float, audio_bytes: int, *, is_varying: bool) -> bool:
+def _is_impossible(declared_s: float, by_frames_s: float, audio_bytes: int, tolerance: float | None) -> bool:
     """Return whether the audio cannot have the declared duration.
 
-    At a variable bit rate, the first frames may be much smaller than the rest, so that only the limits of the format
-    count.
+    At a variable bit rate, the first frames alone may be much smaller than the rest: then there is no tolerance, and
+    only the limits of the format count.
     """
-    if not is_varying:
-        return abs(by_frames_s / declared_s - 1) > _SIZE_TOLERANCE
     lowest, highest = _BIT_RATES
-    return not lowest <= 8 * audio_bytes / declared_s <= highest * (1 + _SIZE_TOLERANCE)
+    if not lowest <= 8 * audio_bytes / declared_s <= highest * (1 + _SIZE_TOLERANCE):
+        return True
+    return tolerance is not None and not 1 / (1 + tolerance) <= by_frames_s / declared_s <= 1 + tolerance

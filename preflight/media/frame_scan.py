@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from preflight.media.mp3_header import INFO_BYTES, SYNTAXES, FrameHeader, InfoHeader, Syntax, info_header, reaches_back
 from preflight.media.tags import ape_bytes_before, leading_tags, tag_at, trailing_tags
+from preflight.media.trailing_samples import is_other_data
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
@@ -53,7 +54,7 @@ class FrameScan:
     Attributes:
         ranges: The byte ranges of the frames, including the first Info frame.
         frames: The number of frames with audio.
-        samples: The number of samples per channel in them.
+        samples: The number of samples per channel in them, at the rate of the first frame.
         rate_hz: The sample rate of the first frame.
         total_bytes: The size of the frames with audio.
         info: The header in the first frame, if it is an Info frame.
@@ -89,12 +90,13 @@ class FrameScan:
         return gap.extra + round(gap.size * self.frames / self.total_bytes)
 
 
-def scan_frames(source: Source, codec: str, end: int | None = None) -> FrameScan | None:
+def scan_frames(source: Source, codec: str, begin: int | None = None, end: int | None = None) -> FrameScan | None:
     """Scan the frames of an MP3 or ADTS file.
 
     Args:
         source: The open recording.
         codec: ``mp3`` or ``aac``.
+        begin: The offset where to start; None for the start of the audio.
         end: The offset where to stop; None for the end of the audio.
 
     Returns:
@@ -103,7 +105,7 @@ def scan_frames(source: Source, codec: str, end: int | None = None) -> FrameScan
     Raises:
         CannotOpen: Reading failed.
     """
-    begin = leading_tags(source)
+    begin = leading_tags(source) if begin is None else begin
     return _Scanner(source, SYNTAXES[codec], begin, trailing_tags(source, begin) if end is None else end).run()
 
 
@@ -152,13 +154,17 @@ class _Scanner:
                 found.ranges.append((position, end))
             if not is_info:
                 found.frames += 1
-                found.samples += header.samples
+                found.rate_hz = found.rate_hz or header.rate_hz
+                found.samples += self._samples(header)
                 found.total_bytes += header.size
                 found.sizes = min(found.sizes[0], header.size), max(found.sizes[1], header.size)
-                found.rate_hz = found.rate_hz or header.rate_hz
         if self._reservoir is not None:
             self._refill(position, header)
         self._last = None if is_info else header
+
+    def _samples(self, header: FrameHeader) -> int:
+        rate_hz = self._found.rate_hz
+        return header.samples if header.rate_hz == rate_hz else round(header.samples * rate_hz / header.rate_hz)
 
     def _is_info(self, position: int, header: FrameHeader) -> bool:
         # checked by name alone: an Info frame of a later part may be damaged, but is not audio either
@@ -218,11 +224,12 @@ class _Scanner:
     def _add_gap(self, position: int, following: int) -> None:
         found, last = self._found, self._last
         declared = found.info.frames if found.info else 0
-        if following >= self._end and declared and found.frames >= declared:
-            return  # all declared frames are there: the rest is not audio
+        is_last = following >= self._end
+        if is_last and (found.frames >= declared > 0 or is_other_data(self._source, position, following)):
+            return  # all declared frames are there, or the rest is not audio
         header = self._header(position)
         # a header without its whole frame at the end: one frame is lost, whose size is known
-        is_cut_frame = following >= self._end and header is not None and header.key == self._key
+        is_cut_frame = is_last and header is not None and header.key == self._key
         gap = Gap(found.frames, 0, extra=1) if is_cut_frame else Gap(found.frames, following - position)
         if not is_cut_frame and last is not None:  # the first wrong bytes are in the frame before
             gap.extra += 1
@@ -237,7 +244,7 @@ class _Scanner:
         if end - last.size > begin:
             found.ranges.append((begin, end - last.size))
         found.frames -= 1
-        found.samples -= last.samples
+        found.samples -= self._samples(last)
         found.total_bytes -= last.size
 
     def _is_padding(self, begin: int, end: int) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ID3V1_BYTES: Final = 128
 _ID3V1_EXTENSION_BYTES: Final = 227
+_HAS_EXTENDED_HEADER: Final = 0x40
 _APE_BYTES: Final = 32
 """The size of the APE header, and of the footer."""
 _APE_HAS_HEADER: Final = 1 << 31
@@ -88,15 +89,27 @@ def synchsafe(data: bytes) -> int:
 
 
 def id3v2_length_s(source: Source) -> float | None:
-    """Return the duration in the TLEN frame of the ID3v2 tag at offset 0, in seconds; None without a valid one."""
-    head = source.read_at(0, 10)
-    size = tag_at(source, 0)
-    if head[:3] != b"ID3" or not size:
-        return None
+    """Return the duration in the TLEN frame of the leading ID3v2 tags, in seconds; None without a valid one."""
+    offset = 0
+    for _ in range(_MAX_TAGS):
+        size = tag_at(source, offset)
+        if not size:
+            break
+        if source.read_at(offset, 3) == b"ID3" and (seconds := _length_in(source, offset, offset + size)):
+            return seconds
+        offset += size
+    return None
+
+
+def _length_in(source: Source, begin: int, end: int) -> float | None:
+    head = source.read_at(begin, 14)
     is_old = head[3] == 2  # ID3v2.2 has frame headers of 6 bytes: name and size of three bytes each
     name, head_bytes = (b"TLE", 6) if is_old else (b"TLEN", 10)
-    offset = 10
-    while offset + head_bytes < size:
+    offset = begin + 10
+    if head[5] & _HAS_EXTENDED_HEADER and not is_old:
+        # its size includes the size field since ID3v2.4 (section 3.2), and does not in ID3v2.3
+        offset += synchsafe(head[10:14]) if head[3] == 4 else 4 + int.from_bytes(head[10:14])
+    while offset + head_bytes < end:
         frame = source.read_at(offset, head_bytes)
         if not re.fullmatch(rb"[A-Z0-9]{3,4}", frame[: len(name)]):
             return None  # padding, or not a frame

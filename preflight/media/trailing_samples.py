@@ -29,6 +29,8 @@ _MAX_SAMPLE: Final = 2.0**40
 """Above integers of 32 bits that are stored as floats."""
 _TEXT: Final = bytes((9, 10, 13, *range(32, 127)))
 _TEXT_SHARE: Final = 0.9
+_OTHER_FILES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"PK\3\4", b"\x1f\x8b\x08", b"OggS", b"fLaC")
+"""The first bytes of files that are appended to recordings: images, archives and others."""
 _BLOCK_BYTES: Final = 1 << 20
 _MAX_FILLER_BLOCKS: Final = 64
 
@@ -69,6 +71,16 @@ def without_zeros(source: Source, begin: int, end: int) -> int:
     return begin
 
 
+def is_other_data(source: Source, begin: int, end: int) -> bool:
+    """Whether the bytes between two offsets are text or another file, by the first kilobytes: not lost audio."""
+    start = source.read_at(begin, min(_WINDOW_FRAMES, end - begin)).lstrip(b"\0")
+    return start.startswith(_OTHER_FILES) or _is_text(start)
+
+
+def _is_text(data: bytes) -> bool:
+    return len(data.translate(None, _TEXT)) <= (1 - _TEXT_SHARE) * len(data)
+
+
 def _are_samples(source: Source, begin: int, end: int, codec: str, frame: int) -> bool:
     """Whether the bytes between two offsets are samples of sound."""
     count, channels = (end - begin) // frame, frame // _sample_bytes(codec)
@@ -76,7 +88,7 @@ def _are_samples(source: Source, begin: int, end: int, codec: str, frame: int) -
     size = min(_WINDOW_FRAMES, step) * frame
     windows = (source.read_at(begin + number * step * frame, size) for number in range(_WINDOWS))
     # indented text is correlated as well
-    binary = (window for window in windows if len(window.translate(None, _TEXT)) > (1 - _TEXT_SHARE) * len(window))
+    binary = (window for window in windows if not _is_text(window))
     return sum(_is_sound(_samples(window, codec, channels)) for window in binary) >= _MIN_WINDOWS
 
 

@@ -1,4 +1,4 @@
-"""The duration of an MP3 by its frame headers, all of them or only those of the first 64 kB."""
+"""The duration of an MP3 by its frame headers, all of them or only those of some parts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import functools
 import struct
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import preflight
 from preflight.media.probe import Probe, probe
-from tests.support.make_audio import id3, m4a, mp3, rotten, talk
+from tests.support.make_audio import at_rate, id3, m4a, mp3, rotten, talk
 from tests.support.sources import opened
 
 if TYPE_CHECKING:
@@ -94,6 +95,37 @@ def test_a_tag_larger_than_a_megabyte_hides_nothing(is_long: bool) -> None:
 def test_zeros_at_the_end_are_no_frames() -> None:
     facts = quick(take("cbr", is_long=False) + bytes(2_000_000))
     assert facts.estimated_duration_s == pytest.approx(SECONDS, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["cbr", "vbr"])
+@pytest.mark.parametrize("size", [3000, 900_000])
+@pytest.mark.parametrize("xing", [False, True])
+def test_other_data_at_the_end_is_not_audio(kind: str, size: int, xing: bool) -> None:
+    data = take(kind, is_long=True)[0 if xing else take(kind, is_long=True).index(b"\xff\xf3", 4) :]
+    facts = quick(data + np.random.default_rng(1).bytes(size))
+    assert len(data) - 300 < (facts.audio_bytes or 0) <= len(data)  # without the last frame, which may be damaged
+    assert facts.estimated_duration_s == pytest.approx(LENGTHS[True], rel=0.01 if xing or kind == "cbr" else 0.15)
+
+
+def test_a_part_that_was_not_fetched_is_audio() -> None:
+    data = take("cbr", is_long=True)
+    held = data[: len(data) // 2] + bytes(len(data) // 2 - 20_000) + data[-20_000:]
+    assert quick(held).estimated_duration_s == pytest.approx(LENGTHS[True], rel=0.01)
+
+
+def test_joined_files_of_different_bit_rates_and_sample_rates() -> None:
+    parts = [mp3(talk(SECONDS), bit_rate=rate, xing=False) for rate in (32_000, 64_000, 160_000)]
+    assert quick(b"".join(parts)).estimated_duration_s == pytest.approx(3 * SECONDS, rel=0.1)
+    other = mp3(at_rate(talk(SECONDS), 48_000), 48_000, bit_rate=32_000, xing=False)
+    short = mp3(talk(SECONDS), bit_rate=32_000, xing=False) + other
+    assert len(short) < 2 << 16
+    assert quick(short).estimated_duration_s == pytest.approx(2 * SECONDS, rel=0.01)
+
+
+def test_twice_the_frames_of_a_variable_bit_rate_are_too_many() -> None:
+    data = take("vbr", is_long=True)
+    frames = struct.unpack_from(">I", data, 21)[0]
+    assert preflight.check(declaring(data, 2 * frames), quick=True).verdict == "fixable"
 
 
 def test_overwritten_frames_are_found_in_a_short_file() -> None:

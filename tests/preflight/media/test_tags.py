@@ -12,7 +12,9 @@ import pytest
 import preflight
 from preflight.input.source import Source
 from preflight.media.frame_scan import scan_frames
+from preflight.media.tags import id3v2_length_s
 from tests.support.make_audio import RATE, m4a, mp3, packets, talk
+from tests.support.sources import opened
 
 SECONDS = 12.0
 FRAME_S = 576 / RATE
@@ -21,9 +23,9 @@ MP3 = mp3(talk(SECONDS))
 BARE = mp3(talk(SECONDS), xing=False)
 
 
-def id3v2(size: int = 1000, frames: bytes = b"") -> bytes:
+def id3v2(size: int = 1000, frames: bytes = b"", *, version: int = 3, flags: int = 0) -> bytes:
     body = frames.ljust(size, b"\0")
-    return b"ID3\x03\0\0" + bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0)) + body
+    return b"ID3" + bytes((version, 0, flags)) + bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0)) + body
 
 
 def text_frame(name: bytes, text: str) -> bytes:
@@ -71,6 +73,21 @@ def test_tags_are_neither_damage_nor_audio(name: str, tmp_path: Path) -> None:
     assert report.verdict == "ready"
     assert {finding.rule for finding in report.findings} <= {"header-mismatch"}
     assert report.file.duration_s == pytest.approx(SECONDS, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"\xff\xd8\xff\xe0" + np.random.default_rng(1).bytes(30_000),
+        b"<p>The recording is over.</p>\n" * 100,
+        b'{"error": "time limit"}' + id3v1(),
+    ],
+    ids=["an image", "a web page", "a server's message and ID3v1"],
+)
+def test_other_data_at_the_end_is_neither_damage_nor_audio(other: bytes) -> None:
+    report = preflight.check(BARE + other)
+    assert {finding.rule for finding in report.findings} <= {"header-mismatch"}
+    assert report.file.duration_s == preflight.check(BARE).file.duration_s
 
 
 JOINED = {
@@ -130,6 +147,20 @@ def test_the_length_in_an_id3_tag_is_compared(tmp_path: Path) -> None:
     assert "TLEN" in finding.message
     assert preflight.fix(path, out).action == "rewrap"
     assert preflight.check(out).verdict == "ready"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        id3v2(0, text_frame(b"TIT2", "a take")) + id3v2(0, text_frame(b"TLEN", "420000")),
+        id3v2(0, struct.pack(">IHI", 6, 0, 0) + text_frame(b"TLEN", "420000"), flags=0x40),
+        id3v2(0, bytes((0, 0, 0, 6, 1, 0)) + text_frame(b"TLEN", "420000"), flags=0x40, version=4),
+    ],
+    ids=["a second tag", "an extended header", "an extended header of ID3v2.4"],
+)
+def test_the_length_is_found_in(tags: bytes) -> None:
+    with opened(tags + MP3) as source:
+        assert id3v2_length_s(source) == 420.0
 
 
 @pytest.mark.parametrize("size", [500, 4096, 20_000])
