@@ -9,6 +9,7 @@ from preflight.media.wav_format import encoded_file
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
 
+_OPUS_RATE_HZ: Final = 48_000
 _ESCAPED_OBJECT_TYPE: Final = 31
 _USAC_OBJECT_TYPE: Final = 42
 """audioObjectType 31 means that six more bits follow; 42 is USAC (ISO/IEC 14496-3, table 1.17 and 1.6.2.1)."""
@@ -29,6 +30,12 @@ def is_usac(context: AudioCodecContext) -> bool:
         return False
     # FFmpeg opens such a stream as AAC and then decodes nothing, so it has to be detected here
     return 32 + (int.from_bytes(config[:2]) >> 5 & 0x3F) == _USAC_OBJECT_TYPE
+
+
+def opus_delay_s(context: AudioCodecContext) -> float:
+    """Return the pre-skip of Opus in seconds, which the granule positions of Ogg include (RFC 7845, 4.3 and 5.1)."""
+    head = context.extradata or b""
+    return int.from_bytes(head[10:12], "little") / _OPUS_RATE_HZ if head[:8] == b"OpusHead" else 0.0
 
 
 def bits_of(codec: str, sample_bits: int) -> int | None:

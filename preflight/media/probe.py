@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.errors import NotARecording, WrongHeader
-from preflight.media.codec_facts import bits_of, codec_tag, is_usac, lacks_packet_sizes
+from preflight.media.codec_facts import bits_of, codec_tag, is_usac, lacks_packet_sizes, opus_delay_s
 from preflight.media.damage import Damage
 from preflight.media.mp4_boxes import PROTECTED
 from preflight.media.tags import leading_tags
@@ -156,13 +156,14 @@ def _probe_wav(header: WavHeader) -> Probe:
 
 
 def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool) -> Probe:
+    from preflight.media.amr import amr_ranges
     from preflight.media.containers import audio_track, open_container
     from preflight.media.mp3_header import FREE_FORMAT_BYTES, is_free_format
 
     begin = leading_tags(source)
     if is_free_format(source.read_at(begin, FREE_FORMAT_BYTES)):  # FFmpeg takes it for anything else
         raise NotARecording("an MP3 of free format, without a bit rate in its headers", "export it with a bit rate")
-    ranges = ((begin, source.size),) if begin else ()
+    ranges = amr_ranges(source, begin) or (((begin, source.size),) if begin else ())
     with open_container(source, ranges, quick=quick) as container:
         container_format = container.format.name
         name = _container_name(container, source)
@@ -257,7 +258,10 @@ def _is_cover(stream: object) -> bool:
 
 def _seconds(container: av.container.InputContainer, stream: AudioStream | None) -> float | None:
     if stream is not None and stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
+        delay_s = opus_delay_s(stream.codec_context) if container.format.name == "ogg" else 0.0
+        # some writers add the delay to the first time as well
+        shift_s = min(delay_s, max(0.0, float((stream.start_time or 0) * stream.time_base)))
+        return max(0.0, float(stream.duration * stream.time_base) - delay_s - shift_s)
     if container.duration is None:
         return None
     # Matroska counts from time zero, not from the first packet

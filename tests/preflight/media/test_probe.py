@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import preflight
 from preflight.errors import NotARecording
 from preflight.media.codec_facts import lacks_packet_sizes
 from preflight.media.probe import Probe, probe, probe_plain_wav
@@ -95,3 +96,9 @@ def test_other_content_is_not_a_recording(content: bytes) -> None:
 )
 def test_only_plausible_and_unprotected_audio_is_decoded(facts: Probe, expected: bool) -> None:
     assert facts.has_sound is expected
+
+
+def test_the_duration_of_opus_in_ogg_is_without_its_delay() -> None:
+    take = coded(talk(3.0), "ogg", "libopus")
+    with opened(take) as source:
+        assert probe(source).header_duration_s == preflight.check(take).file.duration_s

@@ -154,3 +154,20 @@ def test_a_declared_length_below_the_minimum_is_an_error(tmp_path: Path) -> None
     report = preflight.check(path)
     assert [(finding.rule, finding.severity) for finding in report.findings] == [("header-mismatch", "error")]
     assert report.verdict == "fixable"
+
+
+@pytest.mark.parametrize("form", ["AIFF", "W64"])
+def test_concatenated_files_are_read_without_the_headers_between(form: str, tmp_path: Path) -> None:
+    parts = [wav(SOUND[: 12 * RATE + 1], form=form), wav(SOUND[12 * RATE + 1 : 20 * RATE], form=form)]
+    path, out = tmp_path / f"take.{form.lower()}", tmp_path / "out.wav"
+    path.write_bytes(b"".join(parts))
+    assert preflight.check(path, quick=True).file.duration_s == 20.0
+    fixed = preflight.fix(path, out)
+    assert (fixed.before.file.duration_s, fixed.lossless) == (20.0, True)
+    expected = np.concatenate([soundfile.read(io.BytesIO(part), dtype="int16")[0] for part in parts])
+    assert np.array_equal(soundfile.read(out, dtype="int16")[0], expected)
+
+
+def test_a_concatenated_file_of_another_format_is_not_mixed_in() -> None:
+    parts = wav(SOUND[: 12 * RATE], form="AIFF") + wav(SOUND[: 12 * RATE], RATE * 2, form="AIFF")
+    assert preflight.check(parts, quick=True).file.duration_s == 12.0
