@@ -225,11 +225,13 @@ class _Scanner:
         found, last = self._found, self._last
         declared = found.info.frames if found.info else 0
         is_last = following >= self._end
-        if is_last and (found.frames >= declared > 0 or is_other_data(self._source, position, following)):
-            return  # all declared frames are there, or the rest is not audio
+        if is_last and found.frames >= declared > 0:
+            return  # all declared frames are there: the rest is not audio
         header = self._header(position)
         # a header without its whole frame at the end: one frame is lost, whose size is known
         is_cut_frame = is_last and header is not None and header.key == self._key
+        if is_last and not is_cut_frame and is_other_data(self._source, position, following):
+            return
         gap = Gap(found.frames, 0, extra=1) if is_cut_frame else Gap(found.frames, following - position)
         if not is_cut_frame and last is not None:  # the first wrong bytes are in the frame before
             gap.extra += 1

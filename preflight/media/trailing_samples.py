@@ -7,6 +7,7 @@ images, other files. Samples of speech change little from one to the next; other
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from preflight.media.tags import tag_at
@@ -29,8 +30,8 @@ _MAX_SAMPLE: Final = 2.0**40
 """Above integers of 32 bits that are stored as floats."""
 _TEXT: Final = bytes((9, 10, 13, *range(32, 127)))
 _TEXT_SHARE: Final = 0.9
-_OTHER_FILES: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"RIFF", b"PK\3\4", b"\x1f\x8b\x08", b"OggS", b"fLaC")
-"""The first bytes of files that are appended to recordings: images, archives and others."""
+_OTHER_FILES: Final = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP|PK\x03\x04|\x1f\x8b\x08", re.DOTALL)
+"""The first bytes of images and archives that are appended to recordings: not of other recordings, which are lost."""
 _BLOCK_BYTES: Final = 1 << 20
 _MAX_FILLER_BLOCKS: Final = 64
 
@@ -72,9 +73,9 @@ def without_zeros(source: Source, begin: int, end: int) -> int:
 
 
 def is_other_data(source: Source, begin: int, end: int) -> bool:
-    """Whether the bytes between two offsets are text or another file, by the first kilobytes: not lost audio."""
+    """Whether the bytes between two offsets are text, an image or an archive, not lost audio."""
     start = source.read_at(begin, min(_WINDOW_FRAMES, end - begin)).lstrip(b"\0")
-    return start.startswith(_OTHER_FILES) or _is_text(start)
+    return _OTHER_FILES.match(start) is not None or (start != b"" and _is_text(start))
 
 
 def _is_text(data: bytes) -> bool:

@@ -13,7 +13,7 @@ import preflight
 from preflight.input.source import Source
 from preflight.media.frame_scan import scan_frames
 from preflight.media.tags import id3v2_length_s
-from tests.support.make_audio import RATE, m4a, mp3, packets, talk
+from tests.support.make_audio import RATE, m4a, mp3, packets, talk, wav
 from tests.support.sources import opened
 
 SECONDS = 12.0
@@ -88,6 +88,11 @@ def test_other_data_at_the_end_is_neither_damage_nor_audio(other: bytes) -> None
     report = preflight.check(BARE + other)
     assert {finding.rule for finding in report.findings} <= {"header-mismatch"}
     assert report.file.duration_s == preflight.check(BARE).file.duration_s
+
+
+def test_another_recording_at_the_end_is_lost() -> None:
+    report = preflight.check(BARE + wav(talk(2.0)))
+    assert "damaged" in [finding.rule for finding in report.errors]
 
 
 JOINED = {
