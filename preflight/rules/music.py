@@ -26,8 +26,8 @@ _FAIRLY_EVEN_DB: Final = 8.0
 behind a voice in music or among others 1 to 5, among two or three others up to 8."""
 _STEADY_DB: Final = 4.5
 """The same of other voices in a room."""
-_STEADY_IN_A_ROOM_DB: Final = 3.2
-"""The same of other voices where the voice is in that room, too; without them it has 6 and more, or 3.3 compressed."""
+_STEADY_IN_A_ROOM_DB: Final = 3.0
+"""The same of other voices where the voice is in that room, too; without them it has 6 and more, or 3.2 compressed."""
 _LONGEST_DECAY_S: Final = 0.6
 """Up to there the voice's own reverberation leaves the pauses free."""
 _BACKGROUND_DB: Final = -28.0
