@@ -47,8 +47,8 @@ class Answer:
         body: As many bytes as arrived, decompressed.
         missing: Why the rest is missing, as a clause; empty if the answer is complete.
         secrets: Strings that must not be shown although the server may echo them.
-        received: The first bytes as they arrived behind the headers, which are more than the body if its length or its
-            chunks are declared wrongly.
+        received: The first bytes as they arrived, without heads and framing, which are more than the body if its length
+            or its chunks are declared wrongly.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Answer:
         body: bytes | bytearray,
         missing: str,
         secrets: tuple[str, ...],
-        received: bytes = b"",
+        received: bytes | bytearray = b"",
     ) -> None:
         self.status = status
         self.headers = headers
@@ -69,10 +69,9 @@ class Answer:
 
     def as_received(self) -> Answer | None:
         """Return the answer with everything that arrived as its body; None if that says no more than the body."""
-        has_chunks = self.body and "chunked" in self.headers.get("transfer-encoding", "").lower()
-        if len(self.received) <= len(self.body) or has_chunks:
+        if self.body.startswith(self.received):
             return None
-        wrong = self.missing or "the declared length of the answer is wrong"
+        wrong = self.missing or "its length or its chunks are declared wrongly"
         return Answer(self.status, self.headers, self.received, wrong, self.secrets)
 
     @cached_property
@@ -156,7 +155,7 @@ def contradictions(answer: Answer) -> Iterator[str]:
         yield f"the answer has the result, but also the reason {answer.redacted(reason)} ({meaning}){quote}"
         quote = ""
     if answer.missing:
-        yield f"the answer has the result, but its end is missing: {answer.missing}"
+        yield f"the answer has the result, but may be incomplete: {answer.missing}"
     if answer.document.rest:
         yield f"the answer has the result, but continues behind it: {answer.redacted(answer.document.rest)}"
 
@@ -210,7 +209,9 @@ def _refused(answer: Answer, outcome: Outcome) -> ServiceError:
         what += f" (code {code})"
     error = meaning.error(what + _quote(answer) + _trace(answer), hint=meaning.hint)
     if isinstance(error, RateLimited):
-        error.retry_after_s = retry_after_s(answer.headers.get("retry-after", ""), datetime.now(UTC))
+        # By the service's clock, if the answer has its time: this computer's may be wrong.
+        now = _date(answer.headers.get("date", "")) or datetime.now(UTC)
+        error.retry_after_s = retry_after_s(answer.headers.get("retry-after", ""), now)
     return error
 
 
@@ -262,13 +263,17 @@ def retry_after_s(header: str, now: datetime) -> float | None:
     header = header.strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", header):
         return float(header)
+    when = _date(header)
+    return None if when is None else max(0.0, (when - now).total_seconds())
+
+
+def _date(header: str) -> datetime | None:
     try:
         when = parsedate_to_datetime(header)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
     # RFC 9110, 5.6.7: an HTTP date is in UTC; the obsolete formats do not say so.
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def mentioned_voices(value: Any) -> Iterator[str | int]:

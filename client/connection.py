@@ -116,8 +116,9 @@ class _FinalResponse(http.client.HTTPResponse):
 
     received: bytearray
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    def __init__(self, sock: socket.socket, *arguments: Any, **settings: Any) -> None:
+        super().__init__(sock, *arguments, **settings)
+        self._socket = sock
         # http.client and urllib3 return nothing of an answer whose status line, headers or chunks are not valid HTTP.
         self.received.clear()
         self.fp = io.BufferedReader(_Copy(self.fp.detach(), self.received))
@@ -129,13 +130,23 @@ class _FinalResponse(http.client.HTTPResponse):
         skips 100 only, and returns 102 (Processing) or 103 (Early Hints) as if it were the answer, which would lose
         the result of a paid call. `begin` reads the next head only while `headers` is None.
         """
-        super().begin()
-        while self.headers is not None and 100 <= self.status < 200:
-            self.headers = None  # type: ignore[assignment]
+        try:
             super().begin()
+            while self.headers is not None and 100 <= self.status < 200:
+                self.headers = None  # type: ignore[assignment]
+                super().begin()
+        except http.client.HTTPException:
+            self._receive_rest()
+            raise
         # urllib3 logs the defects and the unparsed rest of malformed headers, which may repeat the API key.
         self.headers.defects.clear()
         self.headers.set_payload("")
+
+    def _receive_rest(self) -> None:
+        """Receive what follows a head that http.client refuses: `received` keeps it, and it may contain a result."""
+        # From the socket: http.client has closed its stream of it.
+        while len(self.received) < _MOST_RECEIVED and (piece := self._socket.recv(65536)):
+            self.received += piece
 
 
 def _tracked(kind: type[Any], adapter: SingleUseAdapter) -> type[Any]:

@@ -112,8 +112,8 @@ def _codes(objects: list[dict[str, Any]]) -> tuple[list[int], list[str]]:
 
 
 def _number(value: Any) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", value):
-        return int(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*([+-]?[0-9]{1,9})(\.0+)?\s*", value)):
+        return int(found[1])
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e9:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -27,7 +27,6 @@ from __future__ import annotations
 import logging
 import os
 import queue
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -46,6 +45,7 @@ from client.answers import Answer
 from client.connection import BearerAuth, SingleUseAdapter, TrackedBody
 from client.encoding import decompress
 from client.errors import OutcomeUnknown, ServiceError, ServiceUnreachable
+from client.raw_answer import read_raw
 from client.transport_errors import Cause, explain
 
 _log = logging.getLogger("client")
@@ -71,7 +71,7 @@ def post(
         secrets: What else, besides the key, must not be shown if the server echoes it.
 
     Returns:
-        The answer. Its status is 0 if what was received does not begin as HTTP.
+        The answer. Its status is 0 if what was received does not begin with a status line.
 
     Raises:
         ServiceUnreachable: The request was not sent.
@@ -86,13 +86,19 @@ def post(
             head = exchange.head()
         except ExchangeFailed as failed:
             if failed.sent and (received := exchange.received()):
-                return Answer(0, {}, received, failed.reason, (key, *secrets))
+                raw = read_raw(received)
+                body, problem = decompress(raw.body, raw.headers.get("content-encoding", ""), max_bytes)
+                missing = "its head is not valid HTTP" if raw.status else failed.reason
+                return Answer(raw.status, raw.headers, body, problem or missing, (key, *secrets))
             failure = _without_answer(failed)
         else:
             arrived, missing = _read(exchange, max_bytes)
             # Not in the HTTP library: it returns nothing of a compressed body that is damaged or wrongly declared.
             body, problem = decompress(arrived, head.headers.get("content-encoding", ""), max_bytes)
-            received = _behind_heads(exchange.received()) if body is arrived else b""
+            received = bytearray()
+            if body is arrived:  # not compressed, or in a way that its framing hides
+                raw = read_raw(exchange.received())
+                received, _ = decompress(raw.body, raw.headers.get("content-encoding", ""), max_bytes)
             return Answer(head.status, head.headers, body, missing or problem, (key, *secrets), received)
     # Raised outside of `except`, so that the library's errors, which contain URLs, are not its context.
     raise failure
@@ -110,15 +116,6 @@ def _read(exchange: Exchange, max_bytes: int) -> tuple[bytearray, str]:
     except ExchangeFailed as failed:
         return body, failed.reason
     return body, ""
-
-
-def _behind_heads(received: bytes) -> bytes:
-    """Remove the status lines and headers of an answer and of the interim responses before it."""
-    while found := re.match(rb"HTTP/1\.\d (\d{3}).*?\r?\n\r?\n", received, re.DOTALL):
-        received = received[found.end() :]
-        if not found[1].startswith(b"1"):
-            break
-    return received
 
 
 def _without_answer(failed: ExchangeFailed) -> ServiceError:

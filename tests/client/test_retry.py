@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from client import CloneClient, RateLimited, ServiceError
 from client.answers import retry_after_s
 from client.retry import _SILENT
-from tests.client.conftest import AUDIO_URL, KEY, CloneFrom
+from tests.client.conftest import AUDIO_URL, KEY, CloneFrom, clone_error
 from tests.client.test_transport import free_port
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, http, pages, take_request
 
@@ -66,6 +66,12 @@ def test_retry_after_as_a_date(clone_from: CloneFrom) -> None:
     )
     assert attempt.voice is not None
     assert 0.1 <= pauses[0] <= 2
+
+
+def test_a_date_counts_from_the_services_own_time() -> None:
+    error = clone_error(429, {}, retry_after="Sun, 06 Nov 1994 08:49:37 GMT", date="Sun, 06 Nov 1994 08:49:07 GMT")
+    assert isinstance(error, RateLimited)
+    assert error.retry_after_s == 30
 
 
 def test_a_limit_without_retry_after_backs_off(clone_from: CloneFrom) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import time
 
 import pytest
 
-from client import CloneClient, OutcomeUnknown, ServiceUnreachable
+from client import CloneClient, KeyRefused, OutcomeUnknown, ServiceUnreachable
 from tests.client.conftest import AUDIO_URL, KEY, CloneFrom
 from tests.support.processes import wait_until
 from tests.support.scripted_service import (
@@ -19,6 +20,7 @@ from tests.support.scripted_service import (
     repeats_forever,
     says,
     stalls,
+    take_request,
 )
 
 
@@ -56,6 +58,10 @@ VOICE = b'{"voice_id": "voice_paid"}'
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + VOICE,
         b"HTTP/1.1 204 No Content\r\n\r\n" + VOICE,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + VOICE,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n" + VOICE,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n" + VOICE[:5] + b"\r\n!\r\n" + VOICE[5:],
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+        % (len(gzip.compress(VOICE)), gzip.compress(VOICE)),
         b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + VOICE,
         VOICE,
     ],
@@ -68,20 +74,51 @@ def test_a_voice_is_found_despite_wrong_framing(clone_from: CloneFrom, answer: b
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "status"),
     [
-        b"HTTP/2 200\r\n\r\n" + VOICE,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\nContent-Length: 9\r\n\r\n" + VOICE,
-        b"HTTP/1.1 200 OK\r\nX-Long: " + b"y" * 70_000 + b"\r\n\r\n" + VOICE,
-        b"\r\nHTTP/1.1 200 OK\r\n\r\n" + VOICE,
+        (b"HTTP/2 200\r\n\r\n" + VOICE, 200),
+        (b"ICY 200 OK\r\nContent-Type: text/plain\r\n\r\n" + VOICE, 200),
+        (b"http/1.1 200 OK\n\n" + VOICE, 200),
+        (b"HTTP/1.1 2000 OK\r\n\r\n" + VOICE, 0),
+        (b"HTTP/1.1 OK\r\n\r\n" + VOICE, 0),
+        (b"HTTP/1.1 502 Bad\r\n" + b"X-More: more\r\n" * 150 + b"\r\n" + VOICE, 502),
+        (b"HTTP/1.1 200 OK\r\nX-Long: " + b"y" * 70_000 + b"\r\n\r\n" + VOICE, 200),
+        (b"\r\nHTTP/1.1 200 OK\r\n\r\n" + VOICE, 200),
+        (b"HTTP/2 103\r\n\r\nHTTP/2 200\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(VOICE), 200),
     ],
 )
-def test_a_voice_in_an_answer_that_is_not_http_is_in_the_message(clone_from: CloneFrom, answer: bytes) -> None:
+def test_a_voice_is_found_behind_a_head_that_is_not_valid(clone_from: CloneFrom, answer: bytes, status: int) -> None:
     attempt = clone_from(says(answer))
-    assert isinstance(attempt.error, OutcomeUnknown)
-    assert "voice_paid" in attempt.error.message
-    assert attempt.error.answer_body == answer
-    assert attempt.error.http_status is None
+    assert attempt.voice is not None, attempt.error
+    assert attempt.voice.voice_id == "voice_paid"
+    warned = " ".join(attempt.voice.warnings)
+    assert "not valid HTTP" in warned
+    assert ("HTTP 502" in warned) == (status == 502)
+
+
+def test_an_answer_that_follows_an_invalid_head_later_is_received(clone_from: CloneFrom) -> None:
+    def behave(sock: socket.socket, server: ScriptedServer) -> None:
+        take_request(sock, server)
+        for piece in (b"HTTP/2 200\r\n", b"\r\n", VOICE[:10], VOICE[10:]):
+            sock.sendall(piece)
+            time.sleep(0.02)
+
+    attempt = clone_from(behave)
+    assert attempt.voice is not None, attempt.error
+    assert attempt.voice.voice_id == "voice_paid"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/2 401\r\n\r\n",
+        b"HTTP/1.1 401 No\r\n" + b"X-More: more\r\n" * 150 + b"\r\n",
+    ],
+)
+def test_a_refusal_with_an_invalid_head_is_refused(clone_from: CloneFrom, answer: bytes) -> None:
+    attempt = clone_from(says(answer))
+    assert isinstance(attempt.error, KeyRefused), attempt.error
+    assert attempt.server.connections == 1
 
 
 def test_an_unreadable_answer_is_kept_without_its_framing(clone_from: CloneFrom) -> None:
