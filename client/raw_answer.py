@@ -1,7 +1,8 @@
 """An answer whose head or framing the HTTP library refuses, read from its bytes as they arrived.
 
 http.client and urllib3 return nothing of an answer with a status line of another protocol version (``HTTP/2 200``,
-``ICY 200 OK``), more than 100 headers, a header above 64 KiB, or a damaged chunk. The result of a paid call may be in it.
+``ICY 200 OK``), more than 100 headers, a header above 64 KiB, or a damaged chunk. The result of a paid call may be in
+it.
 """
 
 from __future__ import annotations

@@ -88,18 +88,18 @@ def post(
             if failed.sent and (received := exchange.received()):
                 raw = read_raw(received)
                 body, problem = decompress(raw.body, raw.headers.get("content-encoding", ""), max_bytes)
-                missing = "its head is not valid HTTP" if raw.status else failed.reason
-                return Answer(raw.status, raw.headers, body, problem or missing, (key, *secrets))
+                problem = problem or ("its head is not valid HTTP" if raw.status else failed.reason)
+                return Answer(raw.status, raw.headers, body, problem, (key, *secrets))
             failure = _without_answer(failed)
         else:
             arrived, missing = _read(exchange, max_bytes)
             # Not in the HTTP library: it returns nothing of a compressed body that is damaged or wrongly declared.
             body, problem = decompress(arrived, head.headers.get("content-encoding", ""), max_bytes)
-            received = bytearray()
+            unframed = bytearray()
             if body is arrived:  # not compressed, or in a way that its framing hides
                 raw = read_raw(exchange.received())
-                received, _ = decompress(raw.body, raw.headers.get("content-encoding", ""), max_bytes)
-            return Answer(head.status, head.headers, body, missing or problem, (key, *secrets), received)
+                unframed, _ = decompress(raw.body, raw.headers.get("content-encoding", ""), max_bytes)
+            return Answer(head.status, head.headers, body, missing or problem, (key, *secrets), unframed)
     # Raised outside of `except`, so that the library's errors, which contain URLs, are not its context.
     raise failure
 

@@ -51,8 +51,11 @@ SHAPES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "error_code": lambda code: {"error_code": code, "error_msg": "some text"},
 }
 FORMS: dict[str, Callable[[int], Any]] = {
-    **{"number": int, "text": str, "float": float},
-    **{"padded": lambda c: f" {c} ", "text of a float": lambda c: f"{c}.0"},
+    "number": int,
+    "text": str,
+    "float": float,
+    "padded": lambda c: f" {c} ",
+    "text of a float": lambda c: f"{c}.0",
 }
 ENCODINGS = ["utf-8", "utf-8-sig", "gbk", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 
