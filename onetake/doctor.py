@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from onetake.errors import Status, failure_of
+from onetake.io.paths import exists
 
 if TYPE_CHECKING:
     from onetake.config.settings import Settings
@@ -102,7 +103,7 @@ def _check_settings(settings: Settings, warn: Callable[[str], None]) -> str:
     for message, hint in exposures_of(settings):
         warn(f"{message}: {hint}")
     path = config_path()
-    return f"read from {path}" if path.exists() else f"no settings file (it would be {path})"
+    return f"read from {path}" if exists(path) else f"no settings file (it would be {path})"
 
 
 def _check_ledger(home: Path | str, warn: Callable[[str], None]) -> str:

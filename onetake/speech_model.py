@@ -6,10 +6,10 @@ import contextlib
 import re
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onetake.errors import SettingError
+from onetake.io.paths import is_folder
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def chosen_model(settings: Settings) -> SpeechModel | None:
     from preflight.prompt.transcribe import model_named, require_engine
 
     require_engine()
-    if Path(named).is_dir():
+    if is_folder(named):
         return SpeechModel(named)
     if _LANGUAGE.fullmatch(named):
         return SpeechModel(_downloaded(named, None))

@@ -78,8 +78,13 @@ def require_ca_bundle(variable: str) -> None:
         SettingsError: The file does not exist.
     """
     path = os.environ.get(variable)
-    if path and not Path(path).exists():
-        raise SettingsError(f"{variable} names {path!r}, which does not exist", f"Correct {variable}, or unset it.")
+    try:
+        if not path or Path(path).exists():
+            return
+        problem = "which does not exist"
+    except OSError as error:  # a folder that must not be searched, a name that is too long
+        problem = f"which cannot be read: {(error.strerror or str(error)).lower()}"
+    raise SettingsError(f"{variable} names {path!r}, {problem}", f"Correct {variable}, or unset it.")
 
 
 def _isolated_session() -> Any:

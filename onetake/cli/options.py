@@ -13,6 +13,7 @@ import click
 from onetake.cli.main import AdvancedOption
 from onetake.console.terminal import can_prompt
 from onetake.errors import UsageError
+from onetake.io.paths import exists
 from preflight.display.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def profile_from(options: dict[str, Any]) -> Profile:
     from preflight import PROFILES, BadProfile, load_profile
 
     name = options.pop("profile") or "default"
-    if name not in PROFILES and not (Path(name).suffix or Path(name).exists()):
+    if name not in PROFILES and not (Path(name).suffix or exists(name)):
         choices = f"choose {', '.join(PROFILES)}, or a TOML file"
         raise BadProfile(f"there is no profile {name!r}", did_you_mean(name, PROFILES, choices))
     profile = PROFILES.get(name) or load_profile(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -16,6 +15,7 @@ import msgspec
 
 from onetake.clones.request import conflicts, validate_request
 from onetake.errors import InvalidManifest, OnetakeError, UsageError
+from onetake.io.paths import is_file
 from preflight.errors import CannotOpen
 from preflight.input.small_text import read_small_text
 from preflight.input.source import display_name
@@ -226,7 +226,7 @@ def _request(fields: object, usual: CloneRequest, folder: Path) -> CloneRequest:
         changes["demo"] = folder / row.demo
     request = replace(usual, take=str(folder / row.take), **changes)
     for what, path in (("recording", request.take), ("prompt clip", request.prompt)):
-        if path is not None and not Path(os.fsdecode(path)).is_file():
+        if path is not None and not is_file(path):
             raise UsageError(f"there is no {what} {display_name(path)}", "paths start at the manifest's folder")
     validate_request(request)
     return request

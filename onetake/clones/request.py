@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from onetake.errors import TakePoor, UsageError
+from onetake.io.atomic_write import require_replaceable
+from onetake.io.paths import exists, is_file, is_folder
 from preflight.input.source import display_name
 from preflight.profile import DEFAULT, Profile
 from preflight.report import Report
@@ -144,9 +146,10 @@ def _validate_demo(request: CloneRequest) -> None:
         raise UsageError("--demo needs a text to read", 'add --text "…"')
     shown = repr(display_name(request.demo))
     folder = request.demo.parent
-    is_writable = folder.is_dir() and os.access(folder, os.W_OK)
-    if not is_writable or (request.demo.exists() and not request.demo.is_file()):
+    is_writable = is_folder(folder) and os.access(folder, os.W_OK)
+    if not is_writable or (exists(request.demo) and not is_file(request.demo)):
         raise UsageError(f"--demo {shown} cannot be written", "name a file in a folder that you may write to")
+    require_replaceable(request.demo)
     for recording in (request.take, request.prompt):
         with contextlib.suppress(OSError):  # samefile fails for a file that does not exist: nothing to protect
             if recording is not None and request.demo.samefile(os.fsdecode(recording)):
@@ -155,7 +158,7 @@ def _validate_demo(request: CloneRequest) -> None:
 
 def require_free_demo(request: CloneRequest) -> None:
     """Refuse a preview that would overwrite a file, before it is paid for; raises `UsageError`."""
-    if request.demo is not None and request.demo.exists() and not request.replace_demo:
+    if request.demo is not None and exists(request.demo) and not request.replace_demo:
         shown = repr(display_name(request.demo))
         raise UsageError(f"--demo {shown} exists", "choose another name, or replace it with --force")
 
@@ -196,7 +199,7 @@ def demo_in(folder: Path, take: PathLike) -> Path:
     Raises:
         UsageError: `folder` is not a folder.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageError(f"--demo {display_name(folder)!r} is not a folder", "name a folder: there are many recordings")
     return folder / f"{Path(os.fsdecode(take)).stem}.mp3"
 

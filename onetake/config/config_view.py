@@ -9,6 +9,7 @@ from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import config_path
 from onetake.config.settings_table import SETTINGS
 from onetake.errors import SettingError
+from onetake.io.paths import exists
 from preflight.display.command import quoted
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def exposures_of(settings: Settings) -> Iterator[Problem]:
         )
     elif keys and readable_by_others(path):
         yield Problem(f"{str(path)!r} holds {keys[0]} and can be read by other users (mode {mode_of(path)})", private)
-    if path.exists() and writable_by_others(path.parent):
+    if exists(path) and writable_by_others(path.parent):
         yield Problem(
             f"{str(path.parent)!r} can be changed by other users (mode {mode_of(path.parent)}): they could replace the "
             "settings file",

@@ -70,6 +70,7 @@ def require_replaceable(path: Path) -> None:
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UsageError(f"{display_name(path)!r} is a symbolic link to itself", "name a file") from error
-        raise
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{display_name(path)!r} cannot be written: {reason}", "choose another name") from error
     if not stat.S_ISREG(mode):
         raise UsageError(f"{display_name(path)!r} is not a regular file", "name a file, not a folder, FIFO or device")

@@ -6,12 +6,12 @@ import codecs
 import contextlib
 import os
 import sys
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from onetake.errors import InputFailed, UsageError
+from onetake.io.paths import is_folder
 from preflight.errors import CannotOpen
 from preflight.input.spool import MAX_BYTES, spooled_stream
 from preflight.input.types import SpooledFile
@@ -117,7 +117,7 @@ def recordings_of(files: Iterable[str]) -> Iterator[str]:
 
     for file in files:
         found = False
-        if Path(file).is_dir():
+        if is_folder(file):
             for recording in recordings_in(file):
                 found = True
                 yield recording
@@ -130,7 +130,7 @@ def require_files(names: Iterable[str]) -> None:
     from preflight import display_name
 
     for name in names:
-        if Path(name).is_dir():
+        if is_folder(name):
             raise UsageError(f"{display_name(name)}: this is a folder, not a recording", "name a recording in it")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onetake.errors import OnetakeError, Status, UsageError
-from onetake.io.atomic_write import atomic_write
+from onetake.io.atomic_write import atomic_write, require_replaceable
+from onetake.io.paths import exists, is_file, is_folder
 from preflight.display.command import quoted
 from preflight.input.source import display_name
 from preflight.system import sync_file
@@ -72,10 +73,11 @@ def require_writable(out: Path, *, replace: bool) -> None:
         replace: Whether an existing file may be replaced.
     """
     shown = repr(display_name(out))
-    if out.exists() and not (replace and out.is_file()):
+    if exists(out) and not (replace and is_file(out)):
         raise UsageError(f"{shown} exists", "choose another name, or replace it with --force")
-    if not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
+    if not (is_folder(out.parent) and os.access(out.parent, os.W_OK)):
         raise UsageError(f"{shown} cannot be written", "name a file in a folder with write permission")
+    require_replaceable(out)
 
 
 def save_audio(out: Path, write: Callable[[BinaryIO], object]) -> int:

@@ -134,7 +134,8 @@ class Source:
         except ValueError:
             raise CannotOpen("the name contains a NUL character", "check the name") from None
         except OSError as error:
-            if isinstance(error, PermissionError) and Path(name).is_dir():  # Windows does not open folders
+            # Windows does not open folders. Path.is_dir raises for a file in a folder that must not be searched.
+            if isinstance(error, PermissionError) and os.path.isdir(path):  # noqa: PTH112
                 raise _is_folder(path) from error
             if is_in_use(error, path):
                 raise CannotOpen(*IN_USE) from error

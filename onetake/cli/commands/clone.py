@@ -33,6 +33,7 @@ from onetake.console.steps import Steps
 from onetake.console.streams import print_json, print_text
 from onetake.console.terminal import can_prompt
 from onetake.errors import OutputLost, Status, UsageError, stop_status
+from onetake.io.paths import is_folder
 from onetake.render.outcomes import until
 from onetake.render.text import safe
 from onetake.speaker_model import with_chosen_speaker_model
@@ -155,7 +156,7 @@ def _requests(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Clone
     from preflight.input.source import display_name
 
     usual = _default_request(flags)
-    is_many = len(files) > 1 or any(is_manifest(file) or Path(file).is_dir() for file in files)
+    is_many = len(files) > 1 or any(is_manifest(file) or is_folder(file) for file in files)
     if not is_many:
         request = replace(usual, take=next(iter(files)))
         validate_request(request)

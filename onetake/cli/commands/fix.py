@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +23,7 @@ from onetake.console.progress import AUDIO, show_progress
 from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.io.inputs import is_object, require_files, with_objects
+from onetake.io.paths import is_folder
 from onetake.speaker_model import with_chosen_speaker_model
 
 
@@ -65,5 +65,5 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     if as_json:
         print_json({"schema_version": 1, **{name: getattr(fixed, name) for name in fixed.__struct_fields__}})
     else:
-        for line in fix_lines(fixed, chooses_format=options.to is None and (out is None or Path(out).is_dir())):
+        for line in fix_lines(fixed, chooses_format=options.to is None and (out is None or is_folder(out))):
             print_text(line)

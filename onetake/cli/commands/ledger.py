@@ -31,7 +31,12 @@ def copy(source: str, target: str, *, as_json: bool) -> None:
     """
     from onetake.ledger import Ledger, is_ledger_expected, is_url
 
-    if not is_url(source) and not is_ledger_expected(Path(source)):
+    try:
+        is_there = is_url(source) or is_ledger_expected(Path(source))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{source!r} cannot be read: {reason}", "check the path") from error
+    if not is_there:
         raise UsageError(f"{source!r} contains no ledger", "name the folder that `onetake config` shows as `ledger`")
     places = [place if is_url(place) else Path(place) for place in (source, target)]
     with Ledger(places[0], warn=print_warning) as old, Ledger(places[1], warn=print_warning) as new:

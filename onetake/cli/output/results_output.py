@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +13,7 @@ from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_stderr, print_text
 from onetake.errors import UsageError
 from onetake.io.inputs import PIPE, is_object, read_names, recordings_of, stream_objects
+from onetake.io.paths import is_folder
 from onetake.render.text import report_lines, safe
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def is_results_folder(out: str | None) -> bool:
     """Whether an output is a folder for results: it exists, ends with a slash, or is in a bucket."""
-    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or Path(out).is_dir())
+    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or is_folder(out))
 
 
 def check_into(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from onetake.errors import UsageError
+from onetake.io.paths import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,7 @@ class ReportPage:
         self.path = Path(out)
         if self.path.suffix.lower() not in _SUFFIXES:
             raise UsageError(f"{out} does not end in .html or .htm", "choose a name like report.html")
-        if not self.path.absolute().parent.is_dir() or self.path.is_dir():
+        if not is_folder(self.path.absolute().parent) or is_folder(self.path):
             raise UsageError(f"{out} is a folder, or in a folder that does not exist", "choose another output file")
         for take in inputs:
             self._require_valid_input(take)

@@ -174,3 +174,47 @@ def test_a_missing_file_is_reported_before_a_missing_setting(say: Say, home: Pat
     ran = say(*words)
     assert (ran.status, ran.out) == (1, "")
     assert "gone.wav: there is no such file" in ran.err
+
+
+PATHS = {"long": "n" * 300, "forbidden": "forbidden/take"}
+INPUTS = {
+    "check": ("check", "{}.wav"),
+    "fix": ("fix", "{}.wav", "-o", "out.wav"),
+    "join": ("join", "{}.wav", "{}.wav", "-o", "out.wav"),
+    "prompt": ("prompt", "{}.wav"),
+    "upload": ("upload", "{}.wav", "--sandbox"),
+    "clone": ("clone", "{}.wav", "--dry-run", "--sandbox"),
+    "prompt clip": ("clone", str(FIXTURES / "good.m4a"), "--prompt", "{}.wav", "--prompt-text", "A.", "--sandbox"),
+}
+OUTPUTS = {
+    "page": ("check", str(FIXTURES / "good.m4a"), "--format", "html", "-o", "{}.html"),
+    "fix": ("fix", str(FIXTURES / "surround.m4a"), "-o", "{}.wav"),
+    "join": ("join", str(FIXTURES / "good.m4a"), str(FIXTURES / "good.wav"), "-o", "{}.wav"),
+    "demo": ("clone", str(FIXTURES / "good.m4a"), "--demo", "{}.mp3", "--text", "Hello.", "--dry-run", "--sandbox"),
+    "profile": ("check", str(FIXTURES / "good.m4a"), "--profile", "{}"),
+    "ledger": ("ledger", "copy", "{}", "copy"),
+    "results": ("report", "{}"),
+}
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest, home: Path) -> str:
+    """A path at which the system refuses to look."""
+    if request.param == "forbidden":
+        if os.geteuid() == 0:
+            pytest.skip("root may search every folder")
+        Path("forbidden").mkdir(mode=0)
+    return PATHS[request.param]
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_recording_that_the_system_refuses_to_look_at_is_not_fit(say: Say, path: str, name: str) -> None:
+    ran = say(*(argument.format(path) for argument in INPUTS[name]))
+    assert ran.status == 1, ran.err
+    assert ("too long" if path in PATHS["long"] else "permission") in ran.out + ran.err
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_place_that_the_system_refuses_to_look_at_is_a_usage_error(say: Say, path: str, name: str) -> None:
+    ran = say(*(argument.format(path) for argument in OUTPUTS[name]))
+    assert ran.status == 2, ran.err
