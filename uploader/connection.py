@@ -37,12 +37,27 @@ _STARTED = "uploader_started"
 
 
 class Connection:
-    """One client for one target, created at the first request. Safe to share between threads."""
+    """One client for one target, created at the first request. Safe to share between threads.
+
+    Args:
+        settings: Which storage.
+        target: What the settings lead to.
+        connect_timeout_s: Seconds for establishing a connection.
+        read_timeout_s: Seconds without data from the service.
+        session_of: A connection with the same settings, whose session is used: a session of its own would read the
+            files of AWS again.
+    """
 
     def __init__(
-        self, settings: StorageSettings, target: Target, connect_timeout_s: float, read_timeout_s: float
+        self,
+        settings: StorageSettings,
+        target: Target,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+        session_of: Connection | None = None,
     ) -> None:
         self.target = target
+        self._session_of = session_of
         self._settings = settings
         self._timeouts = {"connect_timeout": connect_timeout_s, "read_timeout": read_timeout_s}
         self._creating = threading.Lock()
@@ -140,6 +155,11 @@ class Connection:
             return NotPermitted(f"{self.target.display_name} does not permit HEAD in bucket {self.target.bucket!r}")
         return from_response(answer, self.target)
 
+    def session(self) -> Session | None:
+        """Return the session, which is created together with the client; raises as `call`."""
+        self._clients()
+        return self._session
+
     def _clients(self) -> tuple[S3Client, S3Client]:
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -166,8 +186,9 @@ class Connection:
 
     def _create_clients(self) -> tuple[S3Client, S3Client]:
         redact_logs()
-        self._session = new_session(self._settings)
-        client = new_client(self._session, self._settings, self.target, **self._timeouts)
+        shared = self._session_of.session() if self._session_of else None
+        self._session = session = shared or new_session(self._settings)
+        client = new_client(session, self._settings, self.target, **self._timeouts)
         client.meta.events.register("before-send.s3.PutObject", _start_body)
         client.meta.events.register("before-call.s3", _start_request)
         # Wildcards are called first: before botocore's own handler, which makes 500 of what it cannot parse.
@@ -176,7 +197,7 @@ class Connection:
         if self.target.public_endpoint is None:
             return client, client
         # A second client: a signature covers the host, so the host of a signed URL cannot be replaced afterwards.
-        return client, new_client(self._session, self._settings, self.target.public)
+        return client, new_client(session, self._settings, self.target.public)
 
 
 def _needs_explanation(operation: str, status: int) -> bool:

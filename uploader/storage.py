@@ -26,6 +26,7 @@ from uploader.settings import StorageSettings, target_of
 _UNREACHABLE_HERE_HINT = (
     "Check public_endpoint. If only this machine cannot reach it (docker, Kubernetes), set link_check to warn."
 )
+_PAUSE_AFTER_SILENCE_S = 30.0
 
 
 class Storage:
@@ -38,14 +39,17 @@ class Storage:
         budget_s: float = 120.0,
         connect_timeout_s: float = 20.0,
         read_timeout_s: float = 60.0,
+        delete_timeout_s: float = 15.0,
     ) -> None:
         """Check the settings; nothing is sent.
 
         Args:
             settings: Which storage.
-            budget_s: Seconds within which the last try of one upload or one delete must begin.
+            budget_s: Seconds within which the last try of one upload must begin.
             connect_timeout_s: Seconds for establishing a connection.
             read_timeout_s: Seconds without data from the service.
+            delete_timeout_s: Seconds within which the last try of one delete must begin, and the most of these two
+                timeouts for its requests. Shorter, because a caller waits for it after the work is done.
 
         Raises:
             SettingsError: A setting is missing, not valid, or contradicts another.
@@ -58,6 +62,15 @@ class Storage:
         self._target = target_of(settings)
         self._budget_s = budget_s
         self._connection = Connection(settings, self._target, connect_timeout_s, read_timeout_s)
+        self._delete_budget_s = min(budget_s, delete_timeout_s)
+        self._deletion = Connection(
+            settings,
+            self._target,
+            min(connect_timeout_s, delete_timeout_s),
+            min(read_timeout_s, delete_timeout_s),
+            session_of=self._connection,
+        )
+        self._deletes_again_at = 0.0  # time.monotonic()
         self._put = VerifiedPut(self._connection, settings)
         self._bucket_checked = False
 
@@ -191,6 +204,8 @@ class Storage:
         In a bucket with versions the storage keys need permission to list and delete them. Without the permission to
         list, versions that retries created cannot be found.
 
+        After a delete that got no answer, those of the next half minute fail at once: each would wait as long.
+
         Args:
             upload: The result of `upload`, or the object's key.
 
@@ -199,7 +214,7 @@ class Storage:
             StorageError: It could not be deleted, or still exists.
         """
         key, version_id = (upload, None) if isinstance(upload, str) else (upload.key, upload.version_id)
-        delete_every_version(self._connection, key, version_id, RetryBudget(self._budget_s))
+        self._delete(key, version_id, self._delete_budget_s)
 
     def round_trip(self) -> RoundTrip:
         """Upload 256 random bytes, fetch them without keys, and delete them.
@@ -240,10 +255,19 @@ class Storage:
             clock_skew_s=clock_skew_s(date),
         )
 
+    def _delete(self, key: str, version_id: str | None, budget_s: float) -> None:
+        if time.monotonic() < self._deletes_again_at:
+            raise Unreachable(f"{self._target.display_name} did not answer an earlier delete")
+        try:
+            delete_every_version(self._deletion, key, version_id, RetryBudget(budget_s))
+        except Unreachable:
+            self._deletes_again_at = time.monotonic() + _PAUSE_AFTER_SILENCE_S
+            raise
+
     def _delete_leftover(self, key: str, error: BaseException) -> None:
         """Delete what a failed upload may have stored; if that fails too, mark the error."""
         try:
-            delete_every_version(self._connection, key, None, RetryBudget(0))
+            self._delete(key, None, 0)
         except StorageError:
             if isinstance(error, StorageError):
                 error.left_behind = True

@@ -8,10 +8,9 @@ Python 3.14 on. What opens the file afterwards then says why it cannot.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TypeAlias
 
-_Name: TypeAlias = str | bytes | Path
+_Name: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def is_folder(name: _Name) -> bool:

@@ -103,7 +103,14 @@ def server() -> Iterator[ScriptedServer]:
 def make_scripted() -> MakeScripted:
     """Create a Storage at a scripted server, with a budget of a few seconds."""
 
-    def make(server: ScriptedServer, *, budget_s: float = 6, read_timeout_s: float = 30, **more: Any) -> Storage:
+    def make(
+        server: ScriptedServer,
+        *,
+        budget_s: float = 6,
+        read_timeout_s: float = 30,
+        delete_timeout_s: float = 30,
+        **more: Any,
+    ) -> Storage:
         known: dict[str, Any] = {
             "bucket": "takes",
             "provider": "custom",
@@ -113,7 +120,13 @@ def make_scripted() -> MakeScripted:
             "public_only": False,
         }
         settings = StorageSettings(**{**known, **more})
-        return Storage(settings, budget_s=budget_s, read_timeout_s=read_timeout_s, connect_timeout_s=20)
+        return Storage(
+            settings,
+            budget_s=budget_s,
+            read_timeout_s=read_timeout_s,
+            connect_timeout_s=20,
+            delete_timeout_s=delete_timeout_s,
+        )
 
     return make
 
