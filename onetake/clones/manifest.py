@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from onetake.clones.request import CloneRequest
 
-ENDINGS: Final = (".csv", ".jsonl")
+ENDINGS: Final = (".csv", ".tsv", ".jsonl")
 _LARGEST_BYTES: Final = 50_000_000
 _DELIMITERS: Final = ",;\t"
 """Excel writes the list separator of the system's region, which is a semicolon in much of Europe."""
@@ -94,7 +94,7 @@ def read_manifest(manifest: str, usual: CloneRequest) -> list[CloneRequest]:
         text = read_small_text(manifest, _LARGEST_BYTES)
     except CannotOpen as error:
         raise UsageError(f"{shown} cannot be read: {error.message}", error.hint) from error
-    rows = _csv_rows(text) if manifest.lower().endswith(".csv") else _json_rows(text)
+    rows = _json_rows(text) if manifest.lower().endswith(".jsonl") else _csv_rows(text)
     requests, places, mistakes = [], [], []
     for line, fields in rows:
         try:
@@ -174,9 +174,11 @@ def _header_mistakes(columns: list[str]) -> Iterator[UsageError]:
 
 def _cells(columns: list[str], cells: list[str], delimiter: str) -> dict[str, Any] | UsageError:
     surplus = [cell for cell in cells[len(columns) :] if cell.strip()]
-    if len(cells) < len(columns) or surplus:
+    if surplus:
         return UsageError(f"{len(cells)} cells, but the header has {len(columns)}", "quote cells that hold delimiters")
     fields: dict[str, Any] = {}
+    # A row may be shorter than the header: Excel omits the delimiters of the last columns where many rows leave them
+    # empty.
     for number, (name, cell) in enumerate(zip(columns, cells, strict=False), 1):
         if name in _COLUMNS and cell.strip():
             fields[name] = cell
