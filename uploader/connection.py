@@ -91,7 +91,7 @@ class Connection:
             failure = from_botocore(cause, self.target)
         except (ResponseParserError, ValueError) as cause:  # a length or a date that is not one, XML that is not S3's
             failure = not_s3(self.target, f"a response that cannot be read ({type(cause).__name__})")
-        raise self._redacted(failure)
+        raise self.redacted(failure)
 
     def sign(self, key: str, expires_s: int) -> str:
         """Return a presigned URL for an object at the public endpoint. Only finding keys may send a request.
@@ -110,7 +110,7 @@ class Connection:
             failure = from_response(answer, self.target)
         except BotoCoreError as cause:
             failure = from_botocore(cause, self.target)
-        raise self._redacted(failure)
+        raise self.redacted(failure)
 
     def keys_expire_at(self, within_s: int) -> datetime | None:
         """Return when the signing keys expire (UTC), if that is known and within `within_s` seconds from now."""
@@ -175,9 +175,10 @@ class Connection:
                 failure = from_botocore(cause, self.target)
             else:
                 return self._client, self._signer
-            raise self._redacted(failure)
+            raise self.redacted(failure)
 
-    def _redacted(self, failure: StorageError) -> StorageError:
+    def redacted(self, failure: StorageError) -> StorageError:
+        """Remove the keys from the message of an error, and return the error."""
         settings = self._settings
         secrets = (settings.secret_access_key, settings.session_token, settings.access_key_id)
         failure.message = without_secrets(failure.message, secrets)

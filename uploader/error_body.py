@@ -14,12 +14,13 @@ from uploader.redaction import one_line
 MOST_BYTES = 16_384
 """How much of a body is read."""
 _CODE = re.compile(r"<Code>\s*([A-Za-z0-9_.:-]{1,64})\s*</Code>")
-_MESSAGE = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
+_MESSAGE = re.compile(r"<Message>(.*?)(?:</Message>|\Z)", re.DOTALL)  # it may be cut
 _TITLE = re.compile(r"<(title|h1)\b[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 # In the Content-Type header, or in the XML declaration.
 _CHARSET = re.compile(r"(?:charset|encoding)\s*=\s*[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _CHARSETS = frozenset({"gbk", "gb2312", "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949"})
+_SINGLE_BYTE = re.compile(r"iso8859-\d+|cp125\d|koi8-[ru]")
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _JSON_MESSAGES = ("message", "Message", "error_description", "error", "detail")
 
@@ -93,7 +94,7 @@ def _decode(body: bytes, content_type: str) -> str:
     for name in ("utf-8", declared[1] if declared else "utf-8", "gb18030"):
         try:
             codec = codecs.lookup(name).name
-            if codec in _CHARSETS or codec == "utf-8":
+            if codec in _CHARSETS or codec == "utf-8" or _SINGLE_BYTE.fullmatch(codec):
                 # incremental: the body may be cut within a character
                 return codecs.getincrementaldecoder(codec)().decode(body)
         except (LookupError, UnicodeDecodeError):

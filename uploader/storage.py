@@ -197,6 +197,9 @@ class Storage:
             if self._target.public_endpoint is not None:
                 error.hint = f"{error.hint} {_UNREACHABLE_HERE_HINT}".strip()
             raise
+        except StorageError as error:
+            self._connection.redacted(error)  # a refusal may quote the access key id
+            raise
 
     def delete(self, upload: Upload | str) -> None:
         """Delete the object with every version, and verify that it is gone. Deleting twice is harmless.

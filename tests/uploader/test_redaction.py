@@ -44,6 +44,19 @@ def test_no_log_and_no_traceback_shows_a_signature(
         assert secret not in text
 
 
+def test_a_refusal_that_quotes_the_key_is_shown_without_it(
+    server: ScriptedServer, make_scripted: MakeScripted, take: Path
+) -> None:
+    storage = make_scripted(server, budget_s=0.1)
+    upload = storage.upload(take, **M4A)
+    body = f"<Error><Code>InvalidAccessKeyId</Code><Message>SCRIPTEDKEY, {SECRET}</Message></Error>".encode()
+    server.script["GET object"].extend([Answer(403, {"Content-Type": "application/xml"}, body)] * 20)
+    with pytest.raises(StorageError, match="InvalidAccessKeyId") as caught:
+        storage.verify_link(storage.presign(upload), upload)
+    assert "SCRIPTEDKEY" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
 def test_an_unreachable_endpoint_shows_no_query(make_scripted: MakeScripted, take: Path) -> None:
     with ScriptedServer() as server:
         storage = make_scripted(server, budget_s=0.1)

@@ -252,6 +252,13 @@ _GBK = '<?xml version="1.0" encoding="GBK"?><Error><Code>X</Code><Message>请求
 @pytest.mark.parametrize(
     ("body", "content_type", "message"),
     [
+        (
+            _GBK.replace("GBK", "ISO-8859-1").replace("请求参数错误", "Clé inconnue").encode("latin-1"),
+            "",
+            "Clé inconnue",
+        ),
+        ("<Error><Code>X</Code><Message>ключ</Message></Error>".encode("cp1251"), "a/b; charset=windows-1251", "ключ"),
+        (b"<Error><Code>X</Code><Message>long" + b" " * 20_000, "", "long"),
         (_GBK.encode("gbk"), "application/xml", "请求参数错误"),
         ("<Error><Code>X</Code><Message>请求</Message></Error>".encode("gbk"), "", "请求"),
         ("<Error><Code>X</Code><Message>表示</Message></Error>".encode("cp932"), "text/xml; charset=Shift_JIS", "表示"),
