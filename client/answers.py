@@ -107,8 +107,11 @@ class Answer:
 
     def excerpt(self) -> str:
         """Return the redacted beginning of the body, for a message."""
+        text = self.document.text[:_LONGEST_REDACTED]
+        for placeholder, long in self.document.long_strings.items():
+            text = text.replace(placeholder, f"<{len(long)} characters>")
         # Redacted before it is shortened: half of a secret would not be recognized.
-        return redact(self.document.text[:_LONGEST_REDACTED], self.secrets, longest=120)
+        return redact(text, self.secrets, longest=120)
 
 
 def error_from(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> ServiceError:

@@ -154,6 +154,11 @@ def test_a_redirect_is_unknown(status: int) -> None:
     assert "charged" in error.hint
 
 
+def test_a_long_string_is_shown_as_its_length() -> None:
+    error = clone_error(200, {"audio": "0" * 70_000})
+    assert '{"audio": "<70000 characters>"}' in error.message
+
+
 def test_messages_are_bounded_and_without_escape_codes() -> None:
     error = clone_error(400, {"message": "\x1b[2J\u202e\r\n" + "long " * 10_000})
     assert len(error.message) < 500
