@@ -7,6 +7,7 @@ bounds the versions of both libraries, and the tests of the client pass with bot
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import socket
@@ -144,9 +145,10 @@ class _FinalResponse(http.client.HTTPResponse):
 
     def _receive_rest(self) -> None:
         """Receive what follows a head that http.client refuses: `received` keeps it, and it may contain a result."""
-        # From the socket: http.client has closed its stream of it.
-        while len(self.received) < _MOST_RECEIVED and (piece := self._socket.recv(65536)):
-            self.received += piece
+        with contextlib.suppress(OSError):  # what http.client raised is the cause
+            # From the socket: http.client has closed its stream of it.
+            while len(self.received) < _MOST_RECEIVED and (piece := self._socket.recv(65536)):
+                self.received += piece
 
 
 def _tracked(kind: type[Any], adapter: SingleUseAdapter) -> type[Any]:
