@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from preflight.report import Finding, Report
 
+# Decoded lossy recordings with a normal peak stay below it.
+_OVERSHOOT_DB: Final = 1.0
 _QUIET_ROOM_SNR_DB: Final = 35.0
 """Recommended by Azure's custom neural voice."""
 _GOOD_LEVEL_DBFS: Final = (-30.0, -14.0)
@@ -106,10 +108,16 @@ def _figures(measured: Mapping[str, float]) -> Iterator[str]:
     if (decay := measured.get("room_decay_s")) is not None:
         yield _room_word(decay)
     if (percent := measured.get("clipped_percent")) is not None:
-        is_clipped = percent > RULES["clipped"]["max_clipped_percent"]
-        yield f"{percent:.2g} % clipped" if is_clipped else "not clipped"
+        yield _clipping_word(percent, measured.get("sample_peak_dbfs", 0.0))
     if (bandwidth := measured.get("bandwidth_hz")) is not None:
         yield _bandwidth_word(bandwidth)
+
+
+def _clipping_word(percent: float, peak_dbfs: float) -> str:
+    if percent > RULES["clipped"]["max_clipped_percent"]:
+        return f"{percent:.2g} % clipped"
+    # a codec at a low bit rate turns hard clipping into peaks beyond the ceiling, and decoders to integers clip these
+    return f"peaks {peak_dbfs:.0f} dB above full scale" if peak_dbfs >= _OVERSHOOT_DB else "not clipped"
 
 
 def _noise_word(ratio: float) -> str:

@@ -185,6 +185,11 @@ def test_clipping_has_a_figure_only_if_there_is_any() -> None:
     assert "not clipped" in sound_in_words(report_of(GOOD))
 
 
+def test_peaks_far_above_full_scale_are_not_called_unclipped() -> None:
+    assert "peaks 6 dB above full scale" in sound_in_words(report_of(changed({"sample_peak_dbfs": 6.2})))
+    assert "not clipped" in sound_in_words(report_of(changed({"sample_peak_dbfs": 0.9})))
+
+
 @given(st.dictionaries(st.sampled_from(sorted(GOOD.measurements)), st.floats(-130, 130)))
 def test_any_figures_have_a_headline_a_next_step_and_words(measurements: dict[str, float]) -> None:
     report = report_of(changed(measurements, clipped=((1.0, 2.0),)))
