@@ -153,8 +153,8 @@ CLIPPED = Rule(
     why="Clipping sounds like crackle, and the clone reproduces it as part of the voice.",
     source="Runs of three or more equal samples at the peak of a channel that start or end with a step. After a lossy "
     "codec or a resampler: plateaus at one level, with edges steep enough for a peak at least 1.2 times as high. "
-    "Codecs at low bit rates (AAC at 48 kbit/s, Opus at 24) leave no plateaus where a quarter of all samples or more are "
-    "clipped: of such takes 40 % are found, the others are too loud, with peaks above full scale.",
+    "Codecs at low bit rates (AAC at 48 kbit/s, Opus at 24) leave no plateaus where a quarter of all samples or more "
+    "are clipped: of such takes 40 % are found, the others are too loud, with peaks above full scale.",
     fix_hint="Lower the input gain until the loudest words peak 6 dB below full scale, and record again.",
     judge=_clipped,
     label="clipped",
