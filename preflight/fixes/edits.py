@@ -166,7 +166,6 @@ def encoding_edits(
     facts: Probe,
     container: Container,
     target: Target,
-    settings: DspSettings,
     found: frozenset[str],
     *,
     size_change: int,
@@ -177,7 +176,6 @@ def encoding_edits(
         facts: Of the recording.
         container: Container to write.
         target: Encoding of the result.
-        settings: The processing before it.
         found: The rules with findings.
         size_change: Bytes by which the file grows.
     """
@@ -195,8 +193,8 @@ def encoding_edits(
     # the finding that made a new file necessary, if it is one of these
     rule = next((rule for rule in ("unsupported-format", "too-large", "header-mismatch") if rule in found), "")
     what = f"write {container.upper()} ({encoding}){_track(facts, ' from {}')}"
-    is_exact = container == "wav" and not settings.changes_samples
-    edits.append(Edit(name="convert", rule=rule, what=what, safe=is_exact, bytes=size_change))
+    # what the processing before it changes is marked at its own edits
+    edits.append(Edit(name="convert", rule=rule, what=what, safe=container == "wav", bytes=size_change))
     return edits
 
 

@@ -284,7 +284,7 @@ def _conversion_plan(needs: _Needs) -> Plan:
     edits = [*needs.cut_edits(window), *scaled, *dsp_edits(dsp, needs.report.measurements)]
     result_s = (window[1] - window[0] if window else needs.seconds) - sum(end - start for start, end in dsp.pauses)
     size_change = round(target.bytes_per_s(container) * result_s) - needs.report.file.bytes
-    edits += encoding_edits(facts, container, target, dsp, needs.found, size_change=size_change)
+    edits += encoding_edits(facts, container, target, needs.found, size_change=size_change)
     return Plan("convert", container, window, target, dsp, tuple(edits))
 
 

@@ -133,7 +133,7 @@ def test_a_full_disk_for_fix_and_join_names_the_file(say: Say, disk: Disk) -> No
     ran = say("join", GOOD, GOOD, "-o", out)
     assert (ran.status, f"{out}: the disk is full" in ran.err) == (2, True)
     ran = say("fix", str(FIXTURES / "voice-message.ogg"), "-o", out)
-    assert (ran.status, "voice-message.ogg: the disk is full" in ran.err) == (2, True)
+    assert (ran.status, f"{out}: the disk is full" in ran.err) == (2, True)
 
 
 def test_a_full_disk_for_the_preview_does_not_lose_the_voice(

@@ -55,7 +55,7 @@ def command(file: str, out: str | None, *, force: bool, dry_run: bool, as_json: 
     profile = with_chosen_speaker_model(profile_from(flags), load(flags))
     options = fix_options_from(flags)
     (take,) = with_objects([file]) if not file.endswith("/") else [file]
-    with named_problems(file), show_progress("fixing", AUDIO) as update:
+    with named_problems(file, out), show_progress("fixing", AUDIO) as update:
         if dry_run:
             fixed = preflight.plan(take, out, options=options, profile=profile, on_progress=update)
         elif is_object(out):

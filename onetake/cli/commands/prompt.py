@@ -69,7 +69,7 @@ def command(
         from client import CloneOptions
 
         CloneOptions(prompt_text=text)  # raises what the service would refuse, before anything is written
-    with named_problems(file), show_progress("cutting", AUDIO) as update:
+    with named_problems(file, out), show_progress("cutting", AUDIO) as update:
         clip, fixed = preflight.cut_prompt(
             file, out, number=pick, prompt_text=text, force=force, profile=profile, on_progress=update
         )

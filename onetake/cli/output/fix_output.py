@@ -20,16 +20,25 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def named_problems(file: str) -> Iterator[None]:
-    """Prefix errors about a recording with its name."""
-    from preflight import BadProfile, BadSpeakerModel, BadSpeechModel, EngineMissing, PreflightError, display_name
+def named_problems(file: str, out: str | None = None) -> Iterator[None]:
+    """Prefix errors about a recording with its name, and those about the output with that of ``out``."""
+    from preflight import (
+        BadOutput,
+        BadProfile,
+        BadSpeakerModel,
+        BadSpeechModel,
+        CannotWrite,
+        EngineMissing,
+        PreflightError,
+        display_name,
+    )
 
     try:
         yield
     except (BadProfile, BadSpeakerModel, BadSpeechModel, EngineMissing):
         raise  # not about the recording
     except PreflightError as error:
-        name = display_name(file)
+        name = display_name(out if out is not None and isinstance(error, BadOutput | CannotWrite) else file)
         error.message = f"{name}: {error.message.removeprefix(f'{name} ')}"
         raise
 

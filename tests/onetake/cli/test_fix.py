@@ -83,7 +83,13 @@ def test_what_cannot_be_fixed_is_listed(say: Say, home: Path) -> None:
 def test_an_edited_wav_is_not_called_too_large_for_a_wav(say: Say, home: Path) -> None:
     shutil.copy(FIXTURES / "good.wav", "good.wav")
     lines = say("fix", "good.wav", "--edit", "high-pass", "--dry-run").out.splitlines()
-    assert lines == ["filter out rumble below 80 Hz (unsafe)", "write WAV (16-bit PCM) (unsafe)"]
+    assert lines == ["filter out rumble below 80 Hz (unsafe)", "write WAV (16-bit PCM)"]
+
+
+def test_an_error_about_the_output_names_the_output(say: Say, home: Path) -> None:
+    shutil.copy(FIXTURES / "good.wav", "good.wav")
+    ran = say("fix", "good.wav", "-o", "take.ogg")
+    assert (ran.status, "take.ogg: the output must end in .wav, .mp3 or .m4a" in ran.err) == (2, True)
 
 
 @pytest.mark.slow

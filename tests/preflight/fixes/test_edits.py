@@ -108,25 +108,24 @@ def test_copied_packets(tracks: dict[str, int], words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "container", "settings", "expected"),
+    ("target", "container", "expected"),
     [
-        (Target(48_000, 2, 24), "wav", NO_DSP, [("convert", "write WAV (24-bit PCM)", True)]),
-        (Target(48_000, 2, 24), "wav", DspSettings(invert=True), [("convert", "write WAV (24-bit PCM)", False)]),
-        (Target(48_000, 2, bit_rate_bps=320_000), "mp3", NO_DSP,
+        (Target(48_000, 2, 24), "wav", [("convert", "write WAV (24-bit PCM)", True)]),
+        (Target(48_000, 2, bit_rate_bps=320_000), "mp3",
          [("convert", "write MP3 (320 kbit/s, encoded once)", False)]),
-        (Target(44_100, 2), "wav", NO_DSP,
+        (Target(44_100, 2), "wav",
          [("resample", "resample from 48000 Hz to 44100 Hz", False), ("convert", "write WAV (16-bit PCM)", True)]),
-        (Target(96_000, 2), "wav", NO_DSP,
+        (Target(96_000, 2), "wav",
          [("resample", "resample from 48000 Hz to 96000 Hz", True), ("convert", "write WAV (16-bit PCM)", True)]),
-        (Target(48_000, 1, downmix=(0.5, 0.5)), "wav", NO_DSP,
+        (Target(48_000, 1, downmix=(0.5, 0.5)), "wav",
          [("fold-down", "downmix 2 channels to mono", False), ("convert", "write WAV (16-bit PCM)", True)]),
-        (Target(48_000, 1, downmix=(0.0, 1.0)), "wav", NO_DSP,
+        (Target(48_000, 1, downmix=(0.0, 1.0)), "wav",
          [("fold-down", "keep channel 2 of 2, which has the voice", False),
           ("convert", "write WAV (16-bit PCM)", True)]),
     ],
 )  # fmt: skip
-def test_encoding(target: Target, container: str, settings: DspSettings, expected: list[tuple[str, str, bool]]) -> None:
-    edits = encoding_edits(WAV, container, target, settings, NOTHING, size_change=5)  # type: ignore[arg-type]
+def test_encoding(target: Target, container: str, expected: list[tuple[str, str, bool]]) -> None:
+    edits = encoding_edits(WAV, container, target, NOTHING, size_change=5)  # type: ignore[arg-type]
     assert [(edit.name, edit.what, edit.safe) for edit in edits] == expected
     assert edits[-1].bytes == 5
 
@@ -140,11 +139,11 @@ def test_encoding(target: Target, container: str, settings: DspSettings, expecte
 )  # fmt: skip
 def test_the_finding_that_a_downmix_fixes(found: set[str], rule: str, safe: bool) -> None:
     target = Target(48_000, 1, downmix=(1.0, 0.0))
-    edit, _ = encoding_edits(WAV, "wav", target, NO_DSP, frozenset(found), size_change=0)
+    edit, _ = encoding_edits(WAV, "wav", target, frozenset(found), size_change=0)
     assert (edit.rule, edit.safe) == (rule, safe)
 
 
 def test_the_audio_track_that_is_used() -> None:
     facts = Probe("matroska", "opus", 48_000, 2, audio_tracks=2, audio_track=1)
-    (edit,) = encoding_edits(facts, "wav", Target(48_000, 2), NO_DSP, NOTHING, size_change=0)
+    (edit,) = encoding_edits(facts, "wav", Target(48_000, 2), NOTHING, size_change=0)
     assert edit.what == "write WAV (16-bit PCM) from audio track 2 of 2"
