@@ -218,3 +218,11 @@ def test_recordings_are_read_where_sys_is_not_mounted(monkeypatch: pytest.Monkey
     monkeypatch.setattr("preflight.input.source._PSEUDO", ("/",))
     with Source.open(FIXTURES / "good.wav") as source:
         assert source.size > 0
+
+
+def test_a_url_is_named_as_such() -> None:
+    (finding,) = preflight.check("https://storage.example/take.m4a").findings
+    assert (finding.rule, finding.message) == (
+        "unreadable",
+        "a URL is not read: download the recording, and pass the file",
+    )
