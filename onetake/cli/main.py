@@ -129,7 +129,7 @@ def exit_with(status: Status) -> Any:
 COMMANDS: Final = {
     "check": "check whether recordings are fit for cloning",
     "fix": "write a version of a recording that is fit",
-    "join": "join short takes to one recording",
+    "join": "join short takes into one recording",
     "prompt": "find the best clip for --prompt",
     "upload": "upload a recording and print its URL",
     "clone": "clone the voice of one or more recordings",
@@ -137,7 +137,7 @@ COMMANDS: Final = {
     "keep": "keep voices permanently",
     "say": "read a text with a voice",
     "report": "show the worst takes of a folder of results",
-    "storage": "clean up the storage",
+    "storage": "clean up the storage, or print its policy",
     "ledger": "copy the ledger to a database that machines share",
     "doctor": "test each component and suggest fixes",
     "config": "show all settings and their origins",

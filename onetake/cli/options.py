@@ -30,7 +30,7 @@ ANY_PATH = click.Path(readable=False)
 """A path that click does not check: one unreadable file among many is a finding, not a usage error."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-sandbox_option = click.option("--sandbox", is_flag=True, help="Use a local storage and a stand-in service.")
+sandbox_option = click.option("--sandbox", is_flag=True, help="Use local storage and a stand-in service.")
 
 
 def chosen_format(form: str | None, *, as_json: bool) -> str:

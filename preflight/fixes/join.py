@@ -1,4 +1,4 @@
-"""`join`: join short takes of one voice to a recording that is long enough."""
+"""`join`: join short takes of one voice into a recording that is long enough."""
 
 from __future__ import annotations
 

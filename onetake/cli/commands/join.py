@@ -28,7 +28,7 @@ from preflight.display.text import clock, describe_file
 @setting_options(*SPEAKER_MODEL, advanced=True)
 @json_option
 def command(files: tuple[str, ...], out: str, *, force: bool, as_json: bool, **flags: Any) -> Any:
-    """Join short takes of one voice to a recording that is long enough.
+    """Join short takes of one voice into a recording that is long enough.
 
     One gain per take makes all equally loud, and silence between them is adjusted to a short pause.
     """

@@ -19,7 +19,11 @@ def command() -> None:
     """Copy the ledger of this machine to a database that machines share, or back."""
 
 
-@command.command("copy", epilog="Example: onetake ledger copy ~/.local/state/onetake postgresql://db/onetake")
+@command.command(
+    "copy",
+    short_help="copy everything to an empty ledger",
+    epilog="Example: onetake ledger copy ~/.local/state/onetake postgresql://db/onetake",
+)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @json_option

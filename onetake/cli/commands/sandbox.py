@@ -21,7 +21,7 @@ from onetake.io.signals import wait_for_signal
     "--answer-delay", type=click.FloatRange(0, 600), default=0.0, metavar="SECONDS", help="Delay of each answer."
 )
 def command(answer_delay: float) -> None:
-    """Run a local storage and a stand-in clone service on this machine until Ctrl-C."""
+    """Run local storage and a stand-in clone service on this machine until Ctrl-C."""
     from onetake.sandbox.supervisor import running
 
     with running(print_stderr, answer_delay) as access:

@@ -21,7 +21,7 @@ def command() -> None:
     """Delete leftover uploads, and print the policy that the bucket needs."""
 
 
-@command.command("clean", epilog="Example: onetake storage clean --bucket takes")
+@command.command("clean", short_help="delete leftover uploads", epilog="Example: onetake storage clean --bucket takes")
 @setting_options(*STORAGE)
 @setting_options(*STORAGE_DETAILS, advanced=True)
 @json_option
@@ -44,7 +44,9 @@ def clean(*, as_json: bool, **options: Any) -> Any:
     return exit_with(Status.STORAGE if cleaned.failed else Status.DONE)
 
 
-@command.command("policy", epilog="Example: onetake storage policy --bucket takes")
+@command.command(
+    "policy", short_help="print the permissions of the key", epilog="Example: onetake storage policy --bucket takes"
+)
 @setting_options("bucket", "prefix", "sse", "sse_kms_key_id")
 @json_option
 def policy(*, as_json: bool, **options: Any) -> None:

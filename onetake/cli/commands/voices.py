@@ -122,7 +122,9 @@ def _show_unknown(ledger: Ledger, *, as_json: bool) -> Any:
     return exit_with(Status.UNKNOWN if unknown or speeches else Status.DONE)
 
 
-@command.command("settle", epilog="Example: onetake voices settle 5f0c… --failed")
+@command.command(
+    "settle", short_help="record the outcome of a paid call", epilog="Example: onetake voices settle 5f0c… --failed"
+)
 @click.argument("attempt", metavar="ID")
 @click.option("--voice", metavar="VOICE_ID", help="The voice_id that the call returned.")
 @click.option("--kept", is_flag=True, help="A speech call that succeeded; the voice is kept.")
@@ -172,7 +174,9 @@ def _download_options(function: Any) -> Any:
     return function
 
 
-@command.command("demo", epilog="Example: onetake voices demo anna -o demo.mp3")
+@command.command(
+    "demo", short_help="download the preview of a voice", epilog="Example: onetake voices demo anna -o demo.mp3"
+)
 @_download_options
 def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
     """Download the preview of a voice from its stored link, which is free while the link is valid."""
@@ -185,7 +189,11 @@ def demo(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
     _show_fetched(fetched, as_json=as_json)
 
 
-@command.command("speech", epilog="Example: onetake voices speech anna -o speech.mp3")
+@command.command(
+    "speech",
+    short_help="download the latest speech of a voice",
+    epilog="Example: onetake voices speech anna -o speech.mp3",
+)
 @_download_options
 def speech(voice: str, out: Path, *, force: bool, as_json: bool) -> None:
     """Download the latest speech of a voice from its stored link, which is free while the link is valid."""
@@ -205,7 +213,9 @@ def _show_fetched(fetched: Downloaded, *, as_json: bool) -> None:
         print_text(f"{safe(fetched.out)}: {fetched.bytes} bytes")
 
 
-@command.command("export", epilog="Example: onetake voices export > voices.csv")
+@command.command(
+    "export", short_help="print all data about all voices", epilog="Example: onetake voices export > voices.csv"
+)
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), help="csv by default.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def export(form: str | None, *, as_json: bool) -> None:
@@ -220,7 +230,7 @@ def export(form: str | None, *, as_json: bool) -> None:
             print_line(line)
 
 
-@command.command("rename", epilog="Example: onetake voices rename take anna")
+@command.command("rename", short_help="rename a voice in the ledger", epilog="Example: onetake voices rename take anna")
 @click.argument("voice")
 @click.argument("name")
 @json_option
@@ -235,7 +245,9 @@ def rename(voice: str, name: str, *, as_json: bool) -> None:
         print_text(f"{safe(found.voice_id)} is now named {safe(name)}")
 
 
-@command.command("forget", epilog="Example: onetake voices forget anna --yes")
+@command.command(
+    "forget", short_help="delete a voice from the ledger", epilog="Example: onetake voices forget anna --yes"
+)
 @click.argument("voice", metavar="VOICE|FILE")
 @click.option("--unknown", is_flag=True, help="Also forget its calls with an unknown outcome.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
