@@ -16,6 +16,7 @@ from msgspec import Struct
 from client.addresses import private_address_of
 from client.answers import Answer
 from client.arguments import check_url
+from client.audio import begins_like_audio
 from client.connection import NoAuth
 from client.errors import DownloadFailed, InvalidArgument, ServiceError
 from client.redaction import secrets_of_url
@@ -122,7 +123,7 @@ def _download_once(request: DownloadRequest, output: _Output) -> int:
                     # RFC 9110, 10.2.2: Location may be relative. Followed here, because each target is checked.
                     url = urljoin(url, head.headers["location"])
                     continue
-                _require_audio(exchange, head, (request.key, *secrets_of_url(url)))
+                _require_success(exchange, head, (request.key, *secrets_of_url(url)))
                 return _save(exchange, head, output, request)
             except ExchangeFailed as failed:
                 failure = DownloadFailed(f"the download failed: {failed.reason}", hint=failed.hint)
@@ -147,12 +148,9 @@ def _check_link(url: str, *, allow_private: bool) -> None:
         )
 
 
-def _require_audio(exchange: Exchange, head: ResponseHead, secrets: tuple[str, ...]) -> None:
+def _require_success(exchange: Exchange, head: ResponseHead, secrets: tuple[str, ...]) -> None:
     if not 200 <= head.status < 300:
         raise _refusal(exchange, head, secrets)
-    kind = head.headers.get("content-type", "").lower()
-    if kind.startswith(_NOT_AUDIO):
-        raise _failure(f"the link leads to text ({kind.partition(';')[0][:50]}), not to audio", head)
 
 
 def _failure(message: str, head: ResponseHead, hint: str = _EXPIRED) -> DownloadFailed:
@@ -162,6 +160,8 @@ def _failure(message: str, head: ResponseHead, hint: str = _EXPIRED) -> Download
 def _save(exchange: Exchange, head: ResponseHead, output: _Output, request: DownloadRequest) -> int:
     size = _size(head)
     for chunk in exchange.chunks():
+        if not output.written:
+            _require_no_text(head, chunk)
         if not output.written and chunk.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
             raise _failure("the link leads to a web page, not to audio", head)
         if output.written + len(chunk) > request.max_bytes:
@@ -174,6 +174,13 @@ def _save(exchange: Exchange, head: ResponseHead, output: _Output, request: Down
         empty.retryable = True
         raise empty
     return output.written
+
+
+def _require_no_text(head: ResponseHead, first: bytes) -> None:
+    """Refuse what is declared as text, unless its bytes are audio: some storages serve every file as text/plain."""
+    kind = head.headers.get("content-type", "").lower()
+    if kind.startswith(_NOT_AUDIO) and not begins_like_audio(first):
+        raise _failure(f"the link leads to text ({kind.partition(';')[0][:50]}), not to audio", head)
 
 
 def _size(head: ResponseHead) -> int | None:

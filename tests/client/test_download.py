@@ -57,6 +57,13 @@ def test_a_link_that_is_not_available_yet_is_retried(first: Behaviour) -> None:
     assert [error.state for _, error in PAUSES] == ["refused"]
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/html; charset=utf-8"])
+def test_audio_that_is_declared_as_text_is_downloaded(kind: str) -> None:
+    assert download_with_retries(says(http(200, AUDIO, kind=kind))) == (AUDIO, 1)
+    with pytest.raises(DownloadFailed, match="leads to text"):
+        download_with_retries(says(http(200, b"Sign in first", kind=kind)))
+
+
 def test_pauses_grow_until_the_time_is_over() -> None:
     with pytest.raises(DownloadFailed, match="HTTP 404") as caught:
         download_with_retries(pages(404), wait_s=2.2)
