@@ -29,8 +29,9 @@ _EVEN_FRAMES: Final = 5
 _EVEN_DB: Final = 2.0
 # Frames that the step may take: within one, or a release of up to 40 ms.
 _STEP_FRAMES: Final = (1, 4)
-# Below this it may be a breath; gates and expanders are set to 10 to 40 dB.
-_LEAST_STEP_DB: Final = 10.0
+# Below this it may be a breath, or the beats of a room of 0.3 s, which falls by 8 dB in 40 ms; gates are set to 10 to
+# 40 dB.
+_LEAST_STEP_DB: Final = 12.0
 # Standard deviation over the bands: two levels of noise over 40 ms in a band of 250 Hz differ by 2 dB.
 _ALIKE_DB: Final = 3.0
 # The same of the mean of all steps that are alike, in which that difference evens out.
