@@ -93,7 +93,7 @@ class Cloner:
             UsageError: The preview would overwrite a file.
             ConsentMissing: The request has no consent statement.
             uploader.UrlNotPublic: The service could not fetch from this storage.
-            LedgerFailed: An older copy of the ledger was restored.
+            LedgerFailed: The ledger is new or an older copy.
         """
         self.context.ledger.require_latest()
         require_free_demo(request)

@@ -86,7 +86,7 @@ class Attempts:
                 whose outcome is unknown is never repeated.
 
         Raises:
-            LedgerFailed: It could not be stored, or an older copy of the ledger was restored: nothing may be sent.
+            LedgerFailed: It could not be stored, or the ledger is new or an older copy: nothing may be sent.
         """
         with self._database.transaction() as connection:
             take = _take(connection, key)

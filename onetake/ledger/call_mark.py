@@ -1,8 +1,8 @@
-"""The id of the last paid call, outside the ledger's folder: it shows that an older copy of the folder was restored.
+"""The id of the last paid call, outside the ledger's folder: it shows that the folder was deleted or an older copy.
 
-A backup, a snapshot or a synchronization may replace the whole folder, the identity file included. Calls made since
-then are missing in the copy, and their recordings would be paid for again. The mark is in the user's cache folder,
-which backups leave out. Without it, or if it cannot be read or written, nothing is compared.
+A cleaner may delete the whole folder, the identity file included, and a backup, a snapshot or a synchronization may
+replace it. The calls that are missing then would be paid for again. The mark is in the user's cache folder, which
+backups leave out. Without it, or if it cannot be read or written, nothing is compared.
 """
 
 from __future__ import annotations
@@ -22,23 +22,22 @@ from preflight.system import remove_file, replace_file
 _ID: Final = re.compile(r"[0-9a-f]{16}")
 _TEXT: Final = """{call}
 This is the last paid call of the ledger in {folder}
-It makes onetake notice when an older copy of that ledger is restored. It may be deleted.
+It makes onetake notice when that ledger is deleted, or replaced by an older copy. It may be deleted.
 """
 
 
 class CallMark:
-    """The file that holds the last call of one ledger, at one place.
+    """The file that holds the last call of the ledger at one place.
 
     Args:
-        ledger: Path of the ledger.
-        identity: The ledger's identity. A copy that is used elsewhere has a mark of its own.
+        ledger: Path of the ledger. A copy that is used elsewhere has a mark of its own.
     """
 
-    def __init__(self, ledger: Path, identity: str) -> None:
+    def __init__(self, ledger: Path) -> None:
         from platformdirs import user_cache_path
 
         self._ledger = ledger.resolve()
-        name = hashlib.sha256(f"{identity} {self._ledger}".encode(errors="surrogateescape")).hexdigest()[:32]
+        name = hashlib.sha256(str(self._ledger).encode(errors="surrogateescape")).hexdigest()[:32]
         # without an author, the folder is not inside the default folder of the ledger on Windows either
         self.path = user_cache_path("onetake", appauthor=False) / "last-calls" / name
 
@@ -69,7 +68,7 @@ class CallMark:
     def missing_call(self) -> LedgerFailed:
         """Return the error for a ledger that lacks the call."""
         return LedgerFailed(
-            f"{shown(self._ledger)} was replaced by an older copy: it lacks the last paid call that was made with it",
-            "put the newer ledger back. To continue with this copy, "
+            f"{shown(self._ledger)} is new or an older copy: it lacks the last paid call of the ledger that was here",
+            "put the former ledger back. To continue with this one, "
             f"delete {str(self.path)!r}: recordings that were cloned since then are paid for again",
         )

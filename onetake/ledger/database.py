@@ -172,15 +172,15 @@ class Database:
                     raise NotInPlace(f"{shown(self.path)} does not hold what was just written", "run this again")
 
     def require_latest(self) -> None:
-        """Raise `LedgerFailed` if this is an older copy, which lacks the last call that was made."""
-        mark = CallMark(self.path, self.identity)
+        """Raise `LedgerFailed` if this is a new ledger or an older copy: it lacks the last call that was made here."""
+        mark = CallMark(self.path)
         call = mark.read() if self._files is not None else self._call_before_copy
         if call is not None and not self.rows("SELECT 1 FROM calls WHERE id = ?", call):
             raise mark.missing_call()
 
     def mark_call(self, call: str) -> None:
         """Store outside the ledger's folder that the ledger contains a call, which is about to be sent."""
-        CallMark(self.path, self.identity).write(call)
+        CallMark(self.path).write(call)
 
     def require_sound(self) -> None:
         """Run an integrity check; raises `LedgerFailed` if the file is damaged."""
@@ -223,9 +223,9 @@ class Database:
         record = IdentityRecord(self.path)
         if not self.path.exists():
             record.require_new()
-        if (identity := record.read()) is not None:
-            # before the copy is made: a run in progress may make a call, and mark it, at any time
-            self._call_before_copy = CallMark(self.path, identity).read()
+        # before the copy is made: a run in progress may make a call, and mark it, at any time
+        self._call_before_copy = CallMark(self.path).read()
+        identity = record.read()
         copy = copy_in_memory(self.path, self._wait_s)
         self.identity = stored_identity(copy, self.path)
         if identity is not None:

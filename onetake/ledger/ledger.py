@@ -108,7 +108,7 @@ class Ledger:
         self._database.require_in_place()
 
     def require_latest(self) -> None:
-        """Check that no older copy of the ledger's folder was restored; raises `LedgerFailed`."""
+        """Raise `LedgerFailed` if the folder was deleted or replaced by an older copy."""
         self._database.require_latest()
 
     def require_sound(self) -> None:

@@ -111,7 +111,7 @@ class LedgerDatabase(Protocol):
         """Check, as another run would read it, that a row exists."""
 
     def require_latest(self) -> None:
-        """Check that no older copy of the ledger was restored."""
+        """Check that the ledger was not deleted or replaced by an older copy."""
 
     def mark_call(self, call: str) -> None:
         """Store outside the ledger that it contains a call which is about to be sent."""

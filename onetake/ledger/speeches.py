@@ -39,7 +39,7 @@ class Speeches:
         """Store that a speech call is about to be sent, and return its id.
 
         Raises:
-            LedgerFailed: It could not be stored, or an older copy of the ledger was restored: the call must not be
+            LedgerFailed: It could not be stored, or the ledger is new or an older copy: the call must not be
                 sent.
         """
         self._database.require_latest()

@@ -1,4 +1,4 @@
-"""A ledger whose whole folder was restored from an older copy: the mark of the last call, outside it, shows that."""
+"""A ledger whose whole folder was deleted, or is an older copy: the mark of the last call, outside it, shows that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OLDER = r"older copy.*lacks the last paid call"
 
 def mark_of(ledger: Ledger) -> Path:
     database = sqlite_of(ledger)
-    return CallMark(database.path, database.identity).path
+    return CallMark(database.path).path
 
 
 def restored(home: Path) -> Path:
@@ -54,6 +54,20 @@ def test_no_call_is_made_with_an_older_copy_until_that_is_accepted(home: Path) -
         mark.unlink()
         store_voice(ledger, "second", "voice_3")
         ledger.require_latest()
+
+
+def test_no_call_is_made_after_the_folder_was_deleted_until_that_is_accepted(home: Path) -> None:
+    with Ledger(home / "onetake") as ledger:
+        store_voice(ledger, "first", "voice_1")
+        mark = mark_of(ledger)
+    shutil.rmtree(home / "onetake")
+    with Ledger(home / "onetake", read_only=True) as ledger, pytest.raises(LedgerFailed, match=OLDER):
+        ledger.require_latest()
+    with Ledger(home / "onetake") as ledger:
+        with pytest.raises(LedgerFailed, match=OLDER):
+            claim(ledger, "first")
+        mark.unlink()
+        store_voice(ledger, "first", "voice_2")
 
 
 def test_the_newer_folder_is_accepted_again(home: Path) -> None:
