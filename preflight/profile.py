@@ -116,7 +116,7 @@ class Profile:
         """Return the findings about `analysis`, errors first, otherwise in the order of the rules."""
         from preflight.rules import RULES
 
-        levels = {**{rule.name: rule.severity for rule in RULES.values()}, **self.levels}
+        levels: dict[str, Level] = {rule.name: self.levels.get(rule.name, rule.severity) for rule in RULES.values()}
         wanted = [rule for rule in RULES.values() if levels[rule.name] != "off"]
         found = [finding for rule in wanted for finding in self._judge(rule, levels[rule.name], analysis)]
         return tuple(sorted(found, key=lambda finding: _LEVELS.index(finding.severity)))
