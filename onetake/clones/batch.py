@@ -83,6 +83,7 @@ class _Job:
 
     request: CloneRequest
     folder: Path
+    number: int
     prepared: Prepared | None = None
     observer: WarningCollector = field(default_factory=WarningCollector)
     waits_for: str = ""
@@ -187,11 +188,10 @@ class BatchClone:
             worker_pool.cancel()
 
     def _process(self, pool: Executor, folder: Path, worker_pool: WorkerPool) -> Iterator[Outcome]:
-        jobs = deque(_Job(request, folder / str(number)) for number, request in enumerate(self.pending))
+        jobs = deque(_Job(request, folder / str(number), number) for number, request in enumerate(self.pending))
         while jobs or self._preparing or self._waiting or self._sending:
             if self._stopping:
-                for job in [*self._waiting, *jobs]:
-                    yield self._not_started(job)
+                yield from map(self._not_started, [*self._waiting, *jobs])
                 jobs.clear()
                 self._waiting.clear()
                 for future in self._preparing.values():
@@ -204,8 +204,7 @@ class BatchClone:
             except queue.Empty:
                 continue
             self._preparing.pop(job, None)
-            if job in self._sending:
-                self._sending.remove(job)
+            self._sending = [other for other in self._sending if other is not job]
             if job.outcome is None:
                 self._waiting.append(job)
                 continue
@@ -233,12 +232,15 @@ class BatchClone:
 
     def _send_more(self, jobs: deque[_Job]) -> None:
         """Queue prepared recordings for the senders, up to the maximum number of paid calls."""
+        again = [job.number for job in (*self._preparing, *self._waiting, *self._sending) if job.request.again]
         for job in list(self._waiting):
             # every recording that is being sent may be charged, so it counts before its outcome is known
             if self._most_clones is not None and self._paid + len(self._sending) >= self._most_clones:
                 break
             if job.waits_for and self._context.ledger.attempts.is_active(job.waits_for):
                 continue
+            if not job.request.again and min(again, default=job.number) < job.number:
+                continue  # it may get the voice that the earlier request pays for: see `paid_once`
             self._waiting.remove(job)
             self._sending.append(job)
             self._to_send.put(job)

@@ -110,7 +110,10 @@ def repeated(requests: Sequence[CloneRequest], base_url: str) -> dict[int, int]:
 
 
 def paid_once(requests: Sequence[CloneRequest], base_url: str) -> list[CloneRequest]:
-    """Return the requests; ``again`` counts for the first of those that get the same voice only."""
+    """Return the requests; ``again`` counts for the first of those that get the same voice only.
+
+    The others are to be sent after it: before it they would pay for a voice, and it for another one.
+    """
     if not any(request.again for request in requests):
         return list(requests)
     repeats = repeated(requests, base_url)

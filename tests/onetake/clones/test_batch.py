@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,7 +18,7 @@ from client import CloneOptions
 from onetake.clones.api import make_cloner
 from onetake.clones.batch import BatchClone, Outcome
 from onetake.clones.cloner import Cloner
-from onetake.clones.dedupe import clone_key, digest
+from onetake.clones.dedupe import clone_key, digest, paid_once
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load
 from onetake.errors import LedgerFailed, Status
@@ -29,6 +32,7 @@ from tests.support.selection import parametrize_some
 from tests.support.servers import HeldAnswers
 from tests.support.services import FIXTURES, KEY, Services, paid_calls
 
+T = TypeVar("T")
 VOICE = answers(200, {"voice_id": "voice_paid"})
 
 
@@ -117,6 +121,38 @@ def test_equal_recordings_are_paid_for_once(cloner: Cloner, recorder: Recorder, 
     assert sorted(endings(outcomes)) == ["cloned", "known", "known", "known"]
     assert len({outcome.cloned.voice_id for outcome in outcomes if outcome.cloned}) == 1
     assert services.endpoint.account()["clones_charged"] == before + 1
+
+
+class SecondFirst(ThreadPoolExecutor):
+    """Prepares the second recording before the first."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self._submitted = 0
+        self._second = threading.Event()
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        self._submitted += 1
+        if self._submitted > 1:
+            future = super().submit(fn, *args, **kwargs)
+            future.add_done_callback(lambda _: self._second.set())
+            return future
+
+        def later() -> T:
+            assert self._second.wait(60)
+            time.sleep(1)  # enough for a paid call that should not be made
+            return fn(*args, **kwargs)
+
+        return super().submit(later)
+
+
+def test_again_pays_once_for_equal_recordings_in_any_order(ledger: Ledger, recorder: Recorder, cloner: Cloner) -> None:
+    requests = [request_for("good.wav", again=True)] * 2
+    with cloner_for(ledger, recorder, VOICE, calls_at_once=2) as (again, server), SecondFirst() as executor:
+        once = paid_once(requests, server.base_url)
+        outcomes = list(BatchClone(again, once, recorder, executor=executor, workers=2).run())
+    assert endings(outcomes) == ["cloned", "known"]
+    assert len(server.requests) == 1
 
 
 @parametrize_some("most", [1, 2, 5], fast=1)
