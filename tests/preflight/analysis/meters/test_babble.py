@@ -153,3 +153,18 @@ def test_segments_are_summarized_by_their_median() -> None:
     """Three segments of 20 s, one of them with twice the bend."""
     usual, odd = (levels_of(*[0.0] * 80, *[-30.0, low] * 10, count=650) for low in (-33.0, -36.0))
     assert of_powers(usual, odd, usual)["background_bend_db"] == of_powers(usual)["background_bend_db"]
+
+
+@pytest.mark.parametrize(("low_hz", "high_hz"), [(250, 4000), (0, 200), (4100, 8000)])
+def test_the_bands_hold_the_power_between_250_and_4000_hz(low_hz: float, high_hz: float) -> None:
+    frequencies = 62.5 * np.arange(129)
+    powers = ((frequencies >= low_hz) & (frequencies < high_hz)).astype(np.float32)[np.newaxis]
+    bands = band_powers(powers)
+    assert bands.shape == (1, 7)
+    inside = (frequencies >= 250) & (frequencies < 4000)
+    assert bands.sum() == pytest.approx((powers[0] * inside).sum(), abs=1)
+
+
+def test_each_frame_has_its_own_bands() -> None:
+    powers = np.random.default_rng(1).random((5, 129), np.float32)
+    assert band_powers(powers)[3] == pytest.approx(band_powers(powers[3:4])[0])

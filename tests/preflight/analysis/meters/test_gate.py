@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from preflight.analysis.meters.gate import GateMeter
 from tests.support import backgrounds, defects, processing, rooms
@@ -83,6 +85,37 @@ def test_the_rate_is_that_of_the_whole_recording() -> None:
 def test_the_result_does_not_depend_on_the_level() -> None:
     powers = frames(*WORD * 3)
     assert found(np.float32(1e-3) * powers) == found(powers)
+
+
+@given(cuts=st.lists(st.integers(0, 486), max_size=12))
+def test_the_result_does_not_depend_on_the_pieces(cuts: list[int]) -> None:
+    powers = frames(*WORD * 3)
+    assert found(*np.split(powers, sorted(cuts))) == found(powers)
+
+
+@given(depth_db=st.integers(13, 40))
+def test_the_size_of_the_steps_is_measured(depth_db: int) -> None:
+    words = ((VOICE, 100), (NOISE, 12), (NOISE - depth_db, 50)) * 3
+    assert found(frames(*words))["gate_step_db"] == pytest.approx(depth_db, abs=0.1)
+
+
+def test_two_gates_have_the_median_of_their_steps() -> None:
+    """Segments of 20 s: in two the noise falls by 25 dB at each pause, in one by 15 dB."""
+    deep = frames(*WORD * 15, (VOICE, 70))
+    shallow = frames(*((VOICE, 100), (NOISE, 12), (NOISE - 15, 50)) * 15, (VOICE, 70))
+    assert found(deep, shallow, deep)["gate_step_db"] == 25.0
+    assert found(shallow, deep, shallow)["gate_step_db"] == 15.0
+
+
+def test_one_step_in_each_segment_is_no_gate() -> None:
+    assert found(*[frames(*WORD, (VOICE, 2338))] * 3) == {}
+
+
+@pytest.mark.parametrize("count", [249, 250])
+def test_less_than_two_seconds_have_no_steps(count: int) -> None:
+    words = frames((VOICE, 40), (NOISE, 12), (GATED, 40), (NOISE, 12), (VOICE, 40), (NOISE, 12), (GATED, 94))
+    assert len(words) == 250
+    assert bool(found(words[:count])) is (count == 250)
 
 
 @pytest.mark.parametrize("reduction_db", [15, 25])

@@ -38,6 +38,24 @@ def test_chords_are_held(rate: int) -> None:
     assert found > 4
 
 
+@pytest.mark.parametrize("gain", [0.5, 3.0])
+def test_the_result_hardly_depends_on_the_level(gain: float) -> None:
+    sound = backgrounds.below(SPEECH, backgrounds.arpeggio(20, RATE)[: len(SPEECH.sound)], 10)
+    assert held(gain * sound) == pytest.approx(held(sound), abs=0.15)
+
+
+@pytest.mark.parametrize("polarity", [1, -1])
+def test_two_channels_are_measured_as_their_mix(polarity: int) -> None:
+    sound = 0.1 * backgrounds.chords(12, RATE)
+    grid = Grid.at(RATE, 2)
+    meter, cutter = MusicMeter(grid), ChunkCutter(grid)
+    stereo = np.stack((sound, polarity * sound), axis=1).astype(np.float32)
+    for chunk in [*cutter.add(stereo), *cutter.end()]:
+        meter.add(chunk)
+    meter.end()
+    assert meter.measurements(None)["held_tones"] == pytest.approx(held(sound), abs=0.01)
+
+
 def test_neither_noise_nor_a_steady_tone_nor_a_glide_is_music() -> None:
     time = np.arange(12 * RATE) / RATE
     glide = np.sin(2 * np.pi * (800 * time + 150 * np.sin(2 * np.pi * 0.5 * time)))

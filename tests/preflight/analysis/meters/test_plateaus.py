@@ -113,6 +113,14 @@ def test_clipping_is_found_after_every_codec(codec: str, percent: float) -> None
     require_places(sound, spans)
 
 
+@pytest.mark.parametrize("percent", [25, 40])
+@pytest.mark.parametrize("codec", ["aac-128", "mp3-128"])
+def test_heavy_clipping_is_found_after_codecs_at_high_bit_rates(codec: str, percent: float) -> None:
+    """At low bit rates codecs leave no plateaus of it: docs/rules.md."""
+    sound = decoded(clipped(percent), codec)
+    assert 0.25 * percent < measured(sound)[0] < 1.2 * percent
+
+
 @pytest.mark.parametrize("percent", [1, 5])
 @pytest.mark.parametrize("codec", ["none", "aac-64"])
 def test_clipping_is_found_after_resampling(codec: str, percent: float) -> None:

@@ -47,3 +47,19 @@ def test_only_whole_frames_count() -> None:
 
 def test_silence_is_finite() -> None:
     np.testing.assert_allclose(log_mel(np.zeros(4000, np.float32), 80), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("gain", [0.03, 0.5, 1.0])
+def test_the_features_do_not_depend_on_the_level(gain: float) -> None:
+    window = voice()[30_000:38_000]
+    np.testing.assert_allclose(log_mel(np.float32(gain) * window, 40), log_mel(window, 40), atol=0.02)
+
+
+@pytest.mark.parametrize("hz", [300.0, 1000.0, 3500.0])
+def test_a_tone_that_starts_raises_the_band_of_its_frequency(hz: float) -> None:
+    window = 1e-3 * np.random.default_rng(1).standard_normal(16_000)
+    window[8_000:] += 0.3 * np.sin(2 * np.pi * hz * np.arange(8_000) / 16_000)
+    features = log_mel(window.astype(np.float32), 40)
+    rise = features[60:].mean(axis=0) - features[:40].mean(axis=0)
+    centers = [mel(20) + (band + 1) * (mel(8000) - mel(20)) / 41 for band in range(40)]
+    assert int(rise.argmax()) == min(range(40), key=lambda band: abs(centers[band] - mel(hz)))
