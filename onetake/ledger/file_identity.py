@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from onetake.errors import LedgerFailed
+from onetake.ledger.call_mark import CallMark
 from onetake.ledger.failures import NotInPlace, shown
 from preflight.system import remove_file, replace_file, sync_file
 
@@ -70,9 +71,11 @@ class IdentityRecord:
             trace = log
         else:
             return
+        mark = CallMark(self._ledger)
+        traces = " and ".join(repr(str(path)) for path in (trace, mark.path if mark.read() else None) if path)
         raise LedgerFailed(
             f"{shown(self._ledger)} is missing, but {trace.name} beside it shows that there was one",
-            f"restore it from a backup. To start with an empty ledger, delete {str(trace)!r}: recordings that were "
+            f"restore it from a backup. To start with an empty ledger, delete {traces}: recordings that were "
             "cloned before are then paid for again",
         )
 

@@ -70,6 +70,21 @@ def test_no_call_is_made_after_the_folder_was_deleted_until_that_is_accepted(hom
         store_voice(ledger, "first", "voice_2")
 
 
+def test_a_deleted_ledger_names_all_files_that_stand_for_its_calls(home: Path) -> None:
+    with Ledger(home / "onetake") as ledger:
+        store_voice(ledger, "first", "voice_1")
+        mark, database = mark_of(ledger), Path(ledger.place)
+    database.unlink()
+    with pytest.raises(LedgerFailed, match="is missing") as caught:
+        Ledger(home / "onetake")
+    identity = home / "onetake" / "ledger.id"
+    assert f"delete {str(identity)!r} and {str(mark)!r}: " in caught.value.hint
+    for path in (identity, mark):
+        path.unlink()
+    with Ledger(home / "onetake") as ledger:
+        store_voice(ledger, "first", "voice_2")
+
+
 def test_the_newer_folder_is_accepted_again(home: Path) -> None:
     with Ledger(home / "onetake") as ledger:
         store_voice(ledger, "first", "voice_1")
