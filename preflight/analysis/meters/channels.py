@@ -121,14 +121,7 @@ class LayoutMeter:
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
         self._samples += chunk.filled
-        rows = chunk.wave[:, self._grid.lead :].reshape(self._grid.channels, chunk.rows, self._grid.row)
-        if chunk.distinct == 1:
-            power = np.einsum("ri,ri->r", rows[0], rows[0]).astype(np.float64)
-            products = np.broadcast_to(power[:, np.newaxis, np.newaxis], (len(power), *self._products.shape))
-        else:
-            by_row = rows.transpose(1, 0, 2)
-            # the Gram matrix of each row: all products of two channels in one call
-            products = np.asarray(by_row @ by_row.transpose(0, 2, 1), np.float64)
+        products = self._row_products(chunk)
         self._products += products.sum(axis=0)
         if self._grid.channels == 2:
             left, right = products[:, 0, 0], products[:, 1, 1]
@@ -136,6 +129,21 @@ class LayoutMeter:
             scale = np.sqrt(np.maximum(left * right, 1e-30))
             self._correlations.append(np.where(audible, products[:, 0, 1] / scale, np.nan))
         self._count(chunk.frame_powers[:, : chunk.whole_frames])
+
+    def _row_products(self, chunk: Chunk) -> NDArray[np.float64]:
+        """Return the sums of the products of any two channels in each row, of shape (rows, channels, channels)."""
+        count = self._grid.channels
+        if count > 2:
+            by_row = chunk.wave[:, self._grid.lead :].reshape(count, chunk.rows, self._grid.row).transpose(1, 0, 2)
+            # the Gram matrix of each row: all products of two channels in one call
+            return np.asarray(by_row @ by_row.transpose(0, 2, 1), np.float64)
+        # the sums of the frames, which other meters need, too
+        powers = chunk.frame_powers.reshape(count, chunk.rows, -1).sum(axis=2, dtype=np.float64) * self._grid.frame
+        products = np.empty((chunk.rows, count, count))
+        products[:, range(count), range(count)] = powers.T
+        if count == 2:
+            products[:, [0, 1], [1, 0]] = chunk.frame_products.reshape(chunk.rows, -1).sum(axis=1)[:, np.newaxis]
+        return products
 
     def _count(self, powers: NDArray[np.float32]) -> None:
         levels = levels_db(powers)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from preflight.analysis.framing import FRAMES_PER_ROW
 from preflight.analysis.meters.pictures import Columns
 from preflight.analysis.pictures import LoudnessTrack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid
+    from preflight.analysis.framing import Chunk, Grid, Spectra
 
     Powers = NDArray[np.float64]
 
@@ -40,6 +41,14 @@ _RANGE_PERCENTILES: Final = (10, 95)
 _MAX_COLUMNS: Final = 600
 # Of the sample rate. Below 3.7 kHz the shelf's corner would be close to the Nyquist frequency or above it.
 _HIGHEST_SHELF: Final = 0.45
+# Below it there is little power to leave out.
+_LEAST_HALVED_HZ: Final = 32_000
+# The share of the lower half of the band, at its upper end, over which the response falls to zero.
+_FADE: Final = 0.1
+# Power above the lower half of the band, by the power of a row: 0.004 dB. Where there is more, all of it is filtered.
+_MAX_ABOVE: Final = 1e-3
+# Of the K-weighting above 2 kHz: +4.05 dB.
+_SHELF_POWER: Final = 2.54
 
 
 class LoudnessMeter:
@@ -51,24 +60,35 @@ class LoudnessMeter:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        # times the transform's length, since both the spectra and numpy's inverse transform divide by it
-        self._response = np.asarray(k_weighting(grid) * grid.transform, np.complex64)
+        self._full = _Filter(grid, grid.frame)
+        self._half = _Filter(grid, grid.frame // 2) if grid.sample_rate_hz >= _LEAST_HALVED_HZ else None
         self._steps: list[Powers] = []
         self._momentary = _Maximum(_MOMENTARY_FRAMES)
         self._short_term = _Maximum(_SHORT_TERM_FRAMES)
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
-        grid = self._grid
-        weighted = np.fft.irfft(chunk.spectra * self._response, n=grid.transform)[..., grid.lead :]
-        framed = weighted.reshape(chunk.distinct, -1, grid.frame)
-        # BS.1770-5 adds the channels' powers: two identical ones, of which one was transformed, count twice
-        powers = np.einsum("cfi,cfi->f", framed, framed).astype(np.float64)[: chunk.whole_frames]
-        powers *= grid.channels / chunk.distinct / grid.frame
+        powers = self._frame_powers(chunk)[: chunk.whole_frames]
         self._momentary.add(powers)
         self._short_term.add(powers)
         whole = len(powers) // _FRAMES_PER_STEP * _FRAMES_PER_STEP
         self._steps.append(powers[:whole].reshape(-1, _FRAMES_PER_STEP).mean(axis=1))
+
+    def _frame_powers(self, chunk: Chunk) -> Powers:
+        """Return the K-weighted power of each frame, summed over the channels."""
+        grid, spectra = self._grid, chunk.spectra
+        # BS.1770-5 adds the channels' powers: two identical ones, of which one was transformed, count twice
+        scale = grid.channels / chunk.distinct / grid.frame
+        if self._half is None:
+            return scale * self._full.powers(spectra).ravel()
+        # Parseval's theorem: the power above the half band is the sum of the squares of its bins, of either sign
+        above = spectra[..., self._half.fade_from :].view(np.float32)
+        high = 2 * _SHELF_POWER * np.einsum("cri,cri->r", above, above) * grid.frame
+        powers = self._half.powers(spectra)
+        is_full = np.flatnonzero(high >= _MAX_ABOVE * powers.mean(axis=1))
+        if len(is_full):
+            powers[is_full] = self._full.powers(spectra[:, is_full])
+        return scale * powers.ravel()
 
     def measurements(self) -> dict[str, float]:
         """Return ``integrated_loudness_lufs``, ``loudness_range_lu``, ``momentary_max_lufs``, ``short_term_max_lufs``.
@@ -104,6 +124,34 @@ class LoudnessMeter:
             column_s=columns.width * _FRAMES_PER_STEP * self._grid.frame_s,
             lufs=tuple(round(_lufs(power), 1) for power in powers.tolist()),
         )
+
+
+class _Filter:
+    """The K-weighting, at the sample rate or below: an inverse transform of fewer bins resamples (see `resample`).
+
+    Attributes:
+        fade_from: The first bin that is not kept in full.
+    """
+
+    def __init__(self, grid: Grid, samples_per_frame: int) -> None:
+        self._frame = samples_per_frame
+        self._length = grid.transform * samples_per_frame // grid.frame
+        lead = grid.lead // grid.frame * samples_per_frame
+        self._row = slice(lead, lead + FRAMES_PER_ROW * samples_per_frame)
+        bins = self._length // 2 + 1
+        # times the transform's length, since both the spectra and numpy's inverse transform divide by it
+        response = k_weighting(grid)[:bins] * self._length
+        is_lower = samples_per_frame < grid.frame
+        self.fade_from = round((1 - _FADE) * bins) if is_lower else bins
+        if is_lower:
+            response[self.fade_from :] *= np.cos(np.linspace(0, np.pi / 2, bins - self.fade_from))
+        self._response = np.asarray(response * np.sqrt(grid.frame / samples_per_frame), np.complex64)
+
+    def powers(self, spectra: Spectra) -> Powers:
+        """Return the sum of the squares of each frame, over the channels, of shape (rows, frames)."""
+        weighted = np.fft.irfft(spectra[..., : len(self._response)] * self._response, n=self._length)
+        framed = weighted[..., self._row].reshape(*spectra.shape[:2], FRAMES_PER_ROW, self._frame)
+        return np.asarray(np.einsum("crfi,crfi->rf", framed, framed), np.float64)
 
 
 class _Maximum:

@@ -250,6 +250,19 @@ def test_libebur128_agrees_on_real_recordings() -> None:
     assert compared >= 20
 
 
+@pytest.mark.parametrize("rate", [32_000, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize("below_db", [0.0, 20.0, 29.0, 31.0, 45.0])
+def test_sound_in_the_upper_half_of_the_band_counts(rate: int, below_db: float) -> None:
+    """The upper half is left out only of rows in which it adds 0.004 dB at most."""
+    low, high = 1000.0, 0.4 * rate
+    amplitudes = (0.1, 0.1 * 10 ** (-below_db / 20))
+    sound = sine(low, 4, rate, amplitudes[0]) + sine(high, 4, rate, amplitudes[1])
+    grid = Grid.at(rate, 1)
+    gains = np.interp([low, high], grid.frequencies_hz(), np.abs(k_weighting(grid)))
+    power = sum((amplitude * gain) ** 2 / 2 for amplitude, gain in zip(amplitudes, gains, strict=True))
+    assert loudness(sound, rate)["short_term_max_lufs"] == pytest.approx(-0.691 + 10 * math.log10(power), abs=0.01)
+
+
 def loudness(sound: Any, rate: int = 48_000) -> dict[str, float]:
     return measured_by(LoudnessMeter, sound, rate).measurements()
 
