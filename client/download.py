@@ -1,4 +1,4 @@
-"""Download a demo or a speech from its link: streamed, limited in size, retried for a while, and never a web page.
+"""Download a preview or a speech from its link: streamed, limited in size, retried for a while, and never a web page.
 
 A link may answer 403 or 404 for some time after the service has returned it, and connections fail. A download is free
 and GET is safe to repeat (RFC 9110, 9.2.1), so it is retried until ``wait_s`` has passed.

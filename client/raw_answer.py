@@ -59,7 +59,7 @@ def read_raw(received: bytes) -> RawAnswer:
 
 
 def _without_chunks(received: bytes) -> bytearray:
-    """Join chunks; behind a size that is damaged, take everything up to the next size."""
+    """Join chunks; after a damaged size, take everything up to the next size."""
     body, at = bytearray(), 0
     while at < len(received):
         size = _CHUNK.match(received, at)

@@ -18,7 +18,7 @@ def with_chosen_speaker_model(profile: Profile, settings: Settings) -> Profile:
 
     Raises:
         preflight.EngineMissing: The extra `onnx` is not installed.
-        preflight.BadSpeakerModel: The file cannot be read, or the limit is no cosine.
+        preflight.BadSpeakerModel: The file cannot be read, or the limit is not a cosine.
         SettingError: Only one of the model and its limit is set, or the limit is not a number.
     """
     path, text = settings.text("speaker_model"), settings.text("speaker_limit")

@@ -225,7 +225,7 @@ def _explained(error: PreflightError, source: Source) -> PreflightError:
         (_is_text(start), "it is a text file, not a recording", "choose another file"),
         (
             start[:3] == b"ID3" and not is_frame,
-            "it holds an ID3 tag, but no audio behind it",
+            "it holds an ID3 tag, but no audio after it",
             "copy it again from where it came",
         ),
         (

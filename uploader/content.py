@@ -92,7 +92,7 @@ def _spool(file: Stream, spool: IO[bytes]) -> None:
     while chunk := _read_chunk(file):
         size += len(chunk)
         if size > _MOST_BYTES:
-            raise FileUnreadable(f"{display_name(file)} is larger than 5 GiB", "S3 accepts no larger put.")
+            raise FileUnreadable(f"{display_name(file)} is larger than 5 GiB", "S3 accepts at most 5 GiB at once.")
         try:
             spool.write(chunk)
         except OSError as error:

@@ -62,7 +62,7 @@ def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Itera
         InputFailed: Standard input cannot be read or stored.
     """
     if files.count(PIPE) + (list_of_files == PIPE) > 1:
-        raise UsageError("standard input is named twice, but can be read only once", "replace one - by a file")
+        raise UsageError("standard input is named twice, but can be read only once", "replace one - with a file")
     listed = [] if list_of_files is None else read_names(list_of_files)
     if PIPE not in files:
         yield list(recordings_of([*files, *listed]))

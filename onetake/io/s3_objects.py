@@ -218,7 +218,7 @@ def recordings(
         SettingError, uploader.StorageError: The bucket cannot be listed.
     """
     if not is_object(name):
-        raise UsageError(f"{name!r} does not begin with s3://", "files and folders need no fetching")
+        raise UsageError(f"{name!r} does not begin with s3://", "check files and folders without fetching them")
     yield from Buckets(settings).recordings(name, quick=quick)
 
 

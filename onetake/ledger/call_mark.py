@@ -69,6 +69,6 @@ class CallMark:
         """Return the error for a ledger that lacks the call."""
         return LedgerFailed(
             f"{shown(self._ledger)} is new or an older copy: it lacks the last paid call of the ledger that was here",
-            "put the former ledger back. To continue with this one, "
+            "restore the previous ledger. To continue with this one, "
             f"delete {str(self.path)!r}: recordings that were cloned since then are paid for again",
         )

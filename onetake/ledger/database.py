@@ -233,7 +233,7 @@ class Database:
         return copy
 
     def _require_in_place(self) -> None:
-        # a closed ledger has no log any more: that must not be taken for an accident, after which it is written again
+        # a closed ledger no longer has a log: that must not be taken for an accident, after which it is written again
         if self._is_closed:
             raise LedgerFailed(f"{shown(self.path)} is closed: this run has ended", "run this again")
         if self._files is not None:

@@ -92,7 +92,7 @@ class IdentityRecord:
             raise LedgerFailed(
                 f"{shown(self._ledger)} is not the ledger that was here before: its identity is {identity}, "
                 f"{IDENTITY_NAME} says {recorded}",
-                f"put the former one back. If you replaced it on purpose, delete {str(self.path)!r}",
+                f"restore the previous one. If you replaced it on purpose, delete {str(self.path)!r}",
             )
 
 
@@ -142,7 +142,7 @@ class FilesInPlace(NamedTuple):
 def restore_index_size(path: Path, least_bytes: int) -> int:
     """Make the index of the log as long as it was, if another program shortened it, and return its length.
 
-    SQLite maps the index into memory: its next access behind the end of the file would end the process (SIGBUS). Zeros
+    SQLite maps the index into memory: its next access past the end of the file would end the process (SIGBUS). Zeros
     make SQLite build the index again from the log.
 
     Args:

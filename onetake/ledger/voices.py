@@ -66,7 +66,7 @@ class Voices:
         return bool(self._database.rows(known, wanted, wanted))
 
     def mark_kept(self, voice: VoiceRecord) -> None:
-        """Store that a speech call used a voice: it does not expire any more. Raises `LedgerFailed`."""
+        """Store that a speech call used a voice: it no longer expires. Raises `LedgerFailed`."""
         self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice, self._database.now().isoformat())
 
     def mark_gone(self, voice: VoiceRecord) -> None:

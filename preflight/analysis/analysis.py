@@ -81,7 +81,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         size: Size of the file in bytes.
         sha256: Of the whole file, in hexadecimal; None when only headers were read.
         role: What the take is to be used for.
-        prompt_text: The text that goes with a prompt clip.
+        prompt_text: The text spoken in a prompt clip.
         comparison: That text compared with what a speech model recognized; None where no model was used.
         method: ``decoded``, or ``headers`` when only these were read.
         problem: Why the take could not be opened or recognized; then `probe` is None.

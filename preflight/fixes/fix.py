@@ -14,7 +14,7 @@ from preflight import limits
 from preflight.checks import analyze, check, report_of
 from preflight.errors import BadOutput, CannotFix
 from preflight.fixes.convert import FixJob, add_headroom, convert, without_overshoot
-from preflight.fixes.edits import Edit
+from preflight.fixes.edit_descriptions import Edit
 from preflight.fixes.options import MINIMAL, FixOptions
 from preflight.fixes.plan import Plan, make_plan, plan_conversion
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified

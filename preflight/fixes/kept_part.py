@@ -43,7 +43,7 @@ def analyze_kept_part(
         NotARecording: It is not recognized as audio, or cannot be decoded.
         CannotOpen: Reading failed.
     """
-    # the embeddings take more CPU time than all the rest of a short take: not twice
+    # once only: for a short take, the embeddings take more CPU time than everything else
     is_long = speakers and (probe(source).estimated_duration_s or 0.0) > limits.MAX_DURATION_S
     whole = analyze_source(
         source, pictures=pictures, speakers=speakers and not is_long, encoder=encoder, on_progress=on_progress

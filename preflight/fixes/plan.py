@@ -9,7 +9,7 @@ import msgspec
 
 from preflight import limits
 from preflight.errors import CannotFix, NotExamined
-from preflight.fixes.edits import (
+from preflight.fixes.edit_descriptions import (
     HIGH_PASS_HZ,
     NO_DSP,
     DspSettings,

@@ -88,8 +88,8 @@ def choose_window(analysis: Analysis, max_s: float, keep: Keep, *, is_damaged: b
     candidates = [window for window in windows if _is_long_enough(window)]
     if not candidates:
         raise CannotFix(
-            f"the longest undamaged part between two pauses has {clock(max(end - start for start, end in windows))}, "
-            f"below the {clock(limits.MIN_DURATION_S)} minimum",
+            f"the longest undamaged part between two pauses is {clock(max(end - start for start, end in windows))} "
+            f"long, below the {clock(limits.MIN_DURATION_S)} minimum",
             "make or export another recording",
         )
     score = _score(analysis, keep)

@@ -52,7 +52,7 @@ def seconds_per_byte(source: Source, codec: str, begin: int, end: int) -> float 
         end: The offset after the last frame.
 
     Returns:
-        None if most windows have no frames, as in an object in the storage of which only the ends were fetched.
+        None if most windows have no frames: for example, if only the ends of an object were fetched from the storage.
 
     Raises:
         CannotOpen: Reading failed.

@@ -161,8 +161,8 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
     from preflight.media.mp3_header import FREE_FORMAT_BYTES, is_free_format
 
     begin = leading_tags(source)
-    if is_free_format(source.read_at(begin, FREE_FORMAT_BYTES)):  # FFmpeg takes it for anything else
-        raise NotARecording("an MP3 of free format, without a bit rate in its headers", "export it with a bit rate")
+    if is_free_format(source.read_at(begin, FREE_FORMAT_BYTES)):  # FFmpeg would recognize it as some other format
+        raise NotARecording("a free-format MP3, without a bit rate in its headers", "export it with a bit rate")
     ranges = amr_ranges(source, begin) or (((begin, source.size),) if begin else ())
     with open_container(source, ranges, quick=quick) as container:
         container_format = container.format.name

@@ -31,7 +31,7 @@ MIN_S: Final = 3.0
 MAX_S: Final = 7.5
 """Below the 8 s of the contract by more than the padding of a lossy encoder."""
 _MARGIN_S: Final = 0.25
-"""Silence in front of the clip and behind it; at most half of a pause."""
+"""Silence before the clip and after it; at most half of a pause."""
 _MIN_PAUSE_S: Final = 0.16
 """A clip that ends in a pause, and one that starts in it, both keep 80 ms away from detected speech."""
 _MIN_EDGE_SILENCE_S: Final = 0.08

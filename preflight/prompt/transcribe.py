@@ -208,7 +208,7 @@ def transcribe(recording: Recording, spans: Sequence[Span], model: SpeechModel) 
 
 
 def _transcribe(source: Source, facts: Probe, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
-    # without the last millisecond: an end that was rounded to milliseconds may lie behind the last sample
+    # without the last millisecond: an end that was rounded to milliseconds may lie after the last sample
     shortened = [(start, end - 0.001) for start, end in spans]
     unique = sorted(set(shortened))
     sounds = {span: to_mono_16k(block, facts.sample_rate_hz) for span, block in excerpts(source, facts, unique)}

@@ -23,7 +23,7 @@ _CONTAINERS = {
     "ogg": "an Ogg file",
     "flac": "a FLAC file",
     "adts": "raw AAC (ADTS) without a container",
-    "mp4": "an MP4 with video",
+    "mp4": "an MP4 video",
     "mov": "a QuickTime file (.mov, .qta)",
     "3gp": "a 3GPP file",
     "wma": "a Windows Media file",

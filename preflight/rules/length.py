@@ -27,11 +27,11 @@ def _with_padding(seconds: float, padded: float, limit: float) -> str:
     return f"{decoded} long, but {with_padding} in decoders that keep the encoder padding"
 
 
-def _near(rule: Rule, seconds: float, limit: float, change: str) -> Finding:
+def _near(rule: Rule, seconds: float, limit: float, what: str, change: str) -> Finding:
     """The warning that another decoder may measure a lossy recording on the other side of a limit."""
     return rule.finding(
-        f"{seconds_beside(seconds, limit)} long, within {limits.LOSSY_MARGIN_S:g} s of the {limit:g} s limit, so other "
-        f"decoders may exceed it: {change}",
+        f"{seconds_beside(seconds, limit)} long, within {limits.LOSSY_MARGIN_S:g} s of the {limit:g} s limit, so "
+        f"another decoder may find it {what}: {change}",
         severity="warning",
         value=seconds,
         limit=limit,
@@ -51,7 +51,7 @@ def _too_short(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             detail=seconds_beside(seconds, limit),
         )
     elif _is_lossy(analysis) and seconds < limit + limits.LOSSY_MARGIN_S:
-        yield _near(rule, seconds, limit, "record a little more")
+        yield _near(rule, seconds, limit, "too short", "record a little more")
 
 
 def _judged(analysis: Analysis) -> str:
@@ -90,12 +90,7 @@ def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             fix="trim",
         )
     elif _is_lossy(analysis) and seconds > limit - limits.LOSSY_MARGIN_S:
-        yield rule.finding(
-            f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too long",
-            severity="warning",
-            value=seconds,
-            limit=limit,
-        )
+        yield _near(rule, seconds, limit, "too long", "cut off a little")
 
 
 def _prompt_too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -118,12 +113,7 @@ def _prompt_too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             limit=limit,
         )
     elif seconds >= limit - margin:
-        yield rule.finding(
-            f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too long",
-            severity="warning",
-            value=seconds,
-            limit=limit,
-        )
+        yield _near(rule, seconds, limit, "too long", "cut off a little silence")
 
 
 def _prompt_text_missing(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -145,8 +135,8 @@ def _too_large(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
     else:
         yield rule.finding(
-            f"{size:,} bytes, above {limits.SAFE_BYTES:,}: the service does not document whether its 20 MB limit means "
-            f"that or {limits.MAX_BYTES:,} bytes",
+            f"{size:,} bytes, above {limits.SAFE_BYTES:,} (the service does not document whether its 20 MB limit means "
+            f"that or {limits.MAX_BYTES:,} bytes): make the file smaller if the service rejects it",
             severity="warning",
             value=size,
             limit=limits.SAFE_BYTES,

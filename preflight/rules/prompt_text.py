@@ -77,7 +77,7 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         supported = language_name(comparison.language)
         yield rule.finding(
             f"the prompt text cannot be compared with the transcript: the speech model supports {supported}, and "
-            f"transcribed {transcript}",
+            f"transcribed {transcript}: compare them yourself",
             limit=limit,
         )
     elif comparison.agreement < limit:
@@ -85,7 +85,8 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"the speech model transcribed {transcript}" if comparison.transcript else "the speech model found no words"
         )
         yield rule.finding(
-            f"the agreement of prompt text and transcript is {comparison.agreement:.2f}, below {limit:g}: {found}",
+            f"the agreement of prompt text and transcript is {comparison.agreement:.2f}, below {limit:g} ({found}): "
+            "correct the text, or choose another clip",
             value=comparison.agreement,
             limit=limit,
         )

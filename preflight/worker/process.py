@@ -109,7 +109,7 @@ class WorkerProcess:
             model: The speaker model that replaces the shipped one.
 
         Raises:
-            CannotOpen: No path leads to the file any more.
+            CannotOpen: No path leads to the file (it was moved or deleted).
             DecoderFailed: The process has ended.
         """
         self.is_free = self._is_in_model = False

@@ -71,7 +71,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag=True):
-    """The job goes on.
+    """The job is still running.
 
     Attributes:
         seconds: Seconds measured.

@@ -123,7 +123,7 @@ def command(
     retry_failed, parts_as = options.pop("retry_failed"), options.pop("parts_as")
     if is_results_folder(out := options.pop("out")):
         if prompt is not None or form not in {"text", "json"}:
-            raise UsageError("a folder of results goes with --format text or json, and without --prompt", "omit them")
+            raise UsageError("a folder of results needs --format text or json, and no --prompt", "omit them")
         judged: dict[str, Any] = {
             "profile": profile,
             "quick": quick,
@@ -184,7 +184,7 @@ def _require_engine(on: str | None, jobs: int | None, form: str) -> None:
 
     require_engine_name(on, jobs)
     if form == "html":
-        message = "a page needs the waveforms, which do not come from a cluster"
+        message = "an HTML page needs the waveforms, which a cluster does not return"
         raise UsageError(message, "write results (--out FOLDER/), then onetake report FOLDER/ -o PAGE.html")
 
 

@@ -120,7 +120,7 @@ def command(
     try:
         _show(cloned, requests[0].profile.same_voice_cosine, as_json=form == "json", sandbox=sandbox)
     except OutputLost:
-        steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
+        steps.warn(f"standard output cannot be written; WRITE THIS DOWN: voice_id {cloned.voice_id}")
         raise
     if cloned.name is None:
         return exit_with(Status.UNKNOWN)

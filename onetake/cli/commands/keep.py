@@ -23,7 +23,7 @@ from onetake.render.text import safe
 if TYPE_CHECKING:
     from onetake.ledger import Ledger, VoiceRecord
 
-_STOPPING: Final = "waiting for the call in progress, no further calls are made (Ctrl-C again stops waiting)"
+_STOPPING: Final = "waiting for the call in progress; no further calls are made (Ctrl-C again stops waiting)"
 
 
 @click.command("keep", cls=Command, epilog="Example: onetake keep --expiring 48h --yes")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "prompt", cls=Command, epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav"
 )
 @click.argument("file", type=ANY_PATH, metavar="FILE")
-@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="Clips to show; 5 by default.")
+@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="Clips to show; default: 5.")
 @click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this clip; 1 is the best.")
 @click.option("--text", metavar="TEXT", help="Exact text spoken in the clip, with punctuation.")
 @click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")

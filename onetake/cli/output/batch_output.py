@@ -207,7 +207,7 @@ def clone_many(
     requests = paid_once(requests, cloner.context.client.base_url)
     batch = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
     output = BatchOutput(form, sandbox=sandbox)
-    note = "paid calls finish, nothing new is started (Ctrl-C again abandons them)"
+    note = "waiting for the paid calls in progress; no new ones are started (Ctrl-C again abandons them)"
 
     def on_first() -> None:
         batch.stop()

@@ -64,7 +64,7 @@ def check_into(
     from onetake.results.parts import Parts
 
     if PIPE in files:
-        raise UsageError("results are of files and objects, not of standard input", "name a file")
+        raise UsageError("a folder of results needs files or objects, not standard input", "name a file")
     listed = [] if files_from is None else read_names(files_from)
 
     def takes() -> Iterable[Take]:

@@ -184,7 +184,7 @@ def test_unsafe_makes_every_edit_that_fixes_a_finding() -> None:
     assert [edit.name for edit in plan.edits if edit.safe] == ["convert"]
 
 
-def test_a_given_loudness_goes_before_the_default() -> None:
+def test_a_given_loudness_takes_precedence_over_the_default() -> None:
     plan = planned(analysis_of(), warnings=("too-quiet",), unsafe=True, loudness_lufs=-26.0, limit=True)
     assert (plan.dsp.loudness_lufs, plan.dsp.limit) == (-26.0, True)
 
@@ -195,7 +195,7 @@ def test_only_pauses_inside_the_window_are_shortened() -> None:
     assert plan.dsp.pauses == ((20.5, 22.5),)
 
 
-def test_a_plan_tells_the_change_of_the_size() -> None:
+def test_a_plan_shows_the_change_of_the_size() -> None:
     plan = planned(analysis_of(60.0, rate=16_000, size=500_000), to="mp3")
     assert plan.target is not None
     assert plan.edits[-1].bytes == 60 * plan.target.bit_rate_bps // 8 - 500_000

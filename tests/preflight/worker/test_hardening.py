@@ -1,4 +1,4 @@
-"""What a process that handles hostile bytes cannot do any more."""
+"""What a process that handles hostile bytes can no longer do."""
 
 from __future__ import annotations
 
