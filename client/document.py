@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from client.encoding import decode
 
 _DEEPEST: Final = 50
+"""Levels of nesting that are kept; deeper values are replaced. Answers of the service have at most three."""
 _MOST_DIGITS: Final = 18  # an integer of so many digits fits into 64 bits
 _LONGEST_PLAIN: Final = 200_000
 # Blank lines keep a connection open while a service works, so there may be many.

@@ -28,9 +28,11 @@ Progress = Callable[[int, int | None], None]
 
 _EXPIRED: Final = "The link may have expired: links are valid for an hour to a day."
 _MOST_REDIRECTS: Final = 5
+"""Links of storages and CDNs redirect once or twice."""
 _NOT_AUDIO: Final = ("text/", "application/json", "application/xml", "application/problem+json")
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html", b"<?xml", b'{"', b"{\n", b"{\r\n")
 _LONGEST_ERROR_BODY: Final = 10_000
+"""Bytes of an error response that are read, for the storage's own message."""
 _LONGEST_PAUSE_S: Final = 5.0
 
 

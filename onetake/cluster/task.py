@@ -38,6 +38,7 @@ class ClusterFailed(OnetakeError):
 
 
 _AHEAD: Final = 4
+"""Objects that a worker fetches while it checks another one."""
 _REPORTS: Final = msgspec.msgpack.Decoder(list[Report])
 
 

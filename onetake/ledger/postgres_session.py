@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 WRITERS: Final = "20260101, 1"
 """Key of the advisory lock that excludes writers from each other; the two-number keys are apart from those of runs."""
 _PROBE_S: Final = 5.0
+"""Seconds to wait for a second connection, which shows whether there is a pooler."""
 _DEFAULTS: Final[dict[str, str | int]] = {
     "connect_timeout": 10,
     "application_name": "onetake",

@@ -25,6 +25,7 @@ OF_VOICES: Final = """SELECT voices.voice_id, voices.name, voices.base_url, crea
     voices.likeness
     FROM voices LEFT JOIN attempts ON attempts.id = voices.attempt LEFT JOIN takes ON takes.id = attempts.take"""
 _LONGEST_NAME: Final = 100
+"""Characters."""
 
 
 class Voices:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FACTS: Final = "recording.json"
 _SAMPLES: Final = "samples.f32"
 _LONGEST_S: Final = limits.MAX_DURATION_S + 10.0
+"""A little more than can be cloned: `fix` cuts silence at the ends."""
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

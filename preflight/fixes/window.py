@@ -90,7 +90,7 @@ def choose_window(analysis: Analysis, max_s: float, keep: Keep, *, is_damaged: b
         raise CannotFix(
             f"the longest undamaged part between two pauses is {clock(max(end - start for start, end in windows))} "
             f"long, below the {clock(limits.MIN_DURATION_S)} minimum",
-            "make or export another recording",
+            "record or export it again",
         )
     score = _score(analysis, keep)
     best = max(score(window) for window in candidates)

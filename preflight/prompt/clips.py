@@ -42,6 +42,7 @@ _QUIET_PERCENTILE: Final = 3
 _LOUD_PERCENTILE: Final = 75
 _BEST_LUFS: Final = -20.0
 _LOUDNESS_TOLERANCE_LU: Final = 6.0
+"""About the middle of ACX's range for speech (-23 to -18 dBFS RMS); each LU beyond the tolerance costs one decibel."""
 _COSTS_DB: Final = {"clipped_percent": 10.0, "dropouts": 15.0, "clicks": 15.0, "splices": 15.0, "longest_pause_s": 3.0}
 """Decibels of SNR per unit. Rough listening estimates: they only order the clips."""
 _BEST_LENGTHS_S: Final = (4.5, 7.0)

@@ -52,6 +52,7 @@ _DOWNLOAD_FOLDER: Final = re.compile(r"quantized(_[0-9_]+)?")
 _MAX_S: Final = 60.0
 """A prompt clip is much shorter."""
 _TIMEOUT_S: Final = 60.0
+"""For loading the model; the duration of the audio is added."""
 _START: Final = (
     "import sys; sys.path[:] = sys.argv[3:]; from preflight.worker.transcriber import main; main(*sys.argv[1:3])"
 )

@@ -171,8 +171,8 @@ MUSIC = Rule(
         Threshold(
             "max_fading_tones",
             4.5,
-            "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Dry speech has up to 1.6, in rooms with a "
-            "reverberation time of up to 1 s 3.8. Not judged where sound takes more than 0.8 s to decay.",
+            "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Dry speech has up to 1.6, and up to 3.8 in "
+            "rooms with a reverberation time of up to 1 s. Not judged where sound takes more than 0.8 s to decay.",
             6.0,
             "Plucked notes 10 dB below the voice have up to this much.",
         ),

@@ -36,6 +36,7 @@ Windows has no such timer: there the caller ends it (`preflight.worker.monitor`)
 MEMORY_BYTES: Final = 384 << 20
 """A decoder that asks for more gets a `MemoryError`."""
 _HEARTBEAT_S: Final = 0.2
+"""At most one heartbeat in this time."""
 
 
 def main(files: str) -> None:
