@@ -77,7 +77,7 @@ def _prepare_worker() -> None:
     if sys.argv[1:2] == ["check"] and not elsewhere & set(sys.argv):
         import contextlib
 
-        from preflight.worker.interpreter import is_possible
+        from preflight.worker.child import is_possible
         from preflight.worker.pool import prepare
 
         if is_possible():

@@ -19,7 +19,7 @@ from preflight.media.probe import probe_plain_wav
 from preflight.media.tags import leading_tags
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
-from preflight.worker.interpreter import is_possible
+from preflight.worker.child import is_possible
 from preflight.worker.job import run_job
 from preflight.worker.pool import acquire, require_wanted
 from preflight.worker.protocol import Job

@@ -27,8 +27,7 @@ from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts, to_mono_16k
 from preflight.prompt.text_match import agreement
-from preflight.worker.hardening import clean_environment
-from preflight.worker.interpreter import interpreter, module_path
+from preflight.worker.child import clean_environment, interpreter, module_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
