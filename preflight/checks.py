@@ -20,7 +20,6 @@ from preflight.media.tags import leading_tags
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
 from preflight.worker.child import is_possible
-from preflight.worker.job import run_job
 from preflight.worker.pool import acquire, require_wanted
 from preflight.worker.protocol import Job
 
@@ -134,6 +133,8 @@ def analyze(
             chosen = _model_for(job, profile)
             model = None if chosen is None else stack.enter_context(chosen.open())
             if not is_possible():
+                from preflight.worker.worker import run_job
+
                 known = replace(known, sha256=None if quick else source.sha256())
                 return _completed(known, run_job(source, job, on_progress, _encoder(model)), source)
             for is_fresh in (False, True):
