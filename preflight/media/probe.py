@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.errors import NotARecording, WrongHeader
-from preflight.media.codec_facts import bits_of, codec_tag, is_usac, lacks_packet_sizes, opus_delay_s
 from preflight.media.damage import Damage
 from preflight.media.mp4_boxes import PROTECTED
 from preflight.media.tags import leading_tags
@@ -156,8 +155,15 @@ def _probe_wav(header: WavHeader) -> Probe:
 
 
 def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool) -> Probe:
-    from preflight.media.amr import amr_ranges
-    from preflight.media.containers import audio_track, open_container
+    from preflight.media.byte_ranges import amr_ranges
+    from preflight.media.containers import (
+        audio_track,
+        bits_of,
+        codec_tag,
+        is_usac,
+        lacks_packet_sizes,
+        open_container,
+    )
     from preflight.media.mp3_header import FREE_FORMAT_BYTES, is_free_format
 
     begin = leading_tags(source)
@@ -221,12 +227,10 @@ def _track_number(
     container: av.container.InputContainer, source: Source, ranges: tuple[tuple[int, int], ...], *, quick: bool
 ) -> int:
     """Return the number of the audio track to use, from 0: of several, the one with the most speech."""
-    from preflight.media.containers import audio_track, has_decoder
+    from preflight.media.containers import audio_track, choose_track, codec_tag, has_decoder
 
     tracks = container.streams.audio
     if len(tracks) > 1 and not quick:
-        from preflight.media.containers import choose_track
-
         protected = {
             number
             for number, track in enumerate(tracks)
@@ -257,6 +261,8 @@ def _is_cover(stream: object) -> bool:
 
 
 def _seconds(container: av.container.InputContainer, stream: AudioStream | None) -> float | None:
+    from preflight.media.containers import opus_delay_s
+
     if stream is not None and stream.duration is not None and stream.time_base is not None:
         delay_s = opus_delay_s(stream.codec_context) if container.format.name == "ogg" else 0.0
         # some writers add the delay to the first time as well
