@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.errors import WrongHeader
-from preflight.media.mp4_header import with_movie_facts
-from preflight.media.mp4_movie import Movie, read_movie
+from preflight.media.mp4_header import Movie, read_movie, with_movie_facts
 from preflight.media.probe import Probe
 from tests.support.sources import opened
 
