@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
-from onetake.io.permissions import make_private
+from onetake.io.paths import make_private
 from onetake.ledger.call_mark import CallMark
 from onetake.ledger.connection import (
     configure,
