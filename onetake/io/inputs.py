@@ -79,6 +79,11 @@ def is_object(name: object) -> bool:
     return isinstance(name, str) and name.startswith(SCHEME)
 
 
+def is_results_folder(out: str | None) -> bool:
+    """Whether an output is a folder for results: it exists, ends with a slash, or is in a bucket."""
+    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or is_folder(out))
+
+
 def with_objects(names: Sequence[str | SpooledFile], *, quick: bool = False) -> list[Take]:
     """Replace each ``s3://`` name by the recordings that it names.
 

@@ -17,13 +17,12 @@ from onetake.cli.options import (
     setting_options,
 )
 from onetake.cli.output.check_output import FORMS, CheckOutput
-from onetake.cli.output.results_output import check_into, is_results_folder
 from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line, print_stderr
 from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
-from onetake.io.inputs import open_inputs, report_with_remote, with_objects
+from onetake.io.inputs import is_results_folder, open_inputs, report_with_remote, with_objects
 from onetake.render.text import is_unfit
 from onetake.speaker_model import with_chosen_speaker_model
 from preflight.display.text import megabytes
@@ -124,6 +123,8 @@ def command(
     if is_results_folder(out := options.pop("out")):
         if prompt is not None or form not in {"text", "json"}:
             raise UsageError("a folder of results needs --format text or json, and no --prompt", "omit them")
+        from onetake.cli.output.results_output import check_into
+
         judged: dict[str, Any] = {
             "profile": profile,
             "quick": quick,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,7 @@ import msgspec
 from onetake.console.steps import print_warning
 from onetake.console.streams import print_json, print_stderr, print_text
 from onetake.errors import UsageError
-from onetake.io.inputs import PIPE, is_object, read_names, recordings_of, stream_objects
-from onetake.io.paths import is_folder
+from onetake.io.inputs import PIPE, read_names, recordings_of, stream_objects
 from onetake.render.text import report_lines, safe
 
 if TYPE_CHECKING:
@@ -23,11 +21,6 @@ if TYPE_CHECKING:
     from onetake.results.check_run import CheckRun
     from onetake.results.part_formats import Entry
     from onetake.results.summary import Summary
-
-
-def is_results_folder(out: str | None) -> bool:
-    """Whether an output is a folder for results: it exists, ends with a slash, or is in a bucket."""
-    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or is_folder(out))
 
 
 def check_into(
