@@ -15,6 +15,7 @@ from onetake.cli.options import (
     profile_from,
     profile_options,
     setting_options,
+    with_chosen_speaker_model,
 )
 from onetake.cli.output.check_output import FORMS, CheckOutput
 from onetake.config.settings import load
@@ -24,7 +25,6 @@ from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
 from onetake.io.inputs import is_results_folder, open_inputs, report_with_remote, with_objects
 from onetake.render.text import is_unfit
-from onetake.speaker_model import with_chosen_speaker_model
 from preflight.display.text import megabytes
 from preflight.input.types import SpooledFile
 

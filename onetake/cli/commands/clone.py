@@ -23,6 +23,7 @@ from onetake.cli.options import (
     sandbox_option,
     services,
     setting_options,
+    with_chosen_speaker_model,
     with_consent,
     with_known_consent,
 )
@@ -36,7 +37,6 @@ from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.io.paths import is_folder
 from onetake.render.outcomes import until
 from onetake.render.text import safe
-from onetake.speaker_model import with_chosen_speaker_model
 from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
