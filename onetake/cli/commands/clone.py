@@ -104,7 +104,7 @@ def command(
     if dry_run:
         return exit_with(show_plans(requests, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
-    from onetake.clones.api import make_cloner
+    from onetake.clones.cloner import make_cloner
 
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
         cloner = make_cloner(settings, ledger, steps)
