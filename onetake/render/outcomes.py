@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.render.text import local_time, safe, styled
+from onetake.console.terminal import safe
+from onetake.render.text import local_time, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -30,13 +30,12 @@ from onetake.cli.options import (
 from onetake.cli.output.batch_output import SANDBOX_ENDED, Limits, clone_many
 from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
-from onetake.console.steps import Steps
+from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_text
-from onetake.console.terminal import can_prompt
+from onetake.console.terminal import can_prompt, safe
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.io.paths import is_folder
 from onetake.render.outcomes import until
-from onetake.render.text import safe
 from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:

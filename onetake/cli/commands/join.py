@@ -19,11 +19,10 @@ from onetake.cli.options import (
 from onetake.cli.output.fix_output import named_output
 from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_text
+from onetake.console.streams import print_json, print_text, print_warning
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
 from onetake.io.inputs import require_files
-from onetake.render.text import safe
 from preflight.display.text import clock, describe_file
 
 

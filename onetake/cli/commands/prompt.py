@@ -10,13 +10,11 @@ from onetake.cli.main import Command, exit_with
 from onetake.cli.options import ANY_PATH, SPEECH_MODEL, json_option, profile_from, profile_options, setting_options
 from onetake.cli.output.fix_output import named_problems, print_written
 from onetake.config.settings import load
-from onetake.console.progress import AUDIO, show_progress
-from onetake.console.steps import Steps
+from onetake.console.progress import AUDIO, Steps, show_progress
 from onetake.console.streams import print_json, print_stderr, print_text
-from onetake.console.terminal import is_quiet
+from onetake.console.terminal import is_quiet, safe
 from onetake.errors import Status, UsageError
 from onetake.io.inputs import require_files
-from onetake.render.text import safe
 from onetake.speech_model import chosen_model
 from preflight.display.text import clock
 

@@ -8,8 +8,8 @@ from onetake.cli.main import Command
 from onetake.cli.options import ANY_PATH, json_option
 from onetake.cli.output.results_output import print_chosen
 from onetake.console.streams import print_stderr
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
-from onetake.render.text import safe
 
 
 @click.command("report", cls=Command, epilog="Example: onetake report results/ -o report.html")

@@ -11,11 +11,10 @@ from onetake.cli.commands.voices import opened_ledger
 from onetake.cli.main import AdvancedOption, Command, exit_with
 from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.progress import BYTES, show_progress
-from onetake.console.steps import Steps
+from onetake.console.progress import BYTES, Steps, show_progress
 from onetake.console.streams import print_json, print_text
+from onetake.console.terminal import safe
 from onetake.errors import Status, UsageError, stop_status
-from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from client import SpeechRequest

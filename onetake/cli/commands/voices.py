@@ -16,11 +16,9 @@ from onetake.cli.main import Group, exit_with
 from onetake.cli.options import chosen_format, json_option
 from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import load
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_line, print_text
-from onetake.console.terminal import can_prompt
+from onetake.console.streams import print_json, print_line, print_text, print_warning
+from onetake.console.terminal import can_prompt, safe
 from onetake.errors import Status, UsageError
-from onetake.render.text import safe
 from onetake.render.voices import (
     attempt_fields,
     attempt_lines,

@@ -20,7 +20,7 @@ _MAX_DETAILS: Final = 20
 
 def print_failure(failure: Failure) -> None:
     """Print the message, details and hint on standard error."""
-    from onetake.render.text import safe
+    from onetake.console.terminal import safe
 
     details = failure.details[:_MAX_DETAILS]
     more = len(failure.details) - len(details)

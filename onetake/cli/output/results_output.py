@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_stderr, print_text
+from onetake.console.streams import print_json, print_stderr, print_text, print_warning
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
 from onetake.io.inputs import PIPE, read_names, recordings_of, stream_objects
-from onetake.render.text import report_lines, safe
+from onetake.render.text import report_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
+from onetake.console.terminal import safe
 from onetake.render.html.png import data_url, png
-from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from onetake.console.terminal import safe
 from onetake.render.html.player import AudioSources
 from onetake.render.html.report_page import short_names
 from onetake.render.html.table import QUALITIES, VERDICTS, table_context
 from onetake.render.html.take import take_context
-from onetake.render.text import safe
 from preflight.display.words import badness
 
 if TYPE_CHECKING:
