@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.analysis.speakers.windows import Encoder
     from preflight.input.types import Recording
-    from preflight.speaker_model import SpeakerModel
 
 _NEEDS_VOICES: Final = "several-speakers"
 
@@ -130,7 +129,7 @@ def analyze(
                 pictures=pictures,
                 speakers=profile.compares_voices,
             )
-            chosen = _model_for(job, profile)
+            chosen = profile.speaker_model if job.speakers and not quick else None
             model = None if chosen is None else stack.enter_context(chosen.open())
             if not is_possible():
                 from preflight.worker.worker import run_job
@@ -150,10 +149,6 @@ def analyze(
             raise AssertionError("the second attempt returns or raises")
         except (CannotOpen, NotARecording, NotExamined) as error:
             return replace(known, problem=_explained(error, source))
-
-
-def _model_for(job: Job, profile: Profile) -> SpeakerModel | None:
-    return profile.speaker_model if job.speakers and not job.headers_only else None
 
 
 def _encoder(model: Source | None) -> Encoder | None:

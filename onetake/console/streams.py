@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from onetake.console.terminal import is_terminal, safe, terminal_columns, wants_color, wrap
+from onetake.console.terminal import safe, terminal_columns, wants_color, wrap
 from onetake.errors import OutputClosed, OutputLost
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def redirect_to_null(stream: TextIO) -> None:
 
 def _wrapped(text: str, stream: TextIO) -> Iterator[str]:
     for line in text.split("\n"):
-        yield from wrap(line, terminal_columns(stream)) if is_terminal(stream) else (line,)
+        yield from wrap(line, terminal_columns(stream)) if stream.isatty() else (line,)
 
 
 def _encodable(value: Any) -> Any:

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 _DEFAULT_COLUMNS: Final = 80
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a stream is connected to a terminal."""
-    return stream.isatty()
-
-
 def terminal_columns(stream: TextIO) -> int:
     """The current width of the terminal in columns; the environment variable COLUMNS overrides it."""
     # not shutil.get_terminal_size, which asks for the size of the original standard output only
@@ -50,17 +45,17 @@ def wants_color(stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def can_rewrite_lines(stream: TextIO) -> bool:
     """Whether a stream is a terminal that understands the escape sequences that erase a line."""
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def can_prompt() -> bool:
     """Whether the user can answer a question: standard input and standard error are terminals."""
-    return sys.stdin is not None and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def safe(text: str) -> str:
