@@ -187,7 +187,7 @@ def usable_cores() -> int:
 
 
 def _measured_s(profile: Profile) -> float | None:
-    """How many seconds of a prompt clip to measure: of one that is too long in any case, no more than a recording's."""
+    """How many seconds of a prompt clip to measure: all, or at most the maximum of a recording if it is too long."""
     return limits.MAX_DURATION_S if profile.severity("prompt-too-long") == "error" else None
 
 

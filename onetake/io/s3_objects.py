@@ -85,7 +85,7 @@ class Buckets:
             raise UsageError(f"there is no recording in {name}", "check the prefix; it ends with a slash")
 
     def recording(self, name: str, listed: StoredObject | None, *, quick: bool = False) -> ObjectRecording:
-        """Return the recording with a name, of which a listing is known or None."""
+        """Return the recording with a name; `listed` is its entry in a listing, if there is one."""
         place, key = split_name(name)
         return ObjectRecording(self.bucket(place), name, key, listed, quick=quick)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LEAST_TURN_S: Final = 2.0
 _TURN_SHARE: Final = 0.15
-"""Of all the time in which one channel is louder alone: less than this is crosstalk, a laugh or a cough."""
+"""The share of the time in which one channel is louder alone: less is crosstalk, a laugh or a cough."""
 
 
 @dataclass(frozen=True)

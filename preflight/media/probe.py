@@ -226,7 +226,7 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
 def _track_number(
     container: av.container.InputContainer, source: Source, ranges: tuple[tuple[int, int], ...], *, quick: bool
 ) -> int:
-    """Return the number of the audio track to use, from 0: of several, the one with the most speech."""
+    """Return the number of the audio track to use, from 0: the one with the most speech, if there are several."""
     from preflight.media.containers import audio_track, choose_track, codec_tag, has_decoder
 
     tracks = container.streams.audio

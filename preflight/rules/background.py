@@ -23,10 +23,11 @@ _WIDEBAND_HZ: Final = (7250.0, 8250.0)
 _WIDEBAND_LOSSY_HZ: Final = 7950.0
 """AAC of 24 kbit/s at 44.1 kHz ends between 7.7 and 7.9 kHz; upsampled recordings of 16 kHz mostly at 8.1 kHz."""
 _LOW_BIT_RATE_BPS: Final = 40_000
-"""For each channel."""
+"""For each channel: above MP3 at 32 kbit/s and AAC at 24, whose bandwidth is below 9 kHz (`min_full_bandwidth_hz`)."""
 _RUMBLE_SNR_DB: Final = 25.0
+"""5 dB above the limit of `noisy`: rumble farther below the voice is not reported."""
 _RUMBLE_DB: Final = 0.0
-"""Above this, what makes the pauses loud is reported as rumble, not as noise."""
+"""Above this (power below 45 Hz relative to 90 to 1000 Hz), loud pauses are reported as rumble, not as noise."""
 
 
 def _noisy(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -162,7 +163,7 @@ NOISY = Rule(
     what="There is noise behind the voice.",
     why="The clone reproduces it. Removing it afterward damages the timbre.",
     source="ACX requires a noise floor below -60 dBFS RMS; so does the strict profile.",
-    fix_hint="Record in a quieter room, closer to the microphone. The endpoint can reduce noise (--noise-reduction).",
+    fix_hint="Record in a quieter room, closer to the microphone. The service can reduce noise (--noise-reduction).",
     judge=_noisy,
     thresholds=(
         Threshold(
@@ -252,7 +253,7 @@ REVERBERANT = Rule(
         Threshold(
             "max_room_decay_s",
             0.42,
-            "Dry speech measures up to 0.3 s, in a room with a reverberation time of 0.6 s at least 0.45 s: "
+            "Dry speech measures up to 0.3 s, speech in a room with a reverberation time of 0.6 s at least 0.45 s: "
             "docs/benchmarks.md.",
             0.6,
             "The most that ANSI/ASA S12.60 allows for classrooms.",

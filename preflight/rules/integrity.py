@@ -201,7 +201,7 @@ TRUNCATED = Rule(
     "truncated",
     "error",
     what="The file contains less audio than its header declares.",
-    why="Words are missing at the end, and the endpoint may reject a truncated file.",
+    why="Words are missing at the end, and the service may reject a truncated file.",
     source="WAV data chunk, Xing/Info frame count, MP4 edit list or FLAC STREAMINFO, compared with the decoded audio.",
     fix_hint="Copy or download it again. `onetake fix` keeps what is there and corrects the header.",
     judge=_truncated,

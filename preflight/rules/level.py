@@ -223,7 +223,7 @@ TOO_LOUD = Rule(
 PLOSIVES = Rule(
     "plosives",
     "info",
-    what="Bursts of air hit the microphone, as with a p or b spoken close to it, or something bumped it.",
+    what="Bursts of air hit the microphone, such as from a p or b spoken close to it, or something bumped it.",
     why="They sound like thumps, and the clone may reproduce them.",
     source="The mean of 10 ms frames relative to that of the 0.4 s around them: at most 3 dB below the RMS of the "
     "speech, and 8 times the median, so that rumble does not count.",

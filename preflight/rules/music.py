@@ -110,7 +110,7 @@ def _bends(rule: Rule, analysis: Analysis) -> Iterator[tuple[str, str, float]]:
     bend, decay_s = measured.get("background_bend_db", 0.0), measured.get("room_decay_s", 0.0)
     in_pauses = measured.get("pause_bend_db")
     if in_pauses is not None and in_pauses <= rule["max_pause_bend_db"]:
-        return  # even noise, of which a compressor bends the edges of the pauses
+        return  # even noise: a compressor bends its level at the edges of the pauses
     if (
         bend > rule["max_background_bend_db"]
         and measured["background_likeness"] >= rule["min_background_likeness"]
@@ -141,10 +141,10 @@ MUSIC = Rule(
         Threshold(
             "max_held_tones",
             2.6,
-            "Speech without music has up to 2.5, in small rooms with hard walls; dry speech below 1.2: "
-            "docs/benchmarks.md.",
+            "Speech without music has up to 2.5 held tones, in small rooms with hard walls, and dry speech less than "
+            "1.2: docs/benchmarks.md.",
             5.0,
-            "Chords 10 dB below the voice have this much.",
+            "Chords 10 dB below the voice have this many.",
         ),
         Threshold(
             "max_held_tones_in_a_room",
@@ -174,7 +174,7 @@ MUSIC = Rule(
             "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Dry speech has up to 1.6, and up to 3.8 in "
             "rooms with a reverberation time of up to 1 s. Not judged where sound takes more than 0.8 s to decay.",
             6.0,
-            "Plucked notes 10 dB below the voice have up to this much.",
+            "Plucked notes 10 dB below the voice have up to this many.",
         ),
         Threshold(
             "max_fading_tones_in_loud_pauses",
@@ -209,7 +209,7 @@ BABBLE = Rule(
         Threshold(
             "max_background_bend_db",
             3.5,
-            "Noise has up to 2.7, swelling noise 3.1, three to ten other voices 4 to 12: docs/benchmarks.md.",
+            "Noise has up to 2.7 dB, swelling noise 3.1 dB, three to ten other voices 4 to 12 dB: docs/benchmarks.md.",
         ),
         Threshold(
             "max_background_level_db",
@@ -227,8 +227,8 @@ BABBLE = Rule(
         Threshold(
             "max_pause_bend_db",
             2.5,
-            "The median, in pauses of 0.4 s and more: noise has up to 1.9, compressed noise 2.3, ten other voices in a "
-            "room 2.7 to 4: docs/benchmarks.md.",
+            "The median, in pauses of 0.4 s and more: noise has up to 1.9 dB, compressed noise 2.3 dB, ten other "
+            "voices in a room 2.7 to 4 dB: docs/benchmarks.md.",
         ),
         Threshold(
             "min_pause_likeness",

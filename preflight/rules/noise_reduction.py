@@ -84,13 +84,13 @@ DENOISED = Rule(
     why="Noise reduction also removes parts of the voice, and the clone reproduces this damage.",
     source="The bends of the level in the pauses, as for `babble`, where they differ from band to band. Musical noise: "
     "Berouti et al., Enhancement of speech corrupted by acoustic noise, ICASSP 1979.",
-    fix_hint="Use the recording from before noise reduction. The endpoint can reduce noise (--noise-reduction).",
+    fix_hint="Use the recording from before noise reduction. The service can reduce noise (--noise-reduction).",
     judge=_denoised,
     thresholds=(
         Threshold(
             "max_residue_bend_db",
             4.5,
-            "Noise has up to 3.1, spectral subtraction leaves 6 to 8.6: docs/benchmarks.md.",
+            "Noise has up to 3.1 dB, spectral subtraction leaves 6 to 8.6 dB: docs/benchmarks.md.",
         ),
         Threshold(
             "min_likeness",

@@ -95,7 +95,7 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 PROMPT_TEXT_UNFIT = Rule(
     "prompt-text-unfit",
     "error",
-    what="The endpoint does not accept the form of the prompt text.",
+    what="The service does not accept the form of the prompt text.",
     why="It rejects text without final punctuation or with characters that cannot be read aloud (codes 1042, 2013).",
     source="The clone endpoint's parameter table: clone_prompt.prompt_text; reported error codes.",
     fix_hint="Write exactly what is said in the clip, with the punctuation that ends the sentence.",
@@ -107,10 +107,10 @@ PROMPT_TEXT_DIFFERS = Rule(
     "prompt-text-differs",
     "warning",
     what="The prompt text differs from what a speech model transcribes.",
-    why="The endpoint compares them as well, and rejects the call if they differ (codes 1043 and 1044).",
+    why="The service compares them as well, and rejects the call if they differ (codes 1043 and 1044).",
     source="The clone endpoint's parameter table: accuracy. Checked only with --speech-model.",
     fix_hint="Listen to the clip and write down every word. Small models and models for other languages make mistakes.",
     judge=_differs,
     label="prompt text and clip differ",
-    thresholds=(Threshold("min_agreement", 0.7, "The endpoint's default for accuracy; --accuracy replaces it."),),
+    thresholds=(Threshold("min_agreement", 0.7, "The service's default for accuracy; --accuracy replaces it."),),
 )

@@ -100,8 +100,8 @@ def harden(readable: Iterable[str] = ()) -> Hardening:
 def _libraries() -> Iterator[str]:
     """Where Python and the packages are.
 
-    A folder on the module path can be the user's own, such as the working folder of a script: of one without packages
-    only `preflight` itself.
+    A folder on the module path can be the user's own, such as the working folder of a script: if it contains no
+    packages, only `preflight` in it counts.
     """
     prefixes = {os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)} - {"/"}
     for prefix in prefixes:
