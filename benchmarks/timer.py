@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Work = Callable[[], object]
 
 CHECKED: Final = (0, 1)
-"""The exit statuses of `onetake check` that are no failure: all recordings are fit, or one is not."""
+"""The exit statuses of `onetake check` that do not mean a failure: all recordings are fit, or one is not."""
 _MOST_TIMES: Final = 2
 """The largest number of rounds, for each round that counts."""
 _QUIET: Final = 0.1

@@ -160,7 +160,7 @@ def contradictions(answer: Answer) -> Iterator[str]:
     if answer.missing:
         yield f"the answer has the result, but may be incomplete: {answer.missing}"
     if answer.document.rest:
-        yield f"the answer has the result, but continues behind it: {answer.redacted(answer.document.rest)}"
+        yield f"the answer has the result, but continues after it: {answer.redacted(answer.document.rest)}"
 
 
 def _quote(answer: Answer) -> str:

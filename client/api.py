@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL: Final = "https://api.highwayapi.ai"
 CLONE_PATH: Final = "/v3/minimax-voice-cloning"
-# A voice_id may follow a trial recording that is in the answer instead of behind a link.
+# A voice_id may follow a preview that is in the answer itself, instead of a link to it.
 _LARGEST_CLONE_ANSWER: Final = 32 * 1024 * 1024
 _LARGEST_SPEECH_ANSWER: Final = 128 * 1024 * 1024
 
@@ -163,7 +163,7 @@ class CloneClient:
         wait_s: float = 20,
         progress: Progress | None = None,
     ) -> int:
-        """Download a demo or a speech from its link, without the API key. Free, and harmless to repeat.
+        """Download a preview or a speech from its link, without the API key. Free, and harmless to repeat.
 
         Links may answer 403 or 404 for some time after the service has returned them. Those answers, 5xx, and failed
         connections are retried with growing pauses. Bytes that a failed try wrote are removed first, so a retry after

@@ -57,7 +57,7 @@ def check_number(
         raise InvalidArgument("must be a finite number", argument=argument)
     if not least <= value <= most:
         limits = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        shown = f"is {value:g}, and " if abs(value) < _SHOWN_BELOW else ""
+        shown = f"is {value:g}, but " if abs(value) < _SHOWN_BELOW else ""
         raise InvalidArgument(f"{shown}must be {limits}", argument=argument)
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from client.answers import Answer
 
 _LONGEST_LINK: Final = 8000
+"""Characters. RFC 9110, 4.1, recommends that URIs of at least 8000 octets are supported."""
 _LINK: Final = re.compile(rf"https?://[^\s]{{1,{_LONGEST_LINK}}}", re.IGNORECASE)
 # RFC 3986, 4.2: a reference without a scheme, or without a host. Base64 may begin with a slash too, but has no ending.
 _RELATIVE_LINK: Final = re.compile(r"//?[\w.~%:@!$&'()*,;=/ -]+\.(mp3|wav|m4a|flac|aac|ogg|opus|pcm)(\?[^\s#]*)?", re.I)

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from client.encoding import decode
 
 _DEEPEST: Final = 50
+"""Levels of nesting that are kept; deeper values are replaced. Answers of the service have at most three."""
 _MOST_DIGITS: Final = 18  # an integer of so many digits fits into 64 bits
 _LONGEST_PLAIN: Final = 200_000
 # Blank lines keep a connection open while a service works, so there may be many.
@@ -58,7 +59,7 @@ class Document(Struct, frozen=True):
         pairs: The object's members in order, duplicates included.
         other: The JSON value if it is not an object; None if the text is not JSON.
         long_strings: The bytes of each long string by its placeholder: views of the answer's body.
-        rest: The text behind the object; empty if there is none, or if the object has no end.
+        rest: The text after the object; empty if there is none, or if the object has no end.
     """
 
     text: str
@@ -168,7 +169,7 @@ def _first_pairs(text: str) -> list[tuple[str, Any]]:
 
 
 def _pairs(text: str, at: int) -> Iterator[tuple[str, Any]]:
-    """Yield the complete members of an object from `at`, behind its brace, to its end or to where it is truncated."""
+    """Yield the complete members of an object from `at`, after its brace, to its end or to where it is truncated."""
     while True:
         at = _SPACE.match(text, at).end()  # type: ignore[union-attr]
         if text[at : at + 1] != '"':

@@ -1,4 +1,4 @@
-"""Download a demo or a speech from its link: streamed, limited in size, retried for a while, and never a web page.
+"""Download a preview or a speech from its link: streamed, limited in size, retried for a while, and never a web page.
 
 A link may answer 403 or 404 for some time after the service has returned it, and connections fail. A download is free
 and GET is safe to repeat (RFC 9110, 9.2.1), so it is retried until ``wait_s`` has passed.
@@ -28,9 +28,11 @@ Progress = Callable[[int, int | None], None]
 
 _EXPIRED: Final = "The link may have expired: links are valid for an hour to a day."
 _MOST_REDIRECTS: Final = 5
+"""Links of storages and CDNs redirect once or twice."""
 _NOT_AUDIO: Final = ("text/", "application/json", "application/xml", "application/problem+json")
 _PAGE_BEGINNINGS: Final = (b"<!doctype", b"<html", b"<?xml", b'{"', b"{\n", b"{\r\n")
 _LONGEST_ERROR_BODY: Final = 10_000
+"""Bytes of an error response that are read, for the storage's own message."""
 _LONGEST_PAUSE_S: Final = 5.0
 
 

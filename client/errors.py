@@ -9,7 +9,7 @@
     ├── NotPermitted                        identity check, or missing permission
     ├── RateLimited                         too many calls; rejected before any work
     ├── AudioRefused                        the recording or the prompt clip was refused
-    ├── TextRefused                         the text of the trial recording or of the speech was refused
+    ├── TextRefused                         the text of the preview or of the speech was refused
     ├── RequestRefused                      any other refusal
     ├── VoiceNotFound                       expired, never kept, or of another account
     ├── DownloadFailed                      a link led to no audio; downloading is free and can be repeated

@@ -15,6 +15,7 @@ from client.redaction import redact
 from client.types import ClonedVoice, Speech
 
 _LONGEST_VOICE_ID: Final = 256
+"""Characters; the identifiers of the service have fewer (`ClonedVoice.voice_id`)."""
 # Also with escaped quotes, as in a string that contains JSON, and as an element of XML.
 _VOICE_ID_IN_TEXT: Final = re.compile(
     r"""voice[_ -]?id\\*["']?\s*[:=>]\s*[\\"'\[]*+((?:[^\\"'\s,;<>&{}\[\]]|\\(?!["'])){1,256})""", re.IGNORECASE

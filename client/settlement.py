@@ -68,7 +68,7 @@ CODES: Final[dict[int, Meaning]] = {
     1024: Meaning(ServerFailed, "internal error", _TRY_LATER),
     1026: Meaning(TextRefused, "the service flagged the text as sensitive content"),
     1027: Meaning(TextRefused, "the service flagged the spoken result as sensitive content"),
-    1033: Meaning(ServerFailed, "internal error in a service behind it", _TRY_LATER),
+    1033: Meaning(ServerFailed, "internal error in an upstream service", _TRY_LATER),
     1039: Meaning(RateLimited, "too many characters a minute"),
     1041: Meaning(RateLimited, "too many calls at once"),
     1042: Meaning(

@@ -42,10 +42,9 @@ from urllib3.exceptions import HTTPError
 
 from client.addresses import is_loopback
 from client.answers import Answer
-from client.connection import BearerAuth, SingleUseAdapter, TrackedBody
+from client.connection import BearerAuth, SingleUseAdapter, TrackedBody, read_raw
 from client.encoding import decompress
 from client.errors import OutcomeUnknown, ServiceError, ServiceUnreachable
-from client.raw_answer import read_raw
 from client.transport_errors import Cause, explain
 
 _log = logging.getLogger("client")

@@ -24,16 +24,16 @@ SPEECH_MODELS: Final = (
 """Models that can read a text with a voice (T2A), oldest first: each has a T2A page."""
 
 CLONE_MODELS: Final = SPEECH_MODELS
-"""Models for the trial recording: each is on some version of the clone endpoint's page (2.6 on one of them only)."""
+"""Models for the preview: each is on some version of the clone endpoint's page (2.6 on one of them only)."""
 
 DEFAULT_CLONE_MODEL: Final = "speech-2.8-hd"
-"""The latest model of the higher quality: a trial recording is one sentence, and is what the voice is judged by."""
+"""The latest model of the higher quality: users judge the voice by its preview, which is one sentence."""
 
 VOICE_LIFETIME: Final = timedelta(hours=168)
 """A voice that no T2A call uses within this time is deleted (clone endpoint's contract)."""
 
 LONGEST_TRIAL_TEXT: Final = 2000
-"""The most characters of the trial recording's text (clone endpoint's contract)."""
+"""The most characters of the preview's text (clone endpoint's contract)."""
 LONGEST_SPEECH_TEXT: Final = 9999
 """The most characters of a synchronous T2A text ("under 10,000")."""
 
@@ -50,7 +50,7 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of a clone request, validated when the object is created.
 
     Attributes:
-        text: Text of a trial recording with the new voice, 1 to 2000 characters, charged per character.
+        text: Text of a preview with the new voice, 1 to 2000 characters, charged per character.
         model: The model that reads ``text``, `DEFAULT_CLONE_MODEL` if omitted; not allowed without it.
         accuracy: Threshold of the text verification, 0 to 1; the service uses 0.7 if it is None.
         need_noise_reduction: Let the service reduce noise before it clones.
@@ -65,7 +65,7 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
     True
     >>> CloneOptions(accuracy=2)
     Traceback (most recent call last):
-    client.errors.InvalidArgument: accuracy: is 2, and must be between 0 and 1
+    client.errors.InvalidArgument: accuracy: is 2, but must be between 0 and 1
     """
 
     text: str | None = None
@@ -106,8 +106,8 @@ class ClonedVoice(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         voice_id: The voice's name for T2A calls, 1 to 256 printable characters.
-        demo_audio_url: Link to the trial recording, if one was requested and made; download it at once.
-        demo_audio: The trial recording itself, if the answer contains it.
+        demo_audio_url: Link to the preview, if one was requested and made; download it at once.
+        demo_audio: The preview itself, if the answer contains it.
         answered_at: When the answer arrived, UTC.
         raw: The answer's JSON object; values that JSON or Unicode cannot express (NaN, lone surrogates) are replaced.
         warnings: What contradicts the result, such as an error code beside the voice, one sentence each.

@@ -89,7 +89,7 @@ _STORAGE_INTRODUCTION: Final = """\
 The service downloads your recording from a presigned URL, so the storage must be reachable from the internet.
 Paste one of these into the file that `onetake config` shows, set the two keys in the environment
 (`ONETAKE_ACCESS_KEY_ID`, `ONETAKE_SECRET_ACCESS_KEY`), and test it with `onetake doctor`.
-`onetake storage policy` prints the least permissions that the key needs, and a lifecycle rule that deletes leftovers
+`onetake storage policy` prints the minimum permissions that the key needs, and a lifecycle rule that deletes leftovers
 in the bucket."""
 _STORAGE_DETAILS: Final = """\
 ## Networks and company rules
@@ -160,7 +160,7 @@ def _answers() -> Iterator[str]:
     yield "| answer | state | repeated automatically |"
     yield "|---|---|---|"
     yield (
-        "| a voice_id (speech: audio or a link) where the contract puts it, even beside an error "
+        "| a voice_id (speech: audio or a link) where the contract puts it, even together with an error "
         "| cloned (speech: answered), with a warning if a code or status contradicts it | no |"
     )
     yield f"| none, and the request's body was never sent | not sent | {retried} |"

@@ -47,8 +47,8 @@ def _print_version(*, verbose: bool) -> bool:
 def _open_closed_streams() -> None:
     """Open the null device as each of the descriptors 0 to 2 that is closed.
 
-    Otherwise a file or a pipe that is opened later gets that number, and is written to by whatever writes to standard
-    error, or is replaced by the streams of a child process.
+    Otherwise a file or a pipe that is opened later gets that number, and receives what is written to standard error, or
+    is replaced by the streams of a child process.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
@@ -77,7 +77,7 @@ def _prepare_worker() -> None:
     if sys.argv[1:2] == ["check"] and not elsewhere & set(sys.argv):
         import contextlib
 
-        from preflight.worker.interpreter import is_possible
+        from preflight.worker.child import is_possible
         from preflight.worker.pool import prepare
 
         if is_possible():

@@ -70,7 +70,7 @@ def _check_packages() -> str:
     if problem := foreign_files():
         message, _, hint = problem.partition(": ")
         raise UsageError(message, hint)
-    return f"onetake {__version__}; no other distribution has files in its packages"
+    return f"onetake {__version__} and its packages are installed correctly"
 
 
 def _check_decoders() -> str:

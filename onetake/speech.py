@@ -1,4 +1,4 @@
-"""Speech calls: the service reads a text with a voice, after which the voice does not expire any more.
+"""Speech calls: the service reads a text with a voice, after which the voice no longer expires.
 
 Each call is in the ledger before it is sent. A call whose outcome is unknown is repeated only if the user asks for it.
 """
@@ -81,7 +81,7 @@ def keep(client: CloneClient, ledger: Ledger, voice: VoiceRecord, observer: Obse
         UsageError: Another service made the voice.
         NotSettled: The outcome of an earlier call is unknown.
         LedgerFailed: The call could not be stored; it was not sent.
-        client.VoiceNotFound: The voice does not exist any more; the ledger stores that.
+        client.VoiceNotFound: The voice no longer exists; the ledger stores that.
         client.ServiceError: The call failed, or its outcome is unknown: the voice is not marked as kept.
     """
     from client import ServiceError, SpeechRequest
@@ -121,7 +121,7 @@ def say(
         NotSettled: The outcome of an earlier call is unknown.
         SpeechNotSaved: An earlier call succeeded, and its audio was not saved.
         LedgerFailed: The call could not be stored; it was not sent.
-        client.VoiceNotFound: The voice does not exist any more; the ledger stores that.
+        client.VoiceNotFound: The voice no longer exists; the ledger stores that.
         client.OutcomeUnknown: A second Ctrl-C, or the answer was lost: the call may be charged.
         client.ServiceError: The call failed; what came instead of a speech is saved as ``OUT.answer``.
         client.DownloadFailed: The link did not return audio; it stays in the ledger.
@@ -249,7 +249,7 @@ class _Call:
                 self._ledger.voices.mark_gone(self._voice)
             except LedgerFailed as failed:
                 self._observer.warn(
-                    f"{self._voice.name} does not exist any more, but that could not be stored: {failed.message}"
+                    f"{self._voice.name} no longer exists, but that could not be stored: {failed.message}"
                 )
 
     def _store_success(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         OutputExists,
         PreflightError,
     )
-    from preflight.fixes.edits import Edit
+    from preflight.fixes.edit_descriptions import Edit
     from preflight.fixes.fix import Fixed, fix, plan
     from preflight.fixes.join import Joined, join
     from preflight.fixes.options import FixOptions
@@ -110,7 +110,7 @@ _MODULES = {
     "prompt_clips": "prompt.clips",
     "cut_prompt": "prompt.clips",
     "FixOptions": "fixes.options",
-    "Edit": "fixes.edits",
+    "Edit": "fixes.edit_descriptions",
     "Fixed": "fixes.fix",
     "Recording": "input.types",
     "Report": "report",

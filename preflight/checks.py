@@ -19,8 +19,7 @@ from preflight.media.probe import probe_plain_wav
 from preflight.media.tags import leading_tags
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
-from preflight.worker.interpreter import is_possible
-from preflight.worker.job import run_job
+from preflight.worker.child import is_possible
 from preflight.worker.pool import acquire, require_wanted
 from preflight.worker.protocol import Job
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.analysis.speakers.windows import Encoder
     from preflight.input.types import Recording
-    from preflight.speaker_model import SpeakerModel
 
 _NEEDS_VOICES: Final = "several-speakers"
 
@@ -131,9 +129,11 @@ def analyze(
                 pictures=pictures,
                 speakers=profile.compares_voices,
             )
-            chosen = _model_for(job, profile)
+            chosen = profile.speaker_model if job.speakers and not quick else None
             model = None if chosen is None else stack.enter_context(chosen.open())
             if not is_possible():
+                from preflight.worker.worker import run_job
+
                 known = replace(known, sha256=None if quick else source.sha256())
                 return _completed(known, run_job(source, job, on_progress, _encoder(model)), source)
             for is_fresh in (False, True):
@@ -149,10 +149,6 @@ def analyze(
             raise AssertionError("the second attempt returns or raises")
         except (CannotOpen, NotARecording, NotExamined) as error:
             return replace(known, problem=_explained(error, source))
-
-
-def _model_for(job: Job, profile: Profile) -> SpeakerModel | None:
-    return profile.speaker_model if job.speakers and not job.headers_only else None
 
 
 def _encoder(model: Source | None) -> Encoder | None:
@@ -191,7 +187,7 @@ def usable_cores() -> int:
 
 
 def _measured_s(profile: Profile) -> float | None:
-    """How many seconds of a prompt clip to measure: of one that is too long in any case, no more than a recording's."""
+    """How many seconds of a prompt clip to measure: all, or at most the maximum of a recording if it is too long."""
     return limits.MAX_DURATION_S if profile.severity("prompt-too-long") == "error" else None
 
 
@@ -225,7 +221,7 @@ def _explained(error: PreflightError, source: Source) -> PreflightError:
         (_is_text(start), "it is a text file, not a recording", "choose another file"),
         (
             start[:3] == b"ID3" and not is_frame,
-            "it holds an ID3 tag, but no audio behind it",
+            "it holds an ID3 tag, but no audio after it",
             "copy it again from where it came",
         ),
         (

@@ -92,7 +92,7 @@ class Profile:
 
     @property
     def same_voice_cosine(self) -> float:
-        """The cosine from which on two takes have one voice."""
+        """The lowest cosine at which two takes count as one voice."""
         from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
 
         return SAME_VOICE_COSINE if self.speaker_model is None else self.speaker_model.limit

@@ -25,13 +25,13 @@ class SpeakerModel:
 
     Attributes:
         path: The ONNX file.
-        limit: The cosine of two embeddings from which on they are one voice, above -1 and below 1. It differs from
-            model to model, so that it has no default: take it from the model's evaluation, or measure it with takes of
+        limit: The lowest cosine of two embeddings that count as one voice, between -1 and 1 (exclusive). It differs
+            from model to model, so it has no default: take it from the model's evaluation, or measure it with takes of
             known speakers.
 
     Raises:
         EngineMissing: The extra `onnx` is not installed.
-        BadSpeakerModel: The file cannot be read or is too large, or the limit is no cosine.
+        BadSpeakerModel: The file cannot be read or is too large, or the limit is not a cosine.
     """
 
     path: str
@@ -41,7 +41,9 @@ class SpeakerModel:
         if find_spec("onnxruntime") is None:
             raise EngineMissing("a speaker model needs the extra `onnx`", "pip install 'onetake[onnx]'")
         if not -1 < self.limit < 1:
-            raise BadSpeakerModel(f"the limit of the speaker model is {self.limit:g}", "give a cosine, such as 0.5")
+            raise BadSpeakerModel(
+                f"the limit of the speaker model is {self.limit:g}, not between -1 and 1", "give a cosine, such as 0.5"
+            )
         object.__setattr__(self, "path", os.path.abspath(self.path))  # noqa: PTH100 - links are followed when it is opened
         self.open().close()
 
@@ -55,5 +57,5 @@ class SpeakerModel:
         if source.size > MAX_BYTES:
             source.close()
             size, limit = megabytes(source.size), megabytes(MAX_BYTES)
-            raise BadSpeakerModel(f"the speaker model {shown!r} has {size}, above {limit}", "choose a smaller model")
+            raise BadSpeakerModel(f"the speaker model {shown!r} is {size}, above {limit}", "choose a smaller model")
         return source

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from enum import Enum
@@ -20,12 +19,6 @@ NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 """Flags of `os.open` for a file that must not exist yet."""
 READ_ONLY: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open` for reading. O_NONBLOCK: opening a named pipe without a writer would block forever."""
-
-if sys.platform == "win32":
-    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-    """`creationflags` of a process that Ctrl-C in the caller's console does not reach, and that opens no window."""
-else:
-    OWN_GROUP = 0
 
 _HELD: Final = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK, 0}
 """Windows reports EACCES and EDEADLK, Wine 0. Any other error, such as ENOLCK, means that locks are not supported."""

@@ -188,7 +188,7 @@ def checking(folder: Path) -> None:
         camera.picture("prompt-candidates")
         camera.script("const t = document.querySelector('.clips textarea'); t.value = 'The small brown dog slept.'")
         camera.script("document.querySelector('.clips textarea').dispatchEvent(new Event('input'))")
-        camera.shows("The form is right")
+        camera.shows("The form is valid")
         camera.click(".clips button:last-child")
         camera.shows("Chosen")
         camera.picture("prompt-chosen")

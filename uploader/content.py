@@ -23,8 +23,10 @@ Progress = Callable[[int, int], None]
 """Called with the bytes sent so far and the total; the former restarts at 0 when a try is repeated."""
 
 FIRST_BYTES = 64
+"""Bytes that are kept of each upload, to compare with what a public fetch gets."""
 _CHUNK = 1 << 20
 _WIRE_BYTES = 1 << 18
+"""The least bytes per read while sending: http.client asks for 16 kB."""
 _MOST_BYTES = 5 << 30  # S3's limit for one put
 _Bytes = bytes  # `Fingerprint.bytes` shadows the name
 
@@ -92,7 +94,7 @@ def _spool(file: Stream, spool: IO[bytes]) -> None:
     while chunk := _read_chunk(file):
         size += len(chunk)
         if size > _MOST_BYTES:
-            raise FileUnreadable(f"{display_name(file)} is larger than 5 GiB", "S3 accepts no larger put.")
+            raise FileUnreadable(f"{display_name(file)} is larger than 5 GiB", "S3 accepts at most 5 GiB at once.")
         try:
             spool.write(chunk)
         except OSError as error:

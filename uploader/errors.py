@@ -15,7 +15,7 @@ StorageError                   the base class of all others
 ├── Unreachable                no connection, a broken connection, or no answer in time
 ├── TlsFailed                  no trusted encrypted connection
 ├── CorruptStored              what is stored differs from what was sent
-├── ObjectMissing              the object does not exist (any more)
+├── ObjectMissing              the object does not exist
 ├── ObjectLocked               the object cannot be deleted: an object lock or a retention rule protects it
 ├── FileChanged                the file differs from the one that was checked, or changed while it was sent
 ├── FileUnreadable             the file cannot be read
@@ -170,7 +170,7 @@ class CorruptStored(StorageError):
 
 
 class ObjectMissing(StorageError):
-    """The object does not exist (any more)."""
+    """The object does not exist, or was deleted."""
 
     kind = "object-missing"
     usual_hint = "Check the endpoint, the bucket and the key. If it was uploaded just now, try again."

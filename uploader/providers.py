@@ -80,7 +80,7 @@ _TABLE = (
         region="auto",
         addressing=("path", "virtual"),
         source="https://developers.cloudflare.com/r2/api/s3/presigned-urls/",
-        notes="The host of a bucket with a jurisdiction contains it: {account}.eu.r2.cloudflarestorage.com.",
+        notes="If the bucket has a jurisdiction, the host contains it: ACCOUNT.eu.r2.cloudflarestorage.com.",
     ),
     Provider(
         name="b2",

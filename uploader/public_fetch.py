@@ -153,7 +153,7 @@ def _compare_whole(response: Response, upload: Upload, host: str) -> tuple[str, 
     _require_size(response, body.size, upload)
     _require_first_bytes(response, body, upload)
     if body.md5 != upload.md5:
-        raise LinkRefused(f"{host} serves other bytes than were uploaded", retry_for_s=BRIEF_S)
+        raise LinkRefused(f"{host} serves different bytes than were uploaded", retry_for_s=BRIEF_S)
     return _type_warning(response, upload, host)
 
 
@@ -187,7 +187,7 @@ def _require_size(response: Response, size: int, upload: Upload) -> None:
 
 def _require_first_bytes(response: Response, body: _Body, upload: Upload) -> None:
     if body.first_bytes[: len(upload.first_bytes)] != upload.first_bytes:
-        served = f"other bytes{_other_type(response, upload)}"
+        served = f"different bytes{_other_type(response, upload)}"
         raise LinkRefused(f"{_host(response)} serves {served} than were uploaded", retry_for_s=BRIEF_S)
 
 

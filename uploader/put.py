@@ -163,7 +163,7 @@ class VerifiedPut:
             raise CorruptStored(reason, retry_for_s=MODERATE_S) from None
         if not same:
             content.require_unchanged()
-            raise CorruptStored(f"{where} stored other bytes than were sent", retry_for_s=MODERATE_S)
+            raise CorruptStored(f"{where} stored different bytes than were sent", retry_for_s=MODERATE_S)
 
     def _require_size(self, key: str, size: int, budget: RetryBudget) -> None:
         bucket, where = self._connection.target.bucket, self._connection.target.display_name

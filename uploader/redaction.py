@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable
 
-# Presigned URLs are bearer credentials: everything behind the question mark is removed, not only the signature.
+# Presigned URLs are bearer credentials: everything after the question mark is removed, not only the signature.
 _QUERY = re.compile(r"\?[^\s\"'<>)\]]*")
 # Fragments of a query without its question mark, as in error messages of services; AWSAccessKeyId is Signature V2's.
 _SIGNED_PAIR = re.compile(r"(?i)\b(x-amz-[a-z-]*|signature|awsaccesskeyid|credential)=[^\s\"'<>&)\]]*")

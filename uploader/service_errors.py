@@ -203,7 +203,7 @@ def _from_code(refusal: _Refusal, target: Target) -> StorageError | None:
         (_NOT_PERMITTED, lambda: _not_permitted(target, text)),
         (
             {"BadDigest"},
-            lambda: CorruptStored(f"{where} received other bytes than were sent ({text})", retry_for_s=MODERATE_S),
+            lambda: CorruptStored(f"{where} received different bytes than were sent ({text})", retry_for_s=MODERATE_S),
         ),
         (
             {"PublicEndpointForbidden"},

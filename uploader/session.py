@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CONNECTIONS = 64
+"""Connections that a client keeps open: one for each thread that may use it at the same time."""
 
 
 def new_session(settings: StorageSettings) -> Session:

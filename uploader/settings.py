@@ -17,6 +17,7 @@ from uploader.providers import PROVIDERS, Addressing, Provider
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_.=+@-]+/)*[A-Za-z0-9_.=+@-]*")
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _LONGEST_PREFIX = 512
+"""Characters: half of the 1024 bytes that S3 allows for a key."""
 _KMS_KEY = re.compile(r"[A-Za-z0-9:/_.-]{1,2048}")
 
 Encryption = Literal["AES256", "aws:kms"]

@@ -27,6 +27,7 @@ _UNREACHABLE_HERE_HINT = (
     "Check public_endpoint. If only this machine cannot reach it (docker, Kubernetes), set link_check to warn."
 )
 _PAUSE_AFTER_SILENCE_S = 30.0
+"""After a delete without an answer, further deletes fail at once for this time."""
 
 
 class Storage:

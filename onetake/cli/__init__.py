@@ -1,1 +1,1 @@
-"""The command line: `main` runs it, `commands/` has one command per file, `options/` and `output/` are shared."""
+"""The command line: `main` runs it, `commands/` has one command per file, `options.py` and `output/` are shared."""

@@ -13,8 +13,15 @@ import click
 
 import onetake
 from onetake.cli.output.failure import print_failure, print_failure_document, requested_format
-from onetake.console.progress import status_line
-from onetake.console.streams import begin_output, flush, is_document_printed, print_line, redirect_to_null
+from onetake.console.streams import (
+    begin_output,
+    flush,
+    is_document_printed,
+    print_line,
+    print_step,
+    redirect_to_null,
+    status_line,
+)
 from onetake.console.terminal import Verbosity, log_requests, set_verbosity
 from onetake.errors import OutputClosed, OutputLost, Status, UsageError, failure_of
 
@@ -51,8 +58,6 @@ def _choose_verbosity(ctx: click.Context, option: click.Parameter, is_given: boo
         raise UsageError("-q and -v contradict each other", "give one of them")
     set_verbosity(verbosity)
     if verbosity is Verbosity.VERBOSE:
-        from onetake.console.steps import print_step
-
         log_requests(print_step)
 
 

@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from client import CloneOptions
-    from onetake.clones.cloner import Cloner
     from onetake.clones.observer import Observer
-    from onetake.config.settings import Settings
-    from onetake.ledger import Ledger
     from preflight import Recording
 
 
@@ -72,6 +69,7 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         client.ServiceError: The service refused or failed.
     """
     from client import CloneOptions
+    from onetake.clones.cloner import make_cloner
     from onetake.config.ledger_location import ledger_location
     from onetake.config.settings import load
     from onetake.ledger import Ledger
@@ -98,24 +96,3 @@ def clone(  # noqa: PLR0913 - one parameter for each flag of the command
         observer = observer or WarningCollector()
         ledger = stack.enter_context(Ledger(ledger_location(loaded), warn=observer.warn))
         return make_cloner(loaded, ledger, observer).clone(request, observer)
-
-
-def make_cloner(settings: Settings, ledger: Ledger, observer: Observer) -> Cloner:
-    """Return a cloner for the services of the settings.
-
-    Args:
-        settings: The settings.
-        ledger: An open ledger.
-        observer: Receives a warning for each automatic retry.
-    """
-    from onetake.clones.attempt import CloneContext
-    from onetake.clones.cloner import Cloner
-
-    rate_limiter = settings.rate_limiter()
-    rate_limiter.share(ledger, settings.text("base_url") or "")
-    client = settings.client(
-        on_retry=lambda wait_s, error: observer.warn(f"{error.message}; next try in {wait_s:.0f} s"),
-        on_limit=rate_limiter.pause,
-    )
-    context = CloneContext(settings.storage(), client, ledger, rate_limiter)
-    return Cloner(context, needs_consent=not settings.is_local)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from onetake.clones.preview import save_preview
+from onetake.clones.downloads import save_preview
 from onetake.clones.rate_limit import RateLimiter
 from onetake.clones.request import Cloned, UploadedFile
 from onetake.clones.uploads import UploadTracker, verified_link

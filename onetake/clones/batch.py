@@ -165,7 +165,7 @@ class BatchClone:
         Closing the generator abandons the calls in progress; `Attempts.mark_interrupted` then marks them as unknown.
 
         Raises:
-            LedgerFailed: The ledger cannot be read any more.
+            LedgerFailed: The ledger can no longer be read.
         """
         with scratch_folder() as folder:
             yield from self._run_in(folder)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.clones.attempt import CloneAttempt
+from onetake.clones.attempt import CloneAttempt, CloneContext
 from onetake.clones.dedupe import clone_key, find_known, known_voice, not_settled
 from onetake.clones.prepare import prepare_request
 from onetake.clones.request import require_free_demo, require_quality
@@ -19,10 +19,11 @@ from onetake.ledger import Claimed, Known, Unsettled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from onetake.clones.attempt import CloneContext
     from onetake.clones.observer import Observer
     from onetake.clones.prepare import Prepared
     from onetake.clones.request import Cloned, CloneRequest
+    from onetake.config.settings import Settings
+    from onetake.ledger import Ledger
 
 _POLL_S: Final = 0.5
 
@@ -154,3 +155,21 @@ class Cloner:
                     observer.warn(f"{error.message}: waiting for it")
                     while self.context.ledger.attempts.is_active(error.attempt):
                         time.sleep(_POLL_S)
+
+
+def make_cloner(settings: Settings, ledger: Ledger, observer: Observer) -> Cloner:
+    """Return a cloner for the services of the settings.
+
+    Args:
+        settings: The settings.
+        ledger: An open ledger.
+        observer: Receives a warning for each automatic retry.
+    """
+    rate_limiter = settings.rate_limiter()
+    rate_limiter.share(ledger, settings.text("base_url") or "")
+    client = settings.client(
+        on_retry=lambda wait_s, error: observer.warn(f"{error.message}; next try in {wait_s:.0f} s"),
+        on_limit=rate_limiter.pause,
+    )
+    context = CloneContext(settings.storage(), client, ledger, rate_limiter)
+    return Cloner(context, needs_consent=not settings.is_local)

@@ -10,7 +10,7 @@ Stage = Literal["check", "fix", "upload", "clone", "demo"]
 
 
 class Observer(Protocol):
-    """Receives steps, warnings and progress; `onetake.console.steps.Steps` shows them on the terminal."""
+    """Receives steps, warnings and progress; `onetake.console.progress.Steps` shows them on the terminal."""
 
     def step(self, name: str, detail: str) -> None:
         """Report a finished step: its name in one word, and its result."""

@@ -287,8 +287,8 @@ def compare_prompt(request: CloneRequest, path: PathLike, report: Report, observ
     observer.step("transcribe", f"{transcript}{agreement}")
     for finding in findings:
         if finding.severity == "error":
-            hint = "correct --prompt-text, or choose another clip"
-            raise TakeRefused(f"{name}: {finding.message}", hint, report)
+            what, _, hint = finding.message.rpartition(": ")
+            raise TakeRefused(f"{name}: {what}", hint, report)
         if finding.severity == "warning":
             observer.warn(f"{name}: {finding.message}")
     return comparison_fields(comparison, findings)

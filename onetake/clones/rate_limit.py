@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _POLL_S: Final = 0.2
 """How often a waiting thread checks whether it should stop."""
 _MAX_PAUSE_S: Final = 60.0
+"""The longest pause that a rate limit causes, see `RateLimiter.pause`."""
 
 
 class RateLimiter:

@@ -37,7 +37,7 @@ class Job(Protocol):
     """A submitted task."""
 
     def cancel(self) -> object:
-        """Do not run it any more."""
+        """Do not run it."""
         ...
 
 
@@ -90,7 +90,7 @@ def checked_on(
         generator cancels what was submitted.
 
     Raises:
-        ClusterFailed: The cluster cannot be used any more, or cannot see a recording.
+        ClusterFailed: The cluster can no longer be used, or cannot see a recording.
         uploader.StorageError, SettingError: The storage cannot be used.
     """
     window = _Window(engine, profile, quick=quick)

@@ -140,7 +140,7 @@ class DaskEngine:
         except KilledWorker:
             return None
         except (CancelledError, TimeoutError) as error:
-            raise ClusterFailed(f"the scheduler of {self._name} does not answer any more", _RESTART) from error
+            raise ClusterFailed(f"the scheduler of {self._name} has stopped answering", _RESTART) from error
         except ImportError as error:
             message = f"a worker of {self._name} cannot import {error.name}"
             raise ClusterFailed(message, "install the same version of onetake everywhere") from error
@@ -152,7 +152,7 @@ class DaskEngine:
             try:
                 threads = sum(self._client.nthreads().values())
             except OSError as error:
-                raise ClusterFailed(f"the scheduler of {self._name} does not answer any more", _RESTART) from error
+                raise ClusterFailed(f"the scheduler of {self._name} has stopped answering", _RESTART) from error
             if threads < self._workers:
                 # Dask restarts a worker that ends, but gives up one that ends while it starts
                 self._client.cluster.scale(self._workers)

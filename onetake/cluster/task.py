@@ -38,6 +38,7 @@ class ClusterFailed(OnetakeError):
 
 
 _AHEAD: Final = 4
+"""Objects that a worker fetches while it checks another one."""
 _REPORTS: Final = msgspec.msgpack.Decoder(list[Report])
 
 
@@ -125,7 +126,7 @@ def unreadable(take: NamedTake, profile: Profile, *, quick: bool, tries: int) ->
     from preflight.checks import report_of
     from preflight.errors import DecoderFailed
 
-    problem = DecoderFailed(f"its check ended the worker process, {tries} times", "check it alone, without --on")
+    problem = DecoderFailed(f"its check ended the worker process {tries} times", "check it alone, without --on")
     size = take.listed.bytes if take.listed else 0
     return report_of(
         Analysis(name=take.name, size=size, method="headers" if quick else "decoded", problem=problem), profile

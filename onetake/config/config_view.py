@@ -9,7 +9,7 @@ from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import config_path
 from onetake.config.settings_table import SETTINGS
 from onetake.errors import SettingError
-from onetake.io.paths import exists
+from onetake.io.paths import exists, mode_of, readable_by_others, writable_by_others
 from preflight.display.command import quoted
 
 if TYPE_CHECKING:
@@ -72,8 +72,6 @@ def _has_password(settings: Settings, setting: Setting) -> bool:
 
 def exposures_of(settings: Settings) -> Iterator[Problem]:
     """Permissions of the settings file that are too open; none on Windows, where they are not checked."""
-    from onetake.io.permissions import mode_of, readable_by_others, writable_by_others
-
     path = config_path()
     stored = [setting for setting in SETTINGS if settings[setting.name].origin == str(path)]
     keys = [setting.name for setting in stored if setting.secret or _has_password(settings, setting)]

@@ -76,7 +76,7 @@ SETTINGS: Final = (
     Setting(
         "speaker_model", ("ONETAKE_SPEAKER_MODEL",), "ONNX file that compares voices in place of the shipped model"
     ),
-    Setting("speaker_limit", ("ONETAKE_SPEAKER_LIMIT",), "cosine from which on that model finds one voice"),
+    Setting("speaker_limit", ("ONETAKE_SPEAKER_LIMIT",), "lowest cosine of one voice for that model"),
     Setting("aws_profile", ("ONETAKE_AWS_PROFILE",), "profile of the AWS configuration files"),
     Setting("access_key_id", ("ONETAKE_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID"), "access key of the storage", secret=True),
     Setting("secret_access_key", ("ONETAKE_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"), "its secret", secret=True),

@@ -1,4 +1,4 @@
-"""Progress of one piece of work on one line at the bottom of standard error: amount, rate and estimated time left.
+"""Progress of one piece of work on the status line: amount, rate and estimated time left; and the steps of long work.
 
 Not `rich.progress`: importing it takes 63 ms of CPU time and 117 modules (rich 15, Python 3.11), as much as all of
 `onetake --help`. Its `Live` display also replaces sys.stdout and sys.stderr, through which results must pass unchanged.
@@ -9,109 +9,25 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from onetake.console.terminal import can_rewrite_lines, is_quiet, terminal_columns
+from onetake.console.streams import print_step, print_warning, status_line
+from onetake.console.terminal import can_rewrite_lines, is_quiet, is_verbose
 from preflight.display.text import clock, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    Render = Callable[[int], str]
+    from onetake.clones.observer import Stage
 
     Update = Callable[[float, float | None], None]
-
-
-_DELAY_S: Final = 0.5
-"""Work that ends sooner shows no progress."""
-_INTERVAL_S: Final = 0.2
-_ERASE_LINE: Final = "\x1b[K"
-"""EL, erase in line (ECMA-48, 8.3.41): from the cursor to the end of the line."""
 
 
 def can_show_progress() -> bool:
     """Whether standard error is a terminal that can rewrite a line, and ``-q`` is not given."""
     return can_rewrite_lines(sys.stderr) and not is_quiet()
-
-
-class StatusLine:
-    """A line that a thread redraws a few times a second, and only when it has changed, so that it does not flicker.
-
-    Anything else that is printed to the terminal must be printed within `hidden`. Thread-safe.
-    """
-
-    def __init__(self) -> None:
-        # reentrant: a signal handler prints in the main thread, which may hold the lock
-        self._lock = threading.RLock()
-        self._ended = threading.Event()
-        self._render: Render | None = None
-        self._drawn = ""
-
-    def show(self, render: Render) -> None:
-        """Show a status until `end` is called.
-
-        Args:
-            render: Called with the number of columns; returns one line of text.
-        """
-        with self._lock:
-            if self._render is None:
-                self._ended = threading.Event()
-                threading.Thread(
-                    target=self._keep_drawing, args=(self._ended,), name="status-line", daemon=True
-                ).start()
-            self._render = render
-
-    def end(self) -> None:
-        """Erase the line and stop drawing."""
-        with self._lock:
-            self._render = None
-            self._ended.set()
-            self._erase()
-
-    @contextlib.contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Erase the line while something else is printed, and draw it again afterwards."""
-        with self._lock:
-            was_drawn = bool(self._drawn)
-            self._erase()
-            try:
-                yield
-            finally:
-                if was_drawn and self._render is not None:
-                    self._draw(self._render)
-
-    def _keep_drawing(self, ended: threading.Event) -> None:
-        wait_s = _DELAY_S
-        while not ended.wait(wait_s):
-            wait_s = _INTERVAL_S
-            with self._lock:
-                if self._render is not None and not ended.is_set():
-                    self._draw(self._render)
-
-    def _draw(self, render: Render) -> None:
-        # one column less: some terminals wrap a line that fills the last one. The width is read at each redraw,
-        # which replaces a handler of SIGWINCH.
-        columns = terminal_columns(sys.stderr) - 1
-        text = render(columns)[:columns]
-        if text != self._drawn:
-            self._write(f"\r{text}{_ERASE_LINE}")
-            self._drawn = text
-
-    def _erase(self) -> None:
-        if self._drawn:
-            self._write(f"\r{_ERASE_LINE}")
-            self._drawn = ""
-
-    def _write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: the work continues
-            sys.stderr.write(text)
-            sys.stderr.flush()
-
-
-status_line: Final = StatusLine()
 
 
 T = TypeVar("T")
@@ -224,6 +140,50 @@ def with_progress(items: Iterable[T], total: int, *, label: str) -> Iterator[T]:
             yield item
             if update is not None:
                 update(number, total)
+
+
+_LABELS: Final[dict[Stage, tuple[str, Unit]]] = {
+    "check": ("checking", AUDIO),
+    "fix": ("fixing", AUDIO),
+    "upload": ("uploading", BYTES),
+    "clone": ("waiting for the service to clone", AUDIO),
+    "demo": ("downloading the preview", BYTES),
+}
+"""The label of each stage, and the unit of its progress."""
+
+
+class Steps:
+    """An observer of a clone, an upload or a speech call that prints what happens on standard error.
+
+    Args:
+        quiet: Print warnings only, unless ``-v`` is given.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = is_quiet() or (quiet and not is_verbose())
+        self._started = time.monotonic()
+        self._stage: Stage | None = None
+        self._progress: Progress | None = None
+
+    def step(self, name: str, detail: str) -> None:
+        """Print a completed step."""
+        if name == self._stage:
+            self._stage = None
+            status_line.end()
+        if not self._quiet:
+            print_step(time.monotonic() - self._started, name, detail)
+
+    def progress(self, stage: Stage, done: float, total: float | None) -> None:
+        """Show progress of the current stage, in the unit of that stage."""
+        if stage != self._stage and can_show_progress():
+            self._stage, self._progress = stage, Progress(*_LABELS[stage])
+            status_line.show(self._progress.render)
+        if self._progress is not None:
+            self._progress.update(done, total)
+
+    def warn(self, message: str) -> None:
+        """Print a warning; the operation continues."""
+        print_warning(message)
 
 
 class Stopwatch:

@@ -1,8 +1,8 @@
 """Print to standard output and standard error, including when they are closed, full or a broken pipe.
 
 Everything the command prints goes through here: `print_line` (raw, for machines and for copying), `print_text` (for
-people: wrapped to the terminal), `print_json`, and `print_stderr`. Only the status line, which rewrites itself, writes
-to standard error directly.
+people: wrapped to the terminal), `print_json`, and on standard error `print_stderr`, `print_step` and `print_warning`.
+The status line, which rewrites itself, is erased while anything else is printed.
 """
 
 from __future__ import annotations
@@ -10,16 +10,101 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+import threading
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
-from onetake.console.progress import status_line
-from onetake.console.terminal import is_terminal, terminal_columns, wants_color, wrap
+from onetake.console.terminal import safe, terminal_columns, wants_color, wrap
 from onetake.errors import OutputClosed, OutputLost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Render = Callable[[int], str]
+
+_DELAY_S: Final = 0.5
+"""Work that ends sooner shows no progress."""
+_INTERVAL_S: Final = 0.2
+_ERASE_LINE: Final = "\x1b[K"
+"""EL, erase in line (ECMA-48, 8.3.41): from the cursor to the end of the line."""
+
+
+class StatusLine:
+    """A line that a thread redraws a few times a second, and only when it has changed, so that it does not flicker.
+
+    Anything else that is printed to the terminal must be printed within `hidden`. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        # reentrant: a signal handler prints in the main thread, which may hold the lock
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._render: Render | None = None
+        self._drawn = ""
+
+    def show(self, render: Render) -> None:
+        """Show a status until `end` is called.
+
+        Args:
+            render: Called with the number of columns; returns one line of text.
+        """
+        with self._lock:
+            if self._render is None:
+                self._ended = threading.Event()
+                threading.Thread(
+                    target=self._keep_drawing, args=(self._ended,), name="status-line", daemon=True
+                ).start()
+            self._render = render
+
+    def end(self) -> None:
+        """Erase the line and stop drawing."""
+        with self._lock:
+            self._render = None
+            self._ended.set()
+            self._erase()
+
+    @contextlib.contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Erase the line while something else is printed, and draw it again afterwards."""
+        with self._lock:
+            was_drawn = bool(self._drawn)
+            self._erase()
+            try:
+                yield
+            finally:
+                if was_drawn and self._render is not None:
+                    self._draw(self._render)
+
+    def _keep_drawing(self, ended: threading.Event) -> None:
+        wait_s = _DELAY_S
+        while not ended.wait(wait_s):
+            wait_s = _INTERVAL_S
+            with self._lock:
+                if self._render is not None and not ended.is_set():
+                    self._draw(self._render)
+
+    def _draw(self, render: Render) -> None:
+        # one column less: some terminals wrap a line that fills the last one. The width is read at each redraw,
+        # which replaces a handler of SIGWINCH.
+        columns = terminal_columns(sys.stderr) - 1
+        text = render(columns)[:columns]
+        if text != self._drawn:
+            self._write(f"\r{text}{_ERASE_LINE}")
+            self._drawn = text
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._write(f"\r{_ERASE_LINE}")
+            self._drawn = ""
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the terminal was closed: the work continues
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+status_line: Final = StatusLine()
 
 
 def print_line(text: str | bytes) -> None:
@@ -91,6 +176,16 @@ def print_stderr(text: str) -> None:
         redirect_to_null(sys.stderr)
 
 
+def print_step(elapsed_s: float, name: str, detail: str) -> None:
+    """Print a completed step as one line on standard error."""
+    print_stderr(f"{elapsed_s:5.1f} s  {name:<9} {safe(detail)}")
+
+
+def print_warning(message: str) -> None:
+    """Print a warning on standard error."""
+    print_stderr(f"{click.style('warning:', fg='yellow')} {safe(message)}")
+
+
 def flush() -> None:
     """Flush standard output; raises as `print_line`."""
     with map_output_errors():
@@ -122,7 +217,7 @@ def redirect_to_null(stream: TextIO) -> None:
 
 def _wrapped(text: str, stream: TextIO) -> Iterator[str]:
     for line in text.split("\n"):
-        yield from wrap(line, terminal_columns(stream)) if is_terminal(stream) else (line,)
+        yield from wrap(line, terminal_columns(stream)) if stream.isatty() else (line,)
 
 
 def _encodable(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Properties of the terminal, wrapping of text to its width, and how much is printed (-q, -v).
+"""Properties of the terminal, text that is safe for it and fits it, and how much is printed (-q, -v).
 
 Wrapping counts columns rather than characters, unlike `textwrap`: East Asian text would be twice as wide as the
 terminal. See `onetake.console.progress` for the start-up time of `rich`.
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 _DEFAULT_COLUMNS: Final = 80
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a stream is connected to a terminal."""
-    return stream.isatty()
-
-
 def terminal_columns(stream: TextIO) -> int:
     """The current width of the terminal in columns; the environment variable COLUMNS overrides it."""
     # not shutil.get_terminal_size, which asks for the size of the original standard output only
@@ -50,17 +45,29 @@ def wants_color(stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def can_rewrite_lines(stream: TextIO) -> bool:
     """Whether a stream is a terminal that understands the escape sequences that erase a line."""
-    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def can_prompt() -> bool:
     """Whether the user can answer a question: standard input and standard error are terminals."""
-    return sys.stdin is not None and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def safe(text: str) -> str:
+    r"""Escape the control and bidirectional characters of `text`, so that it cannot move a terminal's cursor.
+
+    The only terminal sanitizer of the application: every text that comes from a file, its name or a service passes
+    through it before it is printed.
+
+    >>> safe("a\x1b[31m\u202e.wav")
+    'a\\x1b[31m\\u202e.wav'
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 MIN_COLUMNS: Final = 20

@@ -62,7 +62,7 @@ def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Itera
         InputFailed: Standard input cannot be read or stored.
     """
     if files.count(PIPE) + (list_of_files == PIPE) > 1:
-        raise UsageError("standard input is named twice, but can be read only once", "replace one - by a file")
+        raise UsageError("standard input is named twice, but can be read only once", "replace one - with a file")
     listed = [] if list_of_files is None else read_names(list_of_files)
     if PIPE not in files:
         yield list(recordings_of([*files, *listed]))
@@ -77,6 +77,11 @@ def open_inputs(files: Sequence[str], list_of_files: str | None = None) -> Itera
 def is_object(name: object) -> bool:
     """Whether a name is that of an object, or of a prefix."""
     return isinstance(name, str) and name.startswith(SCHEME)
+
+
+def is_results_folder(out: str | None) -> bool:
+    """Whether an output is a folder for results: it exists, ends with a slash, or is in a bucket."""
+    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or is_folder(out))
 
 
 def with_objects(names: Sequence[str | SpooledFile], *, quick: bool = False) -> list[Take]:

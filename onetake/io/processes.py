@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from preflight.system import OWN_GROUP
-from preflight.worker.windows_job import close_job, create_job
+from preflight.worker.child import OWN_GROUP, close_job, create_job
 
 __all__ = ["OWN_GROUP", "close_job", "create_job"]

@@ -85,7 +85,7 @@ class Buckets:
             raise UsageError(f"there is no recording in {name}", "check the prefix; it ends with a slash")
 
     def recording(self, name: str, listed: StoredObject | None, *, quick: bool = False) -> ObjectRecording:
-        """Return the recording with a name, of which a listing is known or None."""
+        """Return the recording with a name; `listed` is its entry in a listing, if there is one."""
         place, key = split_name(name)
         return ObjectRecording(self.bucket(place), name, key, listed, quick=quick)
 
@@ -218,7 +218,7 @@ def recordings(
         SettingError, uploader.StorageError: The bucket cannot be listed.
     """
     if not is_object(name):
-        raise UsageError(f"{name!r} does not begin with s3://", "files and folders need no fetching")
+        raise UsageError(f"{name!r} does not begin with s3://", "check files and folders without fetching them")
     yield from Buckets(settings).recordings(name, quick=quick)
 
 

@@ -47,7 +47,7 @@ class ByteBudget:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let nothing wait any more."""
+        """End all waiting."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Temporary folders that survive no crash: each contains a lock, and the next run removes folders without an owner."""
+"""Temporary folders, removed even after a crash: each contains a lock, and a later run removes those without owner."""
 
 from __future__ import annotations
 

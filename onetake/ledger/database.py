@@ -8,6 +8,7 @@ that the open file still has the ledger's name.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sqlite3
 import threading
 import time
@@ -15,8 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
-from onetake.io.permissions import make_private
-from onetake.ledger.call_mark import CallMark
+from onetake.io.paths import make_private
 from onetake.ledger.connection import (
     configure,
     connect,
@@ -28,7 +28,7 @@ from onetake.ledger.connection import (
     stored_identity,
 )
 from onetake.ledger.failures import EXPLAINED, NotInPlace, explained, shown
-from onetake.ledger.file_identity import FilesInPlace, IdentityRecord, new_identity, restore_index_size, with_suffix
+from onetake.ledger.file_identity import CallMark, FilesInPlace, IdentityRecord, restore_index_size, with_suffix
 from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
 from onetake.ledger.rows import record_of
 from onetake.ledger.schema import create_file, migrate
@@ -68,7 +68,7 @@ class Database:
 
     def __init__(self, path: Path, wait_s: float, warn: Callable[[str], None], *, read_only: bool = False) -> None:
         self.path, self.place = path, str(path)
-        self.identity, self.memory = new_identity(), Memory()
+        self.identity, self.memory = secrets.token_hex(16), Memory()
         self.on_restored: Callable[[], None] = lambda: None
         self._wait_s, self._warn = wait_s, warn
         self._lock, self._rescue_name = threading.RLock(), f"{time.time_ns()}"
@@ -233,7 +233,7 @@ class Database:
         return copy
 
     def _require_in_place(self) -> None:
-        # a closed ledger has no log any more: that must not be taken for an accident, after which it is written again
+        # a closed ledger no longer has a log: that must not be taken for an accident, after which it is written again
         if self._is_closed:
             raise LedgerFailed(f"{shown(self.path)} is closed: this run has ended", "run this again")
         if self._files is not None:
@@ -286,7 +286,7 @@ class Database:
         """Write the rows to a separate file, because another file has the ledger's name."""
         place = self.path.with_stem(f"{self.path.stem}.rescued-{self._rescue_name}")
         if not place.exists():
-            create_file(place, new_identity())
+            create_file(place, secrets.token_hex(16))
             self._warn(f"what {shown(self.path)} held before is now in {str(place)!r}")
         with contextlib.closing(connect(place, self._wait_s)) as connection:
             merge(connection, rows, set(self.memory.calls))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 WRITERS: Final = "20260101, 1"
 """Key of the advisory lock that excludes writers from each other; the two-number keys are apart from those of runs."""
 _PROBE_S: Final = 5.0
+"""Seconds to wait for a second connection, which shows whether there is a pooler."""
 _DEFAULTS: Final[dict[str, str | int]] = {
     "connect_timeout": 10,
     "application_name": "onetake",
@@ -81,7 +82,7 @@ class Session:
     Raises:
         psycopg.Error: The server cannot be reached, or refuses.
         LedgerFailed: The URL or the database is not usable.
-        Pooled: A pooler in transaction mode is between.
+        Pooled: The connection leads to a pooler in transaction mode.
     """
 
     def __init__(self, url: str, run: str | None, wait_s: float) -> None:
@@ -140,7 +141,7 @@ class Session:
         settings = {
             "search_path": "onetake",
             "lock_timeout": f"{max(1, round(wait_s * 1000))}ms",
-            "idle_in_transaction_session_timeout": "30s",  # a machine that stands still must not stop the others
+            "idle_in_transaction_session_timeout": "30s",  # a suspended machine must not stop the others
             # the server notices a client that is cut off after a minute, and releases its lock
             "tcp_keepalives_idle": "30",
             "tcp_keepalives_interval": "10",

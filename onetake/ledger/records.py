@@ -31,7 +31,7 @@ class ServiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
         reason: The gateway's reason, such as ``NEED_REAL_NAME_VERIFY``.
         service_message: The service's own message.
         trace_id: Trace id for the service's support.
-        answer: The beginning of the raw answer, without secrets; in base64 behind ``base64:`` if it is not text.
+        answer: The beginning of the raw answer, without secrets; in base64 after ``base64:`` if it is not text.
     """
 
     http_status: int | None = None
@@ -89,7 +89,7 @@ class VoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
         base_url: The service that made it.
         created_at: When the service answered, UTC.
         expires_at: When the service deletes it unless a speech call uses it, UTC.
-        kept_at: When a speech call first used it: it does not expire any more.
+        kept_at: When a speech call first used it: it no longer expires.
         gone_at: When the service reported that it does not exist.
         consent: Who agreed, and when; None if consent was not required.
         take: Path of the recording, for display.

@@ -90,7 +90,7 @@ def clear_place(path: Path, former: FilesInPlace) -> bool:
 
 
 def merge(connection: sqlite3.Connection, rows: Rows, own: set[str]) -> None:
-    """Add rows to a ledger; of the attempts that it contains already only those of this run are changed.
+    """Add rows to a ledger; attempts that it already contains are changed only if they belong to this run.
 
     Args:
         connection: Connection to the ledger.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from onetake.io.locks import LockState, acquire
-from onetake.io.permissions import make_private
+from onetake.io.paths import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,7 @@ class Runs:
         return state is LockState.HELD_ELSEWHERE
 
     def touch(self) -> None:
-        """Update the lock file's time, which tells runs on other computers that this one is alive."""
+        """Update the lock file's time, which shows runs on other computers that this one is alive."""
         with contextlib.suppress(OSError):
             os.utime(self._file(self.own))
 

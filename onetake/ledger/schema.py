@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OLD_S: Final = 3600.0
+"""A temporary file of this age was left by a process that was killed."""
 
 
 def _takes_attempts_voices_uploads(connection: sqlite3.Connection) -> None:

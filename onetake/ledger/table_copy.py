@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onetake.ledger.protocol import Connection, LedgerDatabase
 
 _PAGE: Final = 1000
+"""Rows that are read at a time."""
 
 
 class _Table(NamedTuple):

@@ -25,6 +25,7 @@ OF_VOICES: Final = """SELECT voices.voice_id, voices.name, voices.base_url, crea
     voices.likeness
     FROM voices LEFT JOIN attempts ON attempts.id = voices.attempt LEFT JOIN takes ON takes.id = attempts.take"""
 _LONGEST_NAME: Final = 100
+"""Characters."""
 
 
 class Voices:
@@ -66,7 +67,7 @@ class Voices:
         return bool(self._database.rows(known, wanted, wanted))
 
     def mark_kept(self, voice: VoiceRecord) -> None:
-        """Store that a speech call used a voice: it does not expire any more. Raises `LedgerFailed`."""
+        """Store that a speech call used a voice: it no longer expires. Raises `LedgerFailed`."""
         self._mark("kept_at = coalesce(kept_at, ?), gone_at = NULL", voice, self._database.now().isoformat())
 
     def mark_gone(self, voice: VoiceRecord) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from onetake.console.terminal import safe
 from onetake.render.formats import Form
-from onetake.render.text import safe
 from preflight.display.text import clock
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 import onetake
+from onetake.console.terminal import safe
 from onetake.render.formats import Form
-from onetake.render.text import fails, safe
+from onetake.render.text import fails
 from preflight.display.text import describe_file
 from preflight.display.words import headline
 

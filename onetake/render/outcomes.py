@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.render.text import local_time, safe, styled
+from onetake.console.terminal import safe
+from onetake.render.text import local_time, styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ COLUMNS: Final = (
     *("path", "ending", "voice_id", "name", "expires_at", "demo", "error", "message", "hint"),
     *_SERVICE_FIELDS,
 )
+CSV_HEADER: Final = ",".join(COLUMNS)
 _COLORS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
 
 
@@ -90,9 +92,6 @@ def _csv_cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return "" if value is None else value
-
-
-CSV_HEADER: Final = csv_row(COLUMNS)
 
 
 def summary(outcomes: Iterable[Outcome | Plan]) -> dict[str, int]:

@@ -8,8 +8,8 @@ from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from onetake.console.terminal import INDENT, MIN_COLUMNS, columns_of, fit, truncate, wrap
-from onetake.render.text import colored, figure_lines, finding_line, headline_of, next_line, safe
+from onetake.console.terminal import INDENT, MIN_COLUMNS, columns_of, fit, safe, truncate, wrap
+from onetake.render.text import colored, figure_lines, finding_line, headline_of, next_line
 from preflight.display.command import argument
 from preflight.display.text import clock
 from preflight.display.words import badness

@@ -1,4 +1,4 @@
-"""Plain text for people: escaped control characters, local times, and colors only where the stream wants them."""
+"""Plain text for people: reports as lines, local times, and colors only where the stream wants them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TextIO
 
 import click
 
-from onetake.console.terminal import INDENT, wants_color
+from onetake.console.terminal import INDENT, safe, wants_color
 from onetake.render.formats import Form
 from preflight.display.text import describe_file, describe_sound
 
@@ -35,18 +35,6 @@ _COLORS: Final = {
     "warning": "yellow",
     "info": "cyan",
 }
-
-
-def safe(text: str) -> str:
-    r"""Escape the control and bidirectional characters of `text`, so that it cannot move a terminal's cursor.
-
-    The only terminal sanitizer of the application: every text that comes from a file, its name or a service passes
-    through it before it is printed.
-
-    >>> safe("a\x1b[31m\u202e.wav")
-    'a\\x1b[31m\\u202e.wav'
-    """
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def colored(word: str, stream: TextIO | None = None) -> str:

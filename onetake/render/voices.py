@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from onetake.console.terminal import safe
 from onetake.render.outcomes import csv_row, until
-from onetake.render.text import safe, styled
+from onetake.render.text import styled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

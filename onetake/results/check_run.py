@@ -11,7 +11,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from onetake.console.progress import can_show_progress, format_seconds, status_line
+from onetake.console.progress import can_show_progress, format_seconds
+from onetake.console.streams import status_line
 from onetake.errors import Status
 from onetake.io.inputs import report_with_remote
 from onetake.render.text import is_unfit

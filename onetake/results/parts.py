@@ -1,7 +1,7 @@
 """Parts of results: files in a folder or bucket, each written completely or not at all.
 
 A part is JSON Lines or Parquet, see `part_formats`. Names of parts sort by the time when their run began and by number;
-of several entries for the same recording the last one counts.
+if a recording has several entries, the last one counts.
 """
 
 from __future__ import annotations

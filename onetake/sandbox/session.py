@@ -101,7 +101,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_WITHIN_S)
     except subprocess.TimeoutExpired:
         if sys.platform == "win32":
-            process.kill()  # its job ends with it (`preflight.worker.windows_job`), and so does the storage
+            process.kill()  # its job ends with it (`preflight.worker.child`), and so does the storage
         else:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -127,7 +127,7 @@ class SandboxStorage:
     def stop(self) -> None:
         """Kill the server; a second call does nothing. The folder stays.
 
-        SIGKILL, because after SIGTERM it takes more than a second to flush data that is not needed any more.
+        SIGKILL, because after SIGTERM it takes more than a second to flush data that is no longer needed.
         """
         process, self._process = self._process, None
         job, self._job = self._job, None

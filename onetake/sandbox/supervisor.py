@@ -66,7 +66,7 @@ def main() -> None:
     except SandboxUnavailable as error:
         _answer({"error": {"message": error.message, "hint": error.hint}})
     except (KeyboardInterrupt, BrokenPipeError):
-        os._exit(0)  # everything is stopped, and the parent does not read any more
+        os._exit(0)  # everything is stopped, and the parent no longer reads
 
 
 @interruptible

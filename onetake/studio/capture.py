@@ -2,7 +2,7 @@
 
 A browser gives 32-bit floats. Chromium divides the positive samples of a 16-bit device by 32767 and the negative ones
 by 32768 (media/base/audio_sample_types.h); others divide all by 32768. Where every sample of a take is a whole number
-after that is undone, the take is written with 16 bits and is the microphone's own signal, bit by bit. Otherwise it is
+after that is undone, the take is written with 16 bits and is the microphone's own signal, bit for bit. Otherwise it is
 written with 24 bits. Channels that are equal throughout are one channel.
 """
 

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from onetake.clones.api import make_cloner
+from onetake.clones.cloner import make_cloner
 from onetake.clones.dedupe import digest
 from onetake.clones.prepare import plan_request
 from onetake.clones.request import CloneRequest, validate_request

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from preflight import Fixed
 
 _MARGIN_S: Final = 0.25
-"""Silence in front of the marked sentence and behind it, as in the clips of `prompt_clips`."""
+"""Silence before the marked sentence and after it, as in the clips of `prompt_clips`."""
 _SLACK_S: Final = 0.3
 """A reader turns the page a little before the last word ends, or after the first one has begun."""
 _MOST_CLIPS: Final = 5

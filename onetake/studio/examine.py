@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from onetake.render.html.page import environment, target_db
-from onetake.render.html.report_page import Entry
+from onetake.render.html.report_page import Entry, environment, target_db
 from onetake.render.html.take import take_context
 from preflight.checks import analyze, report_of
 from preflight.display.words import headline, sound_in_words

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FACTS: Final = "recording.json"
 _SAMPLES: Final = "samples.f32"
 _LONGEST_S: Final = limits.MAX_DURATION_S + 10.0
+"""A little more than can be cloned: `fix` cuts silence at the ends."""
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,9 +40,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def __post_init__(self) -> None:
         if not 8_000 <= self.sample_rate_hz <= 192_000:
-            raise ValueError(f"the sample rate is {self.sample_rate_hz} Hz, and must be from 8000 to 192000 Hz")
+            raise ValueError(f"the sample rate is {self.sample_rate_hz} Hz, but must be from 8000 to 192000 Hz")
         if not 1 <= self.channels <= 2:
-            raise ValueError(f"there are {self.channels} channels, and must be 1 or 2")
+            raise ValueError(f"the recording has {self.channels} channels, but must have 1 or 2")
 
 
 class Recorder:

@@ -163,7 +163,7 @@ class Studio:
             return _failed(error, 404)
         path = Path(take.file)
         if not path.is_file():
-            return _failed(UsageError("the file does not exist any more", "put it back"), 404)
+            return _failed(UsageError("the file no longer exists", "put it back"), 404)
         kind = _AUDIO_TYPES.get(path.suffix.lower(), "application/octet-stream")
         name = path.name if "download" in request.query_params else None
         return FileResponse(path, media_type=kind, filename=name)

@@ -1,4 +1,4 @@
-"""The private folder of a session: it goes with the session, and takes of a session that crashed are recovered."""
+"""The private folder of a session: removed with the session, unless it crashed; then its takes are recovered."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     SESSION/ID/recording.json + samples.f32    while it is recorded; complete to the last second after a crash
     SESSION/ID/take.json + NAME.wav            a take; both are on disk before the page shows it
 
-`take.json` is written last: a folder without it is no take, and what can be recovered of it is recovered.
+`take.json` is written last: a folder without it is not a take yet: what was recorded is recovered.
 """
 
 from __future__ import annotations

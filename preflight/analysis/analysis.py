@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LEAST_TURN_S: Final = 2.0
 _TURN_SHARE: Final = 0.15
-"""Of all the time in which one channel is louder alone: less than this is crosstalk, a laugh or a cough."""
+"""The share of the time in which one channel is louder alone: less is crosstalk, a laugh or a cough."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         size: Size of the file in bytes.
         sha256: Of the whole file, in hexadecimal; None when only headers were read.
         role: What the take is to be used for.
-        prompt_text: The text that goes with a prompt clip.
+        prompt_text: The text spoken in a prompt clip.
         comparison: That text compared with what a speech model recognized; None where no model was used.
         method: ``decoded``, or ``headers`` when only these were read.
         problem: Why the take could not be opened or recognized; then `probe` is None.

@@ -159,7 +159,7 @@ def _floor(powers: Samples, quiet: Samples, *, vad_is_reliable: bool) -> tuple[f
 
 
 def _is_no_floor(floor: float, lowest: float, level: float) -> bool:
-    """Whether the frames without detected speech are no noise: as loud as the speech, or nearly so and uneven.
+    """Whether the frames without detected speech are not noise: as loud as the speech, or nearly so and uneven.
 
     The detector misses parts of lively, high and character voices, and then their median is that of the voice. Noise
     of that level is even.

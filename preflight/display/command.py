@@ -8,20 +8,19 @@ import shlex
 from typing import Final
 
 _PLACEHOLDER: Final = "TAKE"
-# `display_name` writes bytes that are not UTF-8 so; which file it was cannot be read back from that.
+# `display_name` escapes bytes that are not UTF-8 like this; the original name cannot be recovered from it.
 _ESCAPED_BYTE: Final = re.compile(r"\\x[0-9a-f]{2}")
 _IS_WINDOWS: Final = os.name == "nt"
 _PLAIN: Final = re.compile(r"[\w.:/\\+][\w.:/\\+-]*")
-"""What neither cmd nor PowerShell takes apart or changes."""
+"""Text that neither cmd nor PowerShell splits or changes."""
 _ACTIVE: Final = re.compile(r'["\u201c-\u201f$`]')
-"""What PowerShell reads as something else within double quotes; it takes typographic quotes for quotes. cmd has no
-other quotes than the double ones."""
+"""What PowerShell interprets within double quotes; typographic quotes end them. cmd has only double quotes."""
 
 
 def argument(path: str, *, windows: bool = _IS_WINDOWS) -> str:
     r"""Quote a path, so that the command can be copied from the terminal.
 
-    What has no path, such as ``<stdin>``, and what cannot be written as an argument, is TAKE.
+    A recording without a path, such as ``<stdin>``, or with one that cannot be written as an argument, is TAKE.
 
     >>> print(*(argument(path, windows=False) for path in ("my take.wav", "-x.wav", "a\u202eb.wav", "<stdin>")))
     'my take.wav' ./-x.wav $'a\u202eb.wav' TAKE

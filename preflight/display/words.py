@@ -30,11 +30,11 @@ _CLEAR_HZ: Final = 7000.0
 _SHORT_S: Final = 30.0
 """Half of the minute or two that the clone endpoint's guide recommends."""
 _LISTEN_FIRST: Final = frozenset({"unsure-voice"})
-"""Findings of fair takes after which a clone may be money lost."""
+"""Findings with which even the clone of a take of fair quality may not be worth its price."""
 _TECHNICAL: Final = re.compile(r"\b(dB|dBFS|dBTP|LUFS|SNR)\b")
 _DETAIL: Final = re.compile(r" \(([^()]*)\)$")
 _NUMBER: Final = re.compile(r"-?[\d.]+")
-"""A detail without a unit, as of a rule that gives only a value."""
+"""A detail without a unit, from a rule that gives only a value."""
 _VERDICTS: Final = ("rejected", "fixable", "ready")
 _QUALITIES: Final = ("poor", "fair", "good", None)
 
@@ -60,7 +60,7 @@ def badness(report: Report) -> tuple[int, int, int]:
 
 
 def next_step(report: Report) -> str:
-    """Return one thing to do now, as advice or as a command; what else would help is in the findings."""
+    """Return one thing to do now, as advice or as a command; the findings contain further advice."""
     path, poorest = argument(report.path), _poorest(report)
     if report.verdict == "rejected" and (error := report.deciding_error) is not None:
         if error.rule == "too-short":

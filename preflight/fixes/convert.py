@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 import numpy as np
 
 from preflight.errors import CannotFix
-from preflight.fixes.edits import HEADROOM_DBTP, gain_edit
+from preflight.fixes.edit_descriptions import HEADROOM_DBTP, gain_edit
 from preflight.input.source import Source
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class FixJob:
         """Make sure that `source` is what was analyzed: a take that was replaced meanwhile may be another voice.
 
         Raises:
-            CannotFix: Its content is another.
+            CannotFix: Its content is different.
             CannotOpen: Reading failed.
         """
         if source.sha256() != self.report.file.sha256:

@@ -17,7 +17,7 @@ from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.errors import CannotFix
 from preflight.fixes.edit_buffer import amplify, remove_spans
-from preflight.fixes.edits import MAX_GAIN_DBTP
+from preflight.fixes.edit_descriptions import MAX_GAIN_DBTP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from av.filter import Graph
 
     from preflight.analysis.framing import Chunk
-    from preflight.fixes.edits import DspSettings
+    from preflight.fixes.edit_descriptions import DspSettings
     from preflight.media.decoder import Block
 
     Blocks = Callable[[], Iterator[Block]]

@@ -167,7 +167,7 @@ def remove_spans(
     for start, end in ((round(start * sample_rate_hz), round(end * sample_rate_hz)) for start, end in spans):
         for segment in buffer.read(start - buffer.position):
             yield to_block(segment, buffer.full_scale)
-        # the first 10 ms of the span fade out while the 10 ms behind it fade in
+        # the first 10 ms of the span fade out while the 10 ms after it fade in
         before = buffer.read_one(fade)
         buffer.skip(end - buffer.position)
         after = buffer.read_one(fade)

@@ -114,7 +114,7 @@ def choose_target(
             return "wav", Target(facts.sample_rate_hz, channels, bits, is_float, dither=dither, downmix=downmix)
     if to == "wav":
         raise CannotFix(
-            f"a WAV would have {megabytes(int(size))}, above the {megabytes(limits.SAFE_BYTES)} limit",
+            f"a WAV would be {megabytes(int(size))}, above the {megabytes(limits.SAFE_BYTES)} limit",
             "write .m4a or .mp3",
         )
     container: Container = to or "m4a"

@@ -14,7 +14,7 @@ from preflight import limits
 from preflight.checks import analyze, check, report_of
 from preflight.errors import BadOutput, CannotFix
 from preflight.fixes.convert import FixJob, add_headroom, convert, without_overshoot
-from preflight.fixes.edits import Edit
+from preflight.fixes.edit_descriptions import Edit
 from preflight.fixes.options import MINIMAL, FixOptions
 from preflight.fixes.plan import Plan, make_plan, plan_conversion
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
@@ -261,7 +261,7 @@ def _verify(job: FixJob, steps: Plan, temporary: Path) -> Report:
     after = check(temporary, role=role, prompt_text=text, profile=profile, on_progress=job.on_progress)
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
-        raise CannotFix(f"the result would be rejected: {reasons}", "make or export another recording")
+        raise CannotFix(f"the result would be rejected: {reasons}", "record or export it again")
     if steps.action in ("keep", "rename") and after.file.sha256 != before.file.sha256:
         raise CannotFix("the recording changed while it was copied", "wait until it is no longer written to")
     planned_s = _seconds(before) if steps.window is None else steps.window[1] - steps.window[0]

@@ -18,7 +18,7 @@ from preflight.checks import analyze, check, report_of
 from preflight.display.text import clock
 from preflight.errors import BadOutput, CannotFix
 from preflight.fixes.convert import OVERSHOOT_MARGIN_DB, FixJob, downmix
-from preflight.fixes.edits import HEADROOM_DBTP
+from preflight.fixes.edit_descriptions import HEADROOM_DBTP
 from preflight.fixes.encode import choose_target, downmix_weights
 from preflight.fixes.join_parts import Part, arrange, window_of
 from preflight.fixes.options import MINIMAL
@@ -186,10 +186,13 @@ def _other_voices(takes: Sequence[FixJob]) -> Iterator[str]:
 def _require_length(seconds: float, longest: float) -> None:
     if seconds < limits.WRITE_ABOVE_S:
         raise CannotFix(
-            f"together {clock(seconds)} long, below the {clock(limits.WRITE_ABOVE_S)} minimum", "add another take"
+            f"the takes are {clock(seconds)} long together, below the {clock(limits.WRITE_ABOVE_S)} minimum",
+            "add another take",
         )
     if seconds > longest:
-        raise CannotFix(f"together {clock(seconds)} long, above the {clock(longest)} maximum", "leave one out")
+        raise CannotFix(
+            f"the takes are {clock(seconds)} long together, above the {clock(longest)} maximum", "leave one out"
+        )
 
 
 def _gains(takes: Sequence[FixJob], channels: int) -> list[float]:

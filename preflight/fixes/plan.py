@@ -9,7 +9,7 @@ import msgspec
 
 from preflight import limits
 from preflight.errors import CannotFix, NotExamined
-from preflight.fixes.edits import (
+from preflight.fixes.edit_descriptions import (
     HIGH_PASS_HZ,
     NO_DSP,
     DspSettings,
@@ -37,10 +37,9 @@ _CONTAINER_OF_CODEC: Final[dict[str, Container]] = {"aac": "m4a", "mp3": "mp3"}
 """Codecs whose packets can be copied, and the container for them."""
 _FIXED_BY_REMUX: Final = frozenset({"unsupported-format", "extension-mismatch", "header-mismatch", "truncated"})
 _FIXED_BY_CUT: Final = frozenset({"too-long", "too-large", "prompt-too-long"})
-_TEXT_RULES: Final = frozenset({"prompt-text-missing", "prompt-text-unfit"})
 _LOSSY_MAX_S: Final = limits.WRITE_BELOW_S
 """The padding of a lossy encoder, at most three packets of 0.13 s, must not exceed the limit."""
-_PAUSE_LEFT_S: Final = 1.0
+_PAUSE_LEFT_S: Final = 1.0  # below the limit of `long-pause`, 1.5 s
 _MIN_REMOVED_S: Final = 0.2
 _CHANGES_SOUND: Final = EDIT_KINDS.keys() - {"trim-silence"}
 
@@ -118,10 +117,9 @@ def mark_impossible_fixes(analysis: Analysis, report: Report) -> Report:
     try:
         make_plan(analysis, report)
     except CannotFix as problem:
+        reason = f"onetake fix cannot help ({problem.message}): {problem.hint}"  # in place of the finding's own advice
         findings = tuple(
-            msgspec.structs.replace(
-                finding, fix=None, message=f"{finding.message} (fix cannot help: {problem.message})"
-            )
+            msgspec.structs.replace(finding, fix=None, message=f"{finding.message.partition(': ')[0]}; {reason}")
             if finding.severity == "error" and finding.fix
             else finding
             for finding in report.findings
@@ -220,8 +218,10 @@ def _require_fixable(report: Report, options: FixOptions) -> None:
     fixed_by_options = {"prompt-too-long"} if options.has_window else set()
     unfixable = [finding for finding in report.errors if not finding.fix and finding.rule not in fixed_by_options]
     if unfixable:
-        is_text = all(finding.rule in _TEXT_RULES for finding in unfixable)
-        hint = "correct the text" if is_text else "make or export another recording"
+        if len(unfixable) == 1 and ": " in unfixable[0].message:
+            raise CannotFix(*unfixable[0].message.rsplit(": ", 1))
+        is_text = all(finding.rule.startswith("prompt-text") for finding in unfixable)
+        hint = "correct the text" if is_text else "record or export it again"
         raise CannotFix("; ".join(finding.message for finding in unfixable), hint)
 
 

@@ -1,7 +1,7 @@
 """Write an output file atomically: the complete, verified file appears under its name, or nothing does.
 
 The file is written under a temporary name in the same folder. Its writer holds a lock on it, which the system releases
-when the process ends, so the next run can tell the temporary files of killed processes and remove them.
+when the process ends, so the next run can recognize and remove the temporary files of killed processes.
 """
 
 from __future__ import annotations

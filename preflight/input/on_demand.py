@@ -68,7 +68,7 @@ def copy_headers(read_range: Callable[[int, int], bytes], size: int, file: IO[by
 
 
 def _index_of(read: Callable[[int, int], bytes], size: int, head: bytes) -> tuple[int, int] | None:
-    """Return offset and length of the ``moov`` box if it is behind the head (ISO/IEC 14496-12, 4.2)."""
+    """Return offset and length of the ``moov`` box if it is after the head (ISO/IEC 14496-12, 4.2)."""
     position = 0
     for _ in range(_MAX_BOXES):
         inside = position + 16 <= len(head)

@@ -140,7 +140,7 @@ class Source:
             if is_in_use(error, path):
                 raise CannotOpen(*IN_USE) from error
             if error.errno in {errno.ENOENT, errno.EINVAL} and name.startswith(("http://", "https://")):
-                raise CannotOpen("a URL is not read", "download the recording, and pass the file") from error
+                raise CannotOpen("this is a URL, not a file", "download the recording, and pass the file") from error
             fallback = ((error.strerror or "it cannot be opened").lower(), "check the file")
             raise CannotOpen(*_REASONS.get(error.errno or 0, fallback)) from error
         status = os.fstat(fd)

@@ -1,4 +1,7 @@
-"""Complete the probe of an MP3 or ADTS file from its frame headers: exact duration, lost frames, declared durations."""
+"""Complete the probe of an MP3 or ADTS file from its frame headers: exact duration, lost frames, declared durations.
+
+A quick probe estimates them from a few windows of frames.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from preflight.media.damage import Damage
 from preflight.media.frame_scan import FrameScan, scan_frames
-from preflight.media.frame_windows import end_of_frames, seconds_per_byte
 from preflight.media.mp3_header import DECODER_DELAY, InfoHeader
 from preflight.media.tags import id3v2_length_s, leading_tags, trailing_tags
 from preflight.media.trailing_samples import without_zeros
@@ -24,6 +26,9 @@ _VARYING_TOLERANCE: Final = 0.8
 """A few windows of a variable bit rate miss its mean by less."""
 _BIT_RATES: Final = (8_000, 320_000)
 """The lowest and the highest bit rate of MPEG audio, layer III (ISO/IEC 11172-3 and 13818-3, 2.4.2.3)."""
+_WINDOW_BYTES: Final = 1 << 13
+"""Holds five frames of 320 kbit/s."""
+_WINDOWS: Final = 8
 
 
 def with_frame_facts(source: Source, facts: Probe, *, quick: bool) -> Probe:
@@ -100,7 +105,7 @@ def _from_first_frames(source: Source, facts: Probe) -> Probe:
     end = end if end > begin else last
     scan = scan_frames(source, facts.codec, end=min(end, begin + _QUICK_BYTES))
     if scan is not None and end - begin > 2 * _QUICK_BYTES:
-        end = end_of_frames(source, facts.codec, begin + _QUICK_BYTES, end)
+        end = _end_of_frames(source, facts.codec, begin + _QUICK_BYTES, end)
     audio_bytes = end - begin
     facts = replace(facts, audio_bytes=audio_bytes)
     if scan is None:
@@ -108,7 +113,7 @@ def _from_first_frames(source: Source, facts: Probe) -> Probe:
     info, samples = scan.info, scan.samples // scan.frames
     declared_s = _declared_s(info, samples, scan.rate_hz)
     frame_bytes = scan.total_bytes / scan.frames
-    mean = seconds_per_byte(source, facts.codec, begin, end) if end - begin > 2 * _QUICK_BYTES else None
+    mean = _seconds_per_byte(source, facts.codec, begin, end) if end - begin > 2 * _QUICK_BYTES else None
     by_frames_s = audio_bytes * (mean or scan.frame_s / frame_bytes)
     facts = replace(facts, declared_duration_s=declared_s, declared=_declared(info, samples, scan.rate_hz))
     if info is None or not declared_s:
@@ -138,3 +143,54 @@ def _is_impossible(declared_s: float, by_frames_s: float, audio_bytes: int, tole
     if not lowest <= 8 * audio_bytes / declared_s <= highest * (1 + _SIZE_TOLERANCE):
         return True
     return tolerance is not None and not 1 / (1 + tolerance) <= by_frames_s / declared_s <= 1 + tolerance
+
+
+def _end_of_frames(source: Source, codec: str, begin: int, end: int) -> int:
+    """Return where the frames that begin at `begin` end: before anything else that follows them.
+
+    Zeros count as frames: they may be a part of an object in the storage that was not fetched.
+
+    Args:
+        source: The open recording.
+        codec: ``mp3`` or ``aac``.
+        begin: The offset of a frame.
+        end: The offset after the last byte that may belong to a frame.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    last, other = begin, end - _WINDOW_BYTES
+    if other <= begin:
+        return end
+    if scan_frames(source, codec, other, end):
+        last = other
+    while other - last > _WINDOW_BYTES:
+        middle = (last + other) // 2
+        after = middle + _WINDOW_BYTES
+        is_audio = scan_frames(source, codec, middle, after) or not any(source.read_at(middle, _WINDOW_BYTES))
+        last, other = (middle, other) if is_audio else (last, middle)
+    found = scan_frames(source, codec, last, min(end, last + 2 * _WINDOW_BYTES))
+    return found.ranges[-1][1] if found else end
+
+
+def _seconds_per_byte(source: Source, codec: str, begin: int, end: int) -> float | None:
+    """Return the mean of windows at equal distances, as bit rate and sample rate may change.
+
+    Args:
+        source: The open recording.
+        codec: ``mp3`` or ``aac``.
+        begin: The offset of the first frame.
+        end: The offset after the last frame.
+
+    Returns:
+        None if most windows have no frames: for example, if only the ends of an object were fetched from the storage.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    step = (end - begin) // _WINDOWS
+    starts = (begin + number * step + (step - _WINDOW_BYTES) // 2 for number in range(_WINDOWS))
+    scans = [scan for at in starts if (scan := scan_frames(source, codec, at, at + _WINDOW_BYTES))]
+    if len(scans) <= _WINDOWS // 2:
+        return None
+    return sum(scan.frame_s * scan.frames / scan.total_bytes for scan in scans) / len(scans)

@@ -1,21 +1,22 @@
 """The durations that an MP4 or QuickTime file declares, each by its own box, and the media that its edit list hides.
 
-Players and services read different boxes (see `preflight.media.mp4_movie`), and FFmpeg reports only one duration.
+Players and services read different boxes, and FFmpeg reports only one duration. Boxes (ISO/IEC 14496-12) beside those
+of a track: mvhd 8.2.2, mvex 8.8.1, mehd 8.8.2, sidx 8.16.3.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import struct
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from preflight.errors import WrongHeader
-from preflight.media.mp4_boxes import PROTECTED
+from preflight.media.mp4_boxes import PROTECTED, Track, boxes_in, content_of, declare, read_track, scale_and_duration
 from preflight.media.mp4_fragments import read_fragments
-from preflight.media.mp4_movie import read_movie
 
 if TYPE_CHECKING:
     from preflight.input.source import Source
-    from preflight.media.mp4_movie import Movie, Track
+    from preflight.media.mp4_boxes import Box
     from preflight.media.probe import Probe
 
 _TEXT_HANDLERS: Final = frozenset({b"text", b"sbtl", b"subt"})
@@ -26,6 +27,81 @@ _ROUNDING_S: Final = 0.05
 _AAC_SAMPLES: Final = 1024
 _PACKET_SHARES: Final = (0.9, 2.1)
 """A packet of AAC has 1024 samples or 960, with SBR twice as many at the rate of the output (ISO/IEC 14496-3)."""
+
+
+@dataclass
+class Movie:
+    """The movie box and the boxes beside it.
+
+    Attributes:
+        durations: The declared durations in seconds by the name of the box: ``mvhd``, ``mehd``, ``sidx``.
+        tracks: The tracks in the order of the file.
+        indexed: The duration in seconds by the segment indexes, by reference_ID.
+        held_share: The share of the media data that is in the file; 1 if it is complete.
+        parts: The number of concatenated files, of which FFmpeg reads only the first.
+        has_fragments: Whether fragments may follow, also those of a movie that has samples itself (mvex, 8.8.1).
+    """
+
+    durations: dict[str, float] = field(default_factory=dict)
+    tracks: list[Track] = field(default_factory=list)
+    indexed: dict[int, float] = field(default_factory=dict)
+    held_share: float = 1.0
+    parts: int = 1
+    has_fragments: bool = False
+
+
+def read_movie(source: Source, begin: int = 0) -> Movie | None:
+    """Return the movie, or None without a complete movie box.
+
+    Args:
+        source: The open recording.
+        begin: The offset of the first box.
+
+    Raises:
+        CannotOpen: Reading failed.
+    """
+    movie, scale = Movie(), 0
+    for box in boxes_in(source, begin, source.size):
+        if box.name == b"moov" and not movie.tracks:  # FFmpeg uses the first one as well
+            scale = _read_moov(source, box, movie)
+        elif box.name == b"mdat" and box.claimed_end > box.end:  # a download that was interrupted
+            movie.held_share = (box.end - box.begin) / (box.claimed_end - box.begin)
+        elif box.name == b"sidx":
+            _read_sidx(source, box, movie)
+        elif box.name == b"ftyp" and any(track.media_s is not None for track in movie.tracks):
+            # in fragmented files, an initialization may be repeated, and FFmpeg reads on
+            movie.parts += 1
+    return movie if scale else None
+
+
+def _read_moov(source: Source, moov: Box, movie: Movie) -> int:
+    scale = 0
+    for box in boxes_in(source, moov.begin, moov.end):
+        if box.name == b"mvhd":
+            # the time scale of mvhd applies to tkhd and elst
+            scale, duration = scale_and_duration(content_of(source, box, 64))
+            declare(movie.durations, "mvhd", duration, scale)
+        elif box.name == b"trak":
+            movie.tracks.append(read_track(source, box, scale))
+        elif box.name == b"mvex":
+            movie.has_fragments = True
+            for inner in (one for one in boxes_in(source, box.begin, box.end) if one.name == b"mehd"):
+                data = content_of(source, inner, 12)  # fragment_duration: 64 bits in version 1, else 32
+                declare(movie.durations, "mehd", int.from_bytes(data[4 : 12 if data[:1] == b"\1" else 8]), scale)
+    return scale
+
+
+def _read_sidx(source: Source, box: Box, movie: Movie) -> None:
+    """Add up the segments of an index by its reference_ID; references to other indexes (type 1) are not counted."""
+    data = content_of(source, box)
+    at = 28 if data[:1] == b"\1" else 20  # version 1 has 64-bit earliest_presentation_time and first_offset
+    scale, count = int.from_bytes(data[8:12]), int.from_bytes(data[at + 2 : at + 4])
+    entries = struct.iter_unpack(">III", data[at + 4 : at + 4 + 12 * min(count, max(0, len(data) - at - 4) // 12)])
+    ticks = sum(duration for reference, duration, _ in entries if not reference >> 31)
+    if scale and ticks:
+        stream = int.from_bytes(data[4:8])
+        movie.indexed[stream] = movie.indexed.get(stream, 0.0) + ticks / scale
+        movie.durations["sidx"] = max(movie.indexed.values())  # several indexes of one stream follow each other
 
 
 def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = False) -> Probe:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from preflight import limits
 from preflight.errors import NotARecording, WrongHeader
-from preflight.media.codec_facts import bits_of, codec_tag, is_usac, lacks_packet_sizes, opus_delay_s
 from preflight.media.damage import Damage
 from preflight.media.mp4_boxes import PROTECTED
 from preflight.media.tags import leading_tags
@@ -156,13 +155,20 @@ def _probe_wav(header: WavHeader) -> Probe:
 
 
 def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool) -> Probe:
-    from preflight.media.amr import amr_ranges
-    from preflight.media.containers import audio_track, open_container
+    from preflight.media.byte_ranges import amr_ranges
+    from preflight.media.containers import (
+        audio_track,
+        bits_of,
+        codec_tag,
+        is_usac,
+        lacks_packet_sizes,
+        open_container,
+    )
     from preflight.media.mp3_header import FREE_FORMAT_BYTES, is_free_format
 
     begin = leading_tags(source)
-    if is_free_format(source.read_at(begin, FREE_FORMAT_BYTES)):  # FFmpeg takes it for anything else
-        raise NotARecording("an MP3 of free format, without a bit rate in its headers", "export it with a bit rate")
+    if is_free_format(source.read_at(begin, FREE_FORMAT_BYTES)):  # FFmpeg would recognize it as some other format
+        raise NotARecording("a free-format MP3, without a bit rate in its headers", "export it with a bit rate")
     ranges = amr_ranges(source, begin) or (((begin, source.size),) if begin else ())
     with open_container(source, ranges, quick=quick) as container:
         container_format = container.format.name
@@ -220,13 +226,11 @@ def _probe_with_ffmpeg(source: Source, header: WavHeader | None, *, quick: bool)
 def _track_number(
     container: av.container.InputContainer, source: Source, ranges: tuple[tuple[int, int], ...], *, quick: bool
 ) -> int:
-    """Return the number of the audio track to use, from 0: of several, the one with the most speech."""
-    from preflight.media.containers import audio_track, has_decoder
+    """Return the number of the audio track to use, from 0: the one with the most speech, if there are several."""
+    from preflight.media.containers import audio_track, choose_track, codec_tag, has_decoder
 
     tracks = container.streams.audio
     if len(tracks) > 1 and not quick:
-        from preflight.media.containers import choose_track
-
         protected = {
             number
             for number, track in enumerate(tracks)
@@ -257,6 +261,8 @@ def _is_cover(stream: object) -> bool:
 
 
 def _seconds(container: av.container.InputContainer, stream: AudioStream | None) -> float | None:
+    from preflight.media.containers import opus_delay_s
+
     if stream is not None and stream.duration is not None and stream.time_base is not None:
         delay_s = opus_delay_s(stream.codec_context) if container.format.name == "ogg" else 0.0
         # some writers add the delay to the first time as well

@@ -101,7 +101,7 @@ def _is_sound(samples: NDArray[np.float64]) -> bool:
         return False
     centered = samples - samples.mean(axis=0)
     power = (centered**2).sum(axis=0)
-    # a constant is no sound: filler
+    # a constant value is filler, not sound
     correlated = (centered[1:] * centered[:-1]).sum(axis=0) > _MIN_CORRELATION * power
     return bool((correlated & (power > 0)).any())
 

@@ -31,7 +31,7 @@ MIN_S: Final = 3.0
 MAX_S: Final = 7.5
 """Below the 8 s of the contract by more than the padding of a lossy encoder."""
 _MARGIN_S: Final = 0.25
-"""Silence in front of the clip and behind it; at most half of a pause."""
+"""Silence before the clip and after it; at most half of a pause."""
 _MIN_PAUSE_S: Final = 0.16
 """A clip that ends in a pause, and one that starts in it, both keep 80 ms away from detected speech."""
 _MIN_EDGE_SILENCE_S: Final = 0.08
@@ -42,6 +42,7 @@ _QUIET_PERCENTILE: Final = 3
 _LOUD_PERCENTILE: Final = 75
 _BEST_LUFS: Final = -20.0
 _LOUDNESS_TOLERANCE_LU: Final = 6.0
+"""About the middle of ACX's range for speech (-23 to -18 dBFS RMS); each LU beyond the tolerance costs one decibel."""
 _COSTS_DB: Final = {"clipped_percent": 10.0, "dropouts": 15.0, "clicks": 15.0, "splices": 15.0, "longest_pause_s": 3.0}
 """Decibels of SNR per unit. Rough listening estimates: they only order the clips."""
 _BEST_LENGTHS_S: Final = (4.5, 7.0)

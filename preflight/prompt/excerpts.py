@@ -45,7 +45,7 @@ def excerpts(source: Source, facts: Probe, spans: list[Span]) -> Iterator[tuple[
             joined = np.concatenate(held)
             yield span, joined[round(span[0] * rate) - begin : round(span[1] * rate) - begin]
         first = round(waiting[0][0] * rate) if waiting else position
-        # blocks before the next excerpt are not needed any more
+        # blocks before the next excerpt are no longer needed
         while held and begin + len(held[0]) <= first:
             begin += len(held.pop(0))
         if not waiting:

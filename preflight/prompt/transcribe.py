@@ -27,8 +27,7 @@ from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts, to_mono_16k
 from preflight.prompt.text_match import agreement
-from preflight.worker.hardening import clean_environment
-from preflight.worker.interpreter import interpreter, module_path
+from preflight.worker.child import clean_environment, interpreter, module_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +51,7 @@ _DOWNLOAD_FOLDER: Final = re.compile(r"quantized(_[0-9_]+)?")
 _MAX_S: Final = 60.0
 """A prompt clip is much shorter."""
 _TIMEOUT_S: Final = 60.0
+"""For loading the model; the duration of the audio is added."""
 _START: Final = (
     "import sys; sys.path[:] = sys.argv[3:]; from preflight.worker.transcriber import main; main(*sys.argv[1:3])"
 )
@@ -208,7 +208,7 @@ def transcribe(recording: Recording, spans: Sequence[Span], model: SpeechModel) 
 
 
 def _transcribe(source: Source, facts: Probe, spans: Sequence[Span], model: SpeechModel) -> tuple[str, ...]:
-    # without the last millisecond: an end that was rounded to milliseconds may lie behind the last sample
+    # without the last millisecond: an end that was rounded to milliseconds may lie after the last sample
     shortened = [(start, end - 0.001) for start, end in spans]
     unique = sorted(set(shortened))
     sounds = {span: to_mono_16k(block, facts.sample_rate_hz) for span, block in excerpts(source, facts, unique)}

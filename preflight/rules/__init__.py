@@ -13,7 +13,6 @@ from preflight.rules import (
     music,
     noise_reduction,
     prompt_text,
-    reverberation,
     speakers,
     speech,
 )
@@ -49,7 +48,7 @@ _TABLE = (
     level.TOO_QUIET,
     level.TOO_LOUD,
     level.PLOSIVES,
-    reverberation.REVERBERANT,  # before noise: reverberation fills the pauses, too
+    background.REVERBERANT,  # before noise: reverberation fills the pauses, too
     background.NOISY,
     noise_reduction.GATED,
     noise_reduction.DENOISED,

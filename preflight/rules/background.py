@@ -1,4 +1,4 @@
-"""Rules about background noise, rumble, whine, hum and bandwidth."""
+"""Rules about the room and the devices: background noise, rumble, whine, hum, reverberation and bandwidth."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _WIDEBAND_HZ: Final = (7250.0, 8250.0)
 _WIDEBAND_LOSSY_HZ: Final = 7950.0
 """AAC of 24 kbit/s at 44.1 kHz ends between 7.7 and 7.9 kHz; upsampled recordings of 16 kHz mostly at 8.1 kHz."""
 _LOW_BIT_RATE_BPS: Final = 40_000
-"""For each channel."""
+"""For each channel: above MP3 at 32 kbit/s and AAC at 24, whose bandwidth is below 9 kHz (`min_full_bandwidth_hz`)."""
 _RUMBLE_SNR_DB: Final = 25.0
+"""5 dB above the limit of `noisy`: rumble farther below the voice is not reported."""
 _RUMBLE_DB: Final = 0.0
-"""Above this, what makes the pauses loud is reported as rumble, not as noise."""
+"""Above this (power below 45 Hz relative to 90 to 1000 Hz), loud pauses are reported as rumble, not as noise."""
 
 
 def _noisy(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -55,7 +56,7 @@ def _noise(rule: Rule, measured: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def _is_rumble(measured: Mapping[str, float], ratio: float, least_db: float) -> bool:
-    """Whether low noise alone makes the pauses loud."""
+    """Whether low-frequency noise alone makes the pauses loud."""
     return ratio < _RUMBLE_SNR_DB and measured.get("rumble_db", 0.0) > least_db
 
 
@@ -64,8 +65,8 @@ def _rumble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     rumble, limit = measured.get("rumble_db", 0.0), rule["max_rumble_db"]
     if analysis.can_be_judged and _is_rumble(measured, measured.get("snr_db", float("inf")), limit):
         yield rule.finding(
-            f"low noise below 45 Hz is {rumble:.0f} dB stronger than all above 90 Hz (limit {limit:g} dB), and "
-            f"{measured['snr_db']:.0f} dB below the voice: turn on the low cut, and decouple the microphone",
+            f"noise below 45 Hz is {rumble:.0f} dB stronger than noise above 90 Hz (limit {limit:g} dB), and only "
+            f"{measured['snr_db']:.0f} dB below the voice: turn on the low cut, and use a shock mount",
             value=rumble,
             threshold="max_rumble_db",
             detail=f"{measured['snr_db']:.0f} dB below the voice",
@@ -74,13 +75,13 @@ def _rumble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _whine(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
-    # without a voice, it is a note
+    # without speech, the tone may be a musical note
     is_judged = analysis.can_be_judged and "speech_level_dbfs" in measured
     if is_judged and measured.get("whine_dbfs", -120.0) > rule["max_whine_dbfs"]:
         level, limit = measured["whine_dbfs"], rule["max_whine_dbfs"]
         yield rule.finding(
             f"a steady tone of {measured['whine_hz']:.0f} Hz at {level:.0f} dBFS, above {limit:g} dBFS: switch off "
-            "what makes it, or move away from it",
+            "the device that makes it, or move away from it",
             value=level,
             threshold="max_whine_dbfs",
             detail=f"{measured['whine_hz']:.0f} Hz",
@@ -107,6 +108,18 @@ def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             detail=f"{measured['hum_dbfs']:.0f} dBFS",
         )
         return
+
+
+def _reverberant(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    decay, limit = analysis.measurements.get("room_decay_s", 0.0), rule["max_room_decay_s"]
+    if decay > limit:
+        yield rule.finding(
+            f"the room echoes: sound takes {decay:.2f} s to decay by 60 dB, above {limit:g} s: record closer to the "
+            "microphone, in a room with carpet, curtains and full shelves",
+            value=decay,
+            threshold="max_room_decay_s",
+            detail=f"{decay:.1f} s",
+        )
 
 
 def _is_upsampled(bandwidth: float, facts: Probe) -> bool:
@@ -150,7 +163,7 @@ NOISY = Rule(
     what="There is noise behind the voice.",
     why="The clone reproduces it. Removing it afterward damages the timbre.",
     source="ACX requires a noise floor below -60 dBFS RMS; so does the strict profile.",
-    fix_hint="Record in a quieter room, closer to the microphone. The endpoint can reduce noise (--noise-reduction).",
+    fix_hint="Record in a quieter room, closer to the microphone. The service can reduce noise (--noise-reduction).",
     judge=_noisy,
     thresholds=(
         Threshold(
@@ -173,17 +186,17 @@ NOISY = Rule(
 RUMBLE = Rule(
     "rumble",
     "warning",
-    what="There is low noise below the voice, as of traffic, wind or handling.",
+    what="There is low-frequency noise, such as from traffic, wind or handling the microphone.",
     why="It takes headroom from the voice, and the clone reproduces it.",
-    source="The power between 10 and 45 Hz relative to that between 90 and 1000 Hz, in the quietest tenth of the half "
-    "seconds.",
-    fix_hint="Turn on the high-pass filter (low cut) of the microphone or interface, and decouple the microphone.",
+    source="The power between 10 and 45 Hz relative to that between 90 and 1000 Hz, in the quietest tenth of all "
+    "half-second windows.",
+    fix_hint="Turn on the high-pass filter (low cut) of the microphone or interface, and use a shock mount.",
     judge=_rumble,
     thresholds=(
         Threshold(
             "max_rumble_db",
             0.0,
-            "Then it determines the noise floor. Reported where the pauses are less than 25 dB below the voice.",
+            "Above this, rumble determines the noise floor. Reported if pauses are less than 25 dB below the voice.",
         ),
     ),
     label="rumble",
@@ -191,14 +204,14 @@ RUMBLE = Rule(
 WHINE = Rule(
     "whine",
     "warning",
-    what="There is a steady tone, as of a fan, a charger or a screen.",
+    what="There is a steady tone, such as from a fan, a charger or a screen.",
     why="The clone reproduces it.",
-    source="A spectral line between 500 and 4000 Hz in four of five of the quieter 0.2 s, and not a harmonic of the "
-    "mains; above 4 kHz, a band of 100 Hz that is 10 dB above its neighbors and steady there.",
-    fix_hint="Switch off what makes the tone, move away from it, or use battery power.",
+    source="A spectral line between 500 and 4000 Hz in four fifths of the quieter 0.2 s windows, which is not a "
+    "harmonic of the mains; above 4 kHz, a band of 100 Hz that is 10 dB above its neighbors and steady there.",
+    fix_hint="Switch off the device that makes the tone, move away from it, or use battery power.",
     judge=_whine,
     thresholds=(
-        Threshold("max_whine_dbfs", -70.0, "10 dB below the noise floor limit of ACX: a tone is audible in noise."),
+        Threshold("max_whine_dbfs", -70.0, "10 dB below the noise floor limit of ACX: tones are audible below noise."),
     ),
     label="whine",
 )
@@ -207,7 +220,7 @@ HUM = Rule(
     "warning",
     what="There is mains hum at 50 or 60 Hz and harmonics.",
     why="The clone reproduces the hum as part of a low voice.",
-    source="Spectral lines above the level 6 to 24 Hz away, in the quietest tenth of the half seconds.",
+    source="Spectral lines above the level 6 to 24 Hz away, in the quietest tenth of all half-second windows.",
     fix_hint="Check cables, power supplies and dimmers, use battery power, or run `onetake fix --edit notch-hum`.",
     judge=_hum,
     thresholds=(
@@ -226,6 +239,27 @@ HUM = Rule(
         ),
     ),
     label="mains hum",
+)
+REVERBERANT = Rule(
+    "reverberant",
+    "warning",
+    what="The room reverberates.",
+    why="The clone sounds as if it were in that room, and reverberation cannot be removed well.",
+    source="The median slope of the decays after words in four octave bands (350 to 5600 Hz), as the time for 60 dB "
+    "(ISO 3382-1).",
+    fix_hint="Record closer to the microphone, in a room with carpet, curtains and full shelves.",
+    judge=_reverberant,
+    thresholds=(
+        Threshold(
+            "max_room_decay_s",
+            0.42,
+            "Dry speech measures up to 0.3 s, speech in a room with a reverberation time of 0.6 s at least 0.45 s: "
+            "docs/benchmarks.md.",
+            0.6,
+            "The most that ANSI/ASA S12.60 allows for classrooms.",
+        ),
+    ),
+    label="echo of the room",
 )
 NARROW_BAND = Rule(
     "narrow-band",
@@ -247,9 +281,9 @@ NARROW_BAND = Rule(
         Threshold(
             "min_full_bandwidth_hz",
             9000.0,
-            "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. Below this the finding is an info, for "
-            "sample rates from 21 kHz on, and not near 8 kHz, where upsampled recordings of 16 kHz end; of files of at "
-            "most 40 kbit/s for each channel not from 8 to 8.2 kHz.",
+            "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. The severity is info. Not reported at "
+            "sample rates below 21 kHz, nor between 7.25 and 8.25 kHz (7.95 and 8.25 kHz in files of at most 40 kbit/s "
+            "per channel), where recordings upsampled from 16 kHz end.",
             None,
             "Wideband telephony can be cloned.",
         ),

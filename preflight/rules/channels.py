@@ -89,7 +89,8 @@ def _false_stereo(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     level, limit = analysis.measurements.get("side_level_db", 0.0), rule["min_side_level_db"]
     if analysis.can_be_judged and level < limit:
         yield rule.finding(
-            f"both channels are the same (side level {level:.1f} dB, below {limit:g} dB): mono halves the file size",
+            f"both channels are the same (side level {level:.1f} dB, below {limit:g} dB): export in mono, which halves "
+            "the file size",
             value=level,
             limit=limit,
         )
@@ -157,7 +158,8 @@ SEPARATE_SPEAKERS = Rule(
     "warning",
     what="The channels contain different speakers, as in an interview with one microphone each.",
     why="The clone would be made from all voices together.",
-    source="10 ms frames in which one channel is 10 dB above all others: 2 s and 15 % of them in each of two channels.",
+    source="Frames of 10 ms in which one channel is 10 dB above all others: at least 2 s and 15 % of them in each of "
+    "two channels.",
     fix_hint="Export one channel. `onetake fix --edit mono` keeps the one with the most speech.",
     judge=_separate_speakers,
     label="several speakers",

@@ -188,7 +188,7 @@ def _splices(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if count > rule["max_splices"]:
         places = f"at {count} places" if count > 1 else "at one place"
         yield rule.finding(
-            f"the waveform jumps {places}, first at {clock(spans[0][0])}, as where a word was cut or a buffer was "
+            f"the waveform jumps {places}, first at {clock(spans[0][0])}, as if a word had been cut or an audio buffer "
             "lost: cut in pauses only, or record again",
             value=count,
             threshold="max_splices",
@@ -201,7 +201,7 @@ TRUNCATED = Rule(
     "truncated",
     "error",
     what="The file contains less audio than its header declares.",
-    why="Words are missing at the end, and the endpoint may reject a truncated file.",
+    why="Words are missing at the end, and the service may reject a truncated file.",
     source="WAV data chunk, Xing/Info frame count, MP4 edit list or FLAC STREAMINFO, compared with the decoded audio.",
     fix_hint="Copy or download it again. `onetake fix` keeps what is there and corrects the header.",
     judge=_truncated,
@@ -251,12 +251,12 @@ DROPOUTS = Rule(
 SPLICES = Rule(
     "splices",
     "warning",
-    what="The waveform jumps within the sound, as where words were cut or buffers were lost or swapped.",
+    what="The waveform jumps within the sound, as if words had been cut, or audio buffers lost or swapped.",
     why="Each jump clicks, and the clone may reproduce it.",
     source="Third differences that stand out for three samples at most, where neither side predicts the other (Godsill "
     "and Rayner, Digital Audio Restoration, 1998). Lossy codecs and resampling smear a jump, so that it is not found "
-    "in what was coded afterward; in an unaltered WAV about half of the cuts within words are.",
-    fix_hint="Cut in pauses only, with a short crossfade. If it was not cut: use a larger buffer, and record again.",
+    "in audio that was encoded afterward; in an unaltered WAV, about half of the cuts within words are found.",
+    fix_hint="Cut in pauses only, with a short crossfade. If you did not cut it, use a larger buffer and record again.",
     judge=_splices,
     thresholds=(Threshold("max_splices", 0.0, "A good recording has none: docs/benchmarks.md.", 5.0, _OFTEN),),
     label="cuts within the sound",

@@ -27,11 +27,11 @@ def _with_padding(seconds: float, padded: float, limit: float) -> str:
     return f"{decoded} long, but {with_padding} in decoders that keep the encoder padding"
 
 
-def _near(rule: Rule, seconds: float, limit: float, change: str) -> Finding:
+def _near(rule: Rule, seconds: float, limit: float, what: str, change: str) -> Finding:
     """The warning that another decoder may measure a lossy recording on the other side of a limit."""
     return rule.finding(
-        f"{seconds_beside(seconds, limit)} long, within {limits.LOSSY_MARGIN_S:g} s of the {limit:g} s limit, so other "
-        f"decoders may exceed it: {change}",
+        f"{seconds_beside(seconds, limit)} long, within {limits.LOSSY_MARGIN_S:g} s of the {limit:g} s limit, so "
+        f"another decoder may find it {what}: {change}",
         severity="warning",
         value=seconds,
         limit=limit,
@@ -51,7 +51,7 @@ def _too_short(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             detail=seconds_beside(seconds, limit),
         )
     elif _is_lossy(analysis) and seconds < limit + limits.LOSSY_MARGIN_S:
-        yield _near(rule, seconds, limit, "record a little more")
+        yield _near(rule, seconds, limit, "too short", "record a little more")
 
 
 def _judged(analysis: Analysis) -> str:
@@ -90,12 +90,7 @@ def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             fix="trim",
         )
     elif _is_lossy(analysis) and seconds > limit - limits.LOSSY_MARGIN_S:
-        yield rule.finding(
-            f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too long",
-            severity="warning",
-            value=seconds,
-            limit=limit,
-        )
+        yield _near(rule, seconds, limit, "too long", "cut off a little")
 
 
 def _prompt_too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -118,12 +113,7 @@ def _prompt_too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             limit=limit,
         )
     elif seconds >= limit - margin:
-        yield rule.finding(
-            f"it lasts {clock(seconds)}, so near {clock(limit)} that another decoder may find it too long",
-            severity="warning",
-            value=seconds,
-            limit=limit,
-        )
+        yield _near(rule, seconds, limit, "too long", "cut off a little silence")
 
 
 def _prompt_text_missing(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -145,8 +135,8 @@ def _too_large(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
     else:
         yield rule.finding(
-            f"{size:,} bytes, above {limits.SAFE_BYTES:,}: the service does not document whether its 20 MB limit means "
-            f"that or {limits.MAX_BYTES:,} bytes",
+            f"{size:,} bytes, above {limits.SAFE_BYTES:,} (the service does not document whether its 20 MB limit means "
+            f"that or {limits.MAX_BYTES:,} bytes): make the file smaller if the service rejects it",
             severity="warning",
             value=size,
             limit=limits.SAFE_BYTES,
@@ -157,7 +147,7 @@ TOO_SHORT = Rule(
     "too-short",
     "error",
     what="The recording is shorter than 10 seconds.",
-    why="The endpoint rejects it (code 2037).",
+    why="The service rejects it (code 2037).",
     source=_CONTRACT,
     fix_hint="Record more: one to two minutes of varied speech work best. `onetake join` joins several takes.",
     judge=_too_short,
@@ -168,7 +158,7 @@ TOO_LONG = Rule(
     "too-long",
     "error",
     what="The recording is longer than 5 minutes in at least one common decoder.",
-    why="The endpoint rejects it (code 2037). Encoder padding counts as well, because some decoders play it.",
+    why="The service rejects it (code 2037). Encoder padding counts as well, because some decoders play it.",
     source=_CONTRACT,
     fix_hint="Run `onetake fix`: it keeps up to five minutes and cuts at a pause.",
     judge=_too_long,
@@ -179,7 +169,7 @@ PROMPT_TOO_LONG = Rule(
     "prompt-too-long",
     "error",
     what="The prompt clip is 8 seconds or longer in at least one common decoder.",
-    why="The endpoint rejects it (code 2048).",
+    why="The service rejects it (code 2048).",
     source=_PROMPT_CONTRACT,
     fix_hint="Choose one whole sentence of 3 to 7.5 s. `onetake fix` does not cut prompt clips: the text must match.",
     judge=_prompt_too_long,
@@ -190,7 +180,7 @@ PROMPT_TEXT_MISSING = Rule(
     "prompt-text-missing",
     "error",
     what="The prompt clip has no text.",
-    why="The endpoint requires both the clip and its text, or neither.",
+    why="The service requires both the clip and its text, or neither.",
     source=_PROMPT_CONTRACT,
     fix_hint="Give the exact words with --prompt-text, ending with punctuation.",
     judge=_prompt_text_missing,
@@ -201,7 +191,7 @@ TOO_LARGE = Rule(
     "too-large",
     "error",
     what="The file is larger than 20 MB.",
-    why="The endpoint rejects it.",
+    why="The service rejects it.",
     source=_CONTRACT + ' "20 MB" may mean 20,000,000 or 20,971,520 bytes; sizes in between are a warning.',
     fix_hint="Run `onetake fix`: it writes a lossless WAV if that fits, else an M4A at the highest bit rate that fits.",
     judge=_too_large,

@@ -59,7 +59,7 @@ def _too_loud(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     measured = analysis.measurements
     if not analysis.can_be_judged:
         return
-    # a gain lowers floating-point samples without loss, see `_above_full_scale`: judged is what it leaves
+    # a gain lowers floating-point samples without loss (`_above_full_scale`): the level after that gain is judged
     excess_db = measured["sample_peak_dbfs"] if _has_hot_floats(analysis) else 0.0
     levels = (
         ("level", measured["rms_dbfs"] - excess_db, "dBFS RMS", "max_rms_dbfs"),
@@ -88,7 +88,7 @@ def _above_full_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         peak = analysis.measurements["sample_peak_dbfs"]
         yield rule.finding(
             f"the floating-point samples peak at {peak:+.1f} dBFS, above full scale, where players and converters clip "
-            "them: lower the level with one gain (onetake fix)",
+            "them: lower the level (onetake fix)",
             value=peak,
             limit=0.0,
             fix="gain",
@@ -109,7 +109,7 @@ def _float_scale(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _plosives(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     spans, number = analysis.plosives, len(analysis.plosives)
-    # without a voice, it is a drum
+    # without speech, the thump may be a drum
     if number > rule["max_plosives"] and "speech_level_dbfs" in analysis.measurements:
         count = f"{number} plosives or bumps" if number > 1 else "a plosive or bump"
         yield rule.finding(
@@ -138,8 +138,8 @@ ABOVE_FULL_SCALE = Rule(
     "above-full-scale",
     "error",
     what="Floating-point samples exceed full scale (0 dBFS).",
-    why="The file itself is not clipped, but every decoder to integers clips it.",
-    source="WAVE_FORMAT_IEEE_FLOAT: full scale is ±1, but samples do not end there. Reported above 0.1 dB.",
+    why="The file itself is not clipped, but every decoder that outputs integers clips it.",
+    source="WAVE_FORMAT_IEEE_FLOAT: full scale is ±1, but samples can exceed it. Reported above 0.1 dB.",
     fix_hint="Run `onetake fix`: one gain brings the peaks below full scale, and nothing is lost. Or lower the level "
     "in the program that exported the file.",
     judge=_above_full_scale,
@@ -153,8 +153,8 @@ CLIPPED = Rule(
     why="Clipping sounds like crackle, and the clone reproduces it as part of the voice.",
     source="Runs of three or more equal samples at the peak of a channel that start or end with a step. After a lossy "
     "codec or a resampler: plateaus at one level, with edges steep enough for a peak at least 1.2 times as high. "
-    "Codecs at low bit rates (AAC at 48 kbit/s, Opus at 24) leave no plateaus where a quarter of all samples or more "
-    "are clipped: of such takes 40 % are found, the others are too loud, with peaks above full scale.",
+    "Codecs at low bit rates (AAC at 48 kbit/s, Opus at 24) leave no plateaus if a quarter of the samples or more are "
+    "clipped: 40 % of such takes are found, and the others are `too-loud`, because their peaks exceed full scale.",
     fix_hint="Lower the input gain until the loudest words peak 6 dB below full scale, and record again.",
     judge=_clipped,
     label="clipped",
@@ -190,7 +190,7 @@ TOO_QUIET = Rule(
             -45.0,
             "22 dB below the minimum of ACX.",
             -60.0,
-            "Speech at -50 dBFS in a tenth of the time.",
+            "Speech at -50 dBFS that fills a tenth of the time.",
         ),
     ),
 )
@@ -216,17 +216,17 @@ TOO_LOUD = Rule(
             3.0,
             "Only lossy codecs and floating-point files can exceed full scale.",
             6.0,
-            "Twice full scale: each player clips it.",
+            "Twice full scale: every player clips it.",
         ),
     ),
 )
 PLOSIVES = Rule(
     "plosives",
     "info",
-    what="Bursts of air hit the microphone, as with a p or b spoken close to it, or something bumped it.",
-    why="They thump, and the clone may reproduce them.",
-    source="The mean of 10 ms frames relative to that of the 0.4 s around: at most 3 dB below the RMS of the speech, "
-    "and 8 times the median, so that rumble does not count.",
+    what="Bursts of air hit the microphone, such as from a p or b spoken close to it, or something bumped it.",
+    why="They sound like thumps, and the clone may reproduce them.",
+    source="The mean of 10 ms frames relative to that of the 0.4 s around them: at most 3 dB below the RMS of the "
+    "speech, and 8 times the median, so that rumble does not count.",
     fix_hint="Use a pop filter, speak past the microphone, or turn on the low cut (high-pass filter).",
     judge=_plosives,
     label="plosives",

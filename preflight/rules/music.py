@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 _ROOM_S: Final = 0.36
 """Dry speech measures up to 0.3."""
 _REVERBERANT_S: Final = 0.42
-"""The limit of `reverberant`: from there on the voice itself fills the pauses."""
+"""The limit of `reverberant`: above it, the reverberation of the voice fills the pauses."""
 _HALL_S: Final = 0.8
-"""From there on the voice fills its pauses evenly, too."""
+"""Above this, the reverberation of the voice fills its pauses evenly, too."""
 _HUM_DB: Final = {"hum_db": 13.0, "buzz_db": 5.0}
 """The limits of `hum`: its lines raise the level of the pauses, and pulses bend it."""
 _EVEN_DB: Final = 5.0
 _FAIRLY_EVEN_DB: Final = 8.0
-"""Spread of the quietest levels. Behind a voice in a room the quietest moments are 6 dB and more below the quiet ones;
-behind a voice in music or among others 1 to 5, among two or three others up to 8."""
+"""Spread of the quietest levels (`background_spread_db`). For a voice in a room, it is 6 dB or more; with music or many
+other voices behind it, 1 to 5 dB; with two or three other voices, up to 8 dB."""
 _STEADY_DB: Final = 4.5
-"""The same of other voices in a room."""
+"""The same for other voices in a room."""
 _STEADY_IN_A_ROOM_DB: Final = 3.0
-"""The same of other voices where the voice is in that room, too; without them it has 6 and more, or 3.2 compressed."""
+"""The same if the voice is in that room, too. Without other voices it has 6 dB or more; compressed, 3.2 dB."""
 _LONGEST_DECAY_S: Final = 0.6
-"""Up to there the voice's own reverberation leaves the pauses free."""
+"""Up to this decay, the voice's own reverberation ends within the pauses."""
 _BACKGROUND_DB: Final = -28.0
 """In speech that is 30 dB above an even noise, the quietest moments are below this."""
 _TONAL_BACKGROUND_DB: Final = -31.0
-"""Tones are evidence of their own: noise has fewer than 0.8 held ones, also where it is this far below the voice."""
+"""With tones, quieter sound is enough: noise has fewer than 0.8 held tones, even this far below the voice."""
 
 
 def _is_loud(analysis: Analysis, limit_db: float, spread_db: float) -> bool:
@@ -51,8 +51,8 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         tones = analysis.measurements.get(name, 0.0)
         if tones > rule[threshold]:
             yield rule.finding(
-                f"music: {tones:.1f} tones go on for 0.2 s on average where the sound is quiet, above "
-                f"{rule[threshold]:g}: turn it off and record again, or use a take without it",
+                f"music: on average {tones:.1f} tones last for 0.2 s where the sound is quiet (limit "
+                f"{rule[threshold]:g}): turn it off and record again, or use a take without it",
                 value=tones,
                 threshold=threshold,
                 detail="tones that change between the words",
@@ -91,8 +91,8 @@ def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         bend = measured[name]
         yield rule.finding(
             f"other voices, or music, behind the voice: its pauses are only {-level:.0f} dB quieter, and their level "
-            f"bends by {bend:.1f} dB within {seconds:g} s, above {rule[threshold]:g} dB: record without people talking "
-            "or music playing nearby",
+            f"fluctuates by {bend:.1f} dB within {seconds:g} s (limit {rule[threshold]:g} dB): record without people "
+            "talking or music playing nearby",
             value=bend,
             threshold=threshold,
             quality=limit.grade(level),
@@ -104,25 +104,25 @@ def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 def _bends(rule: Rule, analysis: Analysis) -> Iterator[tuple[str, str, float]]:
     """Yield the measurements that show other voices, their thresholds, and the seconds that these are about.
 
-    What noise reduction leaves bends each band for itself, and is not babble.
+    What noise reduction leaves bends each band separately, and is not babble.
     """
     measured, level_db = analysis.measurements, rule["max_background_level_db"]
     bend, decay_s = measured.get("background_bend_db", 0.0), measured.get("room_decay_s", 0.0)
     in_pauses = measured.get("pause_bend_db")
     if in_pauses is not None and in_pauses <= rule["max_pause_bend_db"]:
-        return  # even noise, of which a compressor bends the edges of the pauses
+        return  # even noise: a compressor bends its level at the edges of the pauses
     if (
         bend > rule["max_background_bend_db"]
         and measured["background_likeness"] >= rule["min_background_likeness"]
         and decay_s <= _REVERBERANT_S
-        # what rises and falls spreads as much as it bends; what only fades away, in a room or a compressor, more
+        # levels that rise and fall spread as much as they bend; those that only fade, in a room, spread more
         and _is_loud(analysis, level_db, min(_FAIRLY_EVEN_DB, bend))
     ):
         yield "background_bend_db", "max_background_bend_db", 0.1
     if (
         in_pauses is not None
         and measured["pause_likeness"] >= rule["min_pause_likeness"]
-        and 0 < decay_s <= _LONGEST_DECAY_S  # where it is not known, the room may be a church
+        and 0 < decay_s <= _LONGEST_DECAY_S  # an unmeasured decay may be very long
         and _is_loud(analysis, level_db, _STEADY_DB if decay_s <= _REVERBERANT_S else _STEADY_IN_A_ROOM_DB)
     ):
         yield "pause_bend_db", "max_pause_bend_db", 0.2
@@ -132,7 +132,7 @@ MUSIC = Rule(
     "music",
     "warning",
     what="There is music, alone or behind the voice.",
-    why="The clone is made from voice and music together, and sings along.",
+    why="The clone is made from voice and music together, and reproduces both.",
     source="Spectral lines between 500 and 4000 Hz that stay within 4 Hz for 0.2 s and fall by less than 3 dB, in the "
     "quietest quarter of the sound, without those that never change (hum, whine). The harmonics of a voice glide.",
     fix_hint="Turn the music off, or use a recording without it.",
@@ -141,10 +141,10 @@ MUSIC = Rule(
         Threshold(
             "max_held_tones",
             2.6,
-            "Speech without music has up to 2.5, in small rooms with hard walls; dry speech below 1.2: "
-            "docs/benchmarks.md.",
+            "Speech without music has up to 2.5 held tones, in small rooms with hard walls, and dry speech less than "
+            "1.2: docs/benchmarks.md.",
             5.0,
-            "Chords 10 dB below the voice have this much.",
+            "Chords 10 dB below the voice have this many.",
         ),
         Threshold(
             "max_held_tones_in_a_room",
@@ -164,17 +164,17 @@ MUSIC = Rule(
         Threshold(
             "max_held_tones_without_speech",
             1.2,
-            "Where the detector finds little speech, a voice that reverberates cannot explain more.",
+            "Where the detector finds little speech: the reverberation of a voice cannot explain more tones.",
             1.2,
             "Music alone cannot be cloned.",
         ),
         Threshold(
             "max_fading_tones",
             4.5,
-            "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Dry speech has up to 1.6, in rooms with a "
-            "reverberation time of up to 1 s 3.8. Not judged where sound takes more than 0.8 s to decay.",
+            "Tones that fall by up to 9 dB in 0.2 s, as plucked ones do. Dry speech has up to 1.6, and up to 3.8 in "
+            "rooms with a reverberation time of up to 1 s. Not judged where sound takes more than 0.8 s to decay.",
             6.0,
-            "Plucked notes 10 dB below the voice have up to this much.",
+            "Plucked notes 10 dB below the voice have up to this many.",
         ),
         Threshold(
             "max_fading_tones_in_loud_pauses",
@@ -199,17 +199,17 @@ BABBLE = Rule(
     "babble",
     "warning",
     what="Other people talk behind the voice; fast music without held tones looks the same.",
-    why="The clone is made from all voices together, and murmurs along.",
-    source="The mean bend of the level (its second difference over 96 ms) in seven bands from 250 to 4000 Hz, in the "
-    "quietest 15 % of the sound, or over 192 ms in pauses of 0.4 s and more. The level of noise is even, that of a "
-    "room falls steadily, that of voices bends with each syllable.",
+    why="The clone is made from all voices together.",
+    source="How much the level bends (its mean second difference over 96 ms) in seven bands from 250 to 4000 Hz, in "
+    "the quietest 15 % of the sound, or over 192 ms in pauses of 0.4 s and more. The level of noise is even, that of "
+    "reverberation falls steadily, and that of voices bends with each syllable.",
     fix_hint="Record in a room without other people, or use a recording without other voices.",
     judge=_babble,
     thresholds=(
         Threshold(
             "max_background_bend_db",
             3.5,
-            "Noise has up to 2.7, swelling noise 3.1, three to ten other voices 4 to 12: docs/benchmarks.md.",
+            "Noise has up to 2.7 dB, swelling noise 3.1 dB, three to ten other voices 4 to 12 dB: docs/benchmarks.md.",
         ),
         Threshold(
             "max_background_level_db",
@@ -227,8 +227,8 @@ BABBLE = Rule(
         Threshold(
             "max_pause_bend_db",
             2.5,
-            "The median, in pauses of 0.4 s and more: noise has up to 1.9, compressed noise 2.3, ten other voices in a "
-            "room 2.7 to 4: docs/benchmarks.md.",
+            "The median, in pauses of 0.4 s and more: noise has up to 1.9 dB, compressed noise 2.3 dB, ten other "
+            "voices in a room 2.7 to 4 dB: docs/benchmarks.md.",
         ),
         Threshold(
             "min_pause_likeness",

@@ -40,8 +40,9 @@ def _denoised(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     bend, limit = measured.get("background_bend_db", 0.0), rule["max_residue_bend_db"]
     if analysis.can_be_judged and bend > limit and measured["background_likeness"] < rule["min_likeness"]:
         yield rule.finding(
-            f"noise reduction has left tones that flicker in the pauses (their level bends by {bend:.1f} dB within "
-            f"0.1 s, above {limit:g} dB, in each band for itself): use the recording before it, or reduce less",
+            f"noise reduction has left tones that flicker in the pauses (their level fluctuates by {bend:.1f} dB "
+            f"within 0.1 s, limit {limit:g} dB, in each band separately): use the recording from before noise "
+            "reduction, or reduce noise less",
             value=bend,
             threshold="max_residue_bend_db",
             detail="flickering tones in the pauses",
@@ -69,7 +70,7 @@ GATED = Rule(
         Threshold(
             "max_gate_steps_per_minute",
             3.0,
-            "Recordings without a gate have none; two in 20 s count, and more: docs/benchmarks.md.",
+            "Recordings without a gate have none; only two or more in 20 s count: docs/benchmarks.md.",
             None,
             "As above.",
         ),
@@ -80,16 +81,16 @@ DENOISED = Rule(
     "denoised",
     "info",
     what="Noise reduction has left flickering tones in the pauses (musical noise).",
-    why="It takes parts of the voice, too, and the clone reproduces both.",
+    why="Noise reduction also removes parts of the voice, and the clone reproduces this damage.",
     source="The bends of the level in the pauses, as for `babble`, where they differ from band to band. Musical noise: "
     "Berouti et al., Enhancement of speech corrupted by acoustic noise, ICASSP 1979.",
-    fix_hint="Use the recording before noise reduction. The endpoint can reduce noise (--noise-reduction).",
+    fix_hint="Use the recording from before noise reduction. The service can reduce noise (--noise-reduction).",
     judge=_denoised,
     thresholds=(
         Threshold(
             "max_residue_bend_db",
             4.5,
-            "Noise has up to 3.1, spectral subtraction leaves 6 to 8.6: docs/benchmarks.md.",
+            "Noise has up to 3.1 dB, spectral subtraction leaves 6 to 8.6 dB: docs/benchmarks.md.",
         ),
         Threshold(
             "min_likeness",

@@ -77,7 +77,7 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         supported = language_name(comparison.language)
         yield rule.finding(
             f"the prompt text cannot be compared with the transcript: the speech model supports {supported}, and "
-            f"transcribed {transcript}",
+            f"transcribed {transcript}: compare them yourself",
             limit=limit,
         )
     elif comparison.agreement < limit:
@@ -85,7 +85,8 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"the speech model transcribed {transcript}" if comparison.transcript else "the speech model found no words"
         )
         yield rule.finding(
-            f"the agreement of prompt text and transcript is {comparison.agreement:.2f}, below {limit:g}: {found}",
+            f"the agreement of prompt text and transcript is {comparison.agreement:.2f}, below {limit:g} ({found}): "
+            "correct the text, or choose another clip",
             value=comparison.agreement,
             limit=limit,
         )
@@ -94,7 +95,7 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 PROMPT_TEXT_UNFIT = Rule(
     "prompt-text-unfit",
     "error",
-    what="The endpoint does not accept the form of the prompt text.",
+    what="The service does not accept the form of the prompt text.",
     why="It rejects text without final punctuation or with characters that cannot be read aloud (codes 1042, 2013).",
     source="The clone endpoint's parameter table: clone_prompt.prompt_text; reported error codes.",
     fix_hint="Write exactly what is said in the clip, with the punctuation that ends the sentence.",
@@ -106,10 +107,10 @@ PROMPT_TEXT_DIFFERS = Rule(
     "prompt-text-differs",
     "warning",
     what="The prompt text differs from what a speech model transcribes.",
-    why="The endpoint compares them as well, and rejects the call if they differ (codes 1043 and 1044).",
+    why="The service compares them as well, and rejects the call if they differ (codes 1043 and 1044).",
     source="The clone endpoint's parameter table: accuracy. Checked only with --speech-model.",
     fix_hint="Listen to the clip and write down every word. Small models and models for other languages make mistakes.",
     judge=_differs,
     label="prompt text and clip differ",
-    thresholds=(Threshold("min_agreement", 0.7, "The endpoint's default for accuracy; --accuracy replaces it."),),
+    thresholds=(Threshold("min_agreement", 0.7, "The service's default for accuracy; --accuracy replaces it."),),
 )

@@ -53,8 +53,9 @@ SEVERAL_SPEAKERS = Rule(
     what="More than one person speaks.",
     why="The clone would be made from all voices together.",
     source="Voice embeddings (GE2E) of 16 windows of 1.6 s, divided into two groups, and a second pitch in 8 of them; "
-    "only with `--speakers`, `join`, `clone`, and `fix` where it cuts a part out. Of two people who speak at the same "
-    "time all along, about half are found where they are within 5 dB, and a quarter at 10 dB.",
+    "only with `--speakers`, `join`, `clone`, and `fix` where it cuts a part out. If two people "
+    "speak at the same time throughout, about half of the takes are found when their levels differ by at most 5 dB, "
+    "and a quarter at 10 dB.",
     fix_hint="Keep the part with one speaker: `onetake fix --from --until`. If one person imitates others, ignore it.",
     judge=_several_speakers,
     thresholds=(
@@ -68,10 +69,10 @@ SEVERAL_SPEAKERS = Rule(
         Threshold(
             "max_second_pitch_percent",
             3.0,
-            "Takes with one speaker have up to 2.3 %, in rooms, in noise and before music, too; of those with two who "
-            "are equally loud, half have more than 3 %: docs/benchmarks.md.",
+            "Takes with one speaker have up to 2.3 %, also in rooms, in noise and with music; half of the takes with "
+            "two equally loud speakers have more than 3 %: docs/benchmarks.md.",
             poor=5.0,
-            poor_source="More than twice the most of takes with one speaker.",
+            poor_source="More than twice the maximum of takes with one speaker.",
         ),
     ),
     label="several speakers",

@@ -32,7 +32,7 @@ _SPOKEN_SHARE = Threshold(
 _SPOKEN_OF_SOUND = Threshold(
     "min_speech_of_sound_percent",
     50.0,
-    "Of the time that is at most 20 dB quieter than the speech: covers short speech in a long silence.",
+    "The share of the time that is at most 20 dB quieter than the speech: it covers short speech in a long silence.",
 )
 _VOICE_LIKE = Threshold(
     "min_voice_like_s",
@@ -119,7 +119,7 @@ def _little_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if measured["speech_percent"] < rule["min_share_of_speech_percent"]:
         message = (
             f"speech in {measured['speech_percent']:.1f} % of the recording, below "
-            f"{rule['min_share_of_speech_percent']:g} %: cut the rest, or speak with shorter pauses"
+            f"{rule['min_share_of_speech_percent']:g} %: cut out the rest, or speak with shorter pauses"
         )
         found.append((message, measured["speech_percent"], "min_share_of_speech_percent"))
     findings = worst(

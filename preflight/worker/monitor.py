@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psutil
 
-from preflight.worker.windows_job import MEMORY_BYTES
+from preflight.worker.child import MEMORY_BYTES
 
 CPU_LIMIT_S: Final = 8.0
 """As `preflight.worker.worker.CPU_LIMIT_S`."""

@@ -18,11 +18,16 @@ import msgspec
 
 from preflight import errors
 from preflight.analysis.analysis import Analysis
-from preflight.system import OWN_GROUP
 from preflight.worker import protocol
-from preflight.worker.hardening import clean_environment
-from preflight.worker.interpreter import interpreter, module_path
-from preflight.worker.windows_job import MEMORY_BYTES, close_job, create_job
+from preflight.worker.child import (
+    MEMORY_BYTES,
+    OWN_GROUP,
+    clean_environment,
+    close_job,
+    create_job,
+    interpreter,
+    module_path,
+)
 
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
@@ -109,7 +114,7 @@ class WorkerProcess:
             model: The speaker model that replaces the shipped one.
 
         Raises:
-            CannotOpen: No path leads to the file any more.
+            CannotOpen: No path leads to the file (it was moved or deleted).
             DecoderFailed: The process has ended.
         """
         self.is_free = self._is_in_model = False

@@ -49,7 +49,7 @@ class Job(msgspec.Struct, frozen=True):
         suffix: The ending of its file name.
         headers_only: Read the headers; decode nothing.
         measure_s: As in `analyze_source`.
-        judge_part: Of a recording that is too long, measure the part that `fix` keeps: see `analyze_kept_part`.
+        judge_part: If a recording is too long, measure only the part that `fix` keeps: see `analyze_kept_part`.
         pictures: As in `analyze_source`.
         speakers: As in `analyze_source`.
         path: The file to open where its descriptor cannot be passed; else None.
@@ -71,7 +71,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag=True):
-    """The job goes on.
+    """The job is still running.
 
     Attributes:
         seconds: Seconds measured.

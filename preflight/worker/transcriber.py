@@ -19,9 +19,9 @@ RATE_HZ: Final = 16000
 MEMORY_BYTES: Final = 4 << 30
 """The largest model needs a quarter of it; a broken one that asks for more is refused."""
 _SILENCE: Final = array("f", bytes(4 * RATE_HZ * 3 // 10))
-"""0.3 s before and behind a sound: without it the engine mishears the first words."""
+"""0.3 s before and after a sound: without it the engine mishears the first words."""
 _OPTIONS: Final = {"vad_threshold": "0"}
-"""The engine is to hear all of the sound; its own speech detector cuts sentences in pieces."""
+"""The engine must process all of the sound; its own speech detector cuts sentences in pieces."""
 
 
 def main(folder: str, architecture: str) -> None:

@@ -22,11 +22,12 @@ from preflight.analysis.analysis import Analysis
 from preflight.errors import CannotOpen, DecoderFailed, PreflightError
 from preflight.input.source import Source
 from preflight.worker.hardening import harden, limit_memory
-from preflight.worker.job import run_job
 from preflight.worker.protocol import Failure, Heartbeat, Job, receive_job, send
 
 if TYPE_CHECKING:
+    from preflight.analysis.analyze import Progress
     from preflight.analysis.speakers.onnx_encoder import OnnxEncoder
+    from preflight.analysis.speakers.windows import Encoder
     from preflight.worker.protocol import Answer
 
 CPU_LIMIT_S: Final = 8
@@ -36,6 +37,7 @@ Windows has no such timer: there the caller ends it (`preflight.worker.monitor`)
 MEMORY_BYTES: Final = 384 << 20
 """A decoder that asks for more gets a `MemoryError`."""
 _HEARTBEAT_S: Final = 0.2
+"""At most one heartbeat in this time."""
 
 
 def main(files: str) -> None:
@@ -149,3 +151,42 @@ def _analyzed(source: Source, job: Job, answers: int, encoder: OnnxEncoder | Non
             sent = now
 
     return run_job(source, job, on_progress, encoder)
+
+
+def run_job(source: Source, job: Job, on_progress: Progress | None, encoder: Encoder | None = None) -> Analysis:
+    """Read the headers of a recording, or decode and measure it, as the job asks.
+
+    The caller does the same in its own process where it can start no other.
+
+    Args:
+        source: The open recording.
+        job: What to do with it.
+        on_progress: As in `analyze_source`.
+        encoder: The speaker model that the job names.
+
+    Raises:
+        NotARecording: It is not recognized as audio, or cannot be decoded.
+        CannotOpen: Reading failed.
+        BadSpeakerModel: The model cannot be used.
+    """
+    if job.headers_only:
+        from preflight.media.probe import probe
+
+        facts = probe(source, quick=True)
+        return Analysis(probe=facts, method="headers", damage=facts.damage, padded_s=facts.padded_s)
+    # imported here: the process that asks does not load the decoder and the meters
+    from preflight.analysis.analyze import analyze_source
+    from preflight.fixes.window import analyze_kept_part
+
+    if job.judge_part:
+        return analyze_kept_part(
+            source, pictures=job.pictures, speakers=job.speakers, encoder=encoder, on_progress=on_progress
+        )
+    return analyze_source(
+        source,
+        measure_s=job.measure_s,
+        pictures=job.pictures,
+        speakers=job.speakers,
+        encoder=encoder,
+        on_progress=on_progress,
+    )

@@ -142,7 +142,7 @@ def test_a_refusal_with_a_voice_in_another_place_is_unknown(status: int, body: o
 @given(
     before=st.binary(max_size=30).filter(lambda data: b'"' not in data and b"\\" not in data), cut=st.integers(0, 30)
 )
-def test_a_complete_voice_survives_damage_behind_it(before: bytes, cut: int) -> None:
+def test_a_complete_voice_survives_damage_after_it(before: bytes, cut: int) -> None:
     whole = b'{"voice_id": "voice_1", "message": "' + before + b'", "more": [1, 2, {"a": null}]}'
     assert voice_from(make_answer(200, whole[: len(whole) - cut] if cut else whole)).voice_id == "voice_1"
 
@@ -171,7 +171,7 @@ def test_any_body_is_settled(body: bytes, status: int) -> None:
             msgspec.json.encode(result.raw)
 
 
-def test_a_voice_behind_a_value_with_too_many_tokens_is_unknown_and_kept() -> None:
+def test_a_voice_after_a_value_with_too_many_tokens_is_unknown_and_kept() -> None:
     body = b'{"a": [' + b"[1]," * 300_000 + b'1], "voice_id": "voice_1"}'
     error = clone_error(200, body)
     assert (error.state, error.answer_body) == ("unknown", body)

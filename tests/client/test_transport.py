@@ -88,7 +88,7 @@ def test_a_voice_is_found_despite_wrong_framing(clone_from: CloneFrom, answer: b
         (b"HTTP/2 103\r\n\r\nHTTP/2 200\r\nContent-Encoding: gzip\r\n\r\n" + COMPRESSED, 200),
     ],
 )
-def test_a_voice_is_found_behind_a_head_that_is_not_valid(clone_from: CloneFrom, answer: bytes, status: int) -> None:
+def test_a_voice_is_found_after_an_invalid_head(clone_from: CloneFrom, answer: bytes, status: int) -> None:
     attempt = clone_from(says(answer))
     assert attempt.voice is not None, attempt.error
     assert attempt.voice.voice_id == "voice_paid"

@@ -45,7 +45,7 @@ def test_ctrl_c_finishes_paid_calls_and_a_second_one_abandons_them(home: Path, s
         running = Running("clone", "many", "--format", "jsonl" if times == 1 else "json", env=env)
         wait_until(lambda: held.calls >= 3)
         running.send(signal.SIGINT)
-        running.wait_for_line("nothing new is started")
+        running.wait_for_line("no new ones are started")
         if times == 2:
             running.send(signal.SIGINT)
             status, out, err = running.end()

@@ -18,7 +18,7 @@ from onetake.clones.cloner import Cloner
 from onetake.clones.rate_limit import RateLimiter
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load
-from onetake.console.steps import Steps
+from onetake.console.progress import Steps
 from onetake.ledger import Ledger
 from tests.onetake.conftest import Say
 from tests.onetake.io.test_interrupts import left_behind

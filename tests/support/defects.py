@@ -24,10 +24,10 @@ class Defect:
         kind: What was done to it.
         strength: How much of it, in words.
         sound: The recording, (frames,) or (frames, channels).
-        rule: Which rule is to find it.
+        rule: The rule that must find it.
         is_strong: Whether it has to be found; weaker ones must not be.
-        measurement: What tells its strength; empty when nothing does.
-        value: What that is in truth.
+        measurement: The measurement of its strength; empty if there is none.
+        value: The true value of that measurement.
         tolerance: How far the measurement may be off.
         spans: Where it is, in seconds; empty when it is everywhere.
         wrong: Rules that would name it wrongly.

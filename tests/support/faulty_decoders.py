@@ -1,4 +1,4 @@
-"""Worker processes that fail, and what becomes of processes."""
+"""Worker processes that fail, and whether processes have ended."""
 
 from __future__ import annotations
 

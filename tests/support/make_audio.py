@@ -125,7 +125,7 @@ def _stream(output: Any, codec: str, rate: int, channels: int, bit_rate: int, co
 
 
 def mp3(sound: Sound, rate: int = RATE, *, bit_rate: int = 48_000, xing: bool = True, vbr: bool = False) -> bytes:
-    """`sound` as MP3, with or without the header frame that tells its length, and without an ID3 tag."""
+    """`sound` as MP3, with or without the header frame that declares its length, and without an ID3 tag."""
     muxing = {"write_xing": str(int(xing)), "id3v2_version": "0"}
     coding = {"b": "0", "q": "4", "flags": "+qscale", "global_quality": "472"} if vbr else None
     return coded(sound, "mp3", "libmp3lame", rate=rate, bit_rate=0 if vbr else bit_rate, muxing=muxing, coding=coding)

@@ -94,7 +94,7 @@ def coded(sound: Sound, rate: int, codec: str, bit_rate: int) -> tuple[Sound, in
 
 
 def gated(speech: Speech) -> Iterator[Defect]:
-    """Gates: they are no dropouts."""
+    """Gates: they are not dropouts."""
     sound, rate = in_a_room(speech), speech.rate
     for threshold in (-35, -28):
         cut = hard_gate(sound, rate, threshold)

@@ -1,4 +1,4 @@
-"""A page as a machine reads it, and recordings with names and tags that mean harm."""
+"""A page as a machine reads it, and recordings with malicious names and tags."""
 
 from __future__ import annotations
 

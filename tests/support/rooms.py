@@ -1,4 +1,4 @@
-"""Speech in rooms that do not exist: impulse responses of known reverberation time, and what they do to speech."""
+"""Speech in simulated rooms: impulse responses of known reverberation time, and what they do to speech."""
 
 from __future__ import annotations
 

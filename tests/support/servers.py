@@ -1,4 +1,4 @@
-"""What a stand-in endpoint tells a test, and answers that a test holds back."""
+"""What a stand-in endpoint reports to a test, and answers that a test delays."""
 
 from __future__ import annotations
 

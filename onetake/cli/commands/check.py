@@ -15,17 +15,16 @@ from onetake.cli.options import (
     profile_from,
     profile_options,
     setting_options,
+    with_chosen_speaker_model,
 )
 from onetake.cli.output.check_output import FORMS, CheckOutput
-from onetake.cli.output.results_output import check_into, is_results_folder
 from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line, print_stderr
 from onetake.console.terminal import is_quiet
 from onetake.errors import Status, UsageError
-from onetake.io.inputs import open_inputs, report_with_remote, with_objects
+from onetake.io.inputs import is_results_folder, open_inputs, report_with_remote, with_objects
 from onetake.render.text import is_unfit
-from onetake.speaker_model import with_chosen_speaker_model
 from preflight.display.text import megabytes
 from preflight.input.types import SpooledFile
 
@@ -123,7 +122,9 @@ def command(
     retry_failed, parts_as = options.pop("retry_failed"), options.pop("parts_as")
     if is_results_folder(out := options.pop("out")):
         if prompt is not None or form not in {"text", "json"}:
-            raise UsageError("a folder of results goes with --format text or json, and without --prompt", "omit them")
+            raise UsageError("a folder of results needs --format text or json, and no --prompt", "omit them")
+        from onetake.cli.output.results_output import check_into
+
         judged: dict[str, Any] = {
             "profile": profile,
             "quick": quick,
@@ -184,7 +185,7 @@ def _require_engine(on: str | None, jobs: int | None, form: str) -> None:
 
     require_engine_name(on, jobs)
     if form == "html":
-        message = "a page needs the waveforms, which do not come from a cluster"
+        message = "an HTML page needs the waveforms, which a cluster does not return"
         raise UsageError(message, "write results (--out FOLDER/), then onetake report FOLDER/ -o PAGE.html")
 
 

@@ -23,20 +23,19 @@ from onetake.cli.options import (
     sandbox_option,
     services,
     setting_options,
+    with_chosen_speaker_model,
     with_consent,
     with_known_consent,
 )
 from onetake.cli.output.batch_output import SANDBOX_ENDED, Limits, clone_many
 from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
-from onetake.console.steps import Steps
+from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_text
-from onetake.console.terminal import can_prompt
+from onetake.console.terminal import can_prompt, safe
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.io.paths import is_folder
 from onetake.render.outcomes import until
-from onetake.render.text import safe
-from onetake.speaker_model import with_chosen_speaker_model
 from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def command(
     if dry_run:
         return exit_with(show_plans(requests, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
-    from onetake.clones.api import make_cloner
+    from onetake.clones.cloner import make_cloner
 
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
         cloner = make_cloner(settings, ledger, steps)
@@ -120,7 +119,7 @@ def command(
     try:
         _show(cloned, requests[0].profile.same_voice_cosine, as_json=form == "json", sandbox=sandbox)
     except OutputLost:
-        steps.warn(f"standard output is lost; WRITE THIS DOWN: voice_id {cloned.voice_id}")
+        steps.warn(f"standard output cannot be written; WRITE THIS DOWN: voice_id {cloned.voice_id}")
         raise
     if cloned.name is None:
         return exit_with(Status.UNKNOWN)

@@ -19,10 +19,9 @@ from onetake.cli.options import (
 from onetake.config.config_view import exposures_of, problems_of, shown_value
 from onetake.config.settings import config_path, home_path, load
 from onetake.config.settings_table import SETTINGS
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_stderr, print_text
+from onetake.console.streams import print_json, print_stderr, print_text, print_warning
+from onetake.console.terminal import safe
 from onetake.errors import Status
-from onetake.render.text import safe
 
 
 @click.command("config", cls=Command, epilog="Example: ONETAKE_BUCKET=takes onetake config")

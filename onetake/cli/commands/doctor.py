@@ -17,8 +17,8 @@ from onetake.cli.options import (
     setting_options,
 )
 from onetake.console.streams import print_json, print_text
+from onetake.console.terminal import safe
 from onetake.errors import Status
-from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from onetake.doctor import Component

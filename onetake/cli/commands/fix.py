@@ -16,6 +16,7 @@ from onetake.cli.options import (
     profile_from,
     profile_options,
     setting_options,
+    with_chosen_speaker_model,
 )
 from onetake.cli.output.fix_output import fix_lines, named_problems
 from onetake.config.settings import load
@@ -24,7 +25,6 @@ from onetake.console.streams import print_json, print_text
 from onetake.errors import UsageError
 from onetake.io.inputs import is_object, require_files, with_objects
 from onetake.io.paths import is_folder
-from onetake.speaker_model import with_chosen_speaker_model
 
 
 @click.command("fix", cls=Command, epilog="Example: onetake fix voice-message.ogg -o take.wav")

@@ -7,16 +7,22 @@ from typing import Any
 import click
 
 from onetake.cli.main import Command
-from onetake.cli.options import ANY_PATH, SPEAKER_MODEL, json_option, profile_from, profile_options, setting_options
+from onetake.cli.options import (
+    ANY_PATH,
+    SPEAKER_MODEL,
+    json_option,
+    profile_from,
+    profile_options,
+    setting_options,
+    with_chosen_speaker_model,
+)
 from onetake.cli.output.fix_output import named_output
 from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_text
+from onetake.console.streams import print_json, print_text, print_warning
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
 from onetake.io.inputs import require_files
-from onetake.render.text import safe
-from onetake.speaker_model import with_chosen_speaker_model
 from preflight.display.text import clock, describe_file
 
 

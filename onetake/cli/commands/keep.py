@@ -12,18 +12,17 @@ from onetake.cli.commands.voices import DURATION, opened_ledger
 from onetake.cli.main import Command, exit_with
 from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.steps import Steps
+from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_stderr, print_text
-from onetake.console.terminal import can_prompt
+from onetake.console.terminal import can_prompt, safe
 from onetake.errors import Failure, Status, UsageError, failure_of, most_severe, stop_status, stopped_before_turn
 from onetake.io.signals import finishing
 from onetake.render.outcomes import error_fields
-from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from onetake.ledger import Ledger, VoiceRecord
 
-_STOPPING: Final = "waiting for the call in progress, no further calls are made (Ctrl-C again stops waiting)"
+_STOPPING: Final = "waiting for the call in progress; no further calls are made (Ctrl-C again stops waiting)"
 
 
 @click.command("keep", cls=Command, epilog="Example: onetake keep --expiring 48h --yes")

@@ -8,10 +8,9 @@ import click
 
 from onetake.cli.main import Group
 from onetake.cli.options import json_option
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_text
+from onetake.console.streams import print_json, print_text, print_warning
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
-from onetake.render.text import safe
 
 
 @click.group("ledger", cls=Group, epilog="Example: onetake ledger copy ~/.local/state/onetake postgresql://db/onetake")

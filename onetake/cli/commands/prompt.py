@@ -10,13 +10,11 @@ from onetake.cli.main import Command, exit_with
 from onetake.cli.options import ANY_PATH, SPEECH_MODEL, json_option, profile_from, profile_options, setting_options
 from onetake.cli.output.fix_output import named_problems, print_written
 from onetake.config.settings import load
-from onetake.console.progress import AUDIO, show_progress
-from onetake.console.steps import Steps
+from onetake.console.progress import AUDIO, Steps, show_progress
 from onetake.console.streams import print_json, print_stderr, print_text
-from onetake.console.terminal import is_quiet
+from onetake.console.terminal import is_quiet, safe
 from onetake.errors import Status, UsageError
 from onetake.io.inputs import require_files
-from onetake.render.text import safe
 from onetake.speech_model import chosen_model
 from preflight.display.text import clock
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     "prompt", cls=Command, epilog="Example: onetake prompt take.m4a --pick 1 --text 'A small brown dog.' -o clip.wav"
 )
 @click.argument("file", type=ANY_PATH, metavar="FILE")
-@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="Clips to show; 5 by default.")
+@click.option("--count", type=click.IntRange(1, 50), default=5, metavar="N", help="Clips to show; default: 5.")
 @click.option("--pick", type=click.IntRange(1, 50), metavar="N", help="Write this clip; 1 is the best.")
 @click.option("--text", metavar="TEXT", help="Exact text spoken in the clip, with punctuation.")
 @click.option("-o", "--out", type=ANY_PATH, metavar="OUT", help="File to write (.wav, .mp3, .m4a), or a folder.")

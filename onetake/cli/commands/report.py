@@ -8,15 +8,19 @@ from onetake.cli.main import Command
 from onetake.cli.options import ANY_PATH, json_option
 from onetake.cli.output.results_output import print_chosen
 from onetake.console.streams import print_stderr
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
-from onetake.render.text import safe
 
 
 @click.command("report", cls=Command, epilog="Example: onetake report results/ -o report.html")
 @click.argument("results", type=ANY_PATH, metavar="RESULTS")
 @click.option("-o", "--out", type=ANY_PATH, metavar="FILE", help="Write an HTML page.")
-@click.option("--worst", type=click.IntRange(0, 1000), default=20, metavar="N", help="How many of the worst; 20.")
-@click.option("--sample", type=click.IntRange(0, 1000), default=0, metavar="N", help="How many others at random; 0.")
+@click.option(
+    "--worst", type=click.IntRange(0, 1000), default=20, metavar="N", help="Worst takes to show; default: 20."
+)
+@click.option(
+    "--sample", type=click.IntRange(0, 1000), default=0, metavar="N", help="Other takes to show, at random; default: 0."
+)
 @json_option
 def command(results: str, out: str | None, worst: int, sample: int, *, as_json: bool) -> None:
     """Show counts and the worst takes of a folder of results, which `onetake check --out RESULTS/` wrote."""

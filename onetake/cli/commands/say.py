@@ -11,11 +11,10 @@ from onetake.cli.commands.voices import opened_ledger
 from onetake.cli.main import AdvancedOption, Command, exit_with
 from onetake.cli.options import SERVICE, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.progress import BYTES, show_progress
-from onetake.console.steps import Steps
+from onetake.console.progress import BYTES, Steps, show_progress
 from onetake.console.streams import print_json, print_text
+from onetake.console.terminal import safe
 from onetake.errors import Status, UsageError, stop_status
-from onetake.render.text import safe
 
 if TYPE_CHECKING:
     from client import SpeechRequest
@@ -35,21 +34,21 @@ _FORMATS = {".mp3": "mp3", ".wav": "wav", ".flac": "flac", ".pcm": "pcm"}
     metavar="OUT",
     help="Output file: .mp3, .wav, .flac or .pcm.",
 )
-@click.option("--force", is_flag=True, help="Replace OUT when it exists.")
+@click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--again", is_flag=True, help="Call even if an earlier call may be charged.")
-@click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="Default: speech-2.8-turbo.")
+@click.option("--model", default="speech-2.8-turbo", metavar="MODEL", help="Model; default: speech-2.8-turbo.")
 @click.option("--link", cls=AdvancedOption, is_flag=True, help="Request a link instead of the audio.")
-@click.option("--speed", type=float, metavar="FACTOR", help="1 is normal.")
-@click.option("--volume", type=float, metavar="FACTOR", help="1 is normal.")
+@click.option("--speed", type=float, metavar="FACTOR", help="Speed of speech; 1 is normal.")
+@click.option("--volume", type=float, metavar="FACTOR", help="Volume; 1 is normal.")
 @click.option("--pitch", cls=AdvancedOption, type=int, metavar="N", help="Pitch shift; 0 is normal.")
-@click.option("--emotion", cls=AdvancedOption, metavar="NAME", help="An emotion that the service supports.")
-@click.option("--language", metavar="NAME", help="A language that the service supports.")
+@click.option("--emotion", cls=AdvancedOption, metavar="NAME", help="Emotion that the service supports.")
+@click.option("--language", metavar="NAME", help="Language of the text.")
 @click.option("--sample-rate", cls=AdvancedOption, type=int, metavar="HZ", help="Sample rate of the file.")
 @click.option("--bitrate", cls=AdvancedOption, type=int, metavar="BPS", help="Bit rate of an MP3.")
 @setting_options(*SERVICE, advanced=True)
 @json_option
 def command(voice: str, text: str, out: Path, *, force: bool, again: bool, as_json: bool, **options: Any) -> Any:
-    """Read a text with a voice of the ledger, which also keeps the voice permanently. Charged per character."""
+    """Read a text aloud with one of your voices. The call is charged per character, and keeps the voice permanently."""
     from onetake.speech import say
 
     _require_writable(out, force=force)

@@ -10,10 +10,10 @@ from onetake.cli.commands.voices import opened_ledger
 from onetake.cli.main import Group, exit_with
 from onetake.cli.options import STORAGE, STORAGE_DETAILS, json_option, setting_options
 from onetake.config.settings import load
-from onetake.console.steps import Steps
+from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_line, print_text
+from onetake.console.terminal import safe
 from onetake.errors import Status
-from onetake.render.text import safe
 
 
 @click.group("storage", cls=Group, epilog="Example: onetake storage clean")

@@ -10,8 +10,7 @@ import click
 from onetake.cli.main import AdvancedOption, Command
 from onetake.cli.options import ANY_PATH, sandbox_option
 from onetake.config.settings import home_path
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_line, print_stderr
+from onetake.console.streams import print_line, print_stderr, print_warning
 from onetake.errors import OnetakeError
 from onetake.io.signals import wait_for_signal
 

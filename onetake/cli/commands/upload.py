@@ -19,7 +19,7 @@ from onetake.cli.options import (
 )
 from onetake.clones.prepare import analyze_take, prepare, require_readable
 from onetake.clones.uploads import UploadTracker, verified_link
-from onetake.console.steps import Steps
+from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_line
 from onetake.io.inputs import require_files
 from onetake.io.scratch import scratch_folder

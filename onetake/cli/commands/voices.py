@@ -16,11 +16,9 @@ from onetake.cli.main import Group, exit_with
 from onetake.cli.options import chosen_format, json_option
 from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import load
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_line, print_text
-from onetake.console.terminal import can_prompt
+from onetake.console.streams import print_json, print_line, print_text, print_warning
+from onetake.console.terminal import can_prompt, safe
 from onetake.errors import Status, UsageError
-from onetake.render.text import safe
 from onetake.render.voices import (
     attempt_fields,
     attempt_lines,
@@ -166,7 +164,7 @@ def _download_options(function: Any) -> Any:
     """Add the options of the commands that download audio."""
     for option in (
         json_option,
-        click.option("--force", is_flag=True, help="Replace OUT when it exists."),
+        click.option("--force", is_flag=True, help="Replace OUT if it exists."),
         click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="OUT", help="Output file."),
         click.argument("voice"),
     ):
@@ -216,7 +214,7 @@ def _show_fetched(fetched: Downloaded, *, as_json: bool) -> None:
 @command.command(
     "export", short_help="print all data about all voices", epilog="Example: onetake voices export > voices.csv"
 )
-@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="csv by default.")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="Format; default: csv.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def export(form: str | None, *, as_json: bool) -> None:
     """Print every voice with everything the ledger knows, consent included."""

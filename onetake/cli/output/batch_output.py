@@ -16,7 +16,7 @@ from onetake.clones.batch import Outcome
 from onetake.clones.dedupe import as_path, not_settled, paid_once
 from onetake.console.progress import Stopwatch, with_progress
 from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
-from onetake.console.terminal import can_prompt, is_quiet
+from onetake.console.terminal import can_prompt, is_quiet, safe
 from onetake.errors import (
     Failure,
     LedgerFailed,
@@ -30,7 +30,6 @@ from onetake.errors import (
 )
 from onetake.io.signals import finishing
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, outcome_fields, outcome_line, summary
-from onetake.render.text import safe
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from onetake.clones.cloner import Cloner
     from onetake.clones.request import CloneRequest
     from onetake.config.settings import Settings
-    from onetake.console.steps import Steps
+    from onetake.console.progress import Steps
     from onetake.ledger import Attempt
 
 
@@ -207,7 +206,7 @@ def clone_many(
     requests = paid_once(requests, cloner.context.client.base_url)
     batch = BatchClone(cloner, requests, steps, most_clones=limits.most_clones(price))
     output = BatchOutput(form, sandbox=sandbox)
-    note = "paid calls finish, nothing new is started (Ctrl-C again abandons them)"
+    note = "waiting for the paid calls in progress; no new ones are started (Ctrl-C again abandons them)"
 
     def on_first() -> None:
         batch.stop()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.console.progress import Stopwatch
 from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
-from onetake.console.terminal import is_quiet, is_terminal, is_verbose, terminal_columns
+from onetake.console.terminal import is_quiet, is_verbose, safe, terminal_columns
 from onetake.errors import UsageError
 from onetake.render.formats import LINE_FORMS, form_called
 from onetake.render.terminal import can_draw, table_lines, take_lines, verdict_counts
-from onetake.render.text import detail_lines, is_unfit, report_lines, safe
+from onetake.render.text import detail_lines, is_unfit, report_lines
 from preflight.display.command import argument
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class CheckOutput:
         self._form = form
         self._fail_on = fail_on
         self._stopwatch = Stopwatch()
-        self._on_terminal = form == "text" and is_terminal(sys.stdout)
+        self._on_terminal = form == "text" and sys.stdout.isatty()
         self._is_batch = len(takes) > 1
         self._page = None
         if form == "html":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from onetake.console.streams import print_json, print_line, print_stderr
+from onetake.console.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ _MAX_DETAILS: Final = 20
 
 def print_failure(failure: Failure) -> None:
     """Print the message, details and hint on standard error."""
-    from onetake.render.text import safe
-
     details = failure.details[:_MAX_DETAILS]
     more = len(failure.details) - len(details)
     adds_service_message = failure.service_message and failure.service_message not in failure.message

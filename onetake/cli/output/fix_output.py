@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from onetake.console.streams import print_text
-from onetake.console.terminal import INDENT
-from onetake.render.text import headline_of, next_line, safe
+from onetake.console.terminal import INDENT, safe
+from onetake.render.text import headline_of, next_line
 from preflight.display.text import describe_file
 from preflight.display.words import advice
 from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from onetake.console.steps import print_warning
-from onetake.console.streams import print_json, print_stderr, print_text
+from onetake.console.streams import print_json, print_stderr, print_text, print_warning
+from onetake.console.terminal import safe
 from onetake.errors import UsageError
-from onetake.io.inputs import PIPE, is_object, read_names, recordings_of, stream_objects
-from onetake.io.paths import is_folder
-from onetake.render.text import report_lines, safe
+from onetake.io.inputs import PIPE, read_names, recordings_of, stream_objects
+from onetake.render.text import report_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,11 +21,6 @@ if TYPE_CHECKING:
     from onetake.results.check_run import CheckRun
     from onetake.results.part_formats import Entry
     from onetake.results.summary import Summary
-
-
-def is_results_folder(out: str | None) -> bool:
-    """Whether an output is a folder for results: it exists, ends with a slash, or is in a bucket."""
-    return out is not None and (is_object(out) or out.endswith(("/", os.sep)) or is_folder(out))
 
 
 def check_into(
@@ -64,7 +57,7 @@ def check_into(
     from onetake.results.parts import Parts
 
     if PIPE in files:
-        raise UsageError("results are of files and objects, not of standard input", "name a file")
+        raise UsageError("a folder of results needs files or objects, not standard input", "name a file")
     listed = [] if files_from is None else read_names(files_from)
 
     def takes() -> Iterable[Take]:

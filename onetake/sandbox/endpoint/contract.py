@@ -21,6 +21,7 @@ FAMILIES = (
 MODELS = tuple(f"speech-{family}" for family in FAMILIES)
 MAX_PREVIEW_CHARACTERS = 2000
 MAX_SPEECH_CHARACTERS = 9999
+"""The parameter tables of the clone endpoint (`text`) and of T2A ("under 10,000")."""
 _SENTENCE_ENDS = ".?!。\uff1f\uff01…"
 _AFTER_THE_END = "\"'”\u2019»」』】》\uff09)]}"
 

@@ -25,6 +25,7 @@ LARGEST_BYTES: Final = 20 * 1024 * 1024
 SHORTEST_S: Final = 10.0
 LONGEST_S: Final = 300.0
 PROMPT_LIMIT_S: Final = 8.0
+"""The parameter table of the clone endpoint: `audio_url`, and `clone_prompt`, which must be shorter."""
 SAMPLE_RATE_HZ: Final = 32000
 # PyAV 19 has no such option: it decodes tags of any encoding
 _TAGS: Final[dict[str, Any]] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "ignore"}

@@ -17,6 +17,7 @@ from onetake.sandbox.endpoint.contract import Refusal, gateway_error, provider_e
 
 CLONE_PATH: Final = "/v3/minimax-voice-cloning"
 _MOST_RECORDINGS: Final = 200
+"""Previews and speeches that stay available; older ones are dropped."""
 
 
 class Service:

@@ -26,8 +26,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         name: The language in its own words.
         unit: What is counted for the pace: words, or characters in Chinese and Japanese.
-        per_minute: Units per minute at a natural pace. Of the speed in which adults read aloud as fast as they can
-            (International Reading Speed Texts, 2012: 228 words in English, 255 characters in Chinese), 70 to 90 %.
+        per_minute: Units per minute at a natural pace: 70 to 90 % of the fastest speed at which adults read aloud
+            (International Reading Speed Texts, 2012: 228 words in English, 255 characters in Chinese).
         consent: The sentence of consent; ``{name}`` is the speaker's name.
         before: Sentences before the marked one.
         marked: The sentence for the prompt clip.

@@ -63,7 +63,7 @@ export const app = {
     if (!take) return;
     $("download").href = `/takes/${take.id}/audio?download`;
     $("save").hidden = take.origin === "opened";
-    $("saved").textContent = take.saved ? `saved as ${take.saved}` : take.origin === "opened" ? "" : "not saved: it goes when the studio ends";
+    $("saved").textContent = take.saved ? `saved as ${take.saved}` : take.origin === "opened" ? "" : "not saved: it is deleted when the studio ends";
   },
 
   async show(step, { focus = false } = {}) {

@@ -129,7 +129,7 @@ async function comparison(original, result) {
   const play = button("Play", () => { if (players[now].paused) players[now].play(); else players[now].pause(); });
   for (const audio of players) for (const kind of ["play", "pause"]) audio.addEventListener(kind, () => { play.textContent = players[now].paused ? "Play" : "Pause"; });
   return h("fieldset", { id: "compare", class: "compare" }, h("legend", {}, "Original and result, equally loud"),
-    h("p", { class: "buttons" }, play, button("Change over (Space)", change, { id: "change-over" }), h("span", {}, "Playing: ", label)),
+    h("p", { class: "buttons" }, play, button("Switch (Space)", change, { id: "change-over" }), h("span", {}, "Playing: ", label)),
     h("ul", {}, result.changes.map((text) => h("li", {}, text))), players);
 }
 

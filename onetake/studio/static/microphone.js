@@ -8,7 +8,7 @@ export class MicrophoneError extends Error {}
 export class Microphone extends EventTarget {
   // Open a device; fires "chunk" for every 50 ms, and "ended" when the device is gone.
   static async open(deviceId) {
-    if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneError("This browser gives pages no microphone. Drop a recording instead.");
+    if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneError("This browser gives pages no access to a microphone. Drop a recording instead.");
     const off = Object.fromEntries(PROCESSING.map((name) => [name, false]));
     let stream;
     try {
@@ -35,7 +35,7 @@ export class Microphone extends EventTarget {
     this.track.addEventListener("ended", () => this.dispatchEvent(new Event("ended")));
   }
 
-  // What the browser does to the sound in spite of being told not to.
+  // What the browser does to the sound although the page asked it not to.
   get processing() {
     return PROCESSING.filter((name) => this.settings[name] === true).map((name) => NAMES[name]);
   }

@@ -43,7 +43,7 @@ function candidate(take, clip, player) {
   let timer;
   const check = async () => {
     const found = await post("/api/prompt-text", { text: text.value }).then(() => null, (error) => error);
-    problem.textContent = found ? found.message : `✓ The form is right: ${text.value.trim().length} characters, ends with punctuation`;
+    problem.textContent = found ? found.message : `✓ The form is valid: ${text.value.trim().length} characters, ends with punctuation`;
     problem.classList.toggle("problem", Boolean(found));
     text.setAttribute("aria-invalid", String(Boolean(found)));
     use.disabled = Boolean(found);

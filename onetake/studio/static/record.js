@@ -51,7 +51,7 @@ async function prepareMicrophone() {
   } catch (error) {
     return blocked(error.message);
   }
-  listen(app.microphone, heard);
+  listen(app.microphone, onChunk);
   if (app.microphone.processing.length) blocked(`Blocked: the browser applies ${app.microphone.processing.join(", ")}. Switch it off, or drop a recording instead.`);
   else {
     view.record.disabled = false;
@@ -118,7 +118,7 @@ function lost(at, seconds) {
 }
 
 // Every 50 ms, recording or not.
-function heard(chunk) {
+function onChunk(chunk) {
   const level = view.meter.add(chunk);
   if (!view.recording || view.isStopping) return;
   const seconds = view.recording.seconds;

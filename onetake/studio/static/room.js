@@ -47,7 +47,7 @@ export async function openMicrophone(deviceId) {
   await app.microphone?.close();
   app.microphone = null;
   app.microphone = await Microphone.open(deviceId);
-  app.microphone.addEventListener("ended", () => { app.microphone = null; alert("The microphone is gone: connect it, and choose it again."); });
+  app.microphone.addEventListener("ended", () => { app.microphone = null; alert("The microphone was disconnected: connect it, and choose it again."); });
   return app.microphone;
 }
 
@@ -93,7 +93,7 @@ async function check(instruction, result, begin) {
 
 function showRoom(found, instruction, result, begin) {
   const isGood = found.state === "good";
-  instruction.textContent = isGood ? "The room is good. Record your take." : "Change what is listed, and check again. You can also go on.";
+  instruction.textContent = isGood ? "The room is good. Record your take." : "Change what is listed, and check again. You can also continue.";
   const mark = isGood ? h("p", { class: "state ready" }, "✓ Good") : h("p", { class: "state fixable" }, "! Noisy");
   const rows = found.rows.map(({ name, value, problem }) => h("tr", {}, h("th", { scope: "row" }, name),
     h("td", {}, value ?? "not measured"), h("td", {}, value === null ? "" : problem ?? "good")));

@@ -38,7 +38,7 @@ export function languageField(id, onchange = () => {}) {
 }
 
 async function withoutMicrophone() {
-  if (!navigator.mediaDevices?.getUserMedia) return "This browser gives pages no microphone. Drop a recording instead.";
+  if (!navigator.mediaDevices?.getUserMedia) return "This browser gives pages no access to a microphone. Drop a recording instead.";
   if ((await Microphone.devices()).length === 0) return "No microphone was found. Connect one and reload the page, or drop a recording instead.";
   const permission = await navigator.permissions?.query({ name: "microphone" }).catch(() => null);
   if (permission?.state === "denied") return "The browser may not use the microphone. Allow it in the address bar, or drop a recording instead.";

@@ -6,7 +6,7 @@ import { action, alert, button, confirm, date, fill, h, tell } from "/static/dom
 
 const STATES = {
   temporary: ["info", "Temporary"], expiring: ["fixable", "! Expiring"], kept: ["ready", "✓ Kept"],
-  expired: ["rejected", "✕ Expired"], gone: ["rejected", "✕ Gone: the service does not have it any more"],
+  expired: ["rejected", "✕ Expired"], gone: ["rejected", "✕ Gone: the service no longer has it"],
 };
 const CHARGED = "Some services charge a one-time fee for a voice at its first speech call.";
 

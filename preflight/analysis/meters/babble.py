@@ -3,10 +3,10 @@
 Between words a quiet room is as loud in one moment as in the next, and so are noise and hum. A room rings, but only
 falls. Voices behind the speaker rise and fall with their own syllables. The measure is the bend of the level over 96 ms
 in seven bands: the second difference, which a steady fall does not have. A syllable bends neighboring bands alike. What
-noise reduction leaves over bends each band for itself.
+noise reduction leaves over bends each band separately.
 
 A room smooths the syllables of voices that are far away, and of many voices little more than noise is left. In whole
-pauses twice as long windows still tell them apart: the level of noise evens out in them, that of syllables does not.
+pauses twice as long windows still distinguish them: the level of noise evens out in them, that of syllables does not.
 The speaker's own reverberation falls too fast to stay near the quietest level for as long as such a pause.
 """
 
@@ -38,7 +38,7 @@ _SHORTEST: Final = 625
 _LOUD_PERCENT: Final = 90
 _QUIET_PERCENT: Final = 15
 _LOWEST_PERCENT: Final = 5
-# Below the loud windows; what is weaker is silence, as of a noise gate.
+# Below the loud windows; what is weaker is silence, such as from a noise gate.
 _RANGE_DB: Final = 50.0
 _FEWEST_BENDS: Final = 8
 # A pause stays within 8 dB of the quietest level for 0.4 s: in a room with a reverberation time of 1 s sound falls by

@@ -1,4 +1,4 @@
-"""Plosives: bursts of air on the microphone, as of a p or b spoken close to it, and bumps.
+"""Plosives: bursts of air on the microphone, as from a p or b spoken close to it, and bumps.
 
 A burst moves the membrane back and forth at 10 to 50 Hz, below any voice. The mean of each frame of 10 ms is what a
 low-pass at 44 Hz leaves, and all meters share it.

@@ -95,7 +95,9 @@ class OnnxEncoder:
             raise BadSpeakerModel(f"the speaker model cannot be run: {_first_line(error)}", ACCEPTED) from error
         vector = output.reshape(-1)
         if vector.dtype != np.float32 or len(vector) not in _SIZES:
-            message = f"the speaker model's first output is {output.dtype} of shape {list(output.shape)}, no embedding"
+            message = (
+                f"the speaker model's first output is {output.dtype} of shape {list(output.shape)}, not an embedding"
+            )
             raise BadSpeakerModel(message, "it must be one vector of 2 to 4096 float32 values")
         norm = float(np.linalg.norm(vector.astype(np.float64)))
         if not 0 < norm < np.inf:

@@ -2,8 +2,8 @@
 
 The stronger voice is periodic, so that the difference between the sound and itself one period earlier cancels it (a
 comb filter; de Cheveigné, "Separation of concurrent harmonic sounds: fundamental frequency estimation and a time-domain
-cancellation model of auditory processing", J. Acoust. Soc. Am. 93, 1993). Of one voice, noise is left, or the same
-pitch where it glides; of two voices, the other one, with a pitch of its own.
+cancellation model of auditory processing", J. Acoust. Soc. Am. 93, 1993). With one voice, noise is left, or the same
+pitch where it glides; with two voices, the other one is left, with its own pitch.
 """
 
 from __future__ import annotations

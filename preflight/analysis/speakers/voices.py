@@ -118,7 +118,7 @@ def odd_ones(takes: list[Voices], limit: float = SAME_VOICE_COSINE) -> dict[int,
 
     Args:
         takes: Those without speech are left out. If only two have speech and differ, it is the second.
-        limit: The cosine from which on two voices are the same.
+        limit: The lowest cosine at which two voices count as the same.
     """
     import numpy as np
 

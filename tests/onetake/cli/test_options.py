@@ -1,4 +1,4 @@
-"""How a user says which rules judge, and what a check says about the sound."""
+"""Options that select rules, and what a check says about the sound."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def findings(say: Say, *words: str) -> dict[str, str]:
     return {finding["rule"]: finding["severity"] for finding in take["findings"]}
 
 
-def test_a_warning_tells_what_to_do_and_where(say: Say, clipped: str) -> None:
+def test_a_warning_says_what_to_do_and_where(say: Say, clipped: str) -> None:
     ran = say("check", clipped)
     assert ran.status == 0
     line = next(line for line in ran.out.splitlines() if "clipped:" in line)
@@ -113,7 +113,7 @@ def test_what_does_not_exist_is_a_usage_error(say: Say, words: tuple[str, ...], 
     assert error["kind"] == "bad-profile"
 
 
-def test_a_take_without_a_voice_is_not_paid_for_unless_told_so(say: Say, tone: str) -> None:
+def test_a_take_without_a_voice_is_not_paid_for_unless_requested(say: Say, tone: str) -> None:
     for words in (("check", tone), ("fix", tone, "-o", "out.wav"), ("clone", tone, "--dry-run", "--sandbox")):
         assert say(*words).status == 1
         assert say(*words, "--severity", "no-speech=warning").status == 0

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from client import CloneOptions
-from onetake.clones.api import make_cloner
-from onetake.clones.cloner import Cloner
+from onetake.clones.cloner import Cloner, make_cloner
 from onetake.clones.observer import Stage
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load

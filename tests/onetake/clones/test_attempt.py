@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from client import CloneOptions, OutcomeUnknown
-from onetake.clones.api import make_cloner
-from onetake.clones.cloner import Cloner
+from onetake.clones.cloner import Cloner, make_cloner
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load
 from onetake.ledger import Ledger

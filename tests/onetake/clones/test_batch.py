@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 import pytest
 
 from client import CloneOptions
-from onetake.clones.api import make_cloner
 from onetake.clones.batch import BatchClone, Outcome
-from onetake.clones.cloner import Cloner
+from onetake.clones.cloner import Cloner, make_cloner
 from onetake.clones.dedupe import clone_key, digest, paid_once
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from client import CloneOptions, OutcomeUnknown, ServiceError
-from onetake.clones.api import make_cloner
 from onetake.clones.attempt import CloneContext
-from onetake.clones.cloner import Cloner
+from onetake.clones.cloner import Cloner, make_cloner
 from onetake.clones.prepare import prepare_request
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load

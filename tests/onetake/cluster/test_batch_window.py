@@ -109,7 +109,7 @@ def test_a_batch_that_had_begun_is_split() -> None:
     reports = [report for *_, report in sorted(checked_on(engine, takes(3), DEFAULT, quick=True), key=lambda x: x[0])]
     assert [len(each.task.takes) for each in engine.submitted] == [1, 2, 1, 1, 1]
     assert [report.findings[0].rule for report in reports] == ["unreadable"] * 3
-    assert "its check ended the worker process, 2 times" in reports[2].findings[0].message
+    assert "its check ended the worker process 2 times" in reports[2].findings[0].message
     assert reports[2].method == "headers"
 
 

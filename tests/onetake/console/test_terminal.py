@@ -1,4 +1,4 @@
-"""The terminal: width, colors, wrapping."""
+"""The terminal: width, colors, wrapping, and text without control characters."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from onetake.console.terminal import (
     can_rewrite_lines,
     columns_of,
     fit,
+    safe,
     terminal_columns,
     truncate,
     wants_color,
@@ -133,3 +134,19 @@ def test_a_truncated_text_is_never_wider(text: str, columns: int) -> None:
     short = truncate(text, columns)
     assert len(short) <= max(columns, 0)
     assert text.startswith(short.removesuffix("…")) or short == text
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_a_sanitized_text_is_printable(text: str) -> None:
+    assert safe(text).isprintable()
+    assert safe(safe(text)) == safe(text)
+
+
+@given(st.text().filter(str.isprintable))
+def test_printable_text_is_not_changed(text: str) -> None:
+    assert safe(text) == text
+
+
+@pytest.mark.parametrize("sequence", ["\x1b[2J", "\x1b]0;title\x07", "\r", "\x9b31m", "\u202e", "\u2066", "\u2028"])
+def test_escape_sequences_and_direction_overrides_are_escaped(sequence: str) -> None:
+    assert sequence[0] not in safe(f"a{sequence}b")

@@ -140,7 +140,7 @@ def test_a_paid_voice_is_stored_in_the_file_that_the_next_run_opens(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not let an open file be deleted or replaced")
 def test_rows_in_memory_are_written_again_if_the_open_file_is_damaged(tmp_path: Path) -> None:
-    """The file is emptied after a checkpoint: SQLite can read nothing of it any more."""
+    """The file is emptied after a checkpoint: SQLite can no longer read any of it."""
     with run_with_history(tmp_path, []) as ledger:
         for number in range(40):  # more pages than the cache is then allowed to hold
             store_voice(ledger, f"take{number}", f"voice_{number}")

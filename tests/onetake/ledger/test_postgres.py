@@ -137,7 +137,7 @@ def test_a_dry_run_writes_nothing(postgres: PostgresServer, url: str) -> None:
     assert postgres.run("SELECT count(*) FROM onetake.attempts", url) == [(1,)]
 
 
-def test_a_machine_that_stands_still_in_a_transaction_is_reported(url: str) -> None:
+def test_a_suspended_machine_in_a_transaction_is_reported(url: str) -> None:
     with (
         Ledger(url) as still,
         Ledger(url, wait_s=0.2) as waiting,

@@ -12,7 +12,7 @@ import pytest
 
 from onetake.errors import LedgerFailed
 from onetake.ledger import Claimed, Known, Ledger
-from onetake.ledger.call_mark import CallMark
+from onetake.ledger.file_identity import CallMark
 from onetake.ledger.schema import MIGRATIONS
 from tests.onetake.conftest import Say
 from tests.support.ledgers import NOW, claim, clone_key_of, sqlite_of, start_attempt, store_voice

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onetake.console.terminal import safe
 from onetake.errors import Failure, Status
 from onetake.render.github import annotation_lines, failure_line, summary_line
-from onetake.render.text import safe
 from preflight import Finding, check
 from preflight.report import Report
 from tests.onetake.conftest import Say

@@ -1,30 +1,12 @@
-"""Text for terminals contains no control characters."""
+"""Reports as lines of text."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from onetake.render.text import is_unfit, report_lines, safe
+from onetake.render.text import is_unfit, report_lines
 from preflight import Finding
 from tests.support.reports import make_report
-
-
-@given(st.text(st.characters(exclude_categories=[])))
-def test_a_sanitized_text_is_printable(text: str) -> None:
-    assert safe(text).isprintable()
-    assert safe(safe(text)) == safe(text)
-
-
-@given(st.text().filter(str.isprintable))
-def test_printable_text_is_not_changed(text: str) -> None:
-    assert safe(text) == text
-
-
-@pytest.mark.parametrize("sequence", ["\x1b[2J", "\x1b]0;title\x07", "\r", "\x9b31m", "\u202e", "\u2066", "\u2028"])
-def test_escape_sequences_and_direction_overrides_are_escaped(sequence: str) -> None:
-    assert sequence[0] not in safe(f"a{sequence}b")
 
 
 def test_a_report_is_verdict_then_findings_then_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The WAV file of a recording: the microphone's own samples, bit by bit."""
+"""The WAV file of a recording: the microphone's own samples, bit for bit."""
 
 from __future__ import annotations
 

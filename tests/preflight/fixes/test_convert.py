@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import preflight
 from preflight.fixes.convert import FixJob, add_headroom, downmix, without_overshoot
-from preflight.fixes.edits import DspSettings, Edit
+from preflight.fixes.edit_descriptions import DspSettings, Edit
 from preflight.fixes.encode import Target
 from preflight.fixes.options import FixOptions
 from preflight.fixes.plan import Plan

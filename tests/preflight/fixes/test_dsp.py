@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from preflight.errors import CannotFix
 from preflight.fixes.dsp import apply_filters, measure_loudness, measure_peak, process, resample
-from preflight.fixes.edits import MAX_GAIN_DBTP, DspSettings
+from preflight.fixes.edit_descriptions import MAX_GAIN_DBTP, DspSettings
 
 pytestmark = pytest.mark.slow
 

@@ -175,7 +175,7 @@ def test_silence_stays_silence() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 300])
-def test_silence_goes_in_front(length: int) -> None:
+def test_silence_is_prepended(length: int) -> None:
     sound, silence = noise(1000, 2), noise(length, 2, seed=5) * np.float32(1e-3)
     result = joined(prepend(silence, blocks_of(sound, 256)), 2)
     assert len(result) == 1000 + length

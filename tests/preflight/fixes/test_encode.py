@@ -38,7 +38,7 @@ def facts(rate: int = 48_000, channels: int = 1, bits: int | None = 16) -> Probe
         (facts(bits=32), 60, None, False, "wav", 24, True),  # a part of 32-bit integers is computed
         (facts(bits=8), 60, None, False, "wav", 16, False),
         (facts(bits=None), 60, None, False, "wav", 16, True),  # decoders of lossy codecs return floating point
-        (facts(bits=24), 180, None, False, "wav", 16, True),  # 24 bits would have 26 MB
+        (facts(bits=24), 180, None, False, "wav", 16, True),  # 24 bits would be 26 MB
         (facts(channels=2), 104, None, False, "wav", 16, False),
         (facts(channels=2), 105, None, False, "m4a", 16, False),
         (facts(), 60, "m4a", False, "m4a", 16, False),
@@ -62,7 +62,7 @@ def test_an_mp3_has_the_bit_rate_of_its_target(rate: int) -> None:
 
 
 def test_a_wav_that_does_not_fit() -> None:
-    with pytest.raises(CannotFix, match=r"a WAV would have 28\.8 MB, above the 20\.0 MB limit") as caught:
+    with pytest.raises(CannotFix, match=r"a WAV would be 28\.8 MB, above the 20\.0 MB limit") as caught:
         choose_target(facts(channels=2), 150, "wav", None)
     assert ".m4a" in caught.value.hint
 

@@ -99,7 +99,7 @@ def test_too_large_for_any_wav_becomes_m4a(tmp_path: Path) -> None:
     assert (fixed.after.verdict, fixed.after.file.container, fixed.after.file.channels) == ("ready", "m4a", 2)
     assert fixed.after.file.bytes <= 20_000_000
     assert fixed.after.file.duration_s == pytest.approx(29, abs=0.05)
-    with pytest.raises(preflight.CannotFix, match=r"a WAV would have 22\.3 MB"):
+    with pytest.raises(preflight.CannotFix, match=r"a WAV would be 22\.3 MB"):
         preflight.fix(path, tmp_path / "out.wav")
 
 

@@ -13,6 +13,7 @@ from preflight.errors import CannotFix, NotARecording, NotExamined
 from preflight.fixes.options import FixOptions
 from preflight.fixes.plan import Plan, make_plan, mark_impossible_fixes, plan_conversion
 from preflight.media.damage import Damage
+from preflight.report import Finding
 from tests.support.fix_analyses import analysis_of, report_with, with_measurements
 
 MP3: dict[str, Any] = {"container": "mp3", "codec": "mp3", "bits": None}
@@ -184,7 +185,7 @@ def test_unsafe_makes_every_edit_that_fixes_a_finding() -> None:
     assert [edit.name for edit in plan.edits if edit.safe] == ["convert"]
 
 
-def test_a_given_loudness_goes_before_the_default() -> None:
+def test_a_given_loudness_takes_precedence_over_the_default() -> None:
     plan = planned(analysis_of(), warnings=("too-quiet",), unsafe=True, loudness_lufs=-26.0, limit=True)
     assert (plan.dsp.loudness_lufs, plan.dsp.limit) == (-26.0, True)
 
@@ -195,7 +196,7 @@ def test_only_pauses_inside_the_window_are_shortened() -> None:
     assert plan.dsp.pauses == ((20.5, 22.5),)
 
 
-def test_a_plan_tells_the_change_of_the_size() -> None:
+def test_a_plan_shows_the_change_of_the_size() -> None:
     plan = planned(analysis_of(60.0, rate=16_000, size=500_000), to="mp3")
     assert plan.target is not None
     assert plan.edits[-1].bytes == 60 * plan.target.bit_rate_bps // 8 - 500_000
@@ -204,14 +205,26 @@ def test_a_plan_tells_the_change_of_the_size() -> None:
 @pytest.mark.parametrize(
     ("unfixable", "options", "hint"),
     [
-        (("too-short",), {}, "another recording"), (("prompt-text-missing",), {}, "correct the text"),
-        (("prompt-text-unfit", "too-short"), {}, "another recording"),
+        (("too-short",), {}, "export it again"), (("prompt-text-missing",), {}, "correct the text"),
+        (("prompt-text-unfit", "too-short"), {}, "export it again"),
     ],
 )  # fmt: skip
 def test_an_error_without_a_fix_is_refused(unfixable: tuple[str, ...], options: Any, hint: str) -> None:
     with pytest.raises(CannotFix, match=f"{unfixable[0]} found") as caught:
         planned(analysis_of(), unfixable=unfixable, **options)
     assert hint in caught.value.hint
+
+
+def test_a_single_reason_keeps_its_own_advice() -> None:
+    report = msgspec.structs.replace(
+        report_with(analysis_of()),
+        findings=(
+            Finding(rule="too-short", severity="error", message="4.1 s long, below the 10 s minimum: record more"),
+        ),
+    )
+    with pytest.raises(CannotFix) as caught:
+        make_plan(analysis_of(), report)
+    assert (caught.value.message, caught.value.hint) == ("4.1 s long, below the 10 s minimum", "record more")
 
 
 def test_a_long_prompt_clip_is_cut_only_by_hand() -> None:
@@ -247,7 +260,9 @@ def test_a_fix_that_is_impossible_is_marked_in_the_report() -> None:
     report = report_with(analysis, ("too-long",), ("noisy",))
     marked = mark_impossible_fixes(analysis, report)
     assert (report.verdict, marked.verdict) == ("fixable", "rejected")
-    assert "fix cannot help: it has no pause" in marked.errors[0].message
+    assert marked.errors[0].message.endswith(
+        "; onetake fix cannot help (it has no pause where it could be cut): cut it by hand at a quiet place"
+    )
     assert marked.findings[-1] == report.findings[-1]
     possible = analysis_of(700.0)
     report = report_with(possible, ("too-long",))

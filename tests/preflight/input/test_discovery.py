@@ -245,6 +245,6 @@ def test_the_progress_bar_is_followed_by_the_table(folder: Folder, home: dict[st
 
 IMPATIENT: Final = (
     "-c",
-    "from onetake.console import progress\nprogress._DELAY_S = 0.0\nfrom onetake.__main__ import main\nmain()",
+    "from onetake.console import streams\nstreams._DELAY_S = 0.0\nfrom onetake.__main__ import main\nmain()",
 )
 """The command, for which everything takes long."""

@@ -224,5 +224,5 @@ def test_a_url_is_named_as_such() -> None:
     (finding,) = preflight.check("https://storage.example/take.m4a").findings
     assert (finding.rule, finding.message) == (
         "unreadable",
-        "a URL is not read: download the recording, and pass the file",
+        "this is a URL, not a file: download the recording, and pass the file",
     )

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.errors import WrongHeader
-from preflight.media.mp4_header import with_movie_facts
-from preflight.media.mp4_movie import Movie, read_movie
+from preflight.media.mp4_header import Movie, read_movie, with_movie_facts
 from preflight.media.probe import Probe
 from tests.support.sources import opened
 
@@ -222,7 +221,7 @@ def test_only_the_media_time_minus_one_is_an_empty_edit(time: int, seconds: floa
     assert completed(moov(track(edits=edit_list((4 * SCALE, time))))).estimated_duration_s == seconds
 
 
-def test_an_edit_behind_the_end_of_the_media_plays_nothing() -> None:
+def test_an_edit_after_the_end_of_the_media_plays_nothing() -> None:
     facts = completed(moov(track(edits=edit_list((5 * SCALE, 30 * RATE)))))
     assert (facts.estimated_duration_s, dict(facts.declared)["stts"]) == (0.0, 10.0)
 

@@ -6,7 +6,7 @@ import pytest
 
 import preflight
 from preflight.errors import NotARecording
-from preflight.media.codec_facts import lacks_packet_sizes
+from preflight.media.containers import lacks_packet_sizes
 from preflight.media.probe import Probe, probe, probe_plain_wav
 from tests.support.make_audio import FIXTURES, RATE, chunk, coded, form_chunk, riff, talk
 from tests.support.sources import opened

@@ -1,4 +1,4 @@
-"""Samples after the end that a WAV declares, as a recorder leaves them that was switched off, and other bytes there."""
+"""Samples after the declared end of a WAV, as left by a recorder that lost power, and other bytes there."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ BEHIND = {
 
 
 @pytest.mark.parametrize("name", BEHIND)
-def test_other_bytes_behind_the_samples_are_ignored(name: str) -> None:
+def test_other_bytes_after_the_samples_are_ignored(name: str) -> None:
     for quick in (False, True):
         assert estimated_s(EARLIER + BEHIND[name], quick=quick) == DECLARED_S
 
@@ -90,7 +90,7 @@ def test_the_size_of_a_64_bit_wav() -> None:
     assert estimated_s(content) == estimated_s(content, quick=True) == 40.0
 
 
-def test_another_recording_behind_lost_samples() -> None:
+def test_another_recording_after_lost_samples() -> None:
     content = EARLIER + SAMPLES[END : END + 20 * RATE] + EARLIER
     with opened(content) as source:
         facts = probe(source)
@@ -142,7 +142,7 @@ def test_in_other_files_they_are_recovered_as_well(make: Callable[[int], bytes],
 
 
 @pytest.mark.parametrize(("make", "header"), [(aiff_of, 54), (wave64_of, 104)])
-def test_other_bytes_behind_other_files_are_ignored(make: Callable[[int], bytes], header: int) -> None:
+def test_other_bytes_after_other_files_are_ignored(make: Callable[[int], bytes], header: int) -> None:
     assert len(make(END)) == header + len(SAMPLES)
     for behind in (b"", NOISE, XML, bytes(400_000)):
         assert preflight.check(make(END)[: header + END] + behind).file.duration_s == DECLARED_S

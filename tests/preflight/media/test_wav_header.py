@@ -108,7 +108,7 @@ def test_a_wrong_size_of_the_samples_is_corrected_without_loss(name: str, tmp_pa
     assert soundfile.read(out, dtype="int16")[0].astype("<i2").tobytes() == SAMPLES
 
 
-def test_a_chunk_behind_an_odd_number_of_samples_is_no_sound(tmp_path: Path) -> None:
+def test_a_chunk_after_an_odd_number_of_samples_is_not_sound(tmp_path: Path) -> None:
     samples = ((np.frombuffer(SAMPLES, "<i2")[1:] >> 8) + 128).astype(np.uint8).tobytes()
     path = tmp_path / "take.wav"
     path.write_bytes(riff(form_chunk(bits=8), data(samples), chunk(b"PAD ", bytes(5000))))
@@ -151,7 +151,7 @@ STANDARD = {
 
 
 @pytest.mark.parametrize("name", STANDARD)
-def test_the_samples_are_found_behind_other_chunks(name: str, tmp_path: Path) -> None:
+def test_the_samples_are_found_after_other_chunks(name: str, tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(STANDARD[name])
     with Source.open(path) as source:
@@ -276,7 +276,7 @@ ENCODED = {
 
 
 @pytest.mark.parametrize("kind", ENCODED)
-def test_an_encoded_file_behind_a_header_for_samples_is_named(kind: str, tmp_path: Path) -> None:
+def test_an_encoded_file_after_a_header_for_samples_is_named(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(riff(form_chunk(rate=1000), data(ENCODED[kind])))
     for quick in (False, True):

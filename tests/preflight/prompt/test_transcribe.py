@@ -91,7 +91,7 @@ def test_the_limit_is_that_of_the_profile_unless_one_is_given() -> None:
 def test_a_long_transcript_is_shortened_in_the_message() -> None:
     endless = Comparison(transcript="la " * 5000, agreement=0.1, language="en")
     (finding,) = preflight.text_findings(endless)
-    assert len(finding.message) < 400
+    assert len(finding.message) < 450
     nothing = Comparison(transcript="", agreement=0.0, language="en")
     assert "found no words" in preflight.text_findings(nothing)[0].message
 

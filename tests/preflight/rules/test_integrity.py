@@ -133,7 +133,7 @@ def test_plosives() -> None:
 def test_splices_but_not_the_corners_of_clipped_peaks() -> None:
     splices = ((1.1, 1.1001), (3.0, 3.0001), (9.0, 9.0001))
     found = finding("splices", changed(clipped=((1.0, 1.2),), splices=splices))
-    assert found.message.startswith("the waveform jumps at 2 places, first at 0:03.0, as where a word was cut")
+    assert found.message.startswith("the waveform jumps at 2 places, first at 0:03.0, as if a word had been cut")
     assert (found.value, found.spans) == (2, ((3.0, 3.0), (9.0, 9.0)))
     assert findings("splices", changed(splices=splices[:1]))[0].message.startswith("the waveform jumps at one place")
     assert findings("splices", changed()) == []

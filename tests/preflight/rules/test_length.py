@@ -49,6 +49,21 @@ def test_a_lossy_recording_near_the_maximum_gets_a_warning() -> None:
     assert findings("too-long", seconds(299.95)) == []
 
 
+@pytest.mark.parametrize(
+    ("rule", "duration_s", "role", "message"),
+    [
+        ("too-short", 10.05, "recording", "10.05 s long, within 0.1 s of the 10 s limit, so another decoder may find "
+         "it too short: record a little more"),
+        ("too-long", 299.95, "recording", "299.9 s long, within 0.1 s of the 300 s limit, so another decoder may find "
+         "it too long: cut off a little"),
+        ("prompt-too-long", 7.95, "prompt", "7.9 s long, within 0.1 s of the 8 s limit, so another decoder may find "
+         "it too long: cut off a little silence"),
+    ],
+)  # fmt: skip
+def test_a_warning_near_a_limit_says_what_to_do(rule: str, duration_s: float, role: str, message: str) -> None:
+    assert finding(rule, seconds(duration_s, role=role, probe=M4A)).message == message
+
+
 def test_a_recording_whose_decoding_was_stopped_is_too_long() -> None:
     found = finding("too-long", seconds(21_600.0, stopped=True))
     assert "more than 6:00:00.0 long" in found.message

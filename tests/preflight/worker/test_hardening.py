@@ -1,4 +1,4 @@
-"""What a process that handles hostile bytes cannot do any more."""
+"""What a process that handles hostile bytes can no longer do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import preflight
 from preflight.worker import hardening
 from preflight.worker import process as worker_process
-from preflight.worker.interpreter import module_path
+from preflight.worker.child import clean_environment, module_path
 from preflight.worker.pool import acquire, end_all
 from tests.support.make_audio import FIXTURES
 
@@ -115,7 +115,7 @@ def test_it_changes_nothing_and_opens_no_connection(attempt: str, folder: Path) 
 @pytest.mark.parametrize("part", ["files", "system_calls"])
 def test_where_one_part_is_missing_the_other_holds(part: str, folder: Path) -> None:
     """As with kernels that have one of the two: no file is written with either."""
-    name = {"files": "landlock.restrict_files", "system_calls": "seccomp.deny_system_calls"}[part]
+    name = {"files": "hardening.restrict_files", "system_calls": "seccomp.deny_system_calls"}[part]
     module, function = name.split(".")
     script = BEGINNING.format(attempt=CALLS["a new file"])
     patched = f"from preflight.worker import {module}; {module}.{function} = lambda *_: False\ntarget ="
@@ -195,7 +195,7 @@ def test_its_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_environment_keeps_what_a_process_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LC_ALL", "OPENBLAS_NUM_THREADS", "SystemRoot", "TMPDIR"):
         monkeypatch.setenv(name, "kept")
-    kept = hardening.clean_environment()
+    kept = clean_environment()
     assert kept["PATH"] == os.environ["PATH"]
     assert {"LC_ALL", "OPENBLAS_NUM_THREADS", "SystemRoot", "TMPDIR"} <= set(kept)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from onetake.render.html import drawing
-from onetake.render.html.png import png
+from onetake.render.html.drawing import png
 from preflight.analysis.pictures import LoudnessTrack, Waveform
 from preflight.report import Finding
 

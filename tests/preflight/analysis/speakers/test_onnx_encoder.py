@@ -99,7 +99,7 @@ def test_inputs_that_are_not_speech(shapes: list[tuple[int | str, ...]], shown: 
 
 
 def test_an_output_that_is_no_embedding() -> None:
-    with pytest.raises(BadSpeakerModel, match=r"float32 of shape \[1, 25840\], no embedding"):
+    with pytest.raises(BadSpeakerModel, match=r"float32 of shape \[1, 25840\], not an embedding"):
         OnnxEncoder(onnx_model({"wave": (1, "N")}, [Node("Identity", ["wave"], ["out"])])).embed(windows())
 
 

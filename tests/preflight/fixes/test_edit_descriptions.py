@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from preflight.fixes.edits import (
+from preflight.fixes.edit_descriptions import (
     NO_DSP,
     DspSettings,
     cut_edit,

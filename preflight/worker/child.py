@@ -1,15 +1,68 @@
-"""Job objects of Windows: limits for a process from outside, and its end together with the process that started it.
+"""Child processes: the interpreter to start, its modules and environment, and its end together with the caller.
 
+Windows limits a child from outside, and ends it with its caller, by a job object:
 https://learn.microsoft.com/windows/win32/procthread/job-objects
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+import subprocess
 import sys
+from pathlib import Path
 from typing import Final
+
+_KEPT: Final = re.compile(
+    # programs and libraries, language, time zone, temporary files
+    "PATH|LD_LIBRARY_PATH|DYLD_.*|LANG|LANGUAGE|LC_.*|TZ|TMPDIR|TEMP|TMP|"
+    # Windows cannot start a process without the first of these
+    "SYSTEMROOT|SYSTEMDRIVE|WINDIR|PATHEXT|NUMBER_OF_PROCESSORS|"
+    "PYTHONHOME|PYTHONUTF8|PYTHONDONTWRITEBYTECODE|PYTHONPYCACHEPREFIX|PYTHONPLATLIBDIR|"
+    "OPENBLAS_.*|OMP_.*|MKL_.*",
+    re.IGNORECASE,
+)
+"""The environment variables that a child gets."""
+
+if sys.platform == "win32":
+    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    """`creationflags` of a process that Ctrl-C in the caller's console does not reach, and that opens no window."""
+else:
+    OWN_GROUP = 0
 
 MEMORY_BYTES: Final = 1 << 30
 """Committed memory of a worker. It counts what libraries reserve, so it is larger than the limit on Linux."""
+
+
+def is_possible() -> bool:
+    """Whether there is an interpreter to start: a program that embeds one has none."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+def interpreter() -> str:
+    """The interpreter to start.
+
+    On Windows `sys.executable` of a virtual environment is a launcher, which would be killed and measured in place of
+    the interpreter that it starts.
+    """
+    return getattr(sys, "_base_executable", sys.executable) if sys.platform == "win32" else sys.executable
+
+
+def module_path() -> list[str]:
+    """Where this process finds its modules, and `preflight` itself, however it was found."""
+    entries = [entry for entry in sys.path if entry]
+    if "" in sys.path:
+        with contextlib.suppress(OSError):  # the working folder was removed, with what was in it
+            entries.insert(sys.path.index(""), str(Path.cwd()))
+    home = str(Path(__file__).resolve().parents[2])
+    return entries if home in entries else [*entries, home]
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment for a child, without all that the child does not need: keys, proxies, settings."""
+    return {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+
 
 if sys.platform == "win32":
     import ctypes
