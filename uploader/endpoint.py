@@ -6,9 +6,9 @@ import re
 from typing import NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
+from uploader.addresses import is_loopback, literal_address
 from uploader.aws_config import environment_endpoint, profile_endpoint
 from uploader.errors import SettingsError
-from uploader.hosts import is_loopback, literal_address
 from uploader.providers import Provider
 from uploader.redaction import one_line
 

@@ -14,9 +14,9 @@ import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from uploader.addresses import is_loopback
 from uploader.error_body import MOST_BYTES, read_error_body
 from uploader.errors import ClockSkewed, LinkRefused, StorageError, Unreachable
-from uploader.hosts import is_loopback
 from uploader.redaction import one_line, redact_logs
 from uploader.results import Upload
 from uploader.retry import BRIEF_S, MODERATE_S, VISIBILITY_S

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from uploader.addresses import is_loopback
 from uploader.errors import CredentialsMissing, SettingsError
-from uploader.hosts import is_loopback
 from uploader.settings import StorageSettings, Target
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
+from uploader.addresses import literal_address
 from uploader.aws_config import configured_region
 from uploader.endpoint import checked_endpoint, given_endpoint, is_own_domain
 from uploader.errors import BadBucketName, SettingsError
-from uploader.hosts import literal_address
 from uploader.providers import PROVIDERS, Addressing, Provider
 
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_.=+@-]+/)*[A-Za-z0-9_.=+@-]*")

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from uploader.addresses import require_public_host
 from uploader.connection import Connection
 from uploader.content import Content, Progress, Uploadable, display_name, open_stream
 from uploader.delete import delete_every_version
 from uploader.errors import FileChanged, NotPermitted, StorageError, TlsFailed, Unreachable
-from uploader.hosts import require_public_host
 from uploader.public_fetch import fetch_publicly
 from uploader.put import VerifiedPut, new_key, require_content_type
 from uploader.results import Link, RoundTrip, Upload

@@ -14,7 +14,7 @@ from tests.support.odd_storage import OddStorage, Reply, always
 from tests.uploader.conftest import M4A, MakeStorage
 from tests.uploader.test_settings import UPLOAD, storage_for
 from uploader import SettingsError, Storage, Unreachable
-from uploader.hosts import is_loopback
+from uploader.addresses import is_loopback
 
 LOOPBACK = (
     """127.0.0.1 127.8.9.10 localhost LOCALHOST. a.localhost ::1 [::1] ::ffff:127.0.0.1 127.1 0x7f000001 2130706433"""

@@ -24,7 +24,7 @@ from uploader import (
     WrongKey,
     WrongSecret,
 )
-from uploader.hosts import require_public_host
+from uploader.addresses import require_public_host
 
 
 def upload_error(storage: Storage, take: Path, kind: type[StorageError]) -> StorageError:

@@ -1,4 +1,4 @@
-"""Which hosts are this machine (loopback), and which are publicly reachable."""
+"""Which hosts are this machine (loopback), and which addresses are publicly reachable."""
 
 from __future__ import annotations
 
