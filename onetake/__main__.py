@@ -77,12 +77,14 @@ def _prepare_worker() -> None:
     if sys.argv[1:2] == ["check"] and not elsewhere & set(sys.argv):
         import contextlib
 
-        from preflight.worker.child import is_possible
-        from preflight.worker.pool import prepare
+        from preflight.worker.child import is_possible, start_worker
 
         if is_possible():
             with contextlib.suppress(OSError):  # such as a limit on open files: the check itself reports it
-                prepare()
+                started = start_worker()  # before the next import, which takes as long as half of its start
+                from preflight.worker.pool import prepare
+
+                prepare(started)
 
 
 def _require_own_packages() -> None:

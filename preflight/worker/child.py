@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _KEPT: Final = re.compile(
     # programs and libraries, language, time zone, temporary files
@@ -33,6 +34,7 @@ else:
 
 MEMORY_BYTES: Final = 1 << 30
 """Committed memory of a worker. It counts what libraries reserve, so it is larger than the limit on Linux."""
+_START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.worker import main; main(sys.argv[1])"
 
 
 def is_possible() -> bool:
@@ -62,6 +64,41 @@ def module_path() -> list[str]:
 def clean_environment() -> dict[str, str]:
     """This process's environment for a child, without all that the child does not need: keys, proxies, settings."""
     return {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+
+
+class StartedWorker(NamedTuple):
+    """A worker process and, on systems other than Windows, the socket through which it gets recordings."""
+
+    process: subprocess.Popen[bytes]
+    files: socket.socket | None
+
+
+def start_worker() -> StartedWorker:
+    """Start a worker process, which waits for jobs (`preflight.worker.protocol`) and ends with its standard input.
+
+    The interpreter is started directly, not by `multiprocessing`: callers need no ``__main__`` guard, and the worker
+    inherits none of their state, also where they have threads. This module imports as little as possible: the command
+    starts a worker first, and imports what it needs itself meanwhile.
+    """
+    ours: socket.socket | None = None
+    theirs: socket.socket | None = None
+    if sys.platform != "win32" and hasattr(socket, "send_fds"):
+        # a pair without a name: no other process can connect to it
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with theirs or contextlib.nullcontext():
+        inherited = [theirs.fileno()] if theirs else []
+        process = subprocess.Popen(
+            [interpreter(), "-P", "-s", "-S", "-c", _START, "".join(map(str, inherited)), *module_path()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={**clean_environment(), "OPENBLAS_NUM_THREADS": "1"},
+            pass_fds=inherited,
+            process_group=0,  # Ctrl-C is for the caller
+            creationflags=OWN_GROUP,
+        )
+    return StartedWorker(process, ours)
 
 
 if sys.platform == "win32":

@@ -15,6 +15,8 @@ from preflight.worker.process import WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from preflight.worker.child import StartedWorker
+
 
 class Cancelled(RuntimeError):
     """The result is no longer wanted."""
@@ -116,9 +118,13 @@ def _free_process() -> WorkerProcess | None:
     return None
 
 
-def prepare() -> None:
-    """Start a process that will be needed soon: it starts while its caller does other things."""
-    process = WorkerProcess()
+def prepare(started: StartedWorker | None = None) -> None:
+    """Keep a process that will be needed soon: it starts while its caller does other things.
+
+    Args:
+        started: The process; by default a new one.
+    """
+    process = WorkerProcess(started)
     with _lock:
         _free.append(process)
 

@@ -7,7 +7,6 @@ import os
 import queue
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -19,24 +18,16 @@ import msgspec
 from preflight import errors
 from preflight.analysis.analysis import Analysis
 from preflight.worker import protocol
-from preflight.worker.child import (
-    MEMORY_BYTES,
-    OWN_GROUP,
-    clean_environment,
-    close_job,
-    create_job,
-    interpreter,
-    module_path,
-)
+from preflight.worker.child import MEMORY_BYTES, close_job, create_job, start_worker
 
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.input.source import Source
+    from preflight.worker.child import StartedWorker
     from preflight.worker.monitor import Monitor
 
 _SILENT_S: Final = 60.0
 """A worker that neither computes without end nor sends anything waits for a disk that does not answer."""
-_START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.worker import main; main(sys.argv[1])"
 _ERRORS: Final[dict[str, type[errors.PreflightError]]] = {
     error.kind: error
     for error in (
@@ -57,32 +48,15 @@ _CRASHED: Final = 0x80000000
 class WorkerProcess:
     """A worker process, for one caller at a time.
 
-    The interpreter is started directly, not by `multiprocessing`: callers need no ``__main__`` guard, and the worker
-    inherits none of their state, also where they have threads.
+    Args:
+        started: A process that was started already; by default a new one.
 
     Attributes:
         is_free: Whether it can be given a job.
     """
 
-    def __init__(self) -> None:
-        self._files: socket.socket | None = None
-        theirs: socket.socket | None = None
-        if sys.platform != "win32" and hasattr(socket, "send_fds"):
-            # a pair without a name: no other process can connect to it
-            self._files, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs or contextlib.nullcontext():
-            inherited = [theirs.fileno()] if theirs else []
-            self._child = subprocess.Popen(
-                [interpreter(), "-P", "-s", "-S", "-c", _START, "".join(map(str, inherited)), *module_path()],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                env={**clean_environment(), "OPENBLAS_NUM_THREADS": "1"},
-                pass_fds=inherited,
-                process_group=0,  # Ctrl-C is for the caller
-                creationflags=OWN_GROUP,
-            )
+    def __init__(self, started: StartedWorker | None = None) -> None:
+        self._child, self._files = started or start_worker()
         self._job = create_job(self._child.pid, MEMORY_BYTES)
         self._monitor: Monitor | None = None
         assert self._child.stdin is not None  # noqa: S101 - both are pipes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from preflight.worker import process as worker_process
+from preflight.worker import child as worker_child
 from preflight.worker.pool import acquire
 from tests.support.processes import HANGS_AFTER_S
 
@@ -45,7 +45,7 @@ child.main(sys.argv[1])
 
 
 def install(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_process, "_START", START.format(fault=fault))
+    monkeypatch.setattr(worker_child, "_START", START.format(fault=fault))
 
 
 def idle_process() -> int:

@@ -84,8 +84,8 @@ def test_ctrl_c_while_the_thread_for_the_answers_starts(runs: bool, monkeypatch:
 
 HANGING = """
 import os, sys
-from preflight.worker import process
-process._START = {start!r}
+from preflight.worker import child
+child._START = {start!r}
 from onetake.cli.main import run
 sys.exit(run(["check", *sys.argv[1:]]))
 """
@@ -144,8 +144,8 @@ def test_a_parent_that_has_its_children_reaped_hears_of_a_crash(faulty: Path) ->
     """If SIGCHLD is ignored, the exit status of a process is unknown."""
     program = (
         "import os, signal, sys, preflight\n"
-        "from preflight.worker import process\n"
-        f"process._START = {START.format(fault='os.abort()')!r}\n"
+        "from preflight.worker import child\n"
+        f"child._START = {START.format(fault='os.abort()')!r}\n"
         "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
         "print(preflight.check(sys.argv[1]).findings[0].message)\n"
     )

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import preflight
+from preflight.worker import child as worker_child
 from preflight.worker import hardening
-from preflight.worker import process as worker_process
 from preflight.worker.child import clean_environment, module_path
 from preflight.worker.pool import acquire, end_all
 from tests.support.make_audio import FIXTURES
@@ -148,7 +148,7 @@ def test_a_decoder_that_is_taken_over_reaches_nothing(
         lines = [f"done = [work() for work in ({', '.join(attempts)},) if not refused(work)]"]
         lines.append("if done: os._exit(3)")
         monkeypatch.setattr(
-            worker_process,
+            worker_child,
             "_START",
             (room_start := _start("\n    ".join(lines))),
         )

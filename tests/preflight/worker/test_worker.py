@@ -17,6 +17,7 @@ import pytest
 import preflight
 from onetake.cli.main import run
 from preflight.input.source import Source
+from preflight.worker import child as worker_child
 from preflight.worker import process as worker_process
 from preflight.worker import protocol
 from preflight.worker.pool import end_all
@@ -204,7 +205,7 @@ child.main(sys.argv[1])
 
 def test_a_good_recording_is_not_blamed_for_the_one_before(faulty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that a hostile file has harmed may crash later: then a new one has the last word."""
-    monkeypatch.setattr(worker_process, "_START", HARMED)
+    monkeypatch.setattr(worker_child, "_START", HARMED)
     assert preflight.check(faulty).verdict == "ready"
     first = idle_process()
     assert preflight.check(GOOD).verdict == "ready"
