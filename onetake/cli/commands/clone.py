@@ -102,7 +102,9 @@ class SpendingLimits:
     "--allow-unknown-model", cls=AdvancedOption, is_flag=True, help="Allow model names that onetake does not know."
 )
 @click.option("--demo", type=ANY_PATH, metavar="OUT", help="Save the preview to OUT (a folder for several).")
-@click.option("--accuracy", cls=AdvancedOption, type=float, metavar="0..1", help="Threshold of the text verification.")
+@click.option(
+    "--accuracy", cls=AdvancedOption, type=float, metavar="0..1", help="Threshold of the service's text verification."
+)
 @click.option("--noise-reduction", cls=AdvancedOption, is_flag=True, help="Let the service reduce noise.")
 @click.option("--volume-normalization", cls=AdvancedOption, is_flag=True, help="Let the service normalize loudness.")
 @click.option("--force", cls=AdvancedOption, is_flag=True, help="Replace an existing preview.")
