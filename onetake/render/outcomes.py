@@ -26,6 +26,9 @@ COLUMNS: Final = (
     *_SERVICE_FIELDS,
 )
 CSV_HEADER: Final = ",".join(COLUMNS)
+SANDBOX_ENDED: Final = (
+    "rehearsal: no real voice was made, and nothing was paid; without --sandbox, voices are real and paid"
+)
 _COLORS: Final = {"cloned": "green", "known": "green", "refused": "red", "failed": "red", "unknown": "red"}
 
 

@@ -84,7 +84,7 @@ def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) 
     "--fail-on",
     type=click.Choice(["error", "poor", "warning"]),
     default="error",
-    help="What fails the run: errors only, poor quality, warnings.",
+    help="Fail on errors only, also on poor quality, or also on warnings.",
 )
 @click.option("--exit-zero", cls=AdvancedOption, is_flag=True, help="Exit with 0 even if a recording is not fit.")
 @click.option(
@@ -108,7 +108,7 @@ def command(
     **options: Any,
 ) -> Any:
     """Report what recordings are, how they sound, and whether the clone service accepts them. FILE can be - for
-    standard input; a FOLDER stands for all recordings in it, and so does s3://BUCKET/PREFIX/ with the storage settings.
+    standard input. A FOLDER, or s3://BUCKET/PREFIX/ with the storage settings, means all recordings in it.
     """  # noqa: D205 - as one paragraph the help fits a screen
     from preflight.checks import analyze, report_of
 

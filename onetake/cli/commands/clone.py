@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,15 +28,13 @@ from onetake.cli.options import (
     with_consent,
     with_known_consent,
 )
-from onetake.cli.output.batch_output import SANDBOX_ENDED, Limits, clone_many
-from onetake.cli.output.dry_run import show_plans
 from onetake.config.settings import load
 from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_text
 from onetake.console.terminal import can_prompt, safe
 from onetake.errors import OutputLost, Status, UsageError, stop_status
 from onetake.io.paths import is_folder
-from onetake.render.outcomes import until
+from onetake.render.outcomes import SANDBOX_ENDED, until
 from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
@@ -45,6 +44,45 @@ if TYPE_CHECKING:
     from onetake.ledger import Ledger
 
 FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
+
+
+@dataclass(frozen=True)
+class SpendingLimits:
+    """How much one run of `onetake clone` may pay for.
+
+    Attributes:
+        clones: Maximum number of clones; None for no limit.
+        cost: Maximum cost; None for no limit.
+        agreed: Whether the user has agreed beforehand (``--yes``).
+    """
+
+    clones: int | None
+    cost: str | None
+    agreed: bool
+
+    def most_clones(self, price: Decimal | None) -> int | None:
+        """The stricter of both limits as a number of clones; None for no limit.
+
+        Raises:
+            UsageError: The cost is not a number, or the price is unknown.
+        """
+        if self.cost is None:
+            return self.clones
+        if price is None:
+            raise UsageError("--max-cost needs the price of a clone", "add --price AMOUNT")
+        try:
+            cost = Decimal(self.cost)
+        except InvalidOperation:
+            cost = Decimal(-1)
+        if not (cost.is_finite() and cost >= 0):
+            raise UsageError(f"--max-cost {self.cost} is not a number", "write it like 99.50")
+        affordable = int(cost // price)
+        return affordable if self.clones is None else min(self.clones, affordable)
+
+    def require_one(self, price: Decimal | None) -> None:
+        """Raise `UsageError` if one clone exceeds the limits."""
+        if self.most_clones(price) == 0:
+            raise UsageError(f"a clone costs {price}, above --max-cost {self.cost}", "raise --max-cost")
 
 
 @click.command("clone", cls=Command, epilog="Example: onetake clone take.m4a --consent 'Ann Example, 2026-11-01'")
@@ -64,7 +102,9 @@ FORMS: Final = ("text", "json", "jsonl", "csv", "junit")
     "--allow-unknown-model", cls=AdvancedOption, is_flag=True, help="Allow model names that onetake does not know."
 )
 @click.option("--demo", type=ANY_PATH, metavar="OUT", help="Save the preview to OUT (a folder for several).")
-@click.option("--accuracy", cls=AdvancedOption, type=float, metavar="0..1", help="Threshold of the text verification.")
+@click.option(
+    "--accuracy", cls=AdvancedOption, type=float, metavar="0..1", help="Threshold of the service's text verification."
+)
 @click.option("--noise-reduction", cls=AdvancedOption, is_flag=True, help="Let the service reduce noise.")
 @click.option("--volume-normalization", cls=AdvancedOption, is_flag=True, help="Let the service normalize loudness.")
 @click.option("--force", cls=AdvancedOption, is_flag=True, help="Replace an existing preview.")
@@ -91,7 +131,7 @@ def command(
     fixed first; a recording that was cloned before is not charged again.
     """  # noqa: D205 - as one paragraph the help fits a screen
     form = chosen_format(form, as_json=as_json)
-    limits = Limits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
+    limits = SpendingLimits(flags.pop("max_clones"), flags.pop("max_cost"), flags.pop("yes"))
     requests, is_many = _requests(files, flags)
     if any(request.has_prompt for request in requests):
         requests = with_chosen_model(requests, load(flags))
@@ -101,6 +141,8 @@ def command(
     if not is_many:
         _require_readable(requests[0])
     if dry_run:
+        from onetake.cli.output.dry_run import show_plans
+
         return exit_with(show_plans(requests, load(flags), sandbox=sandbox, form=form, is_many=is_many))
     steps = Steps(quiet=form != "text")
     from onetake.clones.cloner import make_cloner
@@ -108,6 +150,8 @@ def command(
     with services(flags, sandbox=sandbox) as (settings, home), _opened(home, steps) as ledger:
         cloner = make_cloner(settings, ledger, steps)
         if is_many:
+            from onetake.cli.output.batch_output import clone_many
+
             return exit_with(clone_many(cloner, requests, settings, limits, steps, form, sandbox=sandbox))
         request = with_known_consent(requests[0], settings)
 

@@ -30,7 +30,7 @@ def copy(source: str, target: str, *, as_json: bool) -> None:
     """Copy all voices, calls and uploads to an empty ledger. FROM and TO are folders or postgresql:// URLs.
 
     Other users can see the arguments of a process: put a password into ~/.pgpass or PGPASSWORD, not into a URL.
-    Use only TO from then on: the two ledgers do not know each other's calls.
+    Use only TO from then on: calls in one ledger are missing in the other.
     """
     from onetake.ledger import Ledger, is_ledger_expected, is_url
 

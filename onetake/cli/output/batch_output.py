@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,28 +20,33 @@ from onetake.errors import (
     LedgerFailed,
     OutputLost,
     Status,
-    UsageError,
     failure_of,
     most_severe,
     stop_status,
     stopped_before_turn,
 )
 from onetake.io.signals import finishing
-from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, outcome_fields, outcome_line, summary
+from onetake.render.outcomes import (
+    CSV_HEADER,
+    SANDBOX_ENDED,
+    csv_line,
+    error_fields,
+    outcome_fields,
+    outcome_line,
+    summary,
+)
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from onetake.cli.commands.clone import SpendingLimits
     from onetake.clones.batch import BatchClone
     from onetake.clones.cloner import Cloner
     from onetake.clones.request import CloneRequest
     from onetake.config.settings import Settings
     from onetake.console.progress import Steps
     from onetake.ledger import Attempt
-
-
-SANDBOX_ENDED: Final = (
-    "rehearsal: no real voice was made, and nothing was paid; without --sandbox, voices are real and paid"
-)
 
 
 class BatchOutput:
@@ -149,50 +152,11 @@ def _with_path(outcome: Outcome, warning: str) -> str:
     return warning if warning.startswith(outcome.path) else f"{outcome.path}: {warning}"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Spending limits of one run.
-
-    Attributes:
-        clones: Maximum number of clones; None for no limit.
-        cost: Maximum cost; None for no limit.
-        agreed: Whether the user has agreed beforehand (``--yes``).
-    """
-
-    clones: int | None
-    cost: str | None
-    agreed: bool
-
-    def most_clones(self, price: Decimal | None) -> int | None:
-        """The stricter of both limits as a number of clones; None for no limit.
-
-        Raises:
-            UsageError: The cost is not a number, or the price is unknown.
-        """
-        if self.cost is None:
-            return self.clones
-        if price is None:
-            raise UsageError("--max-cost needs the price of a clone", "add --price AMOUNT")
-        try:
-            cost = Decimal(self.cost)
-        except InvalidOperation:
-            cost = Decimal(-1)
-        if not (cost.is_finite() and cost >= 0):
-            raise UsageError(f"--max-cost {self.cost} is not a number", "write it like 99.50")
-        affordable = int(cost // price)
-        return affordable if self.clones is None else min(self.clones, affordable)
-
-    def require_one(self, price: Decimal | None) -> None:
-        """Raise `UsageError` if one clone exceeds the limits."""
-        if self.most_clones(price) == 0:
-            raise UsageError(f"a clone costs {price}, above --max-cost {self.cost}", "raise --max-cost")
-
-
 def clone_many(
     cloner: Cloner,
     requests: list[CloneRequest],
     settings: Settings,
-    limits: Limits,
+    limits: SpendingLimits,
     steps: Steps,
     form: str,
     *,
