@@ -63,7 +63,7 @@ _TABLE = (
     channels.DC_OFFSET,
     channels.DEAD_CHANNEL,
     channels.OUT_OF_PHASE,
-    channels.SEPARATE_SPEAKERS,
+    speakers.SEPARATE_SPEAKERS,
     speakers.SEVERAL_SPEAKERS,
     channels.FALSE_STEREO,
     speech.EDGE_SILENCE,

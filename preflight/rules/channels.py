@@ -1,4 +1,4 @@
-"""Rules about channels: DC offset, dead, out-of-phase, separate and identical channels."""
+"""Rules about channels: DC offset, dead, out-of-phase and identical channels."""
 
 from __future__ import annotations
 
@@ -71,20 +71,6 @@ def _out_of_phase(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
-def _separate_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    channels = analysis.channels
-    if channels is None or not channels.speakers or not analysis.has_sound:
-        return
-    which = ", ".join(f"channel {at + 1} for {channels.alone_s[at]:.0f} s" for at in channels.speakers)
-    yield rule.finding(
-        f"each channel seems to have its own speaker ({which} alone): export the channel of the voice to clone",
-        value=float(len(channels.speakers)),
-        limit=1.0,
-        quality="poor",
-        detail="one per channel",
-    )
-
-
 def _false_stereo(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     level, limit = analysis.measurements.get("side_level_db", 0.0), rule["min_side_level_db"]
     if analysis.can_be_judged and level < limit:
@@ -152,17 +138,6 @@ OUT_OF_PHASE = Rule(
         ),
     ),
     label="out-of-phase channels",
-)
-SEPARATE_SPEAKERS = Rule(
-    "separate-speakers",
-    "warning",
-    what="The channels contain different speakers, as in an interview with one microphone each.",
-    why="The clone would be made from all voices together.",
-    source="Frames of 10 ms in which one channel is 10 dB above all others: at least 2 s and 15 % of them in each of "
-    "two channels.",
-    fix_hint="Export one channel. `onetake fix --edit mono` keeps the one with the most speech.",
-    judge=_separate_speakers,
-    label="several speakers",
 )
 FALSE_STEREO = Rule(
     "false-stereo",

@@ -1,4 +1,4 @@
-"""The rule about the number of speakers, by the voices themselves; `separate-speakers` goes by the channels."""
+"""The rules about the number of speakers: by the channels (`separate-speakers`), and by the voices themselves."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
     from preflight.analysis.analysis import Analysis
     from preflight.report import Finding
+
+
+def _separate_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    channels = analysis.channels
+    if channels is None or not channels.speakers or not analysis.has_sound:
+        return
+    which = ", ".join(f"channel {at + 1} for {channels.alone_s[at]:.0f} s" for at in channels.speakers)
+    yield rule.finding(
+        f"each channel seems to have its own speaker ({which} alone): export the channel of the voice to clone",
+        value=float(len(channels.speakers)),
+        limit=1.0,
+        quality="poor",
+        detail="one per channel",
+    )
 
 
 def _several_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
@@ -47,6 +61,17 @@ def _at_once(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
+SEPARATE_SPEAKERS = Rule(
+    "separate-speakers",
+    "warning",
+    what="The channels contain different speakers, as in an interview with one microphone each.",
+    why="The clone would be made from all voices together.",
+    source="Frames of 10 ms in which one channel is 10 dB above all others: at least 2 s and 15 % of them in each of "
+    "two channels.",
+    fix_hint="Export one channel. `onetake fix --edit mono` keeps the one with the most speech.",
+    judge=_separate_speakers,
+    label="several speakers",
+)
 SEVERAL_SPEAKERS = Rule(
     "several-speakers",
     "warning",

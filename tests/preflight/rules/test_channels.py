@@ -56,14 +56,3 @@ def test_opposite_pairs_of_more_than_two_channels() -> None:
     assert finding("out-of-phase", changed(channels=channels)).message.startswith(
         "channels 1 and 2, 3 and 4 are out of"
     )
-
-
-def test_separate_speakers() -> None:
-    found = finding("separate-speakers", changed(channels=ChannelFacts((-20.0, -22.0), alone_s=(30.0, 12.0))))
-    assert "channel 1 for 30 s, channel 2 for 12 s alone" in found.message
-    assert found.value == 2.0
-
-
-def test_one_channel_with_a_cough_is_not_another_speaker() -> None:
-    channels = ChannelFacts((-20.0, -50.0), alone_s=(40.0, 1.0))
-    assert findings("separate-speakers", changed(channels=channels)) == []

@@ -1,4 +1,4 @@
-"""The rule about several speakers, on embeddings and on recordings."""
+"""The rules about several speakers: on channels, on embeddings and on recordings."""
 
 from __future__ import annotations
 
@@ -82,3 +82,14 @@ def test_a_profile_asks_for_it(tmp_path: Path) -> None:
     path.write_text("speakers = 1\n", encoding="utf-8")
     with pytest.raises(BadProfile, match="not true or false"):
         load_profile(path)
+
+
+def test_separate_speakers() -> None:
+    found = finding("separate-speakers", changed(channels=ChannelFacts((-20.0, -22.0), alone_s=(30.0, 12.0))))
+    assert "channel 1 for 30 s, channel 2 for 12 s alone" in found.message
+    assert found.value == 2.0
+
+
+def test_one_channel_with_a_cough_is_not_another_speaker() -> None:
+    channels = ChannelFacts((-20.0, -50.0), alone_s=(40.0, 1.0))
+    assert findings("separate-speakers", changed(channels=channels)) == []
