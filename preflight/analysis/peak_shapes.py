@@ -64,36 +64,19 @@ class Peaks(NamedTuple):
     clipped: Numbers
 
 
-def high_samples(framed: Samples, loud: Indexes, floors: Samples, size: int) -> tuple[Indexes, Samples]:
-    """Return the places and the absolute values of the samples above `floors`, those of negative ones behind.
-
-    Args:
-        framed: The frames that have such samples, of shape (frames, samples).
-        loud: Their numbers in the waveform.
-        floors: The floors of positive and of negative samples.
-        size: Samples in the waveform, which is added to the places of negative ones.
-    """
-    samples, frame = framed.ravel(), framed.shape[1]
-    # where the samples of a frame are in the waveform, beyond where they are in `samples`
-    offsets = (loud - np.arange(len(loud))) * frame
-    places, values = [], []
-    for side, floor in enumerate(floors):
-        at = np.flatnonzero(samples > floor if not side else samples < -floor)
-        values.append(np.abs(samples[at]))
-        places.append(at + offsets[at // frame] + side * size)
-    return np.concatenate(places), np.concatenate(values)
-
-
-def peaks_among(high: tuple[Indexes, Samples], wave: Samples, owned: range, rate_hz: int) -> Peaks:
+def peaks_above(floors: Samples, wave: Samples, owned: range, rate_hz: int) -> Peaks:
     """Return the peaks of a waveform, positive ones first.
 
     Args:
-        high: See `high_samples`.
+        floors: The level above which positive peaks are looked for, and that for negative ones.
         wave: The waveform, shape (samples,).
         owned: The samples in which the peaks begin.
         rate_hz: The sample rate.
     """
-    (at, values), size = high, len(wave)
+    size = len(wave)
+    above, below = np.flatnonzero(wave > floors[0]), np.flatnonzero(wave < -floors[1])
+    # the places of negative samples follow those of the positive ones: numpy's calls cost more than its work on so few
+    at, values = np.concatenate((above, below + size)), np.concatenate((wave[above], -wave[below]))
     if not len(at):
         return Peaks(at, at, at, *np.empty((3, 0)))
     starts = _starts(at)
@@ -103,8 +86,8 @@ def peaks_among(high: tuple[Indexes, Samples], wave: Samples, owned: range, rate
     starts = _starts(at)
     lengths = _lengths(starts, at)
     own = np.maximum.reduceat(values, starts)
-    is_top = values > _TOP * np.repeat(own, lengths)
-    level = np.add.reduceat(values * is_top, starts) / np.add.reduceat(is_top, starts, dtype=np.float32)
+    is_top = (values > _TOP * np.repeat(own, lengths)).astype(np.float32)
+    level = np.add.reduceat(values * is_top, starts) / np.add.reduceat(is_top, starts)
     upper = np.flatnonzero(values > np.repeat(np.float32(_UPPER) * level, lengths))
     # each peak has some of them, and the next peak's follow: the first from each start on, and the one before that
     firsts = np.searchsorted(upper, starts)

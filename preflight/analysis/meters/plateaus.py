@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from preflight.analysis.framing import absolute_peaks
-from preflight.analysis.peak_shapes import BENT, high_samples, peaks_among
+from preflight.analysis.peak_shapes import BENT, peaks_above
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,20 +76,15 @@ class PlateauDetector:
 
     def add(self, chunk: Chunk) -> None:
         """Add the next chunk."""
-        grid = chunk.grid
+        grid, wave = chunk.grid, chunk.wave[self._channel]
         is_last = chunk.filled < chunk.rows * grid.row
-        wave = chunk.wave[self._channel]
-        before = absolute_peaks(wave[: grid.lead], grid.frame)
-        highest = np.concatenate((before, chunk.frame_peaks[self._channel]))
-        loud = np.flatnonzero(highest > self._floors().min())
-        framed = wave.reshape(-1, grid.frame)[loud]
-        if not len(loud):
+        now = np.array([wave.max(), -wave.min()])
+        self._peaks = np.maximum(self._peaks, now)
+        if not (now > self._floors()).any():
             return
-        self._peaks = np.maximum(self._peaks, (framed.max(), -framed.min()))
         # peaks in the last half lead are left to the next chunk, which has both of their edges
         owned = range(grid.lead // 2 if chunk.first_row else 0, len(wave) - (0 if is_last else grid.lead // 2))
-        high = high_samples(framed, loud, self._floors(), len(wave))
-        peaks = peaks_among(high, wave, owned, grid.sample_rate_hz)
+        peaks = peaks_above(self._floors(), wave, owned, grid.sample_rate_hz)
         weights = np.minimum(np.maximum((peaks.heights - _ROUND) / (_FLAT - _ROUND), 0), 1)
         bins = _bins(peaks.levels)
         where = peaks.sides * _BINS + bins

@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from preflight.analysis.peak_shapes import BENT, Peaks, high_samples, peaks_among
+from preflight.analysis.peak_shapes import BENT, Peaks, peaks_above
 
 RATE = 48_000
-FRAME = 480
 
 
 def peaks_of(wave: np.ndarray[tuple[int], np.dtype[np.float32]], floor: float = 0.4) -> Peaks:
-    framed = wave.reshape(-1, FRAME)
-    loud = np.flatnonzero(np.abs(framed).max(axis=1) > floor)
-    high = high_samples(framed[loud], loud, np.full(2, floor, np.float32), len(wave))
-    return peaks_among(high, wave, range(len(wave)), RATE)
+    return peaks_above(np.full(2, floor, np.float32), wave, range(len(wave)), RATE)
 
 
 def tone(hz: float, seconds: float = 0.5) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -43,14 +39,6 @@ def test_clipped_peaks_have_the_height_that_was_cut_off(ceiling: float, height: 
     found = peaks_of(np.clip(whole, -ceiling, ceiling))
     assert np.median(found.heights) == pytest.approx(height, abs=0.1)
     assert found.clipped.sum() == pytest.approx((np.abs(whole) >= ceiling).sum(), rel=0.1)
-
-
-def test_silent_frames_between_loud_ones_do_not_move_the_places() -> None:
-    wave = np.zeros(20 * FRAME, np.float32)
-    for frame in (3, 4, 11):
-        wave[frame * FRAME : (frame + 1) * FRAME] = tone(400, FRAME / RATE)
-    found = peaks_of(wave)
-    assert sorted(set((found.begins // FRAME).tolist())) == [3, 4, 11]
 
 
 def test_sound_below_the_floors_has_no_peaks() -> None:
