@@ -33,7 +33,7 @@ _TABLE = (
     length.TOO_LONG,
     length.TOO_LARGE,
     length.PROMPT_TOO_LONG,
-    length.PROMPT_TEXT_MISSING,
+    prompt_text.PROMPT_TEXT_MISSING,
     prompt_text.PROMPT_TEXT_UNFIT,
     prompt_text.PROMPT_TEXT_DIFFERS,
     integrity.TRUNCATED,

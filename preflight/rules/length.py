@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from preflight.report import Finding
 
 _CONTRACT = "The clone endpoint's parameter table: audio_url."
-_PROMPT_CONTRACT = "The clone endpoint's parameter table: clone_prompt."
 
 
 def _is_lossy(analysis: Analysis) -> bool:
@@ -116,11 +115,6 @@ def _prompt_too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         yield _near(rule, seconds, limit, "too long", "cut off a little silence")
 
 
-def _prompt_text_missing(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    if analysis.role == "prompt" and not (analysis.prompt_text or "").strip():
-        yield rule.finding("no text for the prompt clip: give the spoken words with --prompt-text")
-
-
 def _too_large(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     size = analysis.size
     if analysis.probe is None or size <= limits.SAFE_BYTES:
@@ -170,21 +164,10 @@ PROMPT_TOO_LONG = Rule(
     "error",
     what="The prompt clip is 8 seconds or longer in at least one common decoder.",
     why="The service rejects it (code 2048).",
-    source=_PROMPT_CONTRACT,
+    source="The clone endpoint's parameter table: clone_prompt.",
     fix_hint="Choose one whole sentence of 3 to 7.5 s. `onetake fix` does not cut prompt clips: the text must match.",
     judge=_prompt_too_long,
     label="prompt clip too long",
-    is_contract=True,
-)
-PROMPT_TEXT_MISSING = Rule(
-    "prompt-text-missing",
-    "error",
-    what="The prompt clip has no text.",
-    why="The service requires both the clip and its text, or neither.",
-    source=_PROMPT_CONTRACT,
-    fix_hint="Give the exact words with --prompt-text, ending with punctuation.",
-    judge=_prompt_text_missing,
-    label="no text for the prompt clip",
     is_contract=True,
 )
 TOO_LARGE = Rule(

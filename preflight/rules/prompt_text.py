@@ -1,4 +1,4 @@
-"""Rules about the text of a prompt clip: its form, and whether it matches a transcript."""
+"""Rules about the text of a prompt clip: whether there is one, its form, and whether it matches a transcript."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ def problem_of_text(text: str) -> str | None:
     return None
 
 
+def _missing(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
+    if analysis.role == "prompt" and not (analysis.prompt_text or "").strip():
+        yield rule.finding("no text for the prompt clip: give the spoken words with --prompt-text")
+
+
 def _unfit(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     text = analysis.prompt_text or ""
     if analysis.role == "prompt" and text.strip() and (problem := problem_of_text(text)):
@@ -92,6 +97,17 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         )
 
 
+PROMPT_TEXT_MISSING = Rule(
+    "prompt-text-missing",
+    "error",
+    what="The prompt clip has no text.",
+    why="The service requires both the clip and its text, or neither.",
+    source="The clone endpoint's parameter table: clone_prompt.",
+    fix_hint="Give the exact words with --prompt-text, ending with punctuation.",
+    judge=_missing,
+    label="no text for the prompt clip",
+    is_contract=True,
+)
 PROMPT_TEXT_UNFIT = Rule(
     "prompt-text-unfit",
     "error",

@@ -84,13 +84,6 @@ def test_the_limits_of_recordings_do_not_apply_to_prompts() -> None:
         assert findings(rule, seconds(4.0, role="prompt")) == []
 
 
-@pytest.mark.parametrize("text", [None, "", " \n"])
-def test_prompt_text_missing(text: str | None) -> None:
-    assert finding("prompt-text-missing", changed(role="prompt", prompt_text=text)).severity == "error"
-    assert findings("prompt-text-missing", changed(role="prompt", prompt_text="Hello.")) == []
-    assert findings("prompt-text-missing", changed(prompt_text=text)) == []
-
-
 @pytest.mark.parametrize(
     ("size", "severities"),
     [

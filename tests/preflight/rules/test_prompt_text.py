@@ -27,6 +27,13 @@ def test_rejected_texts(text: str, problem: str) -> None:
     assert (problem_of_text(text) or "").startswith(problem)
 
 
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_prompt_text_missing(text: str | None) -> None:
+    assert finding("prompt-text-missing", changed(role="prompt", prompt_text=text)).severity == "error"
+    assert findings("prompt-text-missing", changed(role="prompt", prompt_text="Hello.")) == []
+    assert findings("prompt-text-missing", changed(prompt_text=text)) == []
+
+
 def test_prompt_text_unfit() -> None:
     found = finding("prompt-text-unfit", changed(role="prompt", prompt_text="no punctuation"))
     assert found.message.startswith("the prompt text must end with punctuation")
