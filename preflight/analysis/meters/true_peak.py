@@ -64,12 +64,13 @@ class TruePeakMeter:
         loudest = np.argsort(peaks)[-_FIRST_FRAMES:, np.newaxis] * frame
         self._interpolate(windows[(loudest + np.arange(frame)).ravel()])
         frames = np.flatnonzero(reached * self._gain > self._peak)
-        highest = np.abs(np.lib.stride_tricks.sliding_window_view(wave, frame + _TAPS - 1)[::frame][frames])
-        # the highest of 2, 4, 8 and at last 16 samples, from each sample on
+        sizes = np.abs(np.lib.stride_tricks.sliding_window_view(wave, frame + _TAPS - 1)[::frame][frames])
+        is_able = sizes > self._peak / self._gain
+        # whether one of 2, 4, 8 and at last 16 samples is that high, from each sample on
         for step in (1, 2, 4, 8):
-            highest = np.maximum(highest[:, :-step], highest[:, step:])
-        number, place = np.nonzero(highest > self._peak / self._gain)
-        able = frames[number] * frame + place
+            is_able = is_able[:, :-step] | is_able[:, step:]
+        places = np.flatnonzero(is_able)
+        able = frames[places // frame] * frame + places % frame
         for start in range(0, len(able), _BATCH):
             self._interpolate(windows[able[start : start + _BATCH]])
 
