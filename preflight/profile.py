@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 from preflight.display.text import did_you_mean
@@ -27,8 +28,6 @@ from preflight.errors import BadProfile, CannotOpen
 from preflight.report import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from preflight.analysis.analysis import Analysis
     from preflight.input.types import PathLike
     from preflight.rules.model import Rule
@@ -114,20 +113,25 @@ class Profile:
 
     def findings(self, analysis: Analysis) -> tuple[Finding, ...]:
         """Return the findings about `analysis`, errors first, otherwise in the order of the rules."""
-        from preflight.rules import RULES
-
-        levels: dict[str, Level] = {rule.name: self.levels.get(rule.name, rule.severity) for rule in RULES.values()}
-        wanted = [rule for rule in RULES.values() if levels[rule.name] != "off"]
-        found = [finding for rule in wanted for finding in self._judge(rule, levels[rule.name], analysis)]
+        found: list[Finding] = []
+        for rule, level in self._applied:
+            for finding in rule.judge(rule, analysis):
+                # one with a lower severity than its rule keeps it
+                is_changed = finding.severity == rule.severity != level
+                found.append(Finding(**{**_fields(finding), "severity": level}) if is_changed else finding)
         return tuple(sorted(found, key=lambda finding: _LEVELS.index(finding.severity)))
 
-    def _judge(self, rule: Rule, level: Level, analysis: Analysis) -> Iterator[Finding]:
-        """Yield the findings of `rule` with the severity `level`; one with a lower severity than its rule keeps it."""
-        for finding in rule.judge(self.apply(rule), analysis):
-            if finding.severity == rule.severity and finding.severity != level:
-                yield Finding(**{**_fields(finding), "severity": level})
-            else:
-                yield finding
+    @cached_property
+    def _applied(self) -> tuple[tuple[Rule, Level], ...]:
+        """The rules that are not disabled, with the thresholds and severities of this profile."""
+        from preflight.rules import RULES
+
+        levels = ((rule, self.levels.get(rule.name, rule.severity)) for rule in RULES.values())
+        return tuple((self.apply(rule), level) for rule, level in levels if level != "off")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what `pickle` stores: the fields without `_applied`."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def changed(
         self, *, select: Iterable[str] = (), ignore: Iterable[str] = (), levels: Mapping[str, str] | None = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_RANGES: Final = 1000
 """A file with more interruptions is passed to the decoder as it is."""
+_XING: Final = frozenset({b"Xing", b"Info"})
 _CHAIN: Final = 3
 """Consecutive frames that confirm a sync word: encoded audio contains sync words by chance."""
 _MIN_FRAME_BYTES: Final = 8
@@ -112,6 +113,7 @@ def scan_frames(source: Source, codec: str, begin: int | None = None, end: int |
 class _Scanner:
     def __init__(self, source: Source, syntax: Syntax, begin: int, end: int) -> None:
         self._source, self._syntax, self._begin, self._end = source, syntax, begin, end
+        self._parse, self._header_bytes = syntax.parser, syntax.header_bytes
         self._data, self._base = b"", 0
         self._found = FrameScan()
         self._key: tuple[int, int, int] | None = None
@@ -140,7 +142,7 @@ class _Scanner:
         return self._data[at : at + count]
 
     def _header(self, position: int) -> FrameHeader | None:
-        return self._syntax.parse(self._bytes(position, self._syntax.header_bytes))
+        return self._parse(self._bytes(position, self._header_bytes))
 
     def _add(self, position: int, header: FrameHeader) -> None:
         found, end = self._found, position + header.size
@@ -157,7 +159,8 @@ class _Scanner:
                 found.rate_hz = found.rate_hz or header.rate_hz
                 found.samples += self._samples(header)
                 found.total_bytes += header.size
-                found.sizes = min(found.sizes[0], header.size), max(found.sizes[1], header.size)
+                if not found.sizes[0] <= header.size <= found.sizes[1]:
+                    found.sizes = min(found.sizes[0], header.size), max(found.sizes[1], header.size)
         if self._reservoir is not None:
             self._refill(position, header)
         self._last = None if is_info else header
@@ -168,11 +171,10 @@ class _Scanner:
 
     def _is_info(self, position: int, header: FrameHeader) -> bool:
         # checked by name alone: an Info frame of a later part may be damaged, but is not audio either
-        data = self._bytes(position, min(header.size, INFO_BYTES))
-        xing = 4 + header.side_bytes
-        # Xing and Info after the side information, VBRI 32 bytes after the frame header
-        if data[xing : xing + 4] not in (b"Xing", b"Info") and data[36:40] != b"VBRI":
+        xing, vbri = 4 + header.side_bytes, 36  # after the side information; 32 bytes after the frame header
+        if self._bytes(position + xing, 4) not in _XING and self._bytes(position + vbri, 4) != b"VBRI":
             return False
+        data = self._bytes(position, min(header.size, INFO_BYTES))
         if not self._found.ranges:
             self._found.info = info_header(data, header)
         return True

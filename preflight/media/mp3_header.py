@@ -11,7 +11,10 @@ from __future__ import annotations
 import re
 import struct
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LAYER_III: Final = 1
 MONO: Final = 3
@@ -70,9 +73,14 @@ class Syntax(NamedTuple):
     sync: re.Pattern[bytes]
     has_reservoir: bool
 
+    @property
+    def parser(self) -> Callable[[bytes], FrameHeader | None]:
+        """The function that returns the frame header in `header_bytes` bytes; None if it is not valid."""
+        return _mp3_header if self.has_reservoir else _adts_header
+
     def parse(self, head: bytes) -> FrameHeader | None:
         """Return the frame header at the start of `head`; None if it is not valid."""
-        return (_mp3_header if self.has_reservoir else _adts_header)(head[: self.header_bytes])
+        return self.parser(head[: self.header_bytes])
 
 
 _TAGS: Final = rb"|ID3[\x02-\x04]|APETAGEX|TAG|LYRICSBEGIN"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 import preflight
 from preflight import BadProfile, load_profile
-from preflight.profile import DEFAULT, STRICT
+from preflight.analysis.analysis import Analysis
+from preflight.profile import DEFAULT, STRICT, Profile
 from tests.support.make_audio import FIXTURES, RATE, talk, wav
 
 GOOD = FIXTURES / "good.wav"
@@ -140,3 +142,13 @@ def test_multichannel_audio_is_not_measured(tmp_path: Path) -> None:
     report = preflight.check(path)
     assert set(report.measurements) == {"rms_dbfs", "sample_peak_dbfs"}
     assert {finding.rule for finding in report.findings} == {"too-many-channels"}
+
+
+def test_a_profile_that_was_used_is_pickled_without_its_rules() -> None:
+    profile = Profile("mine", levels={"hum": "off"}, thresholds={"noisy": {"min_snr_db": 35.0}})
+    analysis = Analysis(name="a.wav", size=1)
+    expected = profile.findings(analysis)
+    state = pickle.dumps(profile)
+    assert b"judge" not in state
+    assert pickle.loads(state) == profile
+    assert pickle.loads(state).findings(analysis) == expected
