@@ -126,8 +126,8 @@ class Profile:
         """The rules that are not disabled, with the thresholds and severities of this profile."""
         from preflight.rules import RULES
 
-        levels = ((rule, self.levels.get(rule.name, rule.severity)) for rule in RULES.values())
-        return tuple((self.apply(rule), level) for rule, level in levels if level != "off")
+        levels: dict[str, Level] = {name: self.levels.get(name, rule.severity) for name, rule in RULES.items()}
+        return tuple((self.apply(rule), levels[name]) for name, rule in RULES.items() if levels[name] != "off")
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what `pickle` stores: the fields without `_applied`."""
