@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.framing import ChunkCutter, Grid, absolute_peaks
 from tests.support.chunks import chunks_of, white_noise
 
 RATE = 16_000
@@ -231,3 +231,26 @@ def test_one_differing_sample_makes_channels_distinct_in_its_chunk_only(at: int)
     # the lead of the second chunk holds the last samples of the first
     expected = [at < 12_800, at >= 12_800 - GRID.lead]
     assert [chunk.distinct == 2 for chunk in chunks_of(sound, RATE)[:2]] == expected
+
+
+@given(st.integers(0, 2**31), st.integers(1, 3), st.integers(1, 2_000), st.sampled_from([14, 80, 441]))
+def test_the_absolute_peak_of_a_frame_is_its_highest_sample(seed: int, channels: int, count: int, frame: int) -> None:
+    samples = np.random.default_rng(seed).normal(0, 0.3, (channels, count)).astype(np.float32)
+    expected = [np.abs(samples[:, at : at + frame]).max(axis=1) for at in range(0, count, frame)]
+    assert np.array_equal(absolute_peaks(samples, frame), np.stack(expected, axis=1))
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.25, -0.9])
+def test_the_mean_of_a_frame_is_exact_beside_a_large_offset(offset: float) -> None:
+    sound = white_noise(0.01, 12_800) + offset
+    chunk = chunks_of(sound, RATE)[0]
+    expected = np.asarray(sound, np.float32).astype(np.float64).reshape(-1, GRID.frame).mean(axis=1)
+    assert np.abs(chunk.frame_means[0, : len(expected)] - expected).max() < 2e-7
+
+
+@pytest.mark.parametrize("at", [0, 300, 799, 800, 12_799])
+def test_channels_that_differ_in_one_sample_are_two(at: int) -> None:
+    sound = white_noise(0.1, 12_800)
+    other = sound.copy()
+    other[at] += 0.01
+    assert chunks_of(np.stack((sound, other), axis=1), RATE)[0].distinct == 2

@@ -175,3 +175,16 @@ def test_a_gap_has_its_length_at_any_rate(rate: int, milliseconds: int) -> None:
 @pytest.mark.parametrize("sound", [np.zeros(1), np.ones(1), np.zeros(5), np.zeros(RATE), np.ones(RATE)])
 def test_constants_have_no_gaps(sound: Any) -> None:
     assert gaps(sound) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 200_000), st.sampled_from([8_000, 11_025, 22_050, 44_100, 48_000, 96_000]))
+def test_the_shortest_gap_is_found_wherever_it_is(place: int, rate: int) -> None:
+    """Chunks are searched only where several samples in a row are silent: a gap must have enough of them."""
+    chance = np.random.default_rng(place)
+    sound = chance.choice([-1, 1], 3 * rate) * chance.uniform(0.1, 0.3, 3 * rate)
+    length = max(4, round(0.004 * rate))
+    start = rate // 2 + place % (2 * rate)
+    sound[start : start + length] = 0
+    found = measured_by(GapDetector, sound, rate).found
+    assert [begin for begin, _ in found] == [start]

@@ -263,6 +263,17 @@ def test_sound_in_the_upper_half_of_the_band_counts(rate: int, below_db: float) 
     assert loudness(sound, rate)["short_term_max_lufs"] == pytest.approx(-0.691 + 10 * math.log10(power), abs=0.01)
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_rows_with_and_without_an_upper_half_are_measured_together(rate: int) -> None:
+    """Vowels and fricatives: seconds of a low tone, and seconds of a high one."""
+    low, high = sine(300, 1, rate, 0.1), sine(0.42 * rate, 1, rate, 0.05)
+    sound = np.concatenate([low, high] * 5)
+    grid = Grid.at(rate, 1)
+    gains = np.interp([300, 0.42 * rate], grid.frequencies_hz(), np.abs(k_weighting(grid)))
+    power = ((0.1 * gains[0]) ** 2 + (0.05 * gains[1]) ** 2) / 4
+    assert loudness(sound, rate)["integrated_loudness_lufs"] == pytest.approx(-0.691 + 10 * math.log10(power), abs=0.1)
+
+
 def loudness(sound: Any, rate: int = 48_000) -> dict[str, float]:
     return measured_by(LoudnessMeter, sound, rate).measurements()
 
