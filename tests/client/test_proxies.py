@@ -10,8 +10,7 @@ import pytest
 
 from client import CloneClient, ServiceError, ServiceUnreachable
 from tests.client.conftest import AUDIO_URL, KEY
-from tests.client.test_transport import free_port
-from tests.support.scripted_service import ScriptedServer, answers, http, says
+from tests.support.scripted_service import ScriptedServer, answers, http, refusing_port, says
 
 NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
 
@@ -59,13 +58,14 @@ try:
 except ServiceError as error:
     print(error.state, error.message, error.hint)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"ALL_PROXY": f"socks5://127.0.0.1:{free_port()}", "PATH": ""},
-    )
+    with refusing_port() as port:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"ALL_PROXY": f"socks5://127.0.0.1:{port}", "PATH": ""},
+        )
     assert done.stdout.startswith("not-sent ")
     assert "PySocks" in done.stdout
     assert "pip install 'requests[socks]'" in done.stdout

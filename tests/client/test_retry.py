@@ -20,8 +20,7 @@ from client import CloneClient, RateLimited, ServiceError
 from client.answers import retry_after_s
 from client.retry import _SILENT
 from tests.client.conftest import AUDIO_URL, KEY, CloneFrom, clone_error
-from tests.client.test_transport import free_port
-from tests.support.scripted_service import Behaviour, ScriptedServer, answers, http, pages, take_request
+from tests.support.scripted_service import Behaviour, ScriptedServer, answers, http, pages, refusing_port, take_request
 
 GOOD = answers(200, {"voice_id": "v"})
 
@@ -172,14 +171,17 @@ def test_a_rate_limit_beyond_the_budget_is_reported_at_once() -> None:
 
 
 def test_retries_print_nothing() -> None:
-    script = f"""
+    script = """
+import sys
 from client import CloneClient, ServiceError
 try:
-    CloneClient("k", "http://127.0.0.1:{free_port()}").clone("https://h/a.wav")
+    CloneClient("k", f"http://127.0.0.1:{sys.argv[1]}").clone("https://h/a.wav")
 except ServiceError as error:
     print(error.kind)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    with refusing_port() as port:
+        command = [sys.executable, "-c", script, str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("service-unreachable\n", "")
 
 

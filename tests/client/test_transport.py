@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import time
@@ -17,6 +18,7 @@ from tests.support.scripted_service import (
     closes_after_reading,
     closes_before_reading,
     never_reads,
+    refusing_port,
     repeats_forever,
     says,
     stalls,
@@ -164,11 +166,6 @@ def test_the_connection_is_shut_at_the_deadline() -> None:
         wait_until(lambda: shut)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @pytest.mark.parametrize(
     ("base_url", "why"),
     [
@@ -179,10 +176,10 @@ def free_port() -> int:
 )
 def test_a_failed_connection_is_not_sent_and_repeated_three_times(base_url: str, why: str) -> None:
     pauses: list[float] = []
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # nothing listens there, and no other test gets the port meanwhile
-        url = base_url.format(port=held.getsockname()[1])
-        client = CloneClient(KEY, url, retry_budget_s=30, on_retry=lambda pause, error: pauses.append(pause))
+    with refusing_port() as port:
+        client = CloneClient(
+            KEY, base_url.format(port=port), retry_budget_s=30, on_retry=lambda pause, error: pauses.append(pause)
+        )
         with pytest.raises(ServiceUnreachable, match=why) as caught:
             client.clone(AUDIO_URL)
     assert "nothing was sent" in caught.value.message
@@ -190,10 +187,12 @@ def test_a_failed_connection_is_not_sent_and_repeated_three_times(base_url: str,
 
 
 def test_a_service_that_restarts_is_reached() -> None:
-    port = free_port()
     servers: list[ScriptedServer] = []
+    held = contextlib.ExitStack()
+    port = held.enter_context(refusing_port())
 
     def bring_up(pause: float, error: Exception) -> None:
+        held.close()
         revived = ScriptedServer(says(b'HTTP/1.1 200 OK\r\n\r\n{"voice_id": "v"}'), port=port)
         servers.append(revived.__enter__())
 
@@ -231,9 +230,10 @@ def test_a_refusal_by_the_proxy_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_loopback_is_reached_without_the_proxy(clone_from: CloneFrom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{free_port()}")
-    assert clone_from(says(b'HTTP/1.1 200 OK\r\n\r\n{"voice_id": "v"}')).voice is not None
+    with refusing_port() as port:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{port}")
+        assert clone_from(says(b'HTTP/1.1 200 OK\r\n\r\n{"voice_id": "v"}')).voice is not None
 
 
 def test_a_refusal_before_the_body_was_read_is_reported(clone_from: CloneFrom) -> None:

@@ -10,10 +10,18 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 Behaviour = Callable[[socket.socket, "ScriptedServer"], None]
+
+
+@contextlib.contextmanager
+def refusing_port() -> Iterator[int]:
+    """A port that nothing listens on, and that no other test gets meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 class ScriptedServer:
