@@ -107,8 +107,9 @@ def main() -> None:
     _require_own_packages()
     _prepare_worker()
     from onetake.cli.main import run
+    from onetake.io.signals import exit_with
 
-    sys.exit(run(sys.argv[1:]))
+    exit_with(run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ Each call is in the ledger before it is sent. A call whose outcome is unknown is
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from onetake.errors import LedgerFailed, NotSettled, OnetakeError, Status, UsageError, failure_of
-from onetake.io.atomic_write import atomic_write
-from onetake.io.received_audio import save_answer, save_speech
+from onetake.io.received_audio import require_creatable, save_answer, save_speech
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
 from preflight.display.command import quoted
@@ -128,13 +126,13 @@ def say(
         NoAudio: The service reports success without audio; the answer is saved as ``OUT.answer``.
         UnrecognizedAudio: The answer is not audio; it is saved as ``OUT.answer``.
         SavedElsewhere: `out` cannot be written; the audio is saved in another folder.
-        OSError: `out` cannot be written; nothing was sent.
+        UsageError, OSError: `out` cannot be written; nothing was sent.
     """
     from client import ServiceError
 
     call = _Call(client, ledger, voice, observer)
     call.require_settled(request.text, again=again)
-    _require_writable(out)
+    require_creatable(out)
     note = "the call is in progress and may be charged: waiting for its answer (Ctrl-C again stops waiting)"
     with finishing(lambda: observer.warn(note)) as stop:
         try:
@@ -288,13 +286,3 @@ def _speech_not_saved(speech: SpeechRecord) -> SpeechNotSaved:
     if speech.audio_url is not None:
         hint = f"fetch it: onetake voices speech {quoted(speech.name)} -o OUT; {hint}"
     return SpeechNotSaved(what, hint)
-
-
-class _Abandoned(Exception):
-    """Ends the check whether a file can be written."""
-
-
-def _require_writable(out: Path) -> None:
-    """Check that a file can be written, before anything is paid; raises OSError."""
-    with contextlib.suppress(_Abandoned), atomic_write(out):
-        raise _Abandoned  # atomic_write then removes its temporary file

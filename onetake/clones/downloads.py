@@ -99,7 +99,7 @@ def fetch_demo(voice: VoiceRecord, out: Path) -> Downloaded:
         LinkExpired: The link has expired.
         UnrecognizedAudio: The answer is not audio; it is saved as ``OUT.answer``.
         client.ServiceError: The download failed.
-        OSError: `out` cannot be written.
+        UsageError, OSError: `out` cannot be written.
     """
     if voice.demo_url is None:
         what = f"the ledger has no link to a preview of {voice.name}: none was requested, or the service sent none"

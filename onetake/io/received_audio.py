@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 from onetake.errors import OnetakeError, Status, UsageError
 from onetake.io.atomic_write import atomic_write, require_replaceable
 from onetake.io.paths import exists, is_file, is_folder
+from onetake.resource_limits import resource_hint
 from preflight.display.command import quoted
 from preflight.input.source import display_name
 from preflight.system import sync_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
     from client import CloneClient, ServiceError, Speech
@@ -75,9 +76,37 @@ def require_writable(out: Path, *, replace: bool) -> None:
     shown = repr(display_name(out))
     if exists(out) and not (replace and is_file(out)):
         raise UsageError(f"{shown} exists", "choose another name, or replace it with --force")
-    if not (is_folder(out.parent) and os.access(out.parent, os.W_OK)):
-        raise UsageError(f"{shown} cannot be written", "name a file in a folder with write permission")
+    if not is_folder(out.parent):
+        raise UsageError(f"{shown} cannot be written: there is no such folder", "create it, or name another one")
     require_replaceable(out)
+    require_creatable(out)
+
+
+def require_creatable(out: Path) -> None:
+    """Create and remove a file beside `out`: permissions alone do not show whether that works.
+
+    Raises:
+        UsageError: The file cannot be written.
+        OSError: There is too little room, or another limit of the system was reached.
+    """
+    with contextlib.suppress(_Abandoned), _named_if_unwritable(out), atomic_write(out):
+        raise _Abandoned  # atomic_write then removes its temporary file
+
+
+class _Abandoned(Exception):
+    """Ends `require_creatable`."""
+
+
+@contextlib.contextmanager
+def _named_if_unwritable(out: Path) -> Iterator[None]:
+    """Raise `UsageError` with the name of the output in place of an OSError with that of its temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if resource_hint(error, "TMPDIR") is not None:
+            raise
+        what = f"{display_name(out)!r} cannot be written: {(error.strerror or str(error)).lower()}"
+        raise UsageError(what, "name a file in a folder with write permission") from error
 
 
 def save_audio(out: Path, write: Callable[[BinaryIO], object]) -> int:
@@ -89,9 +118,10 @@ def save_audio(out: Path, write: Callable[[BinaryIO], object]) -> int:
 
     Raises:
         UnrecognizedAudio: The audio cannot be decoded; it is saved beside `out` under another name.
-        OSError: The file cannot be written.
+        UsageError: The file cannot be written.
+        OSError: There is too little room, or another limit of the system was reached.
     """
-    with atomic_write(out) as (file, temporary):
+    with _named_if_unwritable(out), atomic_write(out) as (file, temporary):
         write(file)
         file.flush()
         size = file.tell()
@@ -177,7 +207,8 @@ def save_speech(client: CloneClient, voice: VoiceRecord, speech: Speech, out: Pa
 
 
 def _reason(error: OSError | UsageError) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    return (getattr(cause, "strerror", None) or str(cause)).lower()
 
 
 def _fetch_later(voice: VoiceRecord) -> str:

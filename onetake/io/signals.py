@@ -16,6 +16,7 @@ ignored.
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import signal
 import sys
@@ -66,9 +67,32 @@ def forget_received() -> None:
 def install_handlers() -> None:
     """Handle the signals that have their default disposition; those that are ignored stay ignored."""
     sys.unraisablehook = _deliver_unraisable
+    # registered first, and so called last: the interpreter then restores the default of signals that are handled, and
+    # the process would end by the signal instead of with its status
+    atexit.register(_ignore_handled)
     for number in _NUMBERS:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, _interrupt)
+
+
+def exit_with(status: int) -> NoReturn:
+    """Exit with `status`, also if a signal arrives before the process has ended: its work is done."""
+
+    def exit_now(_number: int, _frame: FrameType | None) -> None:
+        os._exit(status)
+
+    for number in _handled():
+        signal.signal(number, exit_now)
+    sys.exit(status)
+
+
+def _ignore_handled() -> None:
+    for number in _handled():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _handled() -> list[signal.Signals]:
+    return [number for number in _NUMBERS if callable(signal.getsignal(number))]
 
 
 def interruptible(work: Work) -> Work:

@@ -74,6 +74,11 @@ def _require_regular(status: os.stat_result, path: PathLike) -> None:
 
 
 def _is_folder(path: PathLike) -> CannotOpen:
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return CannotOpen(f"this folder cannot be read: {reason}", "check its permissions, or choose another folder")
     if next(recordings_in(os.fsdecode(path)), None) is None:
         return CannotOpen("there is no recording in this folder", "choose another folder, or a file")
     return CannotOpen("this is a folder, not a recording", "choose the recordings in it")

@@ -187,3 +187,27 @@ def test_a_signal_that_does_not_wake_the_main_thread_ends_the_wait() -> None:
         [sys.executable, "-c", WAIT], capture_output=True, text=True, timeout=HANGS_AFTER_S, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "stopped\n", "")
+
+
+@pytest.mark.parametrize(
+    "moment", ["atexit.register(interrupt)", "late = Late()", "threading.Thread(target=later).start()"]
+)
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_signal_after_the_result_does_not_change_the_status(moment: str, number: signal.Signals) -> None:
+    """The interpreter restores the default disposition of handled signals while it ends."""
+    script = f"""
+import atexit, os, signal, threading, time
+from onetake.io.signals import exit_with, install_handlers
+def interrupt(): os.kill(os.getpid(), {int(number)})
+def later():
+    time.sleep(0.2)
+    interrupt()
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid()): kill(process, {int(number)})
+signal.signal({int(number)}, signal.SIG_DFL)
+install_handlers()
+{moment}
+exit_with(5)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=HANGS_AFTER_S, check=False)
+    assert (done.returncode, done.stderr) == (5, b"")

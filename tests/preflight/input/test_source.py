@@ -16,6 +16,7 @@ import pytest
 
 import preflight
 from preflight import limits
+from preflight.errors import CannotOpen
 from preflight.fixes.write import TEMPORARY_PREFIX
 from preflight.input.source import Source
 from preflight.worker.pool import Cancelled, WorkerPool, require_wanted
@@ -226,3 +227,11 @@ def test_a_url_is_named_as_such() -> None:
         "unreadable",
         "this is a URL, not a file: download the recording, and pass the file",
     )
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() == 0, reason="root may read everything")
+def test_a_folder_without_permission_is_reported_as_such(tmp_path: Path) -> None:
+    folder = tmp_path / "takes"
+    folder.mkdir(mode=0)
+    with pytest.raises(CannotOpen, match="this folder cannot be read: permission denied"):
+        Source.open(folder)
