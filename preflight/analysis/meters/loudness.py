@@ -85,7 +85,7 @@ class LoudnessMeter:
         above = spectra[..., self._half.fade_from :].view(np.float32)
         high = 2 * _SHELF_POWER * np.einsum("cri,cri->r", above, above) * grid.frame
         powers = self._half.powers(spectra)
-        is_full = np.flatnonzero(high >= _MAX_ABOVE * powers.mean(axis=1))
+        is_full = np.flatnonzero(high > _MAX_ABOVE * powers.mean(axis=1))
         if len(is_full):
             powers[is_full] = self._full.powers(spectra[:, is_full])
         return scale * powers.ravel()
