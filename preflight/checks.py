@@ -15,7 +15,7 @@ from preflight.analysis.analysis import Analysis
 from preflight.errors import CannotOpen, DecoderFailed, NotARecording, NotExamined, PreflightError
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
-from preflight.media.probe import probe_plain_wav
+from preflight.media.probe import empty_file, probe_plain_wav
 from preflight.media.tags import leading_tags
 from preflight.profile import DEFAULT, Profile
 from preflight.report import FileFacts, Method, Report, Role, verdict_of, worst_quality
@@ -119,7 +119,7 @@ def analyze(
                 return replace(known, probe=facts)
             if not quick and not source.size:
                 known = replace(known, sha256=source.sha256())
-                raise NotARecording("the file is empty")
+                raise empty_file()
             job = Job(
                 name=source.name,
                 suffix=source.suffix,

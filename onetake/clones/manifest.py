@@ -68,7 +68,22 @@ class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     consent: str | None = None
 
 
-_EXPECTED: Final = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_EXPECTED: Final = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+}
+_FOUND: Final = {
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+    "array": "a list",
+    "object": "an object",
+}
 _COLUMNS: Final = Row.__struct_fields__
 _COLUMNS_HINT: Final = f"the columns are {', '.join(_COLUMNS)}"
 
@@ -245,7 +260,9 @@ def _row(fields: object) -> Row:
             raise
         expected, got, column = found.groups()
         value = fields.get(column) if isinstance(fields, dict) else None
-        what = f"{column}: {value!r} is" if isinstance(value, str) else f"{column or 'the row'} is a JSON {got},"
+        what = (
+            f"{column}: {value!r} is" if isinstance(value, str) else f"{column or 'the row'} is {_FOUND.get(got, got)},"
+        )
         raise UsageError(f"{what} not {_EXPECTED.get(expected, expected)}") from None
 
 

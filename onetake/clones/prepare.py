@@ -185,8 +185,9 @@ def require_readable(path: PathLike, role: Role = "recording") -> None:
     try:
         with Source.open(path):
             pass
-    except preflight.CannotOpen:
-        raise _refused(preflight.check(path, role=role)) from None
+    except preflight.CannotOpen as error:
+        report = preflight.check(path, role=role)
+        raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from None
 
 
 def prepare(
@@ -221,6 +222,8 @@ def prepare(
     if errors <= {"extension-mismatch"}:
         # the upload gets the right suffix anyway
         return PreparedFile(report, path, report.file, voices=analysis.voices)
+    if problem is not None and problem.hint:  # `onetake check` would report no more than this
+        raise TakeRefused(f"{report.path}: {problem.message}", problem.hint, report)
     if report.verdict == "rejected":
         raise _refused(report)
     from preflight.fixes.fix import fix_analyzed

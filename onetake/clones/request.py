@@ -146,9 +146,15 @@ def _validate_demo(request: CloneRequest) -> None:
         raise UsageError("--demo needs a text to read", 'add --text "…"')
     shown = repr(display_name(request.demo))
     folder = request.demo.parent
-    is_writable = is_folder(folder) and os.access(folder, os.W_OK)
-    if not is_writable or (exists(request.demo) and not is_file(request.demo)):
-        raise UsageError(f"--demo {shown} cannot be written", "name a file in a folder that you may write to")
+    for is_wrong, reason, hint in (
+        (not exists(folder), "its folder does not exist", "create the folder first"),
+        (not is_folder(folder), "its folder is a file", "choose a folder"),
+        (is_folder(request.demo), "it is a folder", "name a file in it"),
+        (exists(request.demo) and not is_file(request.demo), "it is not a regular file", "choose another name"),
+        (not os.access(folder, os.W_OK), "you may not write to its folder", "choose another folder"),
+    ):
+        if is_wrong:
+            raise UsageError(f"--demo {shown} cannot be written: {reason}", hint)
     require_replaceable(request.demo)
     for recording in (request.take, request.prompt):
         with contextlib.suppress(OSError):  # samefile fails for a file that does not exist: nothing to protect
@@ -197,10 +203,15 @@ def demo_in(folder: Path, take: PathLike) -> Path:
     """Return the preview's path for one of several recordings: in `folder`, with the recording's stem.
 
     Raises:
-        UsageError: `folder` is not a folder.
+        UsageError: `folder` does not exist, or is not a folder.
     """
+    shown = repr(display_name(folder))
+    if not exists(folder):
+        raise UsageError(f"the folder --demo {shown} does not exist", "create it first")
     if not is_folder(folder):
-        raise UsageError(f"--demo {display_name(folder)!r} is not a folder", "name a folder: there are many recordings")
+        raise UsageError(
+            f"--demo {shown} is not a folder", "for several recordings, name the folder for their previews"
+        )
     return folder / f"{Path(os.fsdecode(take)).stem}.mp3"
 
 

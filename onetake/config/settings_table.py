@@ -72,7 +72,7 @@ SETTINGS: Final = (
     Setting("calls_at_once", ("ONETAKE_CALLS_AT_ONCE",), "maximum of concurrent paid calls", 4, kind=int),
     Setting("calls_per_minute", ("ONETAKE_CALLS_PER_MINUTE",), "maximum of paid calls per minute; 0: none", kind=int),
     Setting("price", ("ONETAKE_PRICE",), "price of a clone, for estimates"),
-    Setting("speech_model", ("ONETAKE_SPEECH_MODEL",), "model that transcribes prompts: folder or language"),
+    Setting("speech_model", ("ONETAKE_SPEECH_MODEL",), "model that transcribes prompts: name, language or folder"),
     Setting(
         "speaker_model", ("ONETAKE_SPEAKER_MODEL",), "ONNX file that compares voices in place of the shipped model"
     ),

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 from onetake.errors import InputFailed, UsageError
-from onetake.io.paths import is_folder
+from onetake.io.paths import exists, is_folder
 from preflight.errors import CannotOpen
 from preflight.input.spool import MAX_BYTES, spooled_stream
 from preflight.input.types import SpooledFile
@@ -131,10 +131,14 @@ def recordings_of(files: Iterable[str]) -> Iterator[str]:
 
 
 def require_files(names: Iterable[str]) -> None:
-    """Refuse folders, for a command that takes files only; raises `UsageError`."""
+    """Refuse folders and standard input, for a command that takes files only; raises `UsageError`."""
     from preflight import display_name
 
     for name in names:
+        if name == PIPE and not exists(name):
+            raise UsageError(
+                "- means standard input, which only `onetake check` reads", "save it to a file, and name that"
+            )
         if is_folder(name):
             raise UsageError(f"{display_name(name)}: this is a folder, not a recording", "name a recording in it")
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from onetake.errors import UsageError
+from onetake.io.inputs import require_files
+from onetake.io.paths import is_file
 from onetake.io.signals import received
 from onetake.loopback import claim_port
 from onetake.studio.guard import Guard
@@ -18,6 +20,7 @@ from onetake.studio.routes import Studio, limit_of
 from onetake.studio.services import Services
 from onetake.studio.session_folder import session_folder
 from onetake.studio.takes import Takes
+from preflight.input.source import display_name
 from preflight.worker.pool import prepare
 
 if TYPE_CHECKING:
@@ -56,8 +59,9 @@ def running(
         OSError: The folder for takes cannot be created.
     """
     for path in paths:
-        if not path.is_file():
-            raise UsageError(f"{str(path)!r} is not a file", "name recordings")
+        require_files([str(path)])
+        if not is_file(path):
+            raise UsageError(f"{display_name(path)}: there is no such file", "check the name and the folder")
     keep: list[bool] = []
     with (
         _listening(port) as listening,

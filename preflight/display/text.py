@@ -5,7 +5,7 @@ At run time this imports nothing from preflight, so that any module of preflight
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +50,19 @@ def seconds_beside(seconds: float, limit: float) -> str:
         if float(text) != limit:
             return f"{text} s"
     return f"{limit:.1f} s"
+
+
+def number_beside(value: float, limit: float, decimals: int = 1, *, sign: Literal["-", "+"] = "-") -> str:
+    """Return `value` rounded to `decimals`, or to as many as it takes to be on its side of `limit`.
+
+    >>> number_beside(4.98, 5), number_beside(4.2, 5), number_beside(-0.04, 0, sign="+")
+    ('4.98', '4.2', '-0.04')
+    """
+    for shown in range(decimals, 10):
+        text = f"{value:{sign}.{shown}f}"
+        if (float(text) - limit) * (value - limit) > 0:
+            return text
+    return f"{value:{sign}.{decimals}f}"
 
 
 def megabytes(count: int) -> str:

@@ -86,11 +86,7 @@ def _next_of_ready(report: Report, path: str, poorest: Finding | None) -> str:
 def sound_in_words(report: Report) -> str:
     """Return the duration, and what noise, level, echo, clipping and bandwidth mean."""
     seconds = report.file.duration_s
-    length = (
-        []
-        if seconds is None
-        else [f"{int(10 * seconds + 1e-6) / 10:.1f} s" if seconds < 60 else f"{clock(seconds)} min"]
-    )
+    length = [] if seconds is None else [f"{int(10 * seconds + 1e-6) / 10:.1f} s" if seconds < 60 else clock(seconds)]
     is_judged = report.quality is not None
     return ", ".join([*length, *(_figures(report.measurements) if is_judged else ())])
 

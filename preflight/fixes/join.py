@@ -15,7 +15,7 @@ import numpy as np
 from preflight import limits
 from preflight.analysis.speakers.voices import Voices, odd_ones
 from preflight.checks import analyze, check, report_of
-from preflight.display.text import clock
+from preflight.display.text import clock, number_beside
 from preflight.errors import BadOutput, CannotFix
 from preflight.fixes.convert import OVERSHOOT_MARGIN_DB, FixJob, downmix
 from preflight.fixes.edit_descriptions import HEADROOM_DBTP
@@ -144,6 +144,8 @@ def _analyzed(path: PathLike, profile: Profile, on_progress: Progress | None) ->
     analysis = analyze(path, profile=profile.with_speakers(), on_progress=on_progress)
     report = report_of(analysis, profile)
     errors = [finding for finding in report.errors if finding.rule not in _FIXED_BY_JOINING]
+    if (problem := analysis.problem) is not None and problem.hint:
+        raise CannotFix(f"{report.path}: {problem.message}", problem.hint)
     if errors:
         raise CannotFix(f"{report.path}: {errors[0].message}", "leave it out, or record it again")
     return FixJob(path, analysis, report, profile, MINIMAL, on_progress)
@@ -178,8 +180,8 @@ def _other_voices(takes: Sequence[FixJob]) -> Iterator[str]:
     limit = takes[0].profile.same_voice_cosine
     for at, cosine in odd_ones([take.analysis.voices or Voices() for take in takes], limit).items():
         yield (
-            f"{takes[at].report.path}: its voice differs from {others} (likeness {cosine:.2f}, below "
-            f"{limit:g}): leave it out if another person speaks"
+            f"{takes[at].report.path}: its voice differs from {others} (likeness {number_beside(cosine, limit, 2)}, "
+            f"below {limit:g}): leave it out if another person speaks"
         )
 
 

@@ -154,7 +154,12 @@ def requested_window(options: FixOptions, seconds: float, role: Role, max_s: flo
     begin = options.start_s or 0.0
     end = min(seconds, seconds if options.end_s is None else options.end_s)
     shortest, longest = (limits.MIN_DURATION_S, limits.MAX_DURATION_S) if role == "recording" else _PROMPT_LENGTHS_S
-    part = f"{clock(begin)} to {clock(max(begin, end))} of {clock(seconds)}"
+    part = f"{clock(begin)} to {clock(end)} of {clock(seconds)}"
+    if begin >= seconds:
+        raise CannotFix(
+            f"the part starts at {clock(begin)}, after the end of the recording at {clock(seconds)}",
+            "choose an earlier start",
+        )
     if end - begin < shortest:
         raise CannotFix(f"{part} is below the {clock(shortest)} minimum", "keep more of it")
     if end - begin > longest:

@@ -59,7 +59,12 @@ def require_output(path: PathLike, output: Path, *, force: bool) -> None:
     if is_folder(output):
         return
     if output.suffix.lower() not in CONTAINERS:
-        raise BadOutput("the output must end in .wav, .mp3 or .m4a", "change its suffix, or choose a folder")
+        if not output.suffix and not os.path.lexists(output):
+            raise BadOutput(
+                "there is no such folder, and an output file must end in .wav, .mp3 or .m4a",
+                "create the folder first, or add one of these suffixes",
+            )
+        raise BadOutput("the output must end in .wav, .mp3 or .m4a", "change its suffix, or choose an existing folder")
     if "\0" in str(output):
         raise BadOutput("the output's name contains a NUL character", "choose another name")
     if is_device_name(output.name):
@@ -68,7 +73,7 @@ def require_output(path: PathLike, output: Path, *, force: bool) -> None:
         if output.samefile(os.fsdecode(path)):
             raise BadOutput("the output is the take itself, which is never overwritten", "choose another name")
     if os.path.lexists(output) and not force:
-        raise OutputExists(f"{str(output)!r} already exists", "choose another name, or replace it with --force")
+        raise OutputExists(f"{str(output)!r} already exists", "choose another name, or pass force=True")
     _require_regular(output)
 
 
@@ -76,7 +81,7 @@ def _require_regular(output: Path) -> None:
     """Raise `BadOutput` for a FIFO, a device or a socket: renaming a file onto it would replace it."""
     with contextlib.suppress(OSError):
         if not stat.S_ISREG(output.stat().st_mode):
-            raise BadOutput(f"{str(output)!r} is not a regular file", "choose a file, not a FIFO or a device")
+            raise BadOutput("the output is not a regular file", "choose a file, not a FIFO or a device")
 
 
 def is_folder(path: Path) -> bool:

@@ -99,6 +99,11 @@ class Probe:
         return self.wav is not None and self.wav.is_plain
 
 
+def empty_file() -> NotARecording:
+    """Return the error for a file without content."""
+    return NotARecording("the file is empty", "export or copy it again")
+
+
 def probe(source: Source, *, quick: bool = False) -> Probe:
     """Read the headers of `source`.
 
@@ -111,7 +116,7 @@ def probe(source: Source, *, quick: bool = False) -> Probe:
         CannotOpen: Reading failed.
     """
     if source.size == 0:
-        raise NotARecording("the file is empty")
+        raise empty_file()
     # PCM in WAV without FFmpeg: importing av takes longer than reading the header
     header = read_wav_header(source, quick=quick)
     return _plain(source, header) or _probe_with_ffmpeg(source, header, quick=quick)

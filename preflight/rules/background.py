@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from preflight.display.text import number_beside
 from preflight.rules.model import Rule, Threshold, worst
 
 if TYPE_CHECKING:
@@ -41,14 +42,15 @@ def _noise(rule: Rule, measured: Mapping[str, float]) -> Iterator[Finding]:
     advice = "record in a quieter room, closer to the microphone"
     if ratio < rule["min_snr_db"]:
         yield rule.finding(
-            f"SNR {ratio:.1f} dB, below {rule['min_snr_db']:g} dB: {advice}",
+            f"SNR {number_beside(ratio, rule['min_snr_db'])} dB, below {rule['min_snr_db']:g} dB: {advice}",
             value=ratio,
             threshold="min_snr_db",
             detail=f"SNR {ratio:.0f} dB",
         )
     if floor > rule["max_noise_floor_dbfs"]:
         yield rule.finding(
-            f"noise floor {floor:.1f} dBFS, above {rule['max_noise_floor_dbfs']:g} dBFS: {advice}",
+            f"noise floor {number_beside(floor, rule['max_noise_floor_dbfs'])} dBFS, above "
+            f"{rule['max_noise_floor_dbfs']:g} dBFS: {advice}",
             value=floor,
             threshold="max_noise_floor_dbfs",
             detail=f"noise floor {floor:.0f} dBFS",
@@ -65,8 +67,9 @@ def _rumble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     rumble, limit = measured.get("rumble_db", 0.0), rule["max_rumble_db"]
     if analysis.can_be_judged and _is_rumble(measured, measured.get("snr_db", float("inf")), limit):
         yield rule.finding(
-            f"noise below 45 Hz is {rumble:.0f} dB stronger than noise above 90 Hz (limit {limit:g} dB), and only "
-            f"{measured['snr_db']:.0f} dB below the voice: turn on the low cut, and use a shock mount",
+            f"noise below 45 Hz is {number_beside(rumble, limit, 0)} dB stronger than noise above 90 Hz (limit "
+            f"{limit:g} dB), and only {measured['snr_db']:.0f} dB below the voice: turn on the low cut, and use a "
+            "shock mount",
             value=rumble,
             threshold="max_rumble_db",
             detail=f"{measured['snr_db']:.0f} dB below the voice",
@@ -80,8 +83,8 @@ def _whine(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if is_judged and measured.get("whine_dbfs", -120.0) > rule["max_whine_dbfs"]:
         level, limit = measured["whine_dbfs"], rule["max_whine_dbfs"]
         yield rule.finding(
-            f"a steady tone of {measured['whine_hz']:.0f} Hz at {level:.0f} dBFS, above {limit:g} dBFS: switch off "
-            "the device that makes it, or move away from it",
+            f"a steady tone of {measured['whine_hz']:.0f} Hz at {number_beside(level, limit, 0)} dBFS, above {limit:g} "
+            "dBFS: switch off the device that makes it, or move away from it",
             value=level,
             threshold="max_whine_dbfs",
             detail=f"{measured['whine_hz']:.0f} Hz",
@@ -100,8 +103,8 @@ def _hum(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             continue
         yield rule.finding(
             f"{name} at {measured['hum_hz']:.0f} Hz and harmonics: {measured['hum_dbfs']:.0f} dBFS, "
-            f"{value:.1f} dB above the surrounding noise (limit {rule[threshold]:g} dB): check cables, "
-            "power supplies and dimmers",
+            f"{number_beside(value, rule[threshold])} dB above the surrounding noise (limit {rule[threshold]:g} dB): "
+            "check cables, power supplies and dimmers",
             value=value,
             limit=rule[threshold],
             quality=rule.threshold("max_hum_dbfs").grade(measured["hum_dbfs"]),
@@ -114,8 +117,8 @@ def _reverberant(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     decay, limit = analysis.measurements.get("room_decay_s", 0.0), rule["max_room_decay_s"]
     if decay > limit:
         yield rule.finding(
-            f"the room echoes: sound takes {decay:.2f} s to decay by 60 dB, above {limit:g} s: record closer to the "
-            "microphone, in a room with carpet, curtains and full shelves",
+            f"the room echoes: sound takes {number_beside(decay, limit, 2)} s to decay by 60 dB, above {limit:g} s: "
+            "record closer to the microphone, in a room with carpet, curtains and full shelves",
             value=decay,
             threshold="max_room_decay_s",
             detail=f"{decay:.1f} s",
@@ -136,8 +139,9 @@ def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     possible, detail = analysis.probe.sample_rate_hz / 2, f"nothing above {bandwidth / 1000:.1f} kHz"
     if bandwidth < rule["min_bandwidth_hz"]:
         yield rule.finding(
-            f"bandwidth {bandwidth:.0f} Hz, below {rule['min_bandwidth_hz']:g} Hz (the sample rate allows "
-            f"{possible:.0f} Hz): use the original instead of a telephone, headset or low-bit-rate recording",
+            f"bandwidth {number_beside(bandwidth, rule['min_bandwidth_hz'], 0)} Hz, below "
+            f"{rule['min_bandwidth_hz']:g} Hz (the sample rate allows {possible:.0f} Hz): use the original instead of "
+            "a telephone, headset or low-bit-rate recording",
             value=bandwidth,
             threshold="min_bandwidth_hz",
             detail=detail,
@@ -148,8 +152,9 @@ def _narrow_band(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         and not _is_upsampled(bandwidth, analysis.probe)
     ):
         yield rule.finding(
-            f"bandwidth {bandwidth:.0f} Hz, below {rule['min_full_bandwidth_hz']:g} Hz (the sample rate allows "
-            f"{possible:.0f} Hz), as with a low bit rate: use the original if there is one",
+            f"bandwidth {number_beside(bandwidth, rule['min_full_bandwidth_hz'], 0)} Hz, below "
+            f"{rule['min_full_bandwidth_hz']:g} Hz (the sample rate allows {possible:.0f} Hz), as with a low bit "
+            "rate: use the original if there is one",
             severity="info",
             value=bandwidth,
             threshold="min_full_bandwidth_hz",

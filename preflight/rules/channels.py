@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from preflight.display.text import clock
+from preflight.display.text import clock, number_beside
 from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ _MAX_PAIRS = 4
 def _dc_offset(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     offset, limit = analysis.measurements.get("dc_offset_percent", 0.0), rule["max_dc_offset_percent"]
     if abs(offset) > limit:
+        shown = number_beside(offset, math.copysign(limit, offset), sign="+")
         yield rule.finding(
-            f"DC offset of {offset:+.1f} % of full scale, above {limit:g} %: turn on the high-pass filter of the "
+            f"DC offset of {shown} % of full scale, above {limit:g} %: turn on the high-pass filter of the "
             "microphone or interface",
             value=offset,
             limit=limit,
@@ -34,8 +36,8 @@ def _dead_channel(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     difference, limit = analysis.measurements.get("channel_difference_db", 0.0), rule["max_channel_difference_db"]
     if analysis.can_be_judged and difference > limit:
         yield rule.finding(
-            f"one channel is {difference:.1f} dB quieter than the other (limit {limit:g} dB): record in mono, or check "
-            "the cable",
+            f"one channel is {number_beside(difference, limit)} dB quieter than the other (limit {limit:g} dB): record "
+            "in mono, or check the cable",
             value=difference,
             threshold="max_channel_difference_db",
         )
@@ -75,8 +77,8 @@ def _false_stereo(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     level, limit = analysis.measurements.get("side_level_db", 0.0), rule["min_side_level_db"]
     if analysis.can_be_judged and level < limit:
         yield rule.finding(
-            f"both channels are the same (side level {level:.1f} dB, below {limit:g} dB): export in mono, which halves "
-            "the file size",
+            f"both channels are the same (side level {number_beside(level, limit)} dB, below {limit:g} dB): export in "
+            "mono, which halves the file size",
             value=level,
             limit=limit,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preflight import limits
-from preflight.display.text import clock
+from preflight.display.text import clock, number_beside
 from preflight.errors import NotExamined
 from preflight.rules.model import Rule
 
@@ -106,8 +106,8 @@ def _no_audio(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         yield rule.finding(reason)
     elif analysis.decoded_s and (peak := analysis.measurements["sample_peak_dbfs"]) < limits.SILENCE_DBFS:
         yield rule.finding(
-            f"silent: peak {peak:.0f} dBFS, below {limits.SILENCE_DBFS:.0f} dBFS: check that the right microphone was "
-            "selected",
+            f"silent: peak {number_beside(peak, limits.SILENCE_DBFS, 0)} dBFS, below {limits.SILENCE_DBFS:.0f} dBFS: "
+            "check that the right microphone was selected",
             value=peak,
             limit=limits.SILENCE_DBFS,
         )

@@ -79,7 +79,8 @@ def _damaged(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     inner = [span for span in spans if span[1] > _EDGE_S and span[0] < decoded_s + lost - _EDGE_S]
     if inner or lost > 2 * _EDGE_S:
         yield rule.finding(
-            f"{lost:.2f} s could not be decoded, {where}: copy the file again from its source",
+            f"{lost:.2f} s {'are damaged' if analysis.method == 'headers' else 'could not be decoded'}, {where}: copy "
+            "the file again from its source",
             value=lost,
             limit=0.0,
             spans=spans,

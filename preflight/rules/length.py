@@ -77,7 +77,7 @@ def _too_long(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"{_judged(analysis)}",
             value=seconds,
             limit=limit,
-            detail=f"{clock(seconds)} min",
+            detail=clock(seconds),
             spans=((limit, seconds),),
             fix="trim",
         )

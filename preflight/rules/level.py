@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from preflight.display.text import clock
+from preflight.display.text import clock, number_beside
 from preflight.rules.model import Rule, Threshold, worst
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ _ACX = "ACX audio submission requirements: RMS from -23 to -18 dBFS, peaks up to
 
 
 def _clipped(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
-    measured = analysis.measurements
-    if not analysis.is_measured or not measured["clipped_percent"] > rule["max_clipped_percent"]:
+    measured, limit = analysis.measurements, rule["max_clipped_percent"]
+    if not analysis.is_measured or not measured["clipped_percent"] > limit:
         return
     count = len(analysis.clipped)
     yield rule.finding(
-        f"{measured['clipped_percent']:.2f} % of the samples are clipped (limit {rule['max_clipped_percent']:g} %), in "
+        f"{number_beside(measured['clipped_percent'], limit, 2)} % of the samples are clipped (limit {limit:g} %), in "
         f"{count} place{'s' if count > 1 else ''}, first at {clock(analysis.clipped[0][0])}: lower the input gain and "
         "record again",
         value=measured["clipped_percent"],
@@ -44,8 +44,8 @@ def _too_quiet(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     )
     yield from worst(
         rule.finding(
-            f"{what} {value:.1f} dBFS RMS, below {rule[name]:g} dBFS: move closer to the microphone, or raise the "
-            "input gain",
+            f"{what} {number_beside(value, rule[name])} dBFS RMS, below {rule[name]:g} dBFS: move closer to the "
+            "microphone, or raise the input gain",
             value=value,
             threshold=name,
             detail=f"{value:.0f} dBFS",
@@ -67,7 +67,7 @@ def _too_loud(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     )
     yield from worst(
         rule.finding(
-            f"{what} {value:.1f} {unit}, above {rule[name]:g} dBFS: lower the input gain",
+            f"{what} {number_beside(value, rule[name])} {unit}, above {rule[name]:g} dBFS: lower the input gain",
             value=value,
             threshold=name,
             detail=f"{what} {value:.0f} dBFS",

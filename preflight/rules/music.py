@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from preflight.display.text import number_beside
 from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _music(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         tones = analysis.measurements.get(name, 0.0)
         if tones > rule[threshold]:
             yield rule.finding(
-                f"music: on average {tones:.1f} tones last for 0.2 s where the sound is quiet (limit "
-                f"{rule[threshold]:g}): turn it off and record again, or use a take without it",
+                f"music: on average {number_beside(tones, rule[threshold])} tones last for 0.2 s where the sound is "
+                f"quiet (limit {rule[threshold]:g}): turn it off and record again, or use a take without it",
                 value=tones,
                 threshold=threshold,
                 detail="tones that change between the words",
@@ -91,8 +92,8 @@ def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         bend = measured[name]
         yield rule.finding(
             f"other voices, or music, behind the voice: its pauses are only {-level:.0f} dB quieter, and their level "
-            f"fluctuates by {bend:.1f} dB within {seconds:g} s (limit {rule[threshold]:g} dB): record without people "
-            "talking or music playing nearby",
+            f"fluctuates by {number_beside(bend, rule[threshold])} dB within {seconds:g} s (limit {rule[threshold]:g} "
+            "dB): record without people talking or music playing nearby",
             value=bend,
             threshold=threshold,
             quality=limit.grade(level),

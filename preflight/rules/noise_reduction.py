@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from preflight.display.text import number_beside
 from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ def _gated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     percent, limit = measured.get("digital_silence_percent", 0.0), rule["max_digital_silence_percent"]
     if percent > limit:
         yield rule.finding(
-            f"{percent:.1f} % of the pauses are digital silence, above {limit:g} %, so the noise floor is unknown: "
-            "record without noise gate or noise reduction (synthetic voices look the same)",
+            f"{number_beside(percent, limit)} % of the pauses are digital silence, above {limit:g} %, so the noise "
+            "floor is unknown: record without noise gate or noise reduction (synthetic voices look the same)",
             value=percent,
             threshold="max_digital_silence_percent",
             detail=f"{percent:.0f} % of the pauses",
@@ -27,8 +28,9 @@ def _gated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     elif analysis.can_be_judged and measured.get("gate_steps_per_minute", 0.0) > rule["max_gate_steps_per_minute"]:
         steps, limit = measured["gate_steps_per_minute"], rule["max_gate_steps_per_minute"]
         yield rule.finding(
-            f"a noise gate turns the pauses down by {measured['gate_step_db']:.0f} dB ({steps:.0f} such steps a "
-            f"minute, above {limit:g}), so the noise under the voice is louder than in the pauses: record without it",
+            f"a noise gate turns the pauses down by {measured['gate_step_db']:.0f} dB "
+            f"({number_beside(steps, limit, 0)} such steps a minute, above {limit:g}), so the noise under the voice is "
+            "louder than in the pauses: record without it",
             value=steps,
             threshold="max_gate_steps_per_minute",
             detail=f"{measured['gate_step_db']:.0f} dB at pauses",
@@ -40,9 +42,9 @@ def _denoised(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     bend, limit = measured.get("background_bend_db", 0.0), rule["max_residue_bend_db"]
     if analysis.can_be_judged and bend > limit and measured["background_likeness"] < rule["min_likeness"]:
         yield rule.finding(
-            f"noise reduction has left tones that flicker in the pauses (their level fluctuates by {bend:.1f} dB "
-            f"within 0.1 s, limit {limit:g} dB, in each band separately): use the recording from before noise "
-            "reduction, or reduce noise less",
+            "noise reduction has left tones that flicker in the pauses (their level fluctuates by "
+            f"{number_beside(bend, limit)} dB within 0.1 s, limit {limit:g} dB, in each band separately): use the "
+            "recording from before noise reduction, or reduce noise less",
             value=bend,
             threshold="max_residue_bend_db",
             detail="flickering tones in the pauses",

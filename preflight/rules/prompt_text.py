@@ -6,6 +6,7 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
+from preflight.display.text import number_beside
 from preflight.rules.model import Rule, Threshold
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def _differs(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
             f"the speech model transcribed {transcript}" if comparison.transcript else "the speech model found no words"
         )
         yield rule.finding(
-            f"the agreement of prompt text and transcript is {comparison.agreement:.2f}, below {limit:g} ({found}): "
-            "correct the text, or choose another clip",
+            f"the agreement of prompt text and transcript is {number_beside(comparison.agreement, limit, 2)}, below "
+            f"{limit:g} ({found}): correct the text, or choose another clip",
             value=comparison.agreement,
             limit=limit,
         )

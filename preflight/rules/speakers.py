@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
-from preflight.display.text import clock
+from preflight.display.text import clock, number_beside
 from preflight.rules.model import Rule, Threshold
 from preflight.rules.music import is_music
 
@@ -37,9 +37,10 @@ def _several_speakers(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if split is None or split.cosine >= rule["min_second_voice_cosine"]:
         yield from _at_once(rule, analysis)
         return
+    shown = number_beside(split.cosine, rule["min_second_voice_cosine"], 2)
     yield rule.finding(
         f"two voices, the second in about {100 * split.share:.0f} % of the speech, from about "
-        f"{clock(split.spans[0][0])} (likeness {split.cosine:.2f}, below {rule['min_second_voice_cosine']:g}): cut out "
+        f"{clock(split.spans[0][0])} (likeness {shown}, below {rule['min_second_voice_cosine']:g}): cut out "
         "the other speaker, or record one voice alone",
         value=split.cosine,
         threshold="min_second_voice_cosine",
@@ -53,8 +54,8 @@ def _at_once(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     # instruments have a pitch, too
     if percent > rule["max_second_pitch_percent"] and not is_music(analysis):
         yield rule.finding(
-            f"two voices at the same time: {percent:.1f} % of the voiced sound has a second pitch, above "
-            f"{rule['max_second_pitch_percent']:g} %: record one voice alone",
+            f"two voices at the same time: {number_beside(percent, rule['max_second_pitch_percent'])} % of the voiced "
+            f"sound has a second pitch, above {rule['max_second_pitch_percent']:g} %: record one voice alone",
             value=percent,
             threshold="max_second_pitch_percent",
             detail="at the same time",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from preflight import limits
-from preflight.display.text import clock
+from preflight.display.text import clock, number_beside
 from preflight.rules.model import Rule, Threshold, worst
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def _no_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if not analysis.can_be_judged or _is_speech(rule, analysis) or _is_voice_like(rule, analysis):
         return
     yield rule.finding(
-        f"{analysis.measurements['speech_s']:.1f} s of speech, below {rule['min_speech_s']:g} s, and nothing else that "
-        "resembles a voice: check that this is the right file",
+        f"{number_beside(analysis.measurements['speech_s'], rule['min_speech_s'])} s of speech, below "
+        f"{rule['min_speech_s']:g} s, and nothing else that resembles a voice: check that this is the right file",
         value=analysis.measurements["speech_s"],
         limit=rule["min_speech_s"],
         quality="poor",
@@ -95,9 +95,10 @@ def _unsure_voice(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         return
     if not _is_voice_like(rule, analysis):
         return
+    least = rule["min_speech_percent"]
     yield rule.finding(
-        f"it resembles a voice, but only {analysis.measurements['speech_percent']:.1f} % is detected as speech, below "
-        f"{rule['min_speech_percent']:g} %, as with a child, a character voice, singing or music: listen to it before "
+        f"it resembles a voice, but only {number_beside(measured['speech_percent'], least)} % is detected as speech, "
+        f"below {least:g} %, as with a child, a character voice, singing or music: listen to it before "
         "you pay for a clone",
         value=analysis.measurements["speech_percent"],
         limit=rule["min_speech_percent"],
@@ -113,13 +114,15 @@ def _little_speech(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     found = []
     if measured["speech_s"] < needed:
         message = (
-            f"{measured['speech_s']:.1f} s of speech, below {needed:g} s: record more; one to two minutes work best"
+            f"{number_beside(measured['speech_s'], needed)} s of speech, below {needed:g} s: record more; one to two "
+            "minutes work best"
         )
         found.append((message, measured["speech_s"], "min_seconds_of_speech_s"))
     if measured["speech_percent"] < rule["min_share_of_speech_percent"]:
+        least = rule["min_share_of_speech_percent"]
         message = (
-            f"speech in {measured['speech_percent']:.1f} % of the recording, below "
-            f"{rule['min_share_of_speech_percent']:g} %: cut out the rest, or speak with shorter pauses"
+            f"speech in {number_beside(measured['speech_percent'], least)} % of the recording, below {least:g} %: cut "
+            "out the rest, or speak with shorter pauses"
         )
         found.append((message, measured["speech_percent"], "min_share_of_speech_percent"))
     findings = worst(
@@ -143,7 +146,7 @@ def _edge_silence(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     )
     found = [(edge, seconds, span) for edge, seconds, span in edges if seconds > longest]
     if found:
-        where = " and ".join(f"{edge} with {seconds:.1f} s" for edge, seconds, _ in found)
+        where = " and ".join(f"{edge} with {number_beside(seconds, longest)} s" for edge, seconds, _ in found)
         yield rule.finding(
             f"the recording {where} without speech, above {longest:g} s: trim it (onetake fix --edit trim-silence)",
             value=max(seconds for _, seconds, _ in found),
@@ -161,9 +164,9 @@ def _long_pause(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     if long_pauses:
         longest_s = max(end - start for start, end in long_pauses)
         what = (
-            f"a pause of {longest_s:.1f} s"
+            f"a pause of {number_beside(longest_s, longest)} s"
             if len(long_pauses) == 1
-            else f"{len(long_pauses)} pauses of up to {longest_s:.1f} s"
+            else f"{len(long_pauses)} pauses of up to {number_beside(longest_s, longest)} s"
         )
         first = "at" if len(long_pauses) == 1 else "first at"
         yield rule.finding(

@@ -141,7 +141,8 @@ class BatchOutput:
             print_document(junit_outcomes(self._outcomes, self._stopwatch.seconds))
         summary_text = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         payer = "would be paid without --sandbox" if self._sandbox else "to pay"
-        cost = f"; about {price * counts.get('cloned', 0):,} {payer}" if price is not None else ""
+        cloned = counts.get("cloned", 0)
+        cost = f"; about {price * cloned:,} {payer}" if price is not None and cloned else ""
         if not is_quiet():
             print_stderr(f"{summary_text}{cost}")
         if self._sandbox and self._form == "text" and counts.get("cloned"):

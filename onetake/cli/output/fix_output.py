@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from onetake.console.streams import print_text
 from onetake.console.terminal import INDENT, safe
 from onetake.render.text import headline_of, next_line
 from preflight.display.text import describe_file
-from preflight.display.words import advice
+from preflight.display.words import advice, next_step
 from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS
 from preflight.input.source import display_name
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from preflight import Finding, Fixed
+
+_REPLACE: Final = "choose another name, or replace it with --force"
 
 
 @contextlib.contextmanager
@@ -29,6 +31,7 @@ def named_problems(file: str, out: str | None = None) -> Iterator[None]:
         BadSpeechModel,
         CannotWrite,
         EngineMissing,
+        OutputExists,
         PreflightError,
         display_name,
     )
@@ -40,18 +43,23 @@ def named_problems(file: str, out: str | None = None) -> Iterator[None]:
     except PreflightError as error:
         name = display_name(out if out is not None and isinstance(error, BadOutput | CannotWrite) else file)
         error.message = f"{name}: {error.message.removeprefix(f'{name} ')}"
+        if isinstance(error, OutputExists):
+            error.hint = _REPLACE
         raise
 
 
 @contextlib.contextmanager
 def named_output(out: str) -> Iterator[None]:
     """Prefix errors about the output with its name."""
-    from preflight import CannotWrite, display_name
+    from preflight import BadOutput, CannotWrite, OutputExists, display_name
 
     try:
         yield
-    except CannotWrite as error:
+    except (BadOutput, CannotWrite) as error:
         error.message = f"{display_name(out)}: {error.message}"
+        raise
+    except OutputExists as error:
+        error.hint = _REPLACE
         raise
 
 
@@ -76,12 +84,15 @@ def fix_lines(fixed: Fixed, *, chooses_format: bool) -> Iterator[str]:
         yield f"it is ready{how_good}: {done if fixed.path is None else 'copied unchanged'}"
     if chooses_format and fixed.container != "wav" and not fixed.lossless and _is_lossless(fixed.before.file.codec):
         yield "not lossless: a WAV of this length would be larger than 20 MB (--from and --until keep less)"
+    has_next = fixed.path is not None or not fixed.edits
     for finding in remaining:
-        yield f"not fixed: {safe(finding.summary)}: {safe(_remedy(finding, remaining))}"
+        remedy = _remedy(finding, remaining)
+        is_repeated = has_next and remedy == next_step(report)
+        yield f"not fixed: {safe(finding.summary)}{'' if is_repeated else f': {safe(remedy)}'}"
     if fixed.path is not None and fixed.after is not None:
         yield headline_of(fixed.after)
         yield f"{INDENT}{describe_file(fixed.after.file)}"
-    if fixed.path is not None or not fixed.edits:
+    if has_next:
         yield next_line(report)
 
 

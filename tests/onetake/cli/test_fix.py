@@ -72,7 +72,10 @@ def test_what_cannot_be_fixed_is_listed(say: Say, home: Path) -> None:
     for options in ((), ("--dry-run",)):
         lines = say("fix", "bad.flac", "--force", *options).out.splitlines()
         (clipped,) = [line for line in lines if line.startswith("not fixed: clipped")]
-        assert clipped.endswith("lower the input gain and record again")
+        # without --dry-run, the next step is the same advice
+        advice = "lower the input gain and record again"
+        assert clipped.endswith(advice) == bool(options)
+        assert sum(line.endswith(advice) for line in lines) == 1
     offset = talk(12) * 0.5 + 0.05
     Path("offset.wav").write_bytes(wav(offset))
     ran = say("fix", "offset.wav")
@@ -105,3 +108,32 @@ def test_a_lossless_recording_stays_lossless_if_it_fits(say: Say, home: Path) ->
     assert "not lossless: a WAV of this length would be larger than 20 MB" in ran.out
     assert Path("long.fixed.m4a").is_file()
     assert "not lossless" not in say("fix", "take.flac", "-o", "chosen.m4a").out
+
+
+def test_messages_about_the_names_of_files(say: Say, home: Path) -> None:
+    take, empty = str(FIXTURES / "good.wav"), Path("empty.wav")
+    empty.touch()
+    for words, text in (
+        (("fix", "-"), "- means standard input, which only `onetake check` reads"),
+        (("join", take, "-", "-o", "out.wav"), "- means standard input"),
+        (("fix", take, "-o", "sub/"), "sub/: there is no such folder"),
+        (("fix", take, "--from", "5:00"), "starts at 5:00.0, after the end of the recording at"),
+        (("join", take, take, "-o", "out.txt"), "out.txt: the output must end in .wav, .mp3 or .m4a"),
+        (
+            ("join", take, "nope.wav", "-o", "out.wav"),
+            "nope.wav: there is no such file\n  check the name and the folder",
+        ),
+        (("fix", "empty.wav"), "empty.wav: the file is empty\n  export or copy it again"),
+        (("prompt", "empty.wav"), "empty.wav: the file is empty\n  export or copy it again"),
+        (("fix", take, "-o", "empty.wav"), "choose another name, or replace it with --force"),
+    ):
+        ran = say(*words)
+        assert text in ran.err, words
+        assert ran.status in (1, 2)
+
+
+def test_the_library_names_its_own_parameter(home: Path) -> None:
+    Path("out.wav").touch()
+    with pytest.raises(preflight.OutputExists) as caught:
+        preflight.fix(FIXTURES / "good.wav", "out.wav")
+    assert caught.value.hint == "choose another name, or pass force=True"

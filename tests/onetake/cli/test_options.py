@@ -139,9 +139,7 @@ def test_warnings_are_shown_before_anything_is_sent(say: Say, clipped: str) -> N
 def test_a_clone_of_an_unfit_take_does_not_repeat_advice(say: Say) -> None:
     ran = say("clone", "nope.wav", "--dry-run", "--sandbox")
     assert ran.status == 1
-    assert ran.err.endswith(
-        "there is no such file: check the name and the folder\n  for details: onetake check nope.wav\n"
-    )
+    assert ran.err.endswith("nope.wav: there is no such file\n  check the name and the folder\n")
 
 
 def test_a_rule_shows_its_thresholds(say: Say) -> None:

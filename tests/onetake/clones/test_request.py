@@ -59,8 +59,8 @@ def test_a_valid_request_is_accepted(home: Path, changes: dict[str, Any]) -> Non
         ({"options": TEXT}, "--prompt-text needs the clip"),
         ({"options": PREVIEW}, "its preview would not be saved"),
         ({"demo": Path("demo.mp3")}, "--demo needs a text to read"),
-        ({"demo": Path("missing/demo.mp3"), "options": PREVIEW}, "cannot be written"),
-        ({"demo": Path(), "options": PREVIEW}, "cannot be written"),
+        ({"demo": Path("missing/demo.mp3"), "options": PREVIEW}, "cannot be written: its folder does not exist"),
+        ({"demo": Path(), "options": PREVIEW}, "cannot be written: it is a folder"),
     ],
 )
 def test_a_contradiction_is_refused(home: Path, changes: dict[str, Any], message: str) -> None:
@@ -149,5 +149,8 @@ def test_every_repeated_name_conflicts_once(names: list[str | None]) -> None:
 def test_the_preview_of_one_of_many_has_its_stem(tmp_path: Path) -> None:
     assert demo_in(tmp_path, "/takes/ann.01.wav") == tmp_path / "ann.01.mp3"
     assert demo_in(tmp_path, Path(os.fsdecode(b"/takes/\xff.wav"))).name == os.fsdecode(b"\xff.mp3")
-    with pytest.raises(UsageError, match="is not a folder"):
+    with pytest.raises(UsageError, match="does not exist"):
         demo_in(tmp_path / "missing", "take.wav")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is not a folder"):
+        demo_in(tmp_path / "file", "take.wav")

@@ -76,7 +76,7 @@ def test_a_port_in_use_and_a_missing_take_are_refused(say: Say) -> None:
     assert f"port {port} cannot be used" in done.err
     missing = say("studio", "--sandbox", "--no-open", "none.wav")
     assert missing.status == 2
-    assert "'none.wav' is not a file" in missing.err
+    assert "none.wav: there is no such file" in missing.err
 
 
 @pytest.mark.parametrize("package", ["starlette", "uvicorn"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight import FileFacts, Report
-from preflight.display.text import clock, describe_file, describe_sound, megabytes, seconds_beside
+from preflight.display.text import clock, describe_file, describe_sound, megabytes, number_beside, seconds_beside
 
 FACTS = FileFacts(
     container="m4a",
@@ -43,6 +43,23 @@ def test_seconds_beside_a_limit(seconds: float, limit: float, text: str) -> None
 def test_displayed_seconds_are_on_the_side_of_the_limit_where_they_are(seconds: float, limit: float) -> None:
     shown = float(seconds_beside(seconds, limit).removesuffix(" s"))
     assert (shown - limit) * (seconds - limit) >= 0
+
+
+@given(value=st.floats(-1000, 1000), limit=st.sampled_from([-60.0, 0.0, 0.5, 5.0, 20.0]), decimals=st.integers(0, 2))
+def test_a_displayed_number_is_on_its_side_of_the_limit(value: float, limit: float, decimals: int) -> None:
+    shown = number_beside(value, limit, decimals)
+    assert (float(shown) - limit) * (value - limit) >= 0
+    if abs(value - limit) > 1e-6:
+        assert float(shown) != limit
+    assert len(shown.partition(".")[2]) >= decimals
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "decimals", "text"),
+    [(4.98, 5, 1, "4.98"), (-29.96, -30, 1, "-29.96"), (20.3, 20, 0, "20.3"), (7, 5, 0, "7"), (5, 5, 1, "5.0")],
+)
+def test_numbers_beside_a_limit(value: float, limit: float, decimals: int, text: str) -> None:
+    assert number_beside(value, limit, decimals) == text
 
 
 def test_a_file_in_one_line() -> None:

@@ -155,7 +155,8 @@ def test_a_requested_window(start: float | None, end: float | None, expected: tu
     ("start", "end", "seconds", "role", "words"),
     [
         (0.0, 9.9, 60.0, "recording", "below the 0:10.0 minimum"), (55.0, None, 60.0, "recording", "0:05.0|0:55.0"),
-        (70.0, 90.0, 60.0, "recording", "below"), (0.0, 301.0, 400.0, "recording", "above the 5:00.0 maximum"),
+        (70.0, 90.0, 60.0, "recording", "starts at 1:10.0, after the end of the recording at 1:00.0"),
+        (0.0, 301.0, 400.0, "recording", "above the 5:00.0 maximum"),
         (0.0, 0.4, 60.0, "prompt", "below"), (0.0, 7.95, 60.0, "prompt", "above the 0:07.9 maximum"),
     ],
 )  # fmt: skip

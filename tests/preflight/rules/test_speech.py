@@ -72,3 +72,7 @@ def test_long_pause() -> None:
 @pytest.mark.parametrize("rule", ["no-speech", "unsure-voice", "little-speech"])
 def test_silence_is_not_judged(rule: str) -> None:
     assert findings(rule, changed({**NO_SPEECH, "sample_peak_dbfs": -120.0})) == []
+
+
+def test_a_rounded_value_never_equals_its_limit() -> None:
+    assert finding("little-speech", changed({"speech_s": 4.98})).message.startswith("4.98 s of speech, below 5 s")
