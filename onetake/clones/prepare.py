@@ -17,7 +17,7 @@ from preflight.profile import DEFAULT, Profile
 if TYPE_CHECKING:
     from onetake.clones.observer import Observer
     from onetake.clones.request import CloneRequest
-    from preflight import CannotWrite, Comparison, FileFacts, Finding, Report
+    from preflight import CannotWrite, Comparison, FileFacts, Finding, PreflightError, Report
     from preflight.analysis.analysis import Analysis
     from preflight.analysis.speakers.voices import Voices
     from preflight.fixes.fix import Fixed
@@ -186,8 +186,7 @@ def require_readable(path: PathLike, role: Role = "recording") -> None:
         with Source.open(path):
             pass
     except preflight.CannotOpen as error:
-        report = preflight.check(path, role=role)
-        raise TakeRefused(f"{report.path}: {error.message}", error.hint, report) from None
+        raise _refused(preflight.check(path, role=role), error) from None
 
 
 def prepare(
@@ -222,14 +221,11 @@ def prepare(
     if errors <= {"extension-mismatch"}:
         # the upload gets the right suffix anyway
         return PreparedFile(report, path, report.file, voices=analysis.voices)
-    if problem is not None and problem.hint:  # `onetake check` would report no more than this
-        raise TakeRefused(f"{report.path}: {problem.message}", problem.hint, report)
     if report.verdict == "rejected":
-        raise _refused(report)
+        raise _refused(report, problem)
     from preflight.fixes.fix import fix_analyzed
 
-    target = Path(folder) / analysis.role
-    target.mkdir()
+    (target := Path(folder) / analysis.role).mkdir()
     try:
         fixed = fix_analyzed(path, target, analysis, profile=profile, on_progress=partial(observer.progress, "fix"))
     except CannotFix as error:
@@ -252,7 +248,9 @@ def _cannot_write(name: str, error: CannotWrite) -> CannotWrite:
     return type(error)(f"{name}: its fixed copy cannot be written: {error.message}", "free some space, or set TMPDIR")
 
 
-def _refused(report: Report) -> TakeRefused:
+def _refused(report: Report, problem: PreflightError | None = None) -> TakeRefused:
+    if problem is not None and problem.hint:  # `onetake check` would report no more than this
+        return TakeRefused(f"{report.path}: {problem.message}", problem.hint, report)
     reasons = "; ".join(finding.message for finding in report.errors if not finding.fix)
     from preflight.display.command import argument
 
