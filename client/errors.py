@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 State = Literal["not-sent", "refused", "unknown"]
 """How a call without a result ended."""
@@ -106,6 +106,10 @@ class ServiceError(Exception):
         return without_secrets(text)[:most]
 
 
+_PREDICATES: Final = ("is ", "has ", "must ", "contains ")
+"""A message that starts with one of these continues a sentence that starts with the argument's name."""
+
+
 class InvalidArgument(ServiceError, ValueError):
     """An argument breaks the endpoint's contract; nothing was sent.
 
@@ -118,7 +122,8 @@ class InvalidArgument(ServiceError, ValueError):
     state = "not-sent"
 
     def __init__(self, message: str, *, argument: str = "", hint: str = "") -> None:
-        super().__init__(f"{argument}: {message}" if argument else message, hint=hint)
+        between = " " if message.startswith(_PREDICATES) else ": "
+        super().__init__(f"{argument}{between}{message}" if argument else message, hint=hint)
         self.argument = argument
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -138,7 +138,7 @@ def test_a_manifest_has_options_for_each_row(say: Say, services: Services) -> No
     [
         ("m.csv", "take,nonsense\ngood.wav,1\n", "line 1: there is no column 'nonsense'"),
         ("m.csv", "take\nmissing.wav\n", "line 2: there is no recording missing.wav"),
-        ("m.csv", "take,model\ngood.wav,speech-2.8-hd\n", "line 2: model: is used only with text"),
+        ("m.csv", "take,model\ngood.wav,speech-2.8-hd\n", "line 2: model is used only with text"),
         ("missing.csv", None, "cannot be read"),
     ],
 )
