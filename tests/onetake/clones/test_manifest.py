@@ -91,7 +91,7 @@ def test_a_single_column_and_decimal_commas_are_read(read: Read) -> None:
         ("take,name\n,ann\n", "line 2: take is missing"),
         ("take,accuracy\ngood.wav,nan\n", "line 2: accuracy must be a finite number"),
         ("take,accuracy\ngood.wav,inf\n", "line 2: accuracy must be a finite number"),
-        ("take,accuracy\ngood.wav,1.5\n", "line 2: accuracy: "),
+        ("take,accuracy\ngood.wav,1.5\n", "line 2: accuracy is 1.5, but must be between 0 and 1"),
         ("take\n.\n", "line 2: there is no recording"),
         ("take\n", "lists no recordings"),
         ("", "lists no recordings"),
