@@ -113,7 +113,7 @@ def test_a_clip_is_cut_to_the_sample(tmp_path: Path) -> None:
 def test_a_part_of_another_length_is_not_a_prompt_clip(start: float, end: float, tmp_path: Path) -> None:
     path = recording(tmp_path / "take.wav", story())
     options = FixOptions(start_s=start, end_s=end)
-    with pytest.raises(preflight.CannotFix, match=r"below|above"):
+    with pytest.raises(preflight.CannotFix, match=r"below|above|after the end"):
         preflight.fix(path, tmp_path / "clip.wav", role="prompt", prompt_text="Words.", options=options)
     assert not (tmp_path / "clip.wav").exists()
 
