@@ -65,7 +65,7 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
     True
     >>> CloneOptions(accuracy=2)
     Traceback (most recent call last):
-    client.errors.InvalidArgument: accuracy: is 2, but must be between 0 and 1
+    client.errors.InvalidArgument: accuracy is 2, but must be between 0 and 1
     """
 
     text: str | None = None

@@ -107,9 +107,11 @@ def main() -> None:
     _require_own_packages()
     _prepare_worker()
     from onetake.cli.main import run
-    from onetake.io.signals import exit_with
+    from onetake.io.signals import keep_status
 
-    exit_with(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    keep_status(status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -75,15 +75,14 @@ def install_handlers() -> None:
             signal.signal(number, _interrupt)
 
 
-def exit_with(status: int) -> NoReturn:
-    """Exit with `status`, also if a signal arrives before the process has ended: its work is done."""
+def keep_status(status: int) -> None:
+    """Let the process end with `status`, also if a signal arrives before it has ended: its work is done."""
 
     def exit_now(_number: int, _frame: FrameType | None) -> None:
         os._exit(status)
 
     for number in _handled():
         signal.signal(number, exit_now)
-    sys.exit(status)
 
 
 def _ignore_handled() -> None:

@@ -196,8 +196,8 @@ def test_a_signal_that_does_not_wake_the_main_thread_ends_the_wait() -> None:
 def test_a_signal_after_the_result_does_not_change_the_status(moment: str, number: signal.Signals) -> None:
     """The interpreter restores the default disposition of handled signals while it ends."""
     script = f"""
-import atexit, os, signal, threading, time
-from onetake.io.signals import exit_with, install_handlers
+import atexit, os, signal, sys, threading, time
+from onetake.io.signals import install_handlers, keep_status
 def interrupt(): os.kill(os.getpid(), {int(number)})
 def later():
     time.sleep(0.2)
@@ -207,7 +207,8 @@ class Late:
 signal.signal({int(number)}, signal.SIG_DFL)
 install_handlers()
 {moment}
-exit_with(5)
+keep_status(5)
+sys.exit(5)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=HANGS_AFTER_S, check=False)
     assert (done.returncode, done.stderr) == (5, b"")
