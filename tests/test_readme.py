@@ -164,7 +164,7 @@ def test_the_python_example_prints_verdict_and_duration(newcomer: tuple[Path, di
 def test_python(page: str, block: str, newcomer: tuple[Path, dict[str, str]], request: pytest.FixtureRequest) -> None:
     """Each block runs on its own, with real S3 storage and the stand-in endpoint."""
     work, environment = newcomer
-    shutil.copy(ROOT / "fixtures" / "good.wav", work / "take.wav")
+    shutil.copy(ROOT / "fixtures" / "good.m4a", work / "take.m4a")
     if "preflight" not in block:
         services: Services = request.getfixturevalue("services")
         keys = (services.storage.access_key_id, services.storage.secret_access_key)
