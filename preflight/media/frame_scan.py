@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from preflight.media.byte_ranges import Range
 
 _CHUNK_BYTES: Final = 1 << 20
+_BEYOND_BYTES: Final = 1 << 12  # of the frames that confirm the last one; a quick check scans windows of 8 kB
 _MAX_RANGES: Final = 1000
 """A file with more interruptions is passed to the decoder as it is."""
 _XING: Final = frozenset({b"Xing", b"Info"})
@@ -132,13 +133,14 @@ class _Scanner:
                 continue
             self._add(position, header)
             position += header.size
-        is_usable = found.frames >= _CHAIN and len(found.ranges) <= _MAX_RANGES and len(found.gaps) <= _MAX_RANGES
+        is_usable = found.frames >= _CHAIN and max(len(found.ranges), len(found.gaps)) <= _MAX_RANGES
         return found if is_usable else None
 
     def _bytes(self, position: int, count: int) -> bytes:
         at = position - self._base
         if at < 0 or at + count > len(self._data):
-            self._data, self._base, at = self._source.read_at(position, max(_CHUNK_BYTES, count)), position, 0
+            wanted = min(_CHUNK_BYTES, self._end - position + _BEYOND_BYTES)
+            self._data, self._base, at = self._source.read_at(position, max(wanted, count)), position, 0
         return self._data[at : at + count]
 
     def _header(self, position: int) -> FrameHeader | None:
@@ -170,7 +172,7 @@ class _Scanner:
         return header.samples if header.rate_hz == rate_hz else round(header.samples * rate_hz / header.rate_hz)
 
     def _is_info(self, position: int, header: FrameHeader) -> bool:
-        # checked by name alone: an Info frame of a later part may be damaged, but is not audio either
+        # by name alone: an Info frame of a later part may be damaged, but is not audio either
         xing, vbri = 4 + header.side_bytes, 36  # after the side information; 32 bytes after the frame header
         if self._bytes(position + xing, 4) not in _XING and self._bytes(position + vbri, 4) != b"VBRI":
             return False
@@ -187,14 +189,12 @@ class _Scanner:
     def _refill(self, position: int, header: FrameHeader) -> None:
         """Count the frames after a gap that need lost bytes of the reservoir: decoders output silence for them."""
         held, gap = self._reservoir or 0, self._found.gaps[-1]
-        if not self._syntax.has_reservoir or self._found.frames - gap.frame > _RESERVOIR_FRAMES:
-            self._reservoir = None
-        elif reaches_back(self._bytes(position, 8), header) > held:
+        is_over = not self._syntax.has_reservoir or self._found.frames - gap.frame > _RESERVOIR_FRAMES
+        if not is_over and reaches_back(self._bytes(position, 8), header) > held:
             gap.silent = self._found.frames - gap.frame
         # each frame adds its main data to the reservoir
-        self._reservoir = min(_MAX_RESERVOIR_BYTES, held + header.size - header.head_bytes - header.side_bytes)
-        if self._found.frames - gap.frame > _RESERVOIR_FRAMES:
-            self._reservoir = None
+        added = header.size - header.head_bytes - header.side_bytes
+        self._reservoir = None if is_over else min(_MAX_RESERVOIR_BYTES, held + added)
 
     def _interruption(self, position: int) -> int:
         """Return where the chain continues after something that is not the next frame."""
