@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import signal
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,8 +60,6 @@ class WorkerProcess:
         assert self._child.stdin is not None  # noqa: S101 - both are pipes
         assert self._child.stdout is not None  # noqa: S101
         self._input, self._output = self._child.stdin.fileno(), self._child.stdout.fileno()
-        self._answers: queue.SimpleQueue[protocol.Answer | Exception] = queue.SimpleQueue()
-        self._reader: threading.Thread | None = None
         self._passed = contextlib.ExitStack()
         self._jobs = 0
         self._is_interrupted = self._is_in_model = False
@@ -113,11 +109,6 @@ class WorkerProcess:
             raise
         except OSError:
             raise self._ended() from None
-        # a thread for each job, so that an idle process costs none, and a fork of the caller meets none
-        output = os.dup(self._output)
-        reader = threading.Thread(target=self._read, args=(output,), name="preflight-answers", daemon=True)
-        reader.start()
-        self._reader = reader
 
     def result(self, on_progress: Progress | None = None) -> Analysis:
         """Wait for the result of the job.
@@ -140,7 +131,6 @@ class WorkerProcess:
             self._is_in_model = answer.in_model
             if on_progress is not None and not answer.in_model:
                 on_progress(answer.seconds, answer.total_s)
-        self._join()
         self._passed.close()
         self.is_free = True
         if isinstance(answer, Analysis):
@@ -151,19 +141,21 @@ class WorkerProcess:
 
     def _next(self) -> protocol.Answer:
         deadline = time.monotonic() + _SILENT_S
-        while True:
-            try:
-                answer = self._answers.get(timeout=_POLL_S if self._monitor else _SILENT_S)
-                break
-            except queue.Empty:
-                self._require_within_limits(deadline)
+        try:
+            answer = protocol.receive_answer(self._output, lambda: self._wait(deadline))
+        except EOFError:
+            raise self._ended() from None
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            raise self._crashed("invalid answer") from error
         if self._monitor:
             self._monitor.restart()
-        if isinstance(answer, EOFError):
-            raise self._ended()
-        if isinstance(answer, Exception):
-            raise self._crashed("invalid answer") from answer
         return answer
+
+    def _wait(self, deadline: float) -> None:
+        """Wait until something can be read; raises `DecoderFailed` at the deadline, and above a limit."""
+        pause_s = _POLL_S if self._monitor else _SILENT_S
+        while not protocol.wait_readable(self._output, pause_s):
+            self._require_within_limits(deadline)
 
     def _require_within_limits(self, deadline: float) -> None:
         """End the worker if it is above a limit; raises `DecoderFailed`."""
@@ -171,31 +163,6 @@ class WorkerProcess:
         if exceeded or time.monotonic() >= deadline:
             self.end()
             raise self._too_much(exceeded)
-
-    def _read(self, output: int) -> None:
-        """Pass the answers to one job on, in a thread: a queue can be waited for with a timeout on every system.
-
-        Args:
-            output: A descriptor of this thread's own. `end` cannot always wait for the thread before it closes the
-                others: Ctrl-C while it starts leaves open whether it will run, and joining it then is an error.
-        """
-        answer: protocol.Answer | Exception
-        try:
-            while True:
-                try:
-                    answer = protocol.receive_answer(output)
-                except Exception as error:  # noqa: BLE001 - raised in the thread that waits
-                    answer = error
-                self._answers.put(answer)
-                if not isinstance(answer, protocol.Heartbeat):
-                    return
-        finally:
-            os.close(output)
-
-    def _join(self) -> None:
-        if self._reader is not None:
-            self._reader.join()
-            self._reader = None
 
     def _ended(self) -> errors.PreflightError:
         status = self._child.wait()
@@ -237,7 +204,6 @@ class WorkerProcess:
         self.is_free = False
         self._child.kill()
         self._child.wait()
-        self._join()
         self._passed.close()
         if self._files is not None:
             self._files.close()

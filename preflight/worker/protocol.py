@@ -30,11 +30,15 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from preflight.analysis.analysis import Analysis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LENGTH: Final = struct.Struct(">I")
 MAX_BYTES: Final = 1 << 26
@@ -116,14 +120,18 @@ def send(descriptor: int, message: Job | Answer) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def receive_answer(descriptor: int) -> Answer:
-    """Wait for the next message of a worker.
+def receive_answer(descriptor: int, wait: Callable[[], None] | None = None) -> Answer:
+    """Read the next message of a worker.
+
+    Args:
+        descriptor: The pipe.
+        wait: Called before each read; it returns when the pipe can be read, or raises.
 
     Raises:
         EOFError: The worker has ended.
         ValueError, msgspec.MsgspecError: What it sent is not a message.
     """
-    answer: Answer = _ANSWERS.decode(_receive(descriptor))
+    answer: Answer = _ANSWERS.decode(_receive(descriptor, wait))
     return answer
 
 
@@ -136,17 +144,54 @@ def receive_job(descriptor: int) -> Job:
     return _JOBS.decode(_receive(descriptor))
 
 
-def _receive(descriptor: int) -> bytes:
-    (length,) = _LENGTH.unpack(_read(descriptor, _LENGTH.size))
+def _receive(descriptor: int, wait: Callable[[], None] | None = None) -> bytes:
+    (length,) = _LENGTH.unpack(_read(descriptor, _LENGTH.size, wait))
     if length > MAX_BYTES:
         raise ValueError(f"a message of {length} bytes")
-    return _read(descriptor, length)
+    return _read(descriptor, length, wait)
 
 
-def _read(descriptor: int, count: int) -> bytes:
+def _read(descriptor: int, count: int, wait: Callable[[], None] | None) -> bytes:
     content = bytearray()
     while len(content) < count:
+        if wait is not None:
+            wait()
         if not (part := os.read(descriptor, count - len(content))):
             raise EOFError
         content += part
     return bytes(content)
+
+
+if sys.platform == "win32":
+    import _winapi
+    import msvcrt
+    import time
+
+    _PAUSES_S: Final = (0.001, 0.01)
+    _SHORT_PAUSES: Final = 100
+
+    def wait_readable(descriptor: int, timeout_s: float) -> bool:
+        """Return True when a pipe can be read or has ended; False if neither happens within `timeout_s`.
+
+        Windows cannot wait for an anonymous pipe, so it is polled every millisecond, and after 0.1 s every 10 ms.
+        """
+        handle, deadline, polls = msvcrt.get_osfhandle(descriptor), time.monotonic() + timeout_s, 0
+        while True:
+            try:
+                if _winapi.PeekNamedPipe(handle)[0]:
+                    return True
+            except OSError:  # the other end is closed: reading reports it
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_PAUSES_S[polls > _SHORT_PAUSES])
+            polls += 1
+
+else:
+    import select
+
+    def wait_readable(descriptor: int, timeout_s: float) -> bool:
+        """Return True when a pipe can be read or has ended; False if neither happens within `timeout_s`."""
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))

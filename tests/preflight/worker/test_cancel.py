@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import signal
 import subprocess
 import sys
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,27 +57,14 @@ def test_ctrl_c_ends_a_check_of_many(tmp_path: Path) -> None:
     assert gone(children)
 
 
-@pytest.mark.parametrize("runs", [False, True])
-def test_ctrl_c_while_the_thread_for_the_answers_starts(runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`Thread.start` waits for its thread: an exception there leaves open whether it runs, and joining it may fail."""
-    ran = threading.Event()
-
-    def run(thread: threading.Thread) -> None:
-        thread.run()
-        ran.set()
-
-    def interrupted(thread: threading.Thread) -> None:
-        if runs:
-            _thread.start_new_thread(run, (thread,))
+def test_ctrl_c_between_two_answers_ends_the_worker(long_take: Path) -> None:
+    def interrupted(seconds: float, total_s: float | None) -> None:
         raise KeyboardInterrupt
 
-    end_all()
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            preflight.check(FIXTURES / "good.wav")
-    assert not runs or ran.wait(HANGS_AFTER_S)
-    assert preflight.check(FIXTURES / "good.wav").verdict == "ready"
+    with pytest.raises(KeyboardInterrupt):
+        preflight.check(long_take, on_progress=interrupted)
+    # not the rest of the answers to the job that was given up
+    assert preflight.check(FIXTURES / "good.wav").file.duration_s == 11.495
 
 
 HANGING = """

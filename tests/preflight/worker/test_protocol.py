@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from preflight.analysis.analysis import Analysis
 from preflight.checks import analyze
-from preflight.worker.protocol import MAX_BYTES, Failure, Heartbeat, Job, receive_answer, receive_job, send
+from preflight.worker.protocol import (
+    MAX_BYTES,
+    Failure,
+    Heartbeat,
+    Job,
+    receive_answer,
+    receive_job,
+    send,
+    wait_readable,
+)
 from tests.support.make_audio import FIXTURES
 
 
@@ -88,3 +97,23 @@ def test_what_is_not_a_message_is_refused(content: bytes, pipe: tuple[int, int])
     os.write(pipe[1], content)
     with pytest.raises((ValueError, msgspec.MsgspecError)):
         receive_answer(pipe[0])
+
+
+def test_a_pipe_is_readable_when_it_holds_bytes_or_has_ended(pipe: tuple[int, int]) -> None:
+    assert not wait_readable(pipe[0], 0.01)
+    os.write(pipe[1], b"x")
+    assert wait_readable(pipe[0], 60)
+    assert os.read(pipe[0], 1) == b"x"
+    assert not wait_readable(pipe[0], 0.01)
+    os.close(pipe[1])
+    assert wait_readable(pipe[0], 60)
+
+
+def test_the_time_limit_also_counts_within_a_message(pipe: tuple[int, int]) -> None:
+    def wait() -> None:
+        if not wait_readable(pipe[0], 0.01):
+            raise TimeoutError
+
+    os.write(pipe[1], b"\0\0\0\x05abc")
+    with pytest.raises(TimeoutError):
+        receive_answer(pipe[0], wait)
