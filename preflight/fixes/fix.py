@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from functools import partial
@@ -173,21 +174,28 @@ def plan(
         analysis = analyze(path, to_end=True, profile=profile, on_progress=on_progress)
         job = FixJob(path, analysis, report_of(analysis, profile), profile, options)
         container = _container_of(None if out is None else Path(os.fsdecode(out)))
-        steps = _try_remux(job, make_plan(analysis, job.report, options, container))
-        return _result(job, add_headroom(job, steps), None, None)
+        steps = add_headroom(job, make_plan(analysis, job.report, options, container))
+        return _result(job, _tried(job, steps), None, None)
 
 
-def _try_remux(job: FixJob, steps: Plan) -> Plan:
-    """Return the plan, or one to re-encode: whether packets can be cut there shows only when they are read."""
-    if steps.action != "rewrap" or steps.window is None:
+def _tried(job: FixJob, steps: Plan) -> Plan:
+    """Return the plan, or the one that replaces it: only a copy shows whether the packets can be copied."""
+    if steps.action != "rewrap":
         return steps
-    # the packets are copied to nowhere, which takes some 20 ms per minute of audio
+    copy = io.BytesIO()
     try:
-        with Path(os.devnull).open("w+b") as file:
-            _execute(job, steps, file)
+        _execute(job, steps, copy)
+        _verify(job, steps, copy.getvalue())
     except CannotFix:
-        return plan_conversion(job.analysis, job.report, job.options, steps.container)
+        return _instead_of_copy(job, steps)
     return steps
+
+
+def _instead_of_copy(job: FixJob, steps: Plan) -> Plan:
+    """Return the plan for a recording whose packets cannot be copied."""
+    if job.report.verdict == "ready" and steps.window is None and steps.container == job.facts.container:
+        return Plan("keep", steps.container)  # a warning justifies no re-encoding
+    return add_headroom(job, plan_conversion(job.analysis, job.report, job.options, steps.container))
 
 
 def _container_of(output: Path | None) -> Container | None:
@@ -201,10 +209,7 @@ def _write_with_fallback(job: FixJob, steps: Plan, file: IO[bytes], temporary: P
     except CannotFix:
         if steps.action != "rewrap":
             raise
-    if job.report.verdict == "ready" and steps.window is None and steps.container == job.facts.container:
-        return _write(job, Plan("keep", steps.container), file, temporary)  # a warning justifies no re-encoding
-    steps = add_headroom(job, plan_conversion(job.analysis, job.report, job.options, steps.container))
-    return _write(job, steps, file, temporary)
+    return _write(job, _instead_of_copy(job, steps), file, temporary)
 
 
 def _write(job: FixJob, steps: Plan, file: IO[bytes], temporary: Path) -> tuple[Plan, Report]:
@@ -249,7 +254,7 @@ def _execute(job: FixJob, steps: Plan, file: IO[bytes]) -> None:
     file.flush()
 
 
-def _verify(job: FixJob, steps: Plan, temporary: Path) -> Report:
+def _verify(job: FixJob, steps: Plan, result: Recording) -> Report:
     """Check the result as if it came from a user, and compare it with the plan.
 
     Raises:
@@ -258,7 +263,7 @@ def _verify(job: FixJob, steps: Plan, temporary: Path) -> Report:
     before, role, text = job.report, job.analysis.role, job.analysis.prompt_text
     # what is kept of a longer recording may hold another speaker's words, too
     profile = job.profile.with_speakers() if any(edit.name == "cut" for edit in steps.edits) else job.profile
-    after = check(temporary, role=role, prompt_text=text, profile=profile, on_progress=job.on_progress)
+    after = check(result, role=role, prompt_text=text, profile=profile, on_progress=job.on_progress)
     if after.verdict != "ready":
         reasons = "; ".join(finding.message for finding in after.errors)
         raise CannotFix(f"the result would be rejected: {reasons}", "record or export it again")

@@ -243,7 +243,7 @@ def _remux_plan(needs: _Needs) -> Plan | None:
     """Return the plan to copy packets into a new file; None if that does not fix everything."""
     analysis, facts = needs.analysis, needs.facts
     # a decoder follows a change of the sample rate inside a stream, but most containers declare only one
-    if needs.changes_sound or analysis.changes or facts.codec not in _CONTAINER_OF_CODEC:
+    if needs.changes_sound or analysis.changes or facts.is_rearranged or facts.codec not in _CONTAINER_OF_CODEC:
         return None
     container = _CONTAINER_OF_CODEC[facts.codec]
     if needs.container not in (None, container) or not needs.errors <= _FIXED_BY_REMUX | _FIXED_BY_CUT:

@@ -6,6 +6,7 @@ of a track: mvhd 8.2.2, mvex 8.8.1, mehd 8.8.2, sidx 8.16.3.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -158,6 +159,7 @@ def with_movie_facts(source: Source, facts: Probe, begin: int, *, quick: bool = 
         is_size_known=True,
         is_whole=is_whole,
         hidden_s=hidden_s,
+        is_rearranged=_is_rearranged(track),
         padded_s=track.samples * track.sample_s * held_share if facts.codec == "aac" and not hidden_s else None,
     )
 
@@ -194,6 +196,15 @@ def _shown_s(movie: Movie, track: Track) -> float | None:
             left = max(0.0, track.media_s - time)
             shown += left if not seconds and movie.has_fragments else min(seconds, left)  # 0 means the rest (8.6.6.1)
     return shown
+
+
+def _is_rearranged(track: Track) -> bool:
+    """Whether the edits, after empty ones at the start, are more than one continuous part of the media."""
+    edits = list(itertools.dropwhile(lambda edit: edit[1] < 0, track.edits))
+    return any(
+        time < 0 or abs(time - (earlier + seconds)) > _ROUNDING_S
+        for (seconds, earlier), (_, time) in itertools.pairwise(edits)
+    )
 
 
 def _declared(movie: Movie, track: Track) -> tuple[tuple[str, float], ...]:

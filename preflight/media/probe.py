@@ -48,6 +48,7 @@ class Probe:
         damage: The missing frames, as far as frame headers show them.
         inner_tags_s: The position of the first tag between frames in seconds; None if there is none.
         hidden_s: The seconds of audio that the edit list hides, beyond an encoder delay.
+        is_rearranged: Whether the edit list repeats, interrupts or reorders the audio.
         audio_track: The number of the chosen audio track, from 0.
         padded_s: The duration by the packets, with the padding of the encoder; None if unknown.
         parts: The number of concatenated MP4 files; the other facts are those of the first.
@@ -78,6 +79,7 @@ class Probe:
     is_whole: bool = False
     is_contradictory: bool = False
     hidden_s: float = 0.0
+    is_rearranged: bool = False
     audio_track: int = 0
     padded_s: float | None = None
     parts: int = 1

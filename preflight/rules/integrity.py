@@ -105,6 +105,14 @@ def _header_mismatch(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
         return
     if analysis.stopped or analysis.changes:
         return
+    if probe.is_rearranged:
+        yield rule.finding(
+            "the edit list repeats, interrupts or reorders the audio, which some decoders ignore: write it as it plays "
+            "(onetake fix)",
+            severity="error",
+            fix="rewrite-header",
+        )
+        return
     if probe.hidden_s:
         yield rule.finding(
             f"the edit list hides {probe.hidden_s:.1f} s of the audio, which some decoders play: copy only the rest "
@@ -224,7 +232,7 @@ DAMAGED = Rule(
 HEADER_MISMATCH = Rule(
     "header-mismatch",
     "warning",
-    what="The header declares a wrong duration, or the edit list hides part of the audio.",
+    what="The header declares a wrong duration, or the edit list hides or rearranges part of the audio.",
     why="A service that trusts the header may reject the recording as too short or too long; then this is an error.",
     source="Each declared duration, compared with the decoded one: MP4 mvhd, tkhd, mdhd, elst, stts, mehd, sidx and "
     "text tracks; MP3 Xing, Info and VBRI headers and ID3 TLEN; WAV data, fact and ds64 sizes, and samples that follow "

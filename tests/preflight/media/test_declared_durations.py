@@ -130,6 +130,61 @@ def test_a_fix_drops_what_an_edit_list_hides(tmp_path: Path) -> None:
         assert sum(frame.samples for frame in container.decode(audio=0)) / RATE == pytest.approx(13.0, abs=0.3)
 
 
+def with_edits(data: bytes, *edits: tuple[float, float]) -> bytes:
+    """Return `data`, whose last box is moov, with another edit list: (seconds, media time in seconds; -1 for none)."""
+    at = data.index(b"elst") - 4
+    (size,) = struct.unpack_from(">I", data, at)
+    entries = [
+        struct.pack(">IiI", round(seconds * MOVIE_SCALE), -1 if time < 0 else round(time * RATE), 1 << 16)
+        for seconds, time in edits
+    ]
+    elst = box(b"elst", bytes(4), struct.pack(">I", len(edits)), *entries)
+    changed = bytearray(data[:at] + elst + data[at + size :])
+    for name in (b"moov", b"trak", b"edts"):
+        start = data.index(name) - 4
+        struct.pack_into(">I", changed, start, struct.unpack_from(">I", data, start)[0] + len(elst) - size)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    ("edits", "seconds"),
+    [
+        (((13.0, 0.1), (12.0, 0.1)), 25.0),  # repeated
+        (((7.0, 0.1), (3.0, -1.0), (6.0, 7.1)), 16.0),  # interrupted
+        (((6.0, 7.1), (7.0, 0.1)), 13.0),  # in another order
+        (((6.0, 0.1), (5.0, 8.1)), 11.0),  # with a part left out
+    ],
+)
+def test_an_edit_list_that_rearranges_the_audio(
+    edits: tuple[tuple[float, float], ...], seconds: float, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.wav"
+    path.write_bytes(with_edits(AT_END, *edits))
+    report = preflight.check(path)
+    found = {finding.rule: finding for finding in report.findings}["header-mismatch"]
+    assert (report.verdict, found.severity) == ("fixable", "error")
+    assert found.message.startswith("the edit list repeats, interrupts or reorders the audio")
+    fixed = preflight.fix(path, out)
+    assert fixed.after is not None
+    assert (fixed.action, preflight.plan(path).action) == ("convert", "convert")
+    assert fixed.after.file.duration_s == pytest.approx(seconds, abs=0.1)
+    assert "header-mismatch" not in {finding.rule for finding in fixed.after.findings}
+
+
+@pytest.mark.parametrize("edits", [((2.0, -1.0), (12.9, 0.1)), ((6.0, 0.1), (6.9, 6.1))])
+def test_an_edit_list_that_plays_one_part_from_start_to_end_is_plain(edits: tuple[tuple[float, float], ...]) -> None:
+    assert preflight.check(with_edits(AT_END, *edits)).findings == ()
+
+
+def test_a_plan_is_what_is_done_where_a_copy_would_reveal_what_the_edit_list_hides(tmp_path: Path) -> None:
+    path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
+    edits = [(0.5, number / 2) for number in range(25)]
+    path.write_bytes(declared(with_edits(AT_END, *edits), b"mvhd", 299.0))
+    (finding,) = preflight.check(path).findings
+    assert (finding.rule, finding.severity) == ("header-mismatch", "warning")
+    assert preflight.plan(path).action == preflight.fix(path, out).action == "keep"
+
+
 @pytest.mark.parametrize("name", [b"free", b"udta"])
 def test_an_m4a_too_large_only_by_an_extra_box_is_copied(name: bytes, tmp_path: Path) -> None:
     path, out = tmp_path / "take.m4a", tmp_path / "out.m4a"
