@@ -79,7 +79,7 @@ def _settings() -> Iterator[str]:
         default = "" if setting.default is None else f"`{setting.default}`"
         yield f"| `{setting.name}` | {flag} | {variables} | {setting.description} | {default} |"
     yield ""
-    yield "`ONETAKE_CONFIG` sets the path of the TOML file, `ONETAKE_HOME` the folder of the ledger."
+    yield "`ONETAKE_CONFIG` sets the path of the TOML file, `ONETAKE_HOME` (an absolute path) the folder of the ledger."
     yield "Settings in the file have the names in the first column."
 
 

@@ -10,7 +10,6 @@ import re
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,12 +17,14 @@ import click
 import msgspec
 from click.core import ParameterSource
 
+from onetake.config.amount import RANGE, amount_of
 from onetake.config.settings_table import SETTINGS, Setting
 from onetake.errors import SettingError
 from onetake.loopback import is_loopback_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
 
     from client import CloneClient, ServiceError
     from onetake.clones.rate_limit import RateLimiter
@@ -135,17 +136,13 @@ class Settings:
         """The price of a clone, in any currency; None if it is not set.
 
         Raises:
-            SettingError: It is not a positive number.
+            SettingError: It is not a positive amount.
         """
         text = self.text("price")
         if text is None:
             return None
-        try:
-            price = Decimal(text)
-        except InvalidOperation:
-            price = Decimal(-1)
-        if not (price.is_finite() and price > 0):
-            raise SettingError(f"price from {self['price'].origin} is not a positive number", "write it like 9.90")
+        if not (price := amount_of(text)):
+            raise SettingError(f"price from {self['price'].origin} is not an amount from {RANGE}", "write it like 9.90")
         return price
 
     def storage(self) -> Storage:
@@ -224,15 +221,6 @@ def config_path() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("onetake") / "config.toml"
-
-
-def home_path() -> Path:
-    """The folder of the ledger: ONETAKE_HOME, else the platform's state folder."""
-    if named := os.environ.get("ONETAKE_HOME"):
-        return Path(named)
-    from platformdirs import user_state_path
-
-    return user_state_path("onetake")
 
 
 def load(options: Mapping[str, Any]) -> Settings:

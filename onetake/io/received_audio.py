@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from onetake.errors import OnetakeError, Status, UsageError
+from onetake.errors import OnetakeError, SettingError, Status, UsageError
 from onetake.io.atomic_write import atomic_write, require_replaceable
 from onetake.io.paths import exists, is_file, is_folder
 from onetake.resource_limits import resource_hint
@@ -159,10 +159,11 @@ def save_elsewhere(out: Path, content: bytes | Iterable[bytes]) -> Path | None:
     Returns:
         The path; None if neither folder is writable.
     """
-    from onetake.config.settings import home_path
+    from onetake.config.ledger_location import home_path
 
     for place in (home_path, tempfile.gettempdir):
-        with contextlib.suppress(OSError):  # gettempdir raises it if no temporary folder is writable
+        # gettempdir raises OSError if no temporary folder is writable, home_path SettingError for a relative one
+        with contextlib.suppress(OSError, SettingError):
             folder = Path(place())
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             return _write_new(folder / f"speech-{secrets.token_hex(4)}{out.suffix}", content)

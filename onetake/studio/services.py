@@ -106,7 +106,8 @@ class Services:
         return self._opened("rehearsal", load({}).with_values(access.settings(), "sandbox"), Path(access.folder))
 
     def _real(self) -> Service:
-        from onetake.config.settings import home_path, load
+        from onetake.config.ledger_location import home_path
+        from onetake.config.settings import load
 
         if self.sandbox_only:
             raise UsageError("this studio only rehearses", "start it without --sandbox to use the real service")

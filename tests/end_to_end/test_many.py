@@ -222,13 +222,23 @@ def test_options_for_a_known_voice_are_stored_or_reported(say: Say) -> None:
     assert json.loads(say("clone", good, "--dry-run", "--json").out)["known"]
 
 
-@pytest.mark.parametrize("cost", ["1", "9.89", "0", "-1", "NaN", "much"])
+UNREADABLE = {"-1", "NaN", "much", "inf", "1e999999", "1e-999999"}
+
+
+@pytest.mark.parametrize("cost", ["1", "9.89", "0", *sorted(UNREADABLE)])
 def test_a_clone_above_the_maximum_cost_is_not_sent(say: Say, home: Path, cost: str) -> None:
     ran = say("clone", str(FIXTURES / "good.wav"), "--price", "9.9", "--max-cost", cost, "--json")
     assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (2, "usage")
     assert paid_calls(home) == []
     many = ("clone", str(FIXTURES / "good.wav"), str(FIXTURES / "good.mp3"), "--price", "9.9", "--max-cost", cost)
-    assert say(*many).status == (2 if cost in {"-1", "NaN", "much"} else 0)
+    assert say(*many).status == (2 if cost in UNREADABLE else 0)
+    assert paid_calls(home) == []
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "much", "1e-400", "1e999999"])
+def test_a_price_that_is_not_an_amount_is_refused(say: Say, home: Path, price: str) -> None:
+    ran = say("clone", str(FIXTURES / "good.wav"), "--price", price, "--max-cost", "1", "--json")
+    assert (ran.status, json.loads(ran.out)["error"]["kind"]) == (2, "bad-setting")
     assert paid_calls(home) == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +27,7 @@ from onetake.cli.options import (
     with_consent,
     with_known_consent,
 )
+from onetake.config.amount import RANGE, amount_of
 from onetake.config.settings import load
 from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_text
@@ -39,6 +39,7 @@ from onetake.speech_model import with_chosen_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
     from onetake.clones.request import Cloned, CloneRequest
     from onetake.ledger import Ledger
@@ -70,12 +71,9 @@ class SpendingLimits:
             return self.clones
         if price is None:
             raise UsageError("--max-cost needs the price of a clone", "add --price AMOUNT")
-        try:
-            cost = Decimal(self.cost)
-        except InvalidOperation:
-            cost = Decimal(-1)
-        if not (cost.is_finite() and cost >= 0):
-            raise UsageError(f"--max-cost {self.cost} is not a number", "write it like 99.50")
+        cost = amount_of(self.cost)
+        if cost is None:
+            raise UsageError(f"--max-cost {self.cost} is not 0 or an amount from {RANGE}", "write it like 99.50")
         affordable = int(cost // price)
         return affordable if self.clones is None else min(self.clones, affordable)
 

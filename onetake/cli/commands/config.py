@@ -17,7 +17,8 @@ from onetake.cli.options import (
     setting_options,
 )
 from onetake.config.config_view import exposures_of, problems_of, shown_value
-from onetake.config.settings import config_path, home_path, load
+from onetake.config.ledger_location import home_path
+from onetake.config.settings import config_path, load
 from onetake.config.settings_table import SETTINGS
 from onetake.console.streams import print_json, print_stderr, print_text, print_warning
 from onetake.console.terminal import safe

@@ -9,7 +9,7 @@ import click
 
 from onetake.cli.main import AdvancedOption, Command
 from onetake.cli.options import ANY_PATH, sandbox_option
-from onetake.config.settings import home_path
+from onetake.config.ledger_location import home_path
 from onetake.console.streams import print_line, print_stderr, print_warning
 from onetake.errors import OnetakeError
 from onetake.io.signals import wait_for_signal

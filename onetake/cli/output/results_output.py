@@ -50,7 +50,7 @@ def check_into(
         preflight.CannotWrite, uploader.StorageError: The results cannot be written.
     """
     from onetake.cluster.dask_engine import open_engine
-    from onetake.config.settings import home_path
+    from onetake.config.ledger_location import home_path
     from onetake.results.check_run import CheckRun
     from onetake.results.journal import Journal
     from onetake.results.part_formats import require_format

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from onetake.cli.main import COMMANDS, root
-from onetake.config.settings import home_path
+from onetake.config.ledger_location import home_path
 from onetake.ledger import Claimed, CloneKey, Ledger
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES

@@ -15,7 +15,7 @@ from pydub import AudioSegment
 
 import onetake
 from client import CloneOptions
-from onetake.config.settings import home_path
+from onetake.config.ledger_location import home_path
 from onetake.errors import ConsentMissing, TakeRefused
 from onetake.ledger import Ledger
 from tests.support.services import FIXTURES, PROMPT_TEXT, Services, paid_calls

@@ -56,6 +56,23 @@ def test_the_file_in_the_platform_s_folder_is_read(say: Say, home: Path, monkeyp
     assert shown(say)["bucket"] == {"value": "takes", "origin": str(path)}
 
 
+@pytest.mark.parametrize("named", ["ledger", "./ledger", "~no-such-user/ledger"])
+def test_a_relative_folder_of_the_ledger_is_refused(say: Say, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    """In another working folder there would be another ledger, and a clone would be paid for again."""
+    monkeypatch.setenv("ONETAKE_HOME", named)
+    for command in ("voices", "config"):
+        ran = say(command)
+        assert (ran.status, "ONETAKE_HOME is" in ran.err) == (2, True)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_tilde_in_the_folder_of_the_ledger_is_the_home_folder(
+    say: Say, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONETAKE_HOME", "~/ledger")
+    assert json.loads(say("config", "--json").out)["home"] == str(home / "ledger")
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
