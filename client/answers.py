@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from client.document import Document, embedded_objects, read
+from client.document import Document, read
 from client.error_details import ErrorDetails, error_details
 from client.errors import (
     BalanceTooLow,
@@ -24,7 +24,17 @@ from client.errors import (
     ServiceError,
 )
 from client.redaction import redact
-from client.settlement import CODES, PHRASES, VAGUE_CODES, Meaning, Outcome, meaning_of, outcome_of, settle
+from client.settlement import (
+    CODES,
+    PHRASES,
+    VAGUE_CODES,
+    Meaning,
+    Outcome,
+    is_doubtful,
+    meaning_of,
+    outcome_of,
+    settle,
+)
 
 # These numbers also occur in ordinary messages ("at most 1000 characters"): they count only where marked as codes.
 _COMMON_NUMBERS: Final = frozenset({1000, 1001, 1024, 2048})
@@ -123,7 +133,7 @@ def error_from(answer: Answer, lacking: str, *, is_doubtful: bool = False) -> Se
         is_doubtful: Whether something else in the answer suggests that the call was carried out.
     """
     details = answer.details
-    outcome = settle(answer.status, details.codes, details.reasons, complete=not answer.missing)
+    outcome = settle(answer.status, details.codes, details.reasons, details.mentions, complete=not answer.missing)
     if is_doubtful:
         outcome = "unknown"
     error = _unknown(answer, lacking) if outcome == "unknown" else _refused(answer, outcome)
@@ -175,6 +185,7 @@ def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
     details = answer.details
     codes = [f"code {code}: {CODES[code].message}" if code in CODES else f"code {code}" for code in details.codes]
     reasons = [f"reason {reason}" for reason in details.reasons]
+    reasons += [f"it mentions {mention}" for mention in details.mentions if is_doubtful(mention)]
     is_success = 200 <= answer.status < 300
     what = f"the answer (HTTP {answer.status}) does not say whether the call was carried out"
     if answer.status == 0:
@@ -277,22 +288,3 @@ def _date(header: str) -> datetime | None:
         return None
     # RFC 9110, 5.6.7: an HTTP date is in UTC; the obsolete formats do not say so.
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def mentioned_voices(value: Any) -> Iterator[str | int]:
-    """Find voice_ids anywhere in a JSON value, also in strings that contain JSON."""
-    waiting = [(value, False)]
-    while waiting:
-        entry, is_voice = waiting.pop()
-        if is_voice and isinstance(entry, str | int) and entry:
-            yield entry
-        if isinstance(entry, str) and "{" in entry:
-            waiting += [(inner, False) for inner in embedded_objects(entry)]
-        elif isinstance(entry, list):
-            waiting += [(inner, is_voice) for inner in entry]
-        elif isinstance(entry, dict):
-            waiting += [(inner, is_voice or _is_voice_id_field(name)) for name, inner in entry.items()]
-
-
-def _is_voice_id_field(name: str) -> bool:
-    return re.sub(r"[^a-z]", "", name.lower()) == "voiceid"

@@ -198,10 +198,16 @@ def _value(text: str, at: int) -> tuple[Any, int | None]:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError):
         undecoded = _end_of_value(text, at)
-        return (None, None) if undecoded is None else (_without_lone_surrogates(text[at:undecoded])[:1000], undecoded)
+        return (None, None) if undecoded is None else (_as_written(text[at:undecoded]), undecoded)
     # A number that ends with the text may have lost digits.
     is_cut = end == len(text) and not isinstance(value, str | dict | list)
     return (None, None) if is_cut else (_json_safe(value), end)
+
+
+def _as_written(value: str) -> str:
+    """Return the beginning of a value that is not JSON, without the single quotes of JavaScript and Python."""
+    value = _without_lone_surrogates(value)[:1000].strip()
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == "'" else value
 
 
 def _end_of_value(text: str, at: int) -> int | None:

@@ -6,14 +6,15 @@ FastAPI's ``detail``, ``errors[]``, RFC 9457's ``title``/``detail``, plain text,
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from msgspec import Struct
 
-from client.document import Document
+from client.document import Document, embedded_objects
 
 _CONTAINERS: Final = ("baseresp", "error", "errors", "detail", "details", "data", "result", "response", "metadata")
 _CODE_FIELDS: Final = ("statuscode", "code", "errorcode", "errcode", "errno")
@@ -38,12 +39,15 @@ class ErrorDetails(Struct, frozen=True):
     Attributes:
         codes: The numbers in fields for codes, in order, without those that mean success.
         reasons: The gateway's reasons, and codes that are words.
+        mentions: Words in fields for types and states, HTTP statuses in other fields, and what JSON in a message has in
+            its fields for codes. They never settle a call.
         message: The service's own message; empty if there is none.
         trace_id: The identifier that the service's support asks for.
     """
 
     codes: tuple[int, ...]
     reasons: tuple[str, ...]
+    mentions: tuple[int | str, ...]
     message: str
     trace_id: str | None
 
@@ -63,6 +67,7 @@ def error_details(document: Document, headers: Mapping[str, str]) -> ErrorDetail
     return ErrorDetails(
         codes=tuple(dict.fromkeys(codes)),
         reasons=tuple(dict.fromkeys(reasons)),
+        mentions=tuple(dict.fromkeys(_mentions(objects))),
         message=message,
         trace_id=str(trace) if isinstance(trace, str | int) and trace else _trace_header(headers),
     )
@@ -111,6 +116,23 @@ def _codes(objects: list[dict[str, Any]]) -> tuple[list[int], list[str]]:
     return codes, reasons
 
 
+def _mentions(objects: list[dict[str, Any]]) -> Iterator[int | str]:
+    for entry in objects:
+        for name in ("type", "status", "state"):
+            if _is_word(word := entry.get(name)):
+                yield word
+        for name, value in entry.items():
+            number = _number(value)
+            # http_status, upstream_status_code, …
+            if name.endswith(("status", "statuscode", "httpcode")) and number is not None and 300 <= number < 600:
+                yield number
+            if isinstance(value, str) and "{" in value:  # some gateways quote the answer of the service behind them
+                for quoted in itertools.islice(embedded_objects(value), _MOST_ENTRIES):
+                    codes, reasons = _codes(list(_objects(quoted)))
+                    yield from codes
+                    yield from reasons
+
+
 def _number(value: Any) -> int | None:
     if isinstance(value, str) and (found := re.fullmatch(r"\s*([+-]?[0-9]{1,9})(\.0+)?\s*", value)):
         return int(found[1])
@@ -147,7 +169,7 @@ def _is_dict(named: dict[str, Any], name: str) -> bool:
     return isinstance(named.get(name), dict)
 
 
-def _is_word(value: Any) -> bool:
+def _is_word(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and _number(value) is None
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from client.answers import Answer, contradictions, error_from, mentioned_voices
+from client.answers import Answer, contradictions, error_from
 from client.audio import Candidate, begins_like_audio, decode_audio
-from client.document import Document
+from client.document import Document, embedded_objects
 from client.errors import NonsenseAnswer, ServiceError
 from client.redaction import redact
 from client.types import ClonedVoice, Speech
@@ -125,7 +125,7 @@ def _clone_error(answer: Answer) -> ServiceError:
         lacking = "has a voice_id that is not valid"
     # The request contains no voice_id, so the server cannot have echoed this one.
     whole = answer.as_received()
-    mentioned = mentioned_voices([body, *document.embedded(), *(whole.document.embedded() if whole else ())])
+    mentioned = _mentioned_voices([body, *document.embedded(), *(whole.document.embedded() if whole else ())])
     in_json = [voice for value in mentioned if (voice := _voice_id(value, document)) is not None]
     # Text may quote an example of the documentation, so only JSON, or what may be half of it, makes a refusal doubtful.
     texts = [read.text[:1_000_000] for read in (whole.document if whole else None, document) if read]
@@ -138,6 +138,25 @@ def _clone_error(answer: Answer) -> ServiceError:
         error.message = f"the answer mentions the voice_id {' and '.join(voices)}: {error.message}"
         error.args = (error.message,)
     return error
+
+
+def _mentioned_voices(value: Any) -> Iterator[str | int]:
+    """Find voice_ids anywhere in a JSON value, also in strings that contain JSON."""
+    waiting = [(value, False)]
+    while waiting:
+        entry, is_voice = waiting.pop()
+        if is_voice and isinstance(entry, str | int) and entry:
+            yield entry
+        if isinstance(entry, str) and "{" in entry:
+            waiting += [(inner, False) for inner in embedded_objects(entry)]
+        elif isinstance(entry, list):
+            waiting += [(inner, is_voice) for inner in entry]
+        elif isinstance(entry, dict):
+            waiting += [(inner, is_voice or _is_voice_id_field(name)) for name, inner in entry.items()]
+
+
+def _is_voice_id_field(name: str) -> bool:
+    return re.sub(r"[^a-z]", "", name.lower()) == "voiceid"
 
 
 # --- speech -----------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ anything else                                                   unknown    never
 
 ``delivered`` is the state "cloned" of a clone and "answered" of a speech; ``limit`` is a kind of the state "refused".
 A code or reason that means "timeout", "try again" or "internal error" makes any answer without a result unknown, and so
-does an HTTP status of that kind which a gateway repeats in the body. Codes count only in fields for codes, never in
-prose.
+does an HTTP status of that kind which a gateway repeats in the body. So do such words in fields for types and states,
+and such codes in JSON that a message quotes. Otherwise codes count only in fields for codes, never in prose.
 
 Sources of the codes: MiniMax's platform documentation. Of the reasons: the gateways' error pages, and gRPC's canonical
 status names, which gateways written in Go pass on. Of the phrases: users' reports.
@@ -57,6 +57,7 @@ class Meaning(Struct, frozen=True):
     hint: str = ""
 
 
+_LONGEST_REASON: Final = 100
 _TRY_LATER: Final = "Try again later. If the call is one that is charged, check the account's bill first."
 
 CODES: Final[dict[int, Meaning]] = {
@@ -148,13 +149,24 @@ REASONS: Final[dict[str, Meaning]] = {
 }
 
 
+_FAILURE_WORDS: Final = re.compile(
+    r"(?:\b|_)(?:TIMEOUT|TIMED?_?OUT|DEADLINE|INTERNAL|UNAVAILABLE|UPSTREAM|BAD_GATEWAY|SERVER_ERROR|TRY_AGAIN|RETRY"
+    r"|ABORTED|CANCELL?ED)(?:\b|_)"
+)
+"""What services call a failure after the request was taken, in the middle of names that are not listed."""
+
+
 def meaning_of(reason: str) -> Meaning | None:
-    """Look up a reason, ignoring case and whether spaces, dashes or underscores join its words.
+    """Look up a reason, ignoring case and what joins its words, and whether it ends in "error".
 
     >>> meaning_of("invalid-api-key").message
     'the API key is not valid'
+    >>> meaning_of("CloneTimeoutException").message
+    'the service reports an internal error or a timeout'
     """
-    return REASONS.get(re.sub(r"[^A-Z0-9]+", "_", reason.strip().upper()))
+    name = "_".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", reason[:_LONGEST_REASON])).upper()
+    listed = REASONS.get(name) or REASONS.get(re.sub(r"_(ERROR|EXCEPTION)$", "", name))
+    return listed or (REASONS["INTERNAL"] if _FAILURE_WORDS.search(name) else None)
 
 
 PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
@@ -237,13 +249,26 @@ LIMIT_CODES: Final = frozenset(code for code, meaning in CODES.items() if outcom
 """1002, 1039, 1041 and 2045, by MiniMax's list of codes."""
 
 
-def settle(status: int, codes: Iterable[int], reasons: Iterable[str], *, complete: bool) -> Outcome:
+def is_doubtful(mention: int | str) -> bool:
+    """Whether a number or a word that an answer mentions means a failure after the request was taken."""
+    if isinstance(mention, str):
+        meaning = meaning_of(mention)
+        return meaning is not None and outcome_of(meaning) == "unknown"
+    if mention in CODES:
+        return outcome_of(CODES[mention]) == "unknown"
+    return 300 <= mention < 600 and mention not in STATUSES
+
+
+def settle(
+    status: int, codes: Iterable[int], reasons: Iterable[str], mentions: Iterable[int | str] = (), *, complete: bool
+) -> Outcome:
     """Return how a call ended whose answer has no result.
 
     Args:
         status: HTTP status.
         codes: The numbers in the answer's fields for codes, without those that mean success.
         reasons: The gateway's reasons, and codes that are words.
+        mentions: Numbers and words elsewhere in the answer, which can make its outcome doubtful, and nothing else.
         complete: Whether the whole answer arrived.
 
     >>> settle(200, [2037], [], complete=True), settle(504, [2037], [], complete=True)
@@ -257,9 +282,8 @@ def settle(status: int, codes: Iterable[int], reasons: Iterable[str], *, complet
     if not (status == 200 or 400 <= status < 500):
         return "unknown"
     # One doubtful code is enough: gateways wrap the upstream's timeout into a 400 of their own.
-    if "unknown" in by_code | by_reason or any(code not in STATUSES for code in repeated):
-        return "unknown"
-    if not complete and status == 200:
+    is_doubted = "unknown" in by_code | by_reason or any(code not in STATUSES for code in repeated)
+    if is_doubted or any(map(is_doubtful, mentions)) or (not complete and status == 200):
         return "unknown"
     if status == 429 or "limit" in by_code:
         return "limit"

@@ -49,6 +49,7 @@ def test_a_voice_is_cloned_with_any_status(status: int) -> None:
         b'{"message": "\\ud83d", "voice_id": "v"}',
         b'{"message": "a\x00b\x01", "voice_id": "v"}',
         b'{"score": NaN, "other": -Infinity, "big": 1e999, "voice_id": "v"}',
+        b"{\"voice_id\": 'v' }",
         b'{"long": ' + b"9" * 10_000 + b', "voice_id": "v"}',
         b'{"deep": ' + b"[" * 100_000 + b"]" * 100_000 + b', "voice_id": "v"}',
         b'{"voice_id": "v", "deep": ' + b"[" * 100_000,

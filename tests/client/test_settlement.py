@@ -133,6 +133,33 @@ def test_a_number_in_prose_settles_nothing(number: int, text: str) -> None:
         (403, {"code": 403, "reason": "SOMETHING_NEW"}, "refused"),
         (400, {"reason": "INTERNAL_SERVER_ERROR"}, "unknown"),
         (422, {"error": {"code": "deadline_exceeded"}}, "unknown"),
+        # names of failures that are not listed, joined in other ways
+        (400, {"reason": "CLONE_TIMEOUT"}, "unknown"),
+        (400, {"error": {"code": "UpstreamTimeoutError"}}, "unknown"),
+        (422, {"code": "RequestTimedOut"}, "unknown"),
+        (400, {"code": "InternalServerError"}, "unknown"),
+        (400, {"code": "service-temporarily-unavailable"}, "unknown"),
+        (200, {"error": {"code": "InvalidApiKeyError"}}, "refused"),
+        (400, {"reason": "INTERNATIONAL_NUMBER"}, "refused"),
+        # types and states
+        (400, {"error": {"type": "timeout_error", "message": "m"}}, "unknown"),
+        (400, {"type": "server_error", "message": "m"}, "unknown"),
+        (400, {"error": {"code": 400, "status": "DEADLINE_EXCEEDED"}}, "unknown"),
+        (400, {"state": "UNAVAILABLE"}, "unknown"),
+        (400, {"error": {"type": "invalid_request_error", "message": "m"}}, "refused"),
+        (400, {"error": {"code": 400, "status": "INVALID_ARGUMENT"}}, "refused"),
+        (400, {"status": "failed", "message": "m"}, "refused"),
+        (200, {"type": "invalid_api_key"}, "unknown"),  # only a field for codes settles
+        # HTTP statuses in other fields
+        (400, {"http_status": 504, "message": "m"}, "unknown"),
+        (400, {"message": "m", "upstreamStatusCode": "502"}, "unknown"),
+        (400, {"http_status": 400, "message": "m"}, "refused"),
+        # the answer of the service behind a gateway, quoted in a message
+        (400, {"message": '{"base_resp": {"status_code": 1001}}'}, "unknown"),
+        (400, {"detail": 'MinimaxException - {"code": 504, "message": "timeout"}'}, "unknown"),
+        (400, {"message": '{"base_resp": {"status_code": 2037}}'}, "refused"),
+        (200, {"message": '{"base_resp": {"status_code": 2037}}'}, "unknown"),
+        (429, {"message": '{"base_resp": {"status_code": 1002}}'}, "refused"),
         # a task, and answers without any information
         (202, {"task_id": "t-1"}, "unknown"),
         (200, {"task_id": "t-1"}, "unknown"),
