@@ -79,8 +79,9 @@ def _check_decoders() -> str:
 
     import preflight
     from onetake.io.scratch import scratch_folder
-    from preflight.fixes.encode import Target, encode
+    from preflight.fixes.encode import encode
     from preflight.fixes.options import Container
+    from preflight.fixes.target import Target
 
     rate = 16_000
     tone = (0.1 * np.sin(np.arange(rate) * 0.1)).astype(np.float32)[:, np.newaxis]

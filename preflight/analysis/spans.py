@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -47,13 +46,9 @@ def true_runs(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 MIN_PAUSE_S: Final = 0.25
 """Shorter gaps are closures of plosives, not pauses (Goldman-Eisler, Psycholinguistics, 1968: 250 ms)."""
-# Between a cut and the nearest sound: the soft beginnings and ends of words are below any threshold.
-_CLEARANCE_S: Final = 0.1
 # For recordings with digital silence: else the threshold would be too low for anything but that silence.
 _LOWEST_FLOOR_DBFS: Final = -80.0
 _MIN_CONTRAST_DB: Final = 12.0
-_SEARCH_BACK_S: Final = 10.0
-_NEARLY_LONGEST: Final = 0.7
 # 25 frames of 10 ms are 0.25 s, give or take the last bit of a float.
 _ROUNDING_S: Final = 1e-9
 
@@ -111,44 +106,3 @@ def without(pauses: list[Span], speech: tuple[Span, ...]) -> list[Span]:
 
 def _is_pause(start: float, end: float) -> bool:
     return bool(end - start >= MIN_PAUSE_S - _ROUNDING_S)
-
-
-def last_cut_before(pauses: list[Span], end_s: float) -> float | None:
-    """Return the best moment to stop, at or before `end_s`; None when there is no pause before it.
-
-    That is the middle of the last pause among those of the last ten seconds that are at least 0.7 times as long as the
-    longest: pauses are longer between sentences than within them. Without a pause in these ten seconds it is the middle
-    of the last one before.
-
-    Args:
-        pauses: In order.
-        end_s: The latest moment to stop, in seconds.
-
-    >>> last_cut_before([(2.0, 3.0), (7.0, 8.0), (8.5, 8.8)], end_s=10.0)
-    7.5
-    """
-    count = bisect_right(pauses, end_s, key=lambda pause: pause[0] + _CLEARANCE_S)
-    first = bisect_left(pauses, end_s - _SEARCH_BACK_S, hi=count, key=lambda pause: pause[1])
-    usable = [pause for pause in pauses[min(first, max(0, count - 1)) : count] if pause[0] > 0]
-    if not usable:
-        return None
-    longest = max(pause[1] - pause[0] for pause in usable)
-    start, end = [pause for pause in usable if pause[1] - pause[0] >= _NEARLY_LONGEST * longest][-1]
-    return min((start + end) / 2, end_s)
-
-
-def first_cut_after(pauses: list[Span], start_s: float) -> float | None:
-    """Return the earliest moment to start, at or after `start_s`; None when there is no pause after it.
-
-    Args:
-        pauses: In order.
-        start_s: The earliest moment to start, in seconds.
-
-    >>> first_cut_after([(2.0, 3.0), (7.0, 8.0)], start_s=4.0)
-    7.5
-    """
-    index = bisect_left(pauses, start_s, key=lambda pause: pause[1] - _CLEARANCE_S)
-    if index == len(pauses):
-        return None
-    start, end = pauses[index]
-    return max((start + end) / 2, start_s)

@@ -5,16 +5,16 @@ A recording that is too long is judged by that part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from msgspec.structs import replace
 
 from preflight import limits
-from preflight.analysis.spans import first_cut_after, last_cut_before, merged
 from preflight.display.text import clock
 from preflight.errors import CannotFix
+from preflight.fixes.cut_points import CutPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,31 +39,6 @@ _FLAW_COST: Final = 10.0
 """One second of clipping, or one dropout or click, costs as much as this many seconds of clean speech."""
 
 
-@dataclass(frozen=True)
-class _CutPoints:
-    """Where a recording can be cut.
-
-    Attributes:
-        pauses: Pauses as (start, end) in seconds, in order.
-        seconds: Length of the recording.
-    """
-
-    pauses: list[Span]
-    seconds: float
-
-    def longest_window(self, begin: float, end: float) -> Span | None:
-        """Return the longest window within `begin` and `end` that starts at the first cut and is not too long.
-
-        The start and the end of the recording count as cuts.
-        """
-        start = 0.0 if begin <= 0 else first_cut_after(self.pauses, begin)
-        if start is None:
-            return None
-        last = min(end, start + limits.WRITE_BELOW_S)
-        stop = self.seconds if last >= self.seconds else last_cut_before(self.pauses, last)
-        return None if stop is None or stop <= start else (start, stop)
-
-
 def choose_window(analysis: Analysis, max_s: float, keep: Keep, *, is_damaged: bool) -> Span | None:
     """Choose the part of a recording to keep.
 
@@ -85,7 +60,7 @@ def choose_window(analysis: Analysis, max_s: float, keep: Keep, *, is_damaged: b
     stretches: tuple[Span, ...] = analysis.whole_stretches if is_damaged else ((0.0, seconds),)
     if stretches == ((0.0, seconds),) and seconds <= max_s:
         return None
-    cuts = _CutPoints(list(analysis.pauses), seconds)
+    cuts = CutPoints(list(analysis.pauses), seconds)
     windows = [window for stretch in stretches for window in _windows(stretch, cuts, keep)]
     if is_damaged and not any(_is_long_enough(window) for window in windows):
         # damage is audible anyway, so a cut beside it does no further harm
@@ -108,7 +83,7 @@ def _is_long_enough(window: Span) -> bool:
     return window[1] - window[0] >= limits.WRITE_ABOVE_S
 
 
-def _windows(stretch: Span, cuts: _CutPoints, keep: Keep) -> list[Span]:
+def _windows(stretch: Span, cuts: CutPoints, keep: Keep) -> list[Span]:
     """Return the longest window from each cut in `stretch`."""
     begin, end = stretch
     # a cut at any later moment would only lose speech
@@ -127,8 +102,7 @@ def _score(analysis: Analysis, keep: Keep) -> Callable[[Span], float]:
     # a dropout, click or splice lasts milliseconds; as one second it costs as much as one second of clipping
     places = sorted((*analysis.dropouts, *analysis.clicks, *analysis.splices))
     flaws = SpanIndex([(start, start + 1) for start, _ in places])
-    starts, ends = np.array(analysis.speech, np.float64).reshape(-1, 2).T
-    runs = merged(starts, ends, _LONG_PAUSE_S)
+    runs = _runs_of_speech(analysis.speech)
 
     def longest_run(window: Span) -> float:
         return max((min(window[1], end) - max(window[0], start) for start, end in runs), default=0.0)
@@ -137,6 +111,17 @@ def _score(analysis: Analysis, keep: Keep) -> Callable[[Span], float]:
         return speech.seconds_in(window) - _FLAW_COST * (clipped.seconds_in(window) + flaws.seconds_in(window))
 
     return longest_run if keep == "longest-run" else clean_speech
+
+
+def _runs_of_speech(speech: Iterable[Span]) -> list[Span]:
+    """Return the spans of `speech`, which are in order, joined across short pauses."""
+    runs: list[Span] = []
+    for start, end in speech:
+        if runs and start - runs[-1][1] <= _LONG_PAUSE_S:
+            runs[-1] = (runs[-1][0], max(end, runs[-1][1]))
+        else:
+            runs.append((start, end))
+    return runs
 
 
 def requested_window(options: FixOptions, seconds: float, role: Role, max_s: float) -> Span:
@@ -272,14 +257,15 @@ class SpanIndex:
     """
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        self._starts, self._ends = np.array(list(spans), np.float64).reshape(-1, 2).T
-        self._before = np.concatenate(([0.0], np.cumsum(self._ends - self._starts)))
+        listed = list(spans)
+        self._starts, self._ends = [start for start, _ in listed], [end for _, end in listed]
+        self._before = [0.0, *accumulate(end - start for start, end in listed)]
 
     def seconds_in(self, window: Span) -> float:
         """Return the length of the spans within `window`."""
         return self._seconds_before(window[1]) - self._seconds_before(window[0])
 
     def _seconds_before(self, moment: float) -> float:
-        ended = int(np.searchsorted(self._ends, moment, "right"))
+        ended = bisect_right(self._ends, moment)
         running = moment - self._starts[ended] if ended < len(self._starts) and self._starts[ended] < moment else 0.0
-        return float(self._before[ended] + running)
+        return self._before[ended] + running

@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import preflight
-from preflight.analysis.spans import MIN_PAUSE_S, find_pauses, first_cut_after, last_cut_before
+from preflight.analysis.spans import MIN_PAUSE_S, find_pauses
 from preflight.display.text import clock
+from preflight.fixes.cut_points import first_cut_after, last_cut_before
 from tests.support import make_audio as making
 from tests.support.make_audio import FIXTURES, chunk, form_chunk, integers, riff, talk
 

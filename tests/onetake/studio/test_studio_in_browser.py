@@ -157,7 +157,7 @@ def holes_in(sound: NDArray[np.int16]) -> list[int]:
     return [
         int(start)
         for start, end in edges.reshape(-1, 2)
-        if end - start == HOLE_FRAMES and 0 < start and end < len(sound)
+        if end - start == HOLE_FRAMES and start > 0 and end < len(sound)
     ]
 
 

@@ -13,8 +13,6 @@ from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.spans import (
     MIN_PAUSE_S,
     find_pauses,
-    first_cut_after,
-    last_cut_before,
     merged,
     pauses_between_speech,
     true_runs,
@@ -116,32 +114,6 @@ def test_what_remains_is_in_a_pause_and_outside_speech(pauses: list[Span], speec
     assert all(end - start >= MIN_PAUSE_S for start, end in left)
 
 
-PAUSES: list[Span] = [(0.0, 0.5), (4.0, 5.0), (8.0, 8.3), (20.0, 20.4)]
-
-
-@pytest.mark.parametrize(
-    ("end_s", "cut"),
-    [
-        (10.0, 4.5),  # the last is short: within a sentence
-        (4.2, 4.2),  # inside a pause, at the limit
-        (4.05, None),  # too close to the sound before it; a pause at the very start leaves nothing
-        (19.0, 8.15),  # the long one is further back than ten seconds
-        (30.1, 20.2),
-        (300.0, 20.2),  # no pause in the last ten seconds: the last one
-        (0.4, None),
-    ],
-)
-def test_the_last_cut(end_s: float, cut: float | None) -> None:
-    assert last_cut_before(PAUSES, end_s) == (None if cut is None else pytest.approx(cut))
-
-
-@pytest.mark.parametrize(
-    ("start_s", "cut"), [(0.0, 0.25), (0.3, 0.3), (0.45, 4.5), (4.7, 4.7), (6.0, 8.15), (20.35, None), (21.0, None)]
-)
-def test_the_first_cut(start_s: float, cut: float | None) -> None:
-    assert first_cut_after(PAUSES, start_s) == (None if cut is None else pytest.approx(cut))
-
-
 @given(PAIRS, st.integers(0, 5))
 def test_merged_spans_stay_as_they_are(pairs: list[tuple[int, int]], gap: int) -> None:
     begins = np.array([start for start, _ in pairs], float)
@@ -165,31 +137,6 @@ def test_pauses_without_speech_are_their_own_rest(pauses: list[Span]) -> None:
     assert without(pauses, ()) == pauses
     assert without(pauses, tuple(pauses)) == []
     assert without(pauses, ((0.0, 100.0),)) == []
-
-
-@given(ORDERED, st.integers(0, 44))
-def test_a_first_cut_is_in_the_earliest_usable_pause(pauses: list[Span], quarter: int) -> None:
-    start_s = quarter / 4
-    cut = first_cut_after(pauses, start_s)
-    usable = [pause for pause in pauses if pause[1] - 0.1 >= start_s]
-    if cut is None:
-        assert not usable
-        return
-    first, last = usable[0]
-    assert max(first, start_s) <= cut <= last - 0.1
-
-
-@given(ORDERED, st.integers(0, 60))
-def test_a_last_cut_is_in_a_pause_at_or_before_the_end(pauses: list[Span], quarter: int) -> None:
-    end_s = quarter / 4
-    cut = last_cut_before(pauses, end_s)
-    usable = [pause for pause in pauses if 0 < pause[0] <= end_s - 0.1]
-    if cut is None:
-        # a pause that reaches into the last ten seconds from the very start leaves nothing
-        assert not [pause for pause in usable if pause[1] >= end_s - 10]
-        return
-    assert cut <= end_s
-    assert any(start + 0.1 <= cut < end for start, end in usable)
 
 
 @pytest.mark.parametrize("shift_db", [-30.0, -10.0, 15.0])
