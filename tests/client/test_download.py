@@ -36,7 +36,7 @@ def download_with_retries(
     with ScriptedServer(*behaviours) as server:
         client = CloneClient(KEY, server.base_url, on_retry=lambda pause, error: PAUSES.append((pause, error)))
         try:
-            client.download(f"{server.base_url}/demo.mp3", target, timeout_s=5, wait_s=wait_s)
+            client.download(f"{server.base_url}/demo.mp3", target, timeout_s=60, wait_s=wait_s)
         except DownloadFailed as error:
             error.add_note(str(server.connections))
             raise

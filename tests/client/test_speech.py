@@ -12,11 +12,11 @@ from tests.client.conftest import KEY
 from tests.support.scripted_service import Behaviour, ScriptedServer, answers, closes_after_reading, says, stalls
 
 
-def speak_with(behaviour: Behaviour, **fields: Any) -> Speech:
+def speak_with(behaviour: Behaviour, *, timeout_s: float = 60, **fields: Any) -> Speech:
     with ScriptedServer(behaviour) as server:
         request = SpeechRequest(**({"voice_id": "v", "text": "Hi."} | fields))
         try:
-            return CloneClient(KEY, server.base_url, speech_timeout_s=1, retry_budget_s=0).synthesize(request)
+            return CloneClient(KEY, server.base_url, speech_timeout_s=timeout_s, retry_budget_s=0).synthesize(request)
         finally:
             assert server.connections == 1
 
@@ -86,7 +86,7 @@ def test_an_expired_voice_in_both_formats() -> None:
 @pytest.mark.parametrize("behaviour", [closes_after_reading, stalls])
 def test_a_lost_speech_leaves_the_outcome_unknown(behaviour: Behaviour) -> None:
     with pytest.raises(OutcomeUnknown):
-        speak_with(behaviour)
+        speak_with(behaviour, timeout_s=1)
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 9", b"Transfer-Encoding: chunked"])

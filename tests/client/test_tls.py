@@ -53,7 +53,7 @@ def test_a_clone_through_a_tunnel(certificate: Path, monkeypatch: pytest.MonkeyP
     with ScriptedServer(tunnels_to(answers(200, {"voice_id": "v"}), certificate)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-        assert CloneClient(KEY, "https://api.example", clone_timeout_s=5).clone(AUDIO_URL).voice_id == "v"
+        assert CloneClient(KEY, "https://api.example", clone_timeout_s=60).clone(AUDIO_URL).voice_id == "v"
         assert proxy.requests[0].startswith(b"CONNECT api.example:443")
         assert KEY.encode() not in proxy.requests[0]
         assert f"Authorization: Bearer {KEY}".encode() in proxy.requests[1]
@@ -66,7 +66,7 @@ def test_an_answer_lost_in_the_tunnel_leaves_the_outcome_unknown(
         monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
         with pytest.raises(OutcomeUnknown):
-            CloneClient(KEY, "https://api.example", clone_timeout_s=5).clone(AUDIO_URL)
+            CloneClient(KEY, "https://api.example", clone_timeout_s=60).clone(AUDIO_URL)
         assert proxy.connections == 1
 
 
@@ -76,7 +76,7 @@ def test_an_untrusted_certificate_is_refused_before_anything_is_sent(
     with ScriptedServer(tunnels_to(answers(200, {"voice_id": "v"}), certificate)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.base_url)
         with pytest.raises(ServiceUnreachable, match="certificate") as caught:
-            CloneClient(KEY, "https://api.example", clone_timeout_s=5).clone(AUDIO_URL)
+            CloneClient(KEY, "https://api.example", clone_timeout_s=60).clone(AUDIO_URL)
         assert not caught.value.retryable
         assert "REQUESTS_CA_BUNDLE" in caught.value.hint
         assert len(proxy.requests) == 1
