@@ -31,7 +31,7 @@ lint: $(VENV)/installed-dev
 		$(BIN)/basedpyright --pythonpath $(BIN)/python --pythonplatform $$platform --level error || exit 1; done
 
 schema: $(VENV)/installed
-	$(BIN)/python -c "import sys; from onetake.render.schema import generated; sys.stdout.buffer.write(generated())" \
+	$(BIN)/python -c "import sys; from onetake.render.json_schema import generated; sys.stdout.buffer.write(generated())" \
 		> $(VENV)/check.schema.json && mv $(VENV)/check.schema.json onetake/render/check.schema.json
 
 docs: $(VENV)/installed-dev

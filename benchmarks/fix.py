@@ -26,8 +26,8 @@ _BEYOND: Final = Promise("under 200 ms", 200, "ours")
 _BOUND: Final = Promise("under 200 MB", 200, "ours")
 _NOTE: Final = (
     f"`preflight.fix` of {_SECONDS} s of 48 kHz stereo at 192 kbit/s, cut at a pause without re-encoding, in a process "
-    "that has called it before. It checks the recording before and the result after, whose voices it compares because a "
-    "cut may leave another speaker's words; `beyond` excludes these two checks. "
+    "that has called it before. It checks the recording before and the result after, whose voices it compares because "
+    "a cut may leave another speaker's words; `beyond` excludes these two checks. "
     f"`ffmpeg -c copy` is a process that cuts at exactly {_KEPT_S} s and checks nothing; pydub loads the whole file, "
     "cuts it and re-encodes it."
 )

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.defects import REAL
 from benchmarks.table import Promise, Row, Table
 from preflight.analysis.analyze import one_thread
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid
 from preflight.analysis.resample import Downmix
 from preflight.analysis.speakers.encoder import WEIGHTS, WINDOW, embed
 from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
@@ -30,7 +30,7 @@ from preflight.rules.speakers import SEVERAL_SPEAKERS
 from tools.ge2e_weights import CHECKPOINT, downloaded, network, packed
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 RATE_HZ: Final = 16_000
 SHORTEST_S: Final = 4.5

@@ -37,15 +37,8 @@ if TYPE_CHECKING:
         TextRefused,
         VoiceNotFound,
     )
-    from client.types import (
-        CLONE_MODELS,
-        SPEECH_MODELS,
-        VOICE_LIFETIME,
-        ClonedVoice,
-        CloneOptions,
-        Speech,
-        SpeechRequest,
-    )
+    from client.speech import SPEECH_MODELS, Speech, SpeechRequest
+    from client.voice_clone import CLONE_MODELS, VOICE_LIFETIME, ClonedVoice, CloneOptions
 
 __distribution__ = "onetake"  # see onetake/installation.py
 __all__ = [
@@ -74,14 +67,15 @@ __all__ = [
     "VoiceNotFound",
 ]
 
-_TYPES = {
-    "CLONE_MODELS",
-    "SPEECH_MODELS",
-    "VOICE_LIFETIME",
-    "CloneOptions",
-    "ClonedVoice",
-    "Speech",
-    "SpeechRequest",
+_MODULES = {
+    "CLONE_MODELS": "voice_clone",
+    "CloneClient": "api",
+    "CloneOptions": "voice_clone",
+    "ClonedVoice": "voice_clone",
+    "SPEECH_MODELS": "speech",
+    "Speech": "speech",
+    "SpeechRequest": "speech",
+    "VOICE_LIFETIME": "voice_clone",
 }
 
 
@@ -89,8 +83,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'client' has no attribute {name!r}")
     # PEP 562. All other names are error classes.
-    module = "api" if name == "CloneClient" else "types" if name in _TYPES else "errors"
-    value: object = getattr(import_module(f"client.{module}"), name)
+    value: object = getattr(import_module(f"client.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 

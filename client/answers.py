@@ -9,7 +9,17 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Final
 
-from client.document import Document, read
+from client.call_outcomes import (
+    CODES,
+    PHRASES,
+    VAGUE_CODES,
+    Meaning,
+    Outcome,
+    is_doubtful,
+    meaning_of,
+    outcome_of,
+    settle,
+)
 from client.error_details import ErrorDetails, error_details
 from client.errors import (
     BalanceTooLow,
@@ -24,17 +34,7 @@ from client.errors import (
     ServiceError,
 )
 from client.redaction import redact
-from client.settlement import (
-    CODES,
-    PHRASES,
-    VAGUE_CODES,
-    Meaning,
-    Outcome,
-    is_doubtful,
-    meaning_of,
-    outcome_of,
-    settle,
-)
+from client.tolerant_json import Document, read
 
 # These numbers also occur in ordinary messages ("at most 1000 characters"): they count only where marked as codes.
 _COMMON_NUMBERS: Final = frozenset({1000, 1001, 1024, 2048})

@@ -13,7 +13,8 @@ from client.errors import InvalidArgument
 from client.redaction import secrets_of_url, without_secrets
 from client.results import speech_from, voice_from
 from client.retry import OnRetry, RetryPolicy
-from client.types import ClonedVoice, CloneOptions, Speech, SpeechRequest
+from client.speech import Speech, SpeechRequest
+from client.voice_clone import ClonedVoice, CloneOptions
 
 if TYPE_CHECKING:
     from client.answers import Answer
@@ -31,7 +32,7 @@ class CloneClient:
 
     Every call has a deadline. A call is repeated, at most 3 times, only if the request was not sent or a rate limit
     rejected it; a rate limit pauses all calls of the client. Redirects of paid calls are not followed. The table in
-    `client.settlement` decides how each answer is settled.
+    `client.call_outcomes` decides how each answer is settled.
 
     Args:
         api_key: The account's key; sent to ``base_url`` only.

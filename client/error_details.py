@@ -14,7 +14,7 @@ from typing import Any, Final, TypeGuard
 
 from msgspec import Struct
 
-from client.document import Document, embedded_objects
+from client.tolerant_json import Document, embedded_objects
 
 _CONTAINERS: Final = ("baseresp", "error", "errors", "detail", "details", "data", "result", "response", "metadata")
 _CODE_FIELDS: Final = ("statuscode", "code", "errorcode", "errcode", "errno")

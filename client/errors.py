@@ -18,7 +18,7 @@
         ├── ServerFailed                    the service reports an internal failure
         └── NonsenseAnswer                  the answer says nothing about the outcome
 
-`ServiceError.state` says how the call ended: "not-sent", "refused" or "unknown" (see `client.settlement`). Only an
+`ServiceError.state` says how the call ended: "not-sent", "refused" or "unknown" (see `client.call_outcomes`). Only an
 "unknown" call may have been charged, and every "unknown" error of a paid call is an `OutcomeUnknown`.
 
 Messages, hints and representations contain neither the API key nor the query of a URL.
@@ -47,7 +47,7 @@ class ServiceError(Exception):
     Attributes:
         kind: A stable kebab-case name of the class, for programs.
         state: How the call ended: ``not-sent``, ``refused`` (neither is charged), or ``unknown``.
-        retryable: Whether the call may be repeated automatically (see `client.settlement`).
+        retryable: Whether the call may be repeated automatically (see `client.call_outcomes`).
         message: What happened, in one line; also ``str(error)``.
         hint: What to do next, in one line.
         service_message: The service's own message, without secrets and control characters; empty if there is none.

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from client.answers import Answer, contradictions, error_from
 from client.audio import Candidate, begins_like_audio, decode_audio
-from client.document import Document, embedded_objects
 from client.errors import NonsenseAnswer, ServiceError
 from client.redaction import redact
-from client.types import ClonedVoice, Speech
+from client.speech import Speech
+from client.tolerant_json import Document, embedded_objects
+from client.voice_clone import ClonedVoice
 
 _LONGEST_VOICE_ID: Final = 256
 """Characters; the identifiers of the service have fewer (`ClonedVoice.voice_id`)."""

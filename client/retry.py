@@ -18,12 +18,14 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from client.errors import RateLimited, ServiceError
-from client.settlement import MOST_RETRIES
 
 T = TypeVar("T")
 
 OnRetry = Callable[[float, ServiceError], None]
 """Called with a pause in seconds and the error that caused it."""
+
+MOST_RETRIES: Final = 3
+"""The most automatic retries of one paid call, for all causes together."""
 
 _LONGEST_PAUSE_S: Final = 30.0
 _SHORTEST_LIMIT_PAUSE_S: Final = 0.1  # "Retry-After: 0" must not cause a flood of calls

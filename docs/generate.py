@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from client.settlement import CODES, LIMIT_CODES, MOST_RETRIES, REASONS, STATUSES, outcome_of
-from onetake.config.settings_table import SETTINGS
+from client.call_outcomes import CODES, LIMIT_CODES, REASONS, STATUSES, outcome_of
+from client.retry import MOST_RETRIES
+from onetake.config.setting_definitions import SETTINGS
 from preflight import RULES
 from uploader import PROVIDERS
 

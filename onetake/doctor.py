@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from onetake.errors import Status, failure_of
+from onetake.errors import failure_of
+from onetake.exit_status import Status
 from onetake.io.paths import exists
 
 if TYPE_CHECKING:

@@ -1,54 +1,16 @@
-"""Exceptions of the application, and the one place that maps any exception to an exit status and a message.
-
-Exit statuses: 0 done; 1 a recording is not fit; 2 bad usage or settings; 3 storage failed; 4 the service refused or
-failed; 5 the outcome of a paid call is unknown; 6 a bug in onetake; 129, 130 and 143 terminated by SIGHUP, Ctrl-C
-(SIGINT) and SIGTERM. The libraries know no exit statuses: `_BY_KIND` and `_BY_MODULE` assign them.
-"""
+"""Exceptions of the application, and the one place that maps any exception to a message and an exit status."""
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import click
 
-from onetake.resource_limits import resource_hint
+from onetake.exit_status import Status, library_status, stop_status
+from onetake.resource_errors import resource_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from preflight import Report
-
-
-class Status(IntEnum):
-    """Exit statuses."""
-
-    DONE = 0
-    NOT_FIT = 1
-    USAGE = 2
-    STORAGE = 3
-    SERVICE = 4
-    UNKNOWN = 5
-    BUG = 6
-    HUNG_UP = 129
-    INTERRUPTED = 130
-    TERMINATED = 143
-
-
-_MOST_SEVERE_FIRST: Final = (
-    *(Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE),
-    *(Status.TERMINATED, Status.HUNG_UP, Status.INTERRUPTED, Status.NOT_FIT, Status.DONE),
-)
-_STOPPED_BY: Final = {
-    Status.HUNG_UP: "terminated by SIGHUP (the terminal was closed)",
-    Status.INTERRUPTED: "interrupted",
-    Status.TERMINATED: "terminated by SIGTERM",
-}
-
-
-def most_severe(statuses: Iterable[Status]) -> Status:
-    """The exit status of a batch: an unknown outcome, which may have been paid for, is the most severe."""
-    return min(statuses, key=_MOST_SEVERE_FIRST.index, default=Status.DONE)
 
 
 class OnetakeError(Exception):
@@ -206,27 +168,11 @@ class Failure(NamedTuple):
     code: int | None = None
 
 
-_BY_MODULE = {"preflight.errors": Status.NOT_FIT, "uploader.errors": Status.STORAGE, "client.errors": Status.SERVICE}
-_USAGE_KINDS = (
-    *("bad-output", "bad-profile", "bad-speaker-model", "bad-speech-model", "bad-wish", "output-exists"),
-    *("bad-setting", "bad-bucket-name", "credentials-missing", "engine-missing", "invalid-argument"),
-    *("cannot-write", "sandbox-unavailable"),
-)
-_BY_KIND = {
-    **dict.fromkeys(_USAGE_KINDS, Status.USAGE),
-    "file-changed": Status.NOT_FIT,
-    "file-unreadable": Status.NOT_FIT,
-    "not-examined": Status.BUG,
+_STOPPED_BY: Final = {
+    Status.HUNG_UP: "terminated by SIGHUP (the terminal was closed)",
+    Status.INTERRUPTED: "interrupted",
+    Status.TERMINATED: "terminated by SIGTERM",
 }
-
-
-def stop_status() -> Status:
-    """The exit status after a request to stop: 128 plus the number of the signal, as in POSIX shells."""
-    from onetake.io.signals import received
-
-    number = received()
-    # Ctrl-Break of Windows (SIGBREAK) has no status of its own
-    return Status(128 + number) if number is not None and 128 + number in set(Status) else Status.INTERRUPTED
 
 
 def stopped_before_turn() -> Failure:
@@ -241,7 +187,7 @@ def failure_of(error: BaseException) -> Failure:
     if (usage := _command_line_failure(error)) is not None:
         return usage
     kind = getattr(error, "kind", None)
-    status = getattr(error, "status", None) or _library_status(error, kind)
+    status = getattr(error, "status", None) or library_status(error, kind)
     if isinstance(kind, str) and status is not None:
         return Failure(
             kind=kind,
@@ -279,14 +225,6 @@ def _command_line_failure(error: BaseException) -> Failure | None:
     if context and isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the whole help
         return Failure("usage", f"{context.command_path} needs a command", hint, Status.USAGE)
     return Failure("usage", error.format_message().replace("\n\t", " ").rstrip("."), hint, Status.USAGE)
-
-
-def _library_status(error: BaseException, kind: object) -> Status | None:
-    if kind in _BY_KIND:
-        return _BY_KIND[str(kind)]
-    if getattr(error, "state", None) == "unknown":  # the outcome of a paid call, see `client.settlement`
-        return Status.UNKNOWN
-    return next((_BY_MODULE[base.__module__] for base in type(error).__mro__ if base.__module__ in _BY_MODULE), None)
 
 
 def _local_failure(error: BaseException) -> Failure | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.errors import LedgerFailed, NotSettled, OnetakeError, Status, UsageError, failure_of
+from onetake.errors import LedgerFailed, NotSettled, OnetakeError, UsageError, failure_of
+from onetake.exit_status import Status
 from onetake.io.received_audio import require_creatable, save_answer, save_speech
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
-from preflight.display.command import quoted
+from preflight.display.shell_arguments import quoted
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:

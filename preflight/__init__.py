@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from preflight.fixes.join import Joined, join
     from preflight.fixes.options import FixOptions
     from preflight.input.discovery import recordings_in
+    from preflight.input.recording import Recording
     from preflight.input.source import display_name
-    from preflight.input.types import Recording
     from preflight.profile import PROFILES, Profile, load_profile
     from preflight.prompt.clips import PromptClip, cut_prompt, prompt_clips
     from preflight.prompt.transcribe import SpeechModel, compare_text, text_findings, transcribe
@@ -112,7 +112,7 @@ _MODULES = {
     "FixOptions": "fixes.options",
     "Edit": "fixes.edit_descriptions",
     "Fixed": "fixes.fix",
-    "Recording": "input.types",
+    "Recording": "input.recording",
     "Report": "report",
     "Finding": "report",
     "FileFacts": "report",

@@ -7,16 +7,16 @@ from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from preflight.checks import analyze, check, usable_cores
+from preflight.checks import analyze, check
 from preflight.profile import DEFAULT, Profile
-from preflight.worker.pool import WorkerPool
+from preflight.worker.pool import WorkerPool, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
     from preflight.analysis.analysis import Analysis
-    from preflight.input.types import Recording
+    from preflight.input.recording import Recording
     from preflight.report import Report
 
 T = TypeVar("T")

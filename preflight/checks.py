@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import os
-import sys
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -26,7 +24,7 @@ from preflight.worker.protocol import Job
 if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.analysis.speakers.windows import Encoder
-    from preflight.input.types import Recording
+    from preflight.input.recording import Recording
 
 _NEEDS_VOICES: Final = "several-speakers"
 
@@ -177,13 +175,6 @@ def _completed(known: Analysis, found: Analysis, source: Source) -> Analysis:
         prompt_text=known.prompt_text,
         method=known.method,
     )
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _measured_s(profile: Profile) -> float | None:

@@ -29,7 +29,7 @@ from preflight.report import Finding, Severity
 
 if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
     from preflight.rules.model import Rule
     from preflight.speaker_model import SpeakerModel
 

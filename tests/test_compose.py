@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from onetake.cluster.dask_engine import require_engine_name
-from onetake.config.settings_table import SETTINGS
+from onetake.config.setting_definitions import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 

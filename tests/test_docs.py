@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from onetake.config.settings_table import SETTINGS
+from onetake.config.setting_definitions import SETTINGS
 from onetake.render.formats import LINE_FORMS
 from uploader import PROVIDERS, Storage, StorageSettings
 

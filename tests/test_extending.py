@@ -26,7 +26,7 @@ REQUIRED_TESTS = {
     ),
     "A meter": (
         "tests/preflight/worker/test_same_results.py -k 'blocks and good.wav'",
-        f"tests/onetake/render/test_schema.py {ARCHITECTURE} -k 'documents and words1 or short'",
+        f"tests/onetake/render/test_json_schema.py {ARCHITECTURE} -k 'documents and words1 or short'",
     ),
     "A storage provider": (
         f"tests/test_docs.py {ARCHITECTURE} -k 'generated or pasted or short'",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from onetake.config.settings_table import SETTINGS
+from onetake.config.setting_definitions import SETTINGS
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.storage import SandboxStorage
 from tests.support.onnx_models import mel_model

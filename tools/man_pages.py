@@ -15,8 +15,8 @@ import click
 
 from onetake import __version__
 from onetake.cli.main import COMMANDS, CommonOption, root
-from onetake.config.settings_table import SETTINGS
-from onetake.errors import Status
+from onetake.config.setting_definitions import SETTINGS
+from onetake.exit_status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

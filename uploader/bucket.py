@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import IO, Any
 
 from uploader.connection import Connection
-from uploader.content import Content, Uploadable, display_name, open_stream
 from uploader.errors import FileChanged, ObjectMissing
-from uploader.put import VerifiedPut, require_content_type
 from uploader.retry import RetryBudget
 from uploader.settings import StorageSettings, target_of
+from uploader.upload import VerifiedPut, require_content_type
+from uploader.upload_body import Content, Uploadable, display_name, open_stream
 
 _CHUNK_BYTES = 1 << 20
 _PAGE = 1000  # the most that a service lists at once

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from uploader.content import Content
 from uploader.error_body import is_s3_document, read_error_body
 from uploader.errors import NotPermitted, StorageError
 from uploader.redaction import redact_logs, without_secrets
@@ -25,6 +24,7 @@ from uploader.service_errors import ERROR_BODY, UNEXPECTED_STATUS, from_response
 from uploader.session import new_client, new_session
 from uploader.settings import StorageSettings, Target
 from uploader.transport_errors import from_botocore
+from uploader.upload_body import Content
 
 if TYPE_CHECKING:
     from boto3.session import Session

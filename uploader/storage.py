@@ -13,15 +13,15 @@ from urllib.parse import urlsplit
 
 from uploader.addresses import require_public_host
 from uploader.connection import Connection
-from uploader.content import Content, Progress, Uploadable, display_name, open_stream
 from uploader.delete import delete_every_version
 from uploader.errors import FileChanged, NotPermitted, StorageError, TlsFailed, Unreachable
-from uploader.public_fetch import fetch_publicly
-from uploader.put import VerifiedPut, new_key, require_content_type
+from uploader.link_check import fetch_publicly
 from uploader.results import Link, RoundTrip, Upload
 from uploader.retry import MODERATE_S, RetryBudget
 from uploader.service_errors import clock_skew_s, web_page, wrong_region
 from uploader.settings import StorageSettings, target_of
+from uploader.upload import VerifiedPut, new_key, require_content_type
+from uploader.upload_body import Content, Progress, Uploadable, display_name, open_stream
 
 _UNREACHABLE_HERE_HINT = (
     "Check public_endpoint. If only this machine cannot reach it (docker, Kubernetes), set link_check to warn."

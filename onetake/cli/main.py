@@ -23,7 +23,8 @@ from onetake.console.streams import (
     status_line,
 )
 from onetake.console.terminal import Verbosity, log_requests, set_verbosity
-from onetake.errors import OutputClosed, OutputLost, Status, UsageError, failure_of
+from onetake.errors import OutputClosed, OutputLost, UsageError, failure_of
+from onetake.exit_status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

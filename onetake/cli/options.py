@@ -47,7 +47,7 @@ def setting_options(*names: str, advanced: bool = False) -> Callable[[Decorated]
         names: Names of settings.
         advanced: Whether only ``--help-all`` shows them.
     """
-    from onetake.config.settings_table import SETTINGS
+    from onetake.config.setting_definitions import SETTINGS
 
     def decorate(function: Decorated) -> Decorated:
         for setting in reversed(SETTINGS):

@@ -22,7 +22,7 @@ from onetake.errors import LedgerFailed, OnetakeError, failure_of
 from onetake.io.signals import finishing
 from onetake.ledger.records import NO_ANSWER, ServiceAnswer
 from onetake.render.text import local_time
-from preflight.display.command import quoted
+from preflight.display.shell_arguments import quoted
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:

@@ -24,11 +24,11 @@ from onetake.clones.dedupe import repeated
 from onetake.clones.observer import WarningCollector
 from onetake.clones.prepare import Prepared, prepare_in_executor
 from onetake.clones.uploads import try_delete_abandoned
-from onetake.errors import CloneInProgress, Failure, NotSettled, Status, failure_of, stopped_before_turn
+from onetake.errors import CloneInProgress, Failure, NotSettled, failure_of, stopped_before_turn
+from onetake.exit_status import Status
 from onetake.io.scratch import scratch_folder
-from preflight.checks import usable_cores
 from preflight.input.source import display_name
-from preflight.worker.pool import Cancelled, WorkerPool
+from preflight.worker.pool import Cancelled, WorkerPool, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

@@ -17,17 +17,17 @@ import msgspec
 from onetake.clones.request import Cloned
 from onetake.errors import NotSettled
 from onetake.ledger import CloneKey, Unsettled
-from preflight.display.command import quoted
+from preflight.display.shell_arguments import quoted
 from preflight.errors import CannotOpen
+from preflight.input.recording import SpooledFile, stem_of
 from preflight.input.source import Source, display_name
-from preflight.input.types import SpooledFile, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onetake.clones.request import CloneRequest
     from onetake.ledger import Attempt, Ledger, VoiceRecord
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
 
 _SHAPING_OPTIONS: Final = ("accuracy", "need_noise_reduction", "need_volume_normalization", "prompt_text")
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.errors import OnetakeError, Status, failure_of
+from onetake.errors import OnetakeError, failure_of
+from onetake.exit_status import Status
 from onetake.io.received_audio import save_audio, save_given
 from onetake.io.signals import finishing
-from preflight.display.command import quoted
+from preflight.display.shell_arguments import quoted
 from preflight.input.source import display_name
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
     from preflight.analysis.speakers.voices import Voices
     from preflight.fixes.fix import Fixed
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
     from preflight.report import Role
 
 
@@ -252,7 +252,7 @@ def _refused(report: Report, problem: PreflightError | None = None) -> TakeRefus
     if problem is not None and problem.hint:  # `onetake check` would report no more than this
         return TakeRefused(f"{report.path}: {problem.message}", problem.hint, report)
     reasons = "; ".join(finding.message for finding in report.errors if not finding.fix)
-    from preflight.display.command import argument
+    from preflight.display.shell_arguments import argument
 
     path = argument(report.path)
     command = f"onetake check {path}" if report.role == "recording" else f"onetake check TAKE --prompt {path}"

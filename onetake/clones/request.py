@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from client import CloneOptions
     from onetake.clones.prepare import Prepared
     from preflight import SpeechModel
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from onetake.cluster.task import ClusterFailed, Task, run_task
 from onetake.errors import UsageError
-from preflight.checks import usable_cores
+from preflight.worker.pool import usable_cores
 
 if TYPE_CHECKING:
     from onetake.cluster.batch_window import Job

@@ -18,8 +18,8 @@ import msgspec
 
 from onetake.errors import OnetakeError
 from onetake.io.inputs import report_with_remote
+from preflight.input.recording import SpooledFile
 from preflight.input.source import display_name
-from preflight.input.types import SpooledFile
 from preflight.report import Report
 
 if TYPE_CHECKING:

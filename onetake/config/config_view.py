@@ -6,17 +6,17 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from onetake.config.ledger_location import ledger_location
+from onetake.config.setting_definitions import SETTINGS
 from onetake.config.settings import config_path
-from onetake.config.settings_table import SETTINGS
 from onetake.errors import SettingError
 from onetake.io.paths import exists, mode_of, readable_by_others, writable_by_others
-from preflight.display.command import quoted
+from preflight.display.shell_arguments import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from onetake.config.setting_definitions import Setting
     from onetake.config.settings import Settings, Value
-    from onetake.config.settings_table import Setting
 
 _MASK: Final = "********"
 _PLACEHOLDERS: Final = {"bucket": "placeholder-bucket", "api_key": "placeholder-key"}

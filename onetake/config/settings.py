@@ -18,7 +18,7 @@ import msgspec
 from click.core import ParameterSource
 
 from onetake.config.amount import RANGE, amount_of
-from onetake.config.settings_table import SETTINGS, Setting
+from onetake.config.setting_definitions import SETTINGS, Setting
 from onetake.errors import SettingError
 from onetake.loopback import is_loopback_url
 

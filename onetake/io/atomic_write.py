@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from onetake.errors import UsageError
+from preflight.file_system import NEW_FILE, copy_mode, is_device_name, is_in_use, remove_file, replace_file, sync_file
 from preflight.input.source import display_name
-from preflight.system import NEW_FILE, copy_mode, is_device_name, is_in_use, remove_file, replace_file, sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import msgspec
 from onetake.errors import InputFailed, UsageError
 from onetake.io.paths import exists, is_folder
 from preflight.errors import CannotOpen
+from preflight.input.recording import SpooledFile
 from preflight.input.spool import MAX_BYTES, spooled_stream
-from preflight.input.types import SpooledFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

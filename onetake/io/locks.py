@@ -11,7 +11,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from preflight.system import LockState, acquire
+from preflight.file_system import LockState, acquire
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from onetake.errors import OnetakeError, SettingError, Status, UsageError
+from onetake.errors import OnetakeError, SettingError, UsageError
+from onetake.exit_status import Status
 from onetake.io.atomic_write import atomic_write, require_replaceable
 from onetake.io.paths import exists, is_file, is_folder
-from onetake.resource_limits import resource_hint
-from preflight.display.command import quoted
+from onetake.resource_errors import resource_hint
+from preflight.display.shell_arguments import quoted
+from preflight.file_system import sync_file
 from preflight.input.source import display_name
-from preflight.system import sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -17,8 +17,8 @@ from preflight import limits
 from preflight.errors import CannotOpen
 from preflight.input.discovery import EXTENSIONS
 from preflight.input.on_demand import OnDemand, copy_headers
+from preflight.input.recording import SpooledFile
 from preflight.input.spool import new_file
-from preflight.input.types import SpooledFile
 from preflight.report import Remote
 
 if TYPE_CHECKING:

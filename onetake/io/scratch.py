@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.errors import UsageError
 from onetake.io.locks import LockState, acquire, try_lock
-from preflight.system import is_own
+from preflight.file_system import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from onetake.errors import LedgerFailed
-from onetake.ledger.failures import NotInPlace, shown
-from preflight.system import remove_file, replace_file, sync_file
+from onetake.ledger.sqlite_failures import NotInPlace, shown
+from preflight.file_system import remove_file, replace_file, sync_file
 
 IDENTITY_NAME: Final = "ledger.id"
 _ID: Final = re.compile(r"[0-9a-f]{32}")

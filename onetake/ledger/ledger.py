@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Self, TypeGuard
 
 from onetake.errors import LedgerFailed
 from onetake.ledger.attempts import Attempts
-from onetake.ledger.database import Database
-from onetake.ledger.failures import hint_for
 from onetake.ledger.file_identity import IDENTITY_NAME
 from onetake.ledger.runs import Runs
 from onetake.ledger.speeches import Speeches
+from onetake.ledger.sqlite import Database
+from onetake.ledger.sqlite_failures import hint_for
 from onetake.ledger.table_copy import copy_tables
 from onetake.ledger.uploads import Uploads
 from onetake.ledger.voices import Voices

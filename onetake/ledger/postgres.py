@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from onetake.config.config_view import redact_url
 from onetake.errors import LedgerFailed
-from onetake.ledger.failures import DamagedRow
 from onetake.ledger.postgres_failures import NO_MORE, POOLED, failure_of
 from onetake.ledger.postgres_schema import migrate
 from onetake.ledger.postgres_session import Pooled, Session
 from onetake.ledger.restoration import Memory, add_rows
 from onetake.ledger.rows import record_of
+from onetake.ledger.sqlite_failures import DamagedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from onetake.ledger.failures import DamagedRow
+from onetake.ledger.sqlite_failures import DamagedRow
 
 _JSON_COLUMNS: Final = ("changes", "options", "warnings")
 _YEARS: Final = range(2000, 2200)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from client import VOICE_LIFETIME
 from onetake.errors import UsageError
 from onetake.ledger.deletion import forget_recording, forget_voice
-from onetake.ledger.failures import DamagedRow
 from onetake.ledger.records import VoiceRecord
 from onetake.ledger.rows import moment_of, record_of
+from onetake.ledger.sqlite_failures import DamagedRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

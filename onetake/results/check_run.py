@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.console.progress import can_show_progress, format_seconds
 from onetake.console.streams import status_line
-from onetake.errors import Status
+from onetake.exit_status import Status
 from onetake.io.inputs import report_with_remote
 from onetake.render.text import is_unfit
 from onetake.results.part_formats import Entry
 from onetake.results.parts import Parts, number_of, rules_version
 from onetake.results.summary import Summary
 from preflight.batch import check_many
-from preflight.checks import usable_cores
 from preflight.display.text import megabytes
 from preflight.input.source import display_name
+from preflight.worker.pool import usable_cores
 
 if TYPE_CHECKING:
     from onetake.cluster.batch_window import Engine

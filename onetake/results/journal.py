@@ -19,7 +19,7 @@ import msgspec
 from onetake.io.inputs import is_object
 from onetake.io.locks import try_lock
 from onetake.results.part_formats import Entry
-from preflight.system import NEW_FILE, remove_file
+from preflight.file_system import NEW_FILE, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -21,13 +21,14 @@ from onetake.clones.cloner import make_cloner
 from onetake.clones.dedupe import digest
 from onetake.clones.prepare import plan_request
 from onetake.clones.request import CloneRequest, validate_request
-from onetake.errors import NotSettled, Status, UsageError, failure_of
+from onetake.errors import NotSettled, UsageError, failure_of
+from onetake.exit_status import Status
 from onetake.io.atomic_write import atomic_write
 from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import error_fields
 from onetake.speech_model import with_chosen_model
 from onetake.studio.clone_run import CloneForm, CloneRun, Consent
-from preflight.system import sync_folder
+from preflight.file_system import sync_folder
 
 if TYPE_CHECKING:
     from onetake.clones.request import Cloned

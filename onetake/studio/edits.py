@@ -16,8 +16,8 @@ from preflight.rules.prompt_text import problem_of_text
 
 if TYPE_CHECKING:
     from onetake.config.settings import Settings
-    from onetake.studio.examine import Examined, Examiner
     from onetake.studio.take import Span, Take
+    from onetake.studio.take_report import Examined, Examiner
     from onetake.studio.takes import Takes
     from preflight import Fixed
 

@@ -12,7 +12,7 @@ from onetake.io.atomic_write import atomic_write
 from onetake.studio.capture import BYTES_PER_SAMPLE, write_wav
 from onetake.studio.take import Origin, Purpose, Span, Take, file_stem, now, write_json
 from preflight import limits
-from preflight.system import sync_file, sync_folder
+from preflight.file_system import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

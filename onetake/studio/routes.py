@@ -16,16 +16,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from onetake.errors import Status, UsageError, failure_of
+from onetake.errors import UsageError, failure_of
+from onetake.exit_status import Status
 from onetake.render.outcomes import error_fields
 from onetake.studio import edits, voices
 from onetake.studio.clone_run import CloneForm
 from onetake.studio.clone_runs import CloneRuns
-from onetake.studio.examine import Examiner, findings_view, room_view
 from onetake.studio.recorder import Recording
 from onetake.studio.scripts import script
 from onetake.studio.state import state_view
 from onetake.studio.take import Span, file_stem
+from onetake.studio.take_report import Examiner, findings_view, room_view
 from onetake.studio.takes import Takes
 
 if TYPE_CHECKING:

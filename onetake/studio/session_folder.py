@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from onetake.io.locks import acquire, try_lock
-from preflight.system import sync_folder
+from preflight.file_system import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

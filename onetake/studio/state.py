@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import onetake
 from client import CLONE_MODELS, SPEECH_MODELS
 from onetake.errors import failure_of
-from onetake.studio.examine import level_targets
 from onetake.studio.scripts import LANGUAGES, script
+from onetake.studio.take_report import level_targets
 from preflight import limits
 from preflight.analysis.speakers.voices import SAME_VOICE_COSINE
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from onetake.io.atomic_write import atomic_write
-from preflight.system import is_device_name
+from preflight.file_system import is_device_name
 
 Span = tuple[float, float]
 Origin = Literal["recorded", "recovered", "dropped", "opened", "joined", "fixed", "prompt", "trial", "speech"]

@@ -20,8 +20,8 @@ from onetake.io.atomic_write import atomic_write
 from onetake.studio.recorder import FACTS as RECORDING_FACTS
 from onetake.studio.recorder import Recorder, Recording
 from onetake.studio.take import Origin, Span, Take, clean_name, file_stem, new_id, now, write_json
+from preflight.file_system import sync_file, sync_folder
 from preflight.input.source import display_name
-from preflight.system import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

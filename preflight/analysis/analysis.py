@@ -182,6 +182,6 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         """RMS of every whole frame over all channels, in dBFS, not below -120; shape (frames,)."""
         import numpy as np
 
-        from preflight.analysis.meters.levels import levels_db
+        from preflight.analysis.meters.peak_and_rms import levels_db
 
         return levels_db(np.frombuffer(self.frame_powers, "<f4"))

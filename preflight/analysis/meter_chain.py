@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from preflight.analysis.analysis import Analysis
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid
 from preflight.analysis.meters import hum
 from preflight.analysis.meters.bandwidth import BandwidthMeter
 from preflight.analysis.meters.channels import ChannelMeter, LayoutMeter
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
-from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.music import MusicMeter
+from preflight.analysis.meters.peak_and_rms import LevelMeter
 from preflight.analysis.meters.pictures import PictureMeters
 from preflight.analysis.meters.plosives import PlosiveMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.analysis.resample import Downmix
 from preflight.analysis.spans import pauses_between_speech
-from preflight.analysis.speech_levels import speech_levels
+from preflight.analysis.speech_and_noise_levels import speech_levels
 from preflight.analysis.vad import speech
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk
+    from preflight.analysis.frames_and_spectra import Chunk
     from preflight.media.probe import Probe
 
 MAX_CHANNELS: Final = 2
@@ -56,7 +56,7 @@ _SIMPLE_METERS: Final[tuple[Callable[[Grid], Meter], ...]] = (TruePeakMeter, Cha
 class MeterChain:
     """Measures a recording block by block.
 
-    Results do not depend on how the sound is cut into blocks: see `preflight.analysis.framing`.
+    Results do not depend on how the sound is cut into blocks: see `preflight.analysis.frames_and_spectra`.
 
     Args:
         facts: What the headers say.

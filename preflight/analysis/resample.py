@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.framing import FRAMES_PER_ROW
+from preflight.analysis.frames_and_spectra import FRAMES_PER_ROW
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Samples
 
 # The share of the band, at its upper end, over which the response falls to zero. A brick wall would ring for longer
 # than the lead of a row, and wrap around.

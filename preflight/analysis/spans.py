@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.meters.levels import LevelMeter
+    from preflight.analysis.meters.peak_and_rms import LevelMeter
     from preflight.report import Span
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from preflight.display.command import argument
+from preflight.display.shell_arguments import argument
 from preflight.display.text import clock
 from preflight.rules import RULES
 

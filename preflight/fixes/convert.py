@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.fixes.options import FixOptions
     from preflight.fixes.plan import Plan
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
     from preflight.media.decoder import Block, Decoder
     from preflight.media.probe import Probe
     from preflight.profile import Profile

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from preflight.analysis.analyze import one_thread
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from preflight.errors import CannotFix
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from av.filter import Graph
 
-    from preflight.analysis.framing import Chunk
+    from preflight.analysis.frames_and_spectra import Chunk
     from preflight.fixes.edit_descriptions import DspSettings
     from preflight.media.decoder import Block
 

@@ -19,9 +19,9 @@ from preflight.fixes.edit_descriptions import Edit
 from preflight.fixes.options import MINIMAL, FixOptions
 from preflight.fixes.plan import Plan, make_plan, plan_conversion
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
+from preflight.input.recording import PathLike, Recording, SpooledFile, stem_of
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
-from preflight.input.types import PathLike, Recording, SpooledFile, stem_of
 from preflight.profile import DEFAULT, Profile
 from preflight.report import Report, Role
 

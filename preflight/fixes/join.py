@@ -23,9 +23,9 @@ from preflight.fixes.join_parts import Part, arrange, window_of
 from preflight.fixes.options import MINIMAL
 from preflight.fixes.target import choose_target, downmix_weights
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
+from preflight.input.recording import PathLike, Recording
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
-from preflight.input.types import PathLike, Recording
 from preflight.media.probe import Probe
 from preflight.profile import DEFAULT, Profile
 from preflight.report import Report

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from preflight.fixes.window import trim_silence
+from preflight.fixes.part_to_keep import trim_silence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,8 +21,8 @@ from preflight.fixes.edit_descriptions import (
     scale_edit,
 )
 from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS, MINIMAL, Container, FixOptions
+from preflight.fixes.part_to_keep import choose_window, requested_window, trim_silence
 from preflight.fixes.target import choose_target, downmix_weights
-from preflight.fixes.window import choose_window, requested_window, trim_silence
 from preflight.report import Report, verdict_of
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 from preflight import limits
 from preflight.errors import BadOutput, CannotWrite, OutputExists
-from preflight.input.source import display_name
-from preflight.system import (
+from preflight.file_system import (
     NEW_FILE,
     LockState,
     acquire,
@@ -31,12 +30,13 @@ from preflight.system import (
     sync_file,
     sync_folder,
 )
+from preflight.input.source import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from preflight.fixes.options import Container
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
 
 T = TypeVar("T")
 

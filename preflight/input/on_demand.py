@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from preflight.input.types import SpooledFile
+    from preflight.input.recording import SpooledFile
 
 _HEAD_BYTES: Final = 1 << 20
 """Headers, tags and the first packets; FFmpeg looks no further to recognize a stream."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from preflight.input.types import Segment
+    from preflight.input.recording import Segment
 
     Samples = NDArray[Any]
 

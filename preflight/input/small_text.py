@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from preflight.errors import CannotOpen
+from preflight.file_system import READ_ONLY, is_in_use
 from preflight.input.source import IN_USE
-from preflight.system import READ_ONLY, is_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight.input.types import PathLike
+    from preflight.input.recording import PathLike
 
 MAX_BYTES: Final = 1_000_000
 """The maximum size of settings and profiles: a thousand times the usual size."""

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Self
 from preflight import limits
 from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
+from preflight.file_system import READ_ONLY, is_in_use
 from preflight.input.discovery import recordings_in
-from preflight.input.types import PathLike, SpooledFile, name_of
-from preflight.system import READ_ONLY, is_in_use
+from preflight.input.recording import PathLike, SpooledFile, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from preflight.input.types import Recording
+    from preflight.input.recording import Recording
 
 _DESCRIPTORS = "/proc/self/fd"
 _PSEUDO = ("/proc", "/sys")

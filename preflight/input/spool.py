@@ -15,15 +15,15 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from preflight.display.text import megabytes
 from preflight.errors import CannotOpen
+from preflight.file_system import NEW_FILE, remove_file
 from preflight.input.on_demand import OnDemand
-from preflight.input.types import PathLike, Recording, SpooledFile, is_segment, name_of
-from preflight.system import NEW_FILE, remove_file
+from preflight.input.recording import PathLike, Recording, SpooledFile, is_segment, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from preflight.input.recording import BinaryStream
     from preflight.input.samples import PcmAudio
-    from preflight.input.types import BinaryStream
 
 
 MAX_BYTES: Final = 2 << 30

@@ -13,9 +13,9 @@ import numpy as np
 from preflight.checks import analyze
 from preflight.errors import CannotFix, NotExamined
 from preflight.fixes.options import FixOptions
-from preflight.fixes.window import SpanIndex
+from preflight.fixes.part_to_keep import SpanIndex
+from preflight.input.recording import PathLike, Recording
 from preflight.input.spool import as_path
-from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid
 from preflight.analysis.resample import Downmix
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
     from preflight.input.source import Source
     from preflight.media.decoder import Block
     from preflight.media.probe import Probe

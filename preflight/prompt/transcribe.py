@@ -21,9 +21,9 @@ import numpy as np
 from preflight.analysis.analysis import Comparison
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 from preflight.errors import BadSpeechModel, CannotOpen, EngineMissing
+from preflight.input.recording import PathLike, Recording
 from preflight.input.source import Source, display_name
 from preflight.input.spool import as_path
-from preflight.input.types import PathLike, Recording
 from preflight.profile import DEFAULT, Profile
 from preflight.prompt.excerpts import excerpts, to_mono_16k
 from preflight.prompt.text_match import agreement
@@ -32,7 +32,7 @@ from preflight.worker.child import clean_environment, interpreter, module_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
     from preflight.media.probe import Probe
     from preflight.report import Finding, Span
 

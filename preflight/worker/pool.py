@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from preflight.worker.child import StartedWorker
 
 
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Cancelled(RuntimeError):
     """The result is no longer wanted."""
 

@@ -176,7 +176,7 @@ def run_job(source: Source, job: Job, on_progress: Progress | None, encoder: Enc
         return Analysis(probe=facts, method="headers", damage=facts.damage, padded_s=facts.padded_s)
     # imported here: the process that asks does not load the decoder and the meters
     from preflight.analysis.analyze import analyze_source
-    from preflight.fixes.window import analyze_kept_part
+    from preflight.fixes.part_to_keep import analyze_kept_part
 
     if job.judge_part:
         return analyze_kept_part(

@@ -8,7 +8,7 @@ import pytest
 
 import client
 from client import AudioRefused, NonsenseAnswer, OutcomeUnknown, RequestRefused, ServerFailed, ServiceError
-from client.settlement import CODES, REASONS
+from client.call_outcomes import CODES, REASONS
 from tests.client.conftest import clone_error
 
 PAGE = b"<html><body>Bad things</body></html>"

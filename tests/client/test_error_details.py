@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from client.answers import Answer
-from client.document import read
 from client.encoding import decode
 from client.error_details import error_details
+from client.tolerant_json import read
 
 PAGE = "<html><head><title>Blocked</title><style>b {}</style></head><body><h1>Your IP&#39;s blocked</h1></body></html>"
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import client
-from client import errors, settlement
+from client import call_outcomes, errors
 
 
 def test_public_names() -> None:
@@ -91,4 +91,4 @@ def test_every_documented_code_is_in_the_table() -> None:
         1000, 1001, 1002, 1004, 1008, 1024, 1026, 1027, 1033, 1039, 1041, 1042, 1043, 1044,
         2013, 20132, 2037, 2038, 2039, 2042, 2045, 2048, 2049, 2054, 2056,
     }  # fmt: skip
-    assert set(settlement.CODES) == documented
+    assert set(call_outcomes.CODES) == documented

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import errno
 import pickle
-import signal
 import threading
-from itertools import pairwise
 
 import click
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from client import InvalidArgument, OutcomeUnknown
 from client.errors import BalanceTooLow
@@ -21,13 +17,11 @@ from onetake.errors import (
     InvalidManifest,
     OutputClosed,
     SettingError,
-    Status,
     TakeRefused,
     UsageError,
     failure_of,
-    most_severe,
-    stop_status,
 )
+from onetake.exit_status import Status
 from preflight import BadProfile, CannotOpen, CannotWrite, NotARecording
 from tests.support.reports import make_report
 from uploader import SettingsError, StorageError
@@ -129,21 +123,6 @@ def test_any_other_exception_is_a_bug() -> None:
     assert (failure.kind, failure.status) == ("bug", Status.BUG)
     assert "ZeroDivisionError" in failure.message
     assert "sk-secret" not in failure.message + failure.hint
-
-
-@given(st.lists(st.sampled_from(list(Status))))
-def test_the_most_severe_status_does_not_depend_on_order(statuses: list[Status]) -> None:
-    assert most_severe(statuses) == most_severe(reversed(statuses))
-    assert most_severe(statuses) in {*statuses, Status.DONE}
-
-
-def test_an_unknown_outcome_is_more_severe_than_anything_else() -> None:
-    ranked = [Status.UNKNOWN, Status.BUG, Status.SERVICE, Status.STORAGE, Status.USAGE, Status.NOT_FIT, Status.DONE]
-    assert all(most_severe(pair) == pair[0] for pair in pairwise(ranked))
-
-
-def test_without_a_signal_a_request_to_stop_counts_as_ctrl_c() -> None:
-    assert stop_status() == 128 + signal.SIGINT
 
 
 @pytest.mark.parametrize(

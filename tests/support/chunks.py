@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from preflight.analysis.framing import Chunk, ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import Chunk, ChunkCutter, Grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable

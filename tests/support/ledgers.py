@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from onetake.ledger import Claimed, CloneKey, InProgress, Known, Ledger, Unsettled
-from onetake.ledger.database import Database
 from onetake.ledger.postgres import PostgresDatabase
+from onetake.ledger.sqlite import Database
 
 NOW = datetime.now(UTC)
 WEEK = timedelta(hours=168)

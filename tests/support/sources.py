@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from preflight.input.recording import Recording
 from preflight.input.source import Source
 from preflight.input.spool import as_path
-from preflight.input.types import Recording
 
 
 @contextmanager

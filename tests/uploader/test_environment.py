@@ -97,7 +97,7 @@ def test_a_socks_proxy_without_pysocks_is_reported(tmp_path: Path) -> None:
     script = (
         "import sys; sys.modules['socks'] = None\n"
         "from uploader import Upload, Unreachable\n"
-        "from uploader.public_fetch import fetch_publicly\n"
+        "from uploader.link_check import fetch_publicly\n"
         "upload = Upload('k', 1, '', '', None, 'audio/mp4', b'x')\n"
         "try:\n    fetch_publicly('https://storage.example.com/k', upload, trust_own_authorities=False)\n"
         "except Unreachable as error:\n    print(error, error.hint)\n"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from onetake.sandbox.storage import SandboxStorage
 from tests.uploader.conftest import M4A, MakeStorage
 from uploader import FileUnreadable, LinkRefused, Storage
-from uploader.content import Uploadable
+from uploader.upload_body import Uploadable
 
 
 def client_of(sandbox: SandboxStorage) -> Any:

@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from preflight.display.command import quoted
+from preflight.display.shell_arguments import quoted
 from tests.wine.windows_python import build
 
 if TYPE_CHECKING:

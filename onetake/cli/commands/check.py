@@ -22,11 +22,12 @@ from onetake.config.settings import load
 from onetake.console.progress import AUDIO, show_progress, with_progress
 from onetake.console.streams import print_line, print_stderr
 from onetake.console.terminal import is_quiet
-from onetake.errors import Status, UsageError
+from onetake.errors import UsageError
+from onetake.exit_status import Status
 from onetake.io.inputs import is_results_folder, open_inputs, report_with_remote, with_objects
 from onetake.render.text import is_unfit
 from preflight.display.text import megabytes
-from preflight.input.types import SpooledFile
+from preflight.input.recording import SpooledFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 def _print_schema(ctx: click.Context, _option: click.Parameter, is_given: bool) -> None:
     if is_given and not ctx.resilient_parsing:
-        from onetake.render.schema import published
+        from onetake.render.json_schema import published
 
         print_line(published().rstrip())
         ctx.exit()
@@ -212,7 +213,7 @@ def _started(takes: list[Take], jobs: int | None) -> contextlib.AbstractContextM
     if all(isinstance(take, str | SpooledFile) for take in takes):
         return contextlib.nullcontext(takes)
     from onetake.io.s3_prefetch import fetched_ahead
-    from preflight.checks import usable_cores
+    from preflight.worker.pool import usable_cores
 
     return fetched_ahead(takes, jobs or usable_cores())
 

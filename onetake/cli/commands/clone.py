@@ -32,7 +32,8 @@ from onetake.config.settings import load
 from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_text
 from onetake.console.terminal import can_prompt, safe
-from onetake.errors import OutputLost, Status, UsageError, stop_status
+from onetake.errors import OutputLost, UsageError
+from onetake.exit_status import Status, stop_status
 from onetake.io.paths import is_folder
 from onetake.render.outcomes import SANDBOX_ENDED, until
 from onetake.speech_model import with_chosen_model

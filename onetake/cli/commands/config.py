@@ -18,11 +18,11 @@ from onetake.cli.options import (
 )
 from onetake.config.config_view import exposures_of, problems_of, shown_value
 from onetake.config.ledger_location import home_path
+from onetake.config.setting_definitions import SETTINGS
 from onetake.config.settings import config_path, load
-from onetake.config.settings_table import SETTINGS
 from onetake.console.streams import print_json, print_stderr, print_text, print_warning
 from onetake.console.terminal import safe
-from onetake.errors import Status
+from onetake.exit_status import Status
 
 
 @click.command("config", cls=Command, epilog="Example: ONETAKE_BUCKET=takes onetake config")

@@ -18,7 +18,7 @@ from onetake.cli.options import (
 )
 from onetake.console.streams import print_json, print_text
 from onetake.console.terminal import safe
-from onetake.errors import Status
+from onetake.exit_status import Status
 
 if TYPE_CHECKING:
     from onetake.doctor import Component

@@ -15,7 +15,8 @@ from onetake.config.settings import load
 from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_stderr, print_text
 from onetake.console.terminal import can_prompt, safe
-from onetake.errors import Failure, Status, UsageError, failure_of, most_severe, stop_status, stopped_before_turn
+from onetake.errors import Failure, UsageError, failure_of, stopped_before_turn
+from onetake.exit_status import Status, most_severe, stop_status
 from onetake.io.signals import finishing
 from onetake.render.outcomes import error_fields
 

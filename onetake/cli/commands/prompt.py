@@ -13,7 +13,8 @@ from onetake.config.settings import load
 from onetake.console.progress import AUDIO, Steps, show_progress
 from onetake.console.streams import print_json, print_stderr, print_text
 from onetake.console.terminal import is_quiet, safe
-from onetake.errors import Status, UsageError
+from onetake.errors import UsageError
+from onetake.exit_status import Status
 from onetake.io.inputs import require_files
 from onetake.speech_model import chosen_model
 from preflight.display.text import clock
@@ -103,7 +104,7 @@ def _show(file: str, clips: tuple[PromptClip, ...], texts: tuple[str, ...] | Non
     import msgspec
 
     from preflight import display_name
-    from preflight.display.command import argument
+    from preflight.display.shell_arguments import argument
 
     if as_json:
         shown: Any = clips

@@ -14,7 +14,8 @@ from onetake.config.settings import load
 from onetake.console.progress import BYTES, Steps, show_progress
 from onetake.console.streams import print_json, print_text
 from onetake.console.terminal import safe
-from onetake.errors import Status, UsageError, stop_status
+from onetake.errors import UsageError
+from onetake.exit_status import Status, stop_status
 
 if TYPE_CHECKING:
     from client import SpeechRequest

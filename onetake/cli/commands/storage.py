@@ -13,7 +13,7 @@ from onetake.config.settings import load
 from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_line, print_text
 from onetake.console.terminal import safe
-from onetake.errors import Status
+from onetake.exit_status import Status
 
 
 @click.group("storage", cls=Group, epilog="Example: onetake storage clean")

@@ -18,7 +18,8 @@ from onetake.config.ledger_location import ledger_location
 from onetake.config.settings import load
 from onetake.console.streams import print_json, print_line, print_text, print_warning
 from onetake.console.terminal import can_prompt, safe
-from onetake.errors import Status, UsageError
+from onetake.errors import UsageError
+from onetake.exit_status import Status
 from onetake.render.voices import (
     attempt_fields,
     attempt_lines,

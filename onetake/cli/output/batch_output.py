@@ -15,16 +15,8 @@ from onetake.clones.dedupe import as_path, not_settled, paid_once
 from onetake.console.progress import Stopwatch, with_progress
 from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text
 from onetake.console.terminal import can_prompt, is_quiet, safe
-from onetake.errors import (
-    Failure,
-    LedgerFailed,
-    OutputLost,
-    Status,
-    failure_of,
-    most_severe,
-    stop_status,
-    stopped_before_turn,
-)
+from onetake.errors import Failure, LedgerFailed, OutputLost, failure_of, stopped_before_turn
+from onetake.exit_status import Status, most_severe, stop_status
 from onetake.io.signals import finishing
 from onetake.render.outcomes import (
     CSV_HEADER,

@@ -12,7 +12,7 @@ from onetake.errors import UsageError
 from onetake.render.formats import LINE_FORMS, form_called
 from onetake.render.terminal import can_draw, table_lines, take_lines, verdict_counts
 from onetake.render.text import detail_lines, is_unfit, report_lines
-from preflight.display.command import argument
+from preflight.display.shell_arguments import argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from onetake.cli.output.failure import print_failure
 from onetake.console.progress import Steps, Stopwatch
 from onetake.console.streams import print_document, print_json, print_line, print_stderr, print_text, print_warning
 from onetake.console.terminal import safe
-from onetake.errors import Failure, Status, failure_of, most_severe
+from onetake.errors import Failure, failure_of
+from onetake.exit_status import Status, most_severe
 from onetake.io.scratch import scratch_folder
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
 from preflight.input.source import display_name

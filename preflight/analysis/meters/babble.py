@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.levels import levels_db
+from preflight.analysis.meters.peak_and_rms import levels_db
 from preflight.analysis.spans import true_runs
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 _HZ_PER_BIN: Final = 62.5
 # Where speech has its power: half of each octave, and nothing of hum and rumble.

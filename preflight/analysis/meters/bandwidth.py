@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.levels import decibels, levels_db
+from preflight.analysis.meters.peak_and_rms import decibels, levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid, Spectra
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Spectra
 
 _BAND_HZ: Final = 100.0
 # Every second row is measured: the statistics are the same from half of them.

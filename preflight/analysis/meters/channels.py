@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from preflight.analysis.analysis import ChannelFacts
-from preflight.analysis.meters.levels import decibels, levels_db
+from preflight.analysis.meters.peak_and_rms import decibels, levels_db
 from preflight.analysis.spans import merged, true_runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid
+    from preflight.analysis.frames_and_spectra import Chunk, Grid
     from preflight.report import Span
 
 

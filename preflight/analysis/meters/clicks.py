@@ -9,7 +9,7 @@ import numpy as np
 from preflight.analysis.meters.splices import LOOK_AHEAD_S, Bends, SpliceDetector
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Samples
 
 # Below, the steepest consonants change as fast as a click.
 _LOWEST_RATE_HZ: Final = 16_000

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Samples
     from preflight.analysis.meters.plateaus import Places
     from preflight.report import Span
 

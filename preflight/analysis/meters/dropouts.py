@@ -10,7 +10,7 @@ from preflight.analysis.meters.clicks import ClickDetector
 from preflight.analysis.spans import merged, true_runs
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Samples
     from preflight.report import Span
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from preflight.analysis.meters.levels import levels_db
+from preflight.analysis.meters.peak_and_rms import levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 _FRAME_S: Final = 0.008
 # 20 s, as for `BabbleMeter`; a remainder of less than 2 s has no levels of its own.

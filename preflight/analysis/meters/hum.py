@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.levels import decibels, levels_db
+from preflight.analysis.meters.peak_and_rms import decibels, levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Grid, Samples
+    from preflight.analysis.frames_and_spectra import Grid, Samples
 
 SAMPLES_PER_FRAME: Final = 20
 """2 kHz."""

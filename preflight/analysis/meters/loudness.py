@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.framing import FRAMES_PER_ROW
+from preflight.analysis.frames_and_spectra import FRAMES_PER_ROW
 from preflight.analysis.meters.pictures import Columns
 from preflight.analysis.pictures import LoudnessTrack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid, Spectra
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Spectra
 
     Powers = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ def k_weighting(grid: Grid) -> NDArray[np.complex128]:
     rates. These are the analog prototypes whose bilinear transform at 48 kHz gives those coefficients; corner, quality
     and gain are those of libebur128, which solved the tables for them.
 
-    >>> from preflight.analysis.framing import Grid
+    >>> from preflight.analysis.frames_and_spectra import Grid
     >>> grid = Grid.at(48_000, channels=1)
     >>> gains = np.abs(k_weighting(grid))[[10, 250, 2500]]  # bins of 4 Hz: 40 Hz, 1 kHz, 10 kHz
     >>> np.round(20 * np.log10(gains), 2).tolist()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from preflight.analysis.meters.bandwidth import hann_spectra
-from preflight.analysis.meters.levels import levels_db
+from preflight.analysis.meters.peak_and_rms import levels_db
 from preflight.analysis.pictures import Pictures, Spectrogram, Waveform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid
+    from preflight.analysis.frames_and_spectra import Chunk, Grid
     from preflight.analysis.meters.loudness import LoudnessMeter
 
 

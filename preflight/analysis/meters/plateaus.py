@@ -16,7 +16,7 @@ from preflight.analysis.peak_shapes import BENT, peaks_above
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Samples
     from preflight.analysis.peak_shapes import Peaks
 
     Numbers = NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 from preflight.analysis.spans import merged, true_runs
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Samples
     from preflight.report import Span
 
 # 20 s: the level of the voice in them is that of one place.

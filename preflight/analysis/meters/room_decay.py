@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from preflight.analysis.meters.levels import levels_db
+from preflight.analysis.meters.peak_and_rms import levels_db
 from preflight.analysis.spans import true_runs
 
 if TYPE_CHECKING:
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 _HZ_PER_BIN: Final = 62.5
 _BANDS_HZ: Final = ((350, 700), (700, 1400), (1400, 2800), (2800, 5600))

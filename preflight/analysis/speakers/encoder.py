@@ -26,7 +26,7 @@ from preflight.analysis.speakers.voices import SIZE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 WEIGHTS: Final = Path(__file__).with_name("ge2e.npz")
 """Float16, written by tools/ge2e_weights.py."""

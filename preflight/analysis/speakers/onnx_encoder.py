@@ -22,7 +22,7 @@ from preflight.errors import BadSpeakerModel, EngineMissing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 ACCEPTED: Final = (
     "it must take one float32 input: the waveform [1, N] at 16 kHz (N free, or fixed from 8,000 to 160,000), or "

@@ -24,7 +24,7 @@ from preflight.analysis.speakers.voices import Voices
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
     from preflight.report import Span
 
 EMBEDDED: Final = 16

@@ -25,7 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 WEIGHTS: Final = Path(__file__).with_name("silero.npy")
 """One record with a field per tensor, written by tools/silero_weights.py."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.babble import BabbleMeter, band_powers
 from preflight.analysis.meters.gate import GateMeter
 from preflight.analysis.meters.room_decay import RoomDecayMeter
@@ -18,7 +18,7 @@ from preflight.analysis.vad.voicing import VoicingMeter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
     from preflight.analysis.speakers.voices import Voices
     from preflight.analysis.speakers.windows import Encoder, VoiceMeter
     from preflight.report import Span

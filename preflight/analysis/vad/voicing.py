@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.levels import levels_db
+from preflight.analysis.meters.peak_and_rms import levels_db
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 _RATE_HZ: Final = 16_000
 # From a low male voice to a child's or a soprano's.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from onetake.ledger import FILE_NAME, Ledger
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.sqlite_schema import MIGRATIONS
 from tests.onetake.conftest import Say
 from tests.support.scripted_service import ScriptedServer, answers
 from tests.support.scripted_storage import Answer, Request

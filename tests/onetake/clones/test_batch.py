@@ -20,7 +20,8 @@ from onetake.clones.cloner import Cloner, make_cloner
 from onetake.clones.dedupe import clone_key, digest, paid_once
 from onetake.clones.request import CloneRequest
 from onetake.config.settings import load
-from onetake.errors import LedgerFailed, Status
+from onetake.errors import LedgerFailed
+from onetake.exit_status import Status
 from onetake.ledger import Claimed, Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
 from tests.onetake.clones.conftest import Recorder, request_for

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onetake.cluster.batch_window import BATCH, TRIES, Job, checked_in_order, checked_on
 from onetake.cluster.task import ClusterFailed, NamedTake, Task, named, reports_of, run_task, unreadable
 from preflight import PROFILES, Report, check
-from preflight.input.types import SpooledFile
+from preflight.input.recording import SpooledFile
 from tests.support.services import FIXTURES
 
 DEFAULT = PROFILES["default"]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from onetake.config.setting_definitions import SETTINGS, Setting
 from onetake.config.settings import Value, load
-from onetake.config.settings_table import SETTINGS, Setting
 from onetake.errors import SettingError
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from onetake.errors import Status, UsageError, failure_of
+from onetake.errors import UsageError, failure_of
+from onetake.exit_status import Status
 from onetake.io.received_audio import SavedElsewhere, require_creatable, require_writable, save_audio, save_given
 from tests.support.services import FIXTURES
 

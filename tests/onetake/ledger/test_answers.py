@@ -13,7 +13,7 @@ import pytest
 from client import CloneClient, ServiceError
 from onetake.errors import UsageError
 from onetake.ledger import FILE_NAME, Claimed, CloneKey, Known, Ledger, ServiceAnswer, Unsettled, VoiceRecord
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.sqlite_schema import MIGRATIONS
 from tests.support.ledgers import NOW, WEEK, claim, sqlite_of, start_attempt, store_voice
 
 ANSWER = ServiceAnswer(

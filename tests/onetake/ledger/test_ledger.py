@@ -14,7 +14,7 @@ import pytest
 
 from onetake.errors import LedgerFailed
 from onetake.ledger import FILE_NAME, Claimed, Known, Ledger
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.sqlite_schema import MIGRATIONS
 from tests.onetake.conftest import Say
 from tests.support.ledgers import NOW, WEEK, claim, clone_key_of, sqlite_of, start_attempt, store_voice
 from tests.support.scripted_service import ScriptedServer, answers

@@ -14,7 +14,7 @@ import pytest
 
 from onetake.errors import LedgerFailed
 from onetake.ledger import FILE_NAME, Known, Ledger, Unsettled
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.sqlite_schema import MIGRATIONS
 from tests.support.ledgers import NOW, WEEK, clone_key_of, start_attempt, store_voice
 
 

@@ -13,7 +13,7 @@ import pytest
 from onetake.errors import LedgerFailed
 from onetake.ledger import Claimed, Known, Ledger
 from onetake.ledger.file_identity import CallMark
-from onetake.ledger.schema import MIGRATIONS
+from onetake.ledger.sqlite_schema import MIGRATIONS
 from tests.onetake.conftest import Say
 from tests.support.ledgers import NOW, claim, clone_key_of, sqlite_of, start_attempt, store_voice
 from tests.support.services import FIXTURES, Services

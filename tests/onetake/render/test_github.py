@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onetake.console.terminal import safe
-from onetake.errors import Failure, Status
+from onetake.errors import Failure
+from onetake.exit_status import Status
 from onetake.render.github import annotation_lines, failure_line, summary_line
 from preflight import Finding, check
 from preflight.report import Report

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.errors import Failure, Status
+from onetake.errors import Failure
+from onetake.exit_status import Status
 from onetake.render.junit import junit_document, junit_failure
 from preflight import Finding, Report, check_many
 from preflight.report import FileFacts

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onetake.errors import Failure, Status
+from onetake.errors import Failure
+from onetake.exit_status import Status
 from onetake.render.outcomes import CSV_HEADER, csv_line, csv_row, error_fields
 
 CELLS = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1)

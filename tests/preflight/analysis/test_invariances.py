@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.bandwidth import BandwidthMeter
 from preflight.analysis.meters.channels import ChannelMeter, LayoutMeter
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.dropouts import DropoutMeter
-from preflight.analysis.meters.levels import LevelMeter
 from preflight.analysis.meters.loudness import LoudnessMeter
+from preflight.analysis.meters.peak_and_rms import LevelMeter
 from preflight.analysis.meters.true_peak import TruePeakMeter
 from tests.support import make_audio as making
 from tests.support.chunks import chunks_of

@@ -14,7 +14,7 @@ from tests.support.chunks import sine, white_noise
 
 if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
-    from preflight.analysis.framing import Samples
+    from preflight.analysis.frames_and_spectra import Samples
 
 RATE = 16_000
 

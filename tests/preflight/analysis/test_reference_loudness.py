@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.loudness import LoudnessMeter, integrated, loudness_range
 from tests.support import make_audio as making
 from tests.support.chunks import measured_by, white_noise

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid
 from preflight.analysis.resample import Downmix
 from tests.support.chunks import chunks_of, sine, white_noise
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.analysis.meters.levels import LevelMeter
+from preflight.analysis.meters.peak_and_rms import LevelMeter
 from preflight.analysis.spans import (
     MIN_PAUSE_S,
     find_pauses,

@@ -24,7 +24,7 @@ from pydub import AudioSegment
 
 import preflight
 from preflight.input import spool
-from preflight.input.types import SpooledFile
+from preflight.input.recording import SpooledFile
 from tests.support.make_audio import FIXTURES, RATE
 from tests.support.selection import parametrize_some
 from tests.support.sources import content_of

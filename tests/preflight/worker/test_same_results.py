@@ -157,7 +157,7 @@ def test_many_at_a_time_make_no_difference() -> None:
 def test_the_length_of_a_chunk_makes_no_difference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Source.open(FIXTURES / name) as source:
         expected = analyze_source(source)
-    monkeypatch.setattr("preflight.analysis.framing._ROWS_PER_CHUNK", 5)
+    monkeypatch.setattr("preflight.analysis.frames_and_spectra._ROWS_PER_CHUNK", 5)
     with Source.open(FIXTURES / name) as source:
         found = analyze_source(source)
     assert found.measurements == pytest.approx(expected.measurements, abs=0.11)  # some are rounded to 0.1

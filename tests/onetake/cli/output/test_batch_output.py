@@ -15,7 +15,8 @@ import pytest
 from onetake.cli.output.batch_output import BatchOutput
 from onetake.clones.batch import Outcome
 from onetake.clones.request import Cloned
-from onetake.errors import Failure, OutputLost, Status
+from onetake.errors import Failure, OutputLost
+from onetake.exit_status import Status
 from tests.onetake.render.test_junit import valid
 from tests.support.reports import make_report
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from onetake.cli.output.failure import print_failure, print_failure_document, requested_format
-from onetake.errors import Failure, Status
+from onetake.errors import Failure
+from onetake.exit_status import Status
 from tests.onetake.render.test_junit import valid
 
 FAILURE = Failure(

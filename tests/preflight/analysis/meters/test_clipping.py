@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.clipping import ClippingMeter
 from tests.support.chunks import measured_by, sine, white_noise
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.hum import HumMeter, mains_hz
 from tests.support.chunks import sine, white_noise
 

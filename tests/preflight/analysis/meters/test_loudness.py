@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.loudness import LoudnessMeter, integrated, k_weighting, loudness_range
 from tests.support.audio_measures import measured, stereo, tone
 from tests.support.chunks import measured_by, sine

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preflight.analysis.framing import ChunkCutter, Grid
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid
 from preflight.analysis.meters.music import MusicMeter
 from tests.support import backgrounds, defects
 from tests.support import make_audio as making

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.loudness import LoudnessMeter
 from preflight.analysis.meters.pictures import Columns, EnvelopeMeter, PictureMeters, SpectrogramMeter
 from preflight.analysis.pictures import Pictures

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from preflight.analysis.framing import Grid
+from preflight.analysis.frames_and_spectra import Grid
 from preflight.analysis.meters.clipping import ClippingMeter
 from preflight.analysis.meters.plateaus import PlateauDetector
 from tests.support.audio_measures import judged

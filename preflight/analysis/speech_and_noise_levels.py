@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from preflight.analysis.meters.levels import decibels
+from preflight.analysis.meters.peak_and_rms import decibels
 from preflight.analysis.spans import merged, true_runs
 from preflight.analysis.vad.silero import WINDOW
 from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
@@ -16,8 +16,8 @@ from preflight.analysis.vad.speech import SAMPLES_PER_FRAME
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Samples
-    from preflight.analysis.meters.levels import LevelMeter
+    from preflight.analysis.frames_and_spectra import Samples
+    from preflight.analysis.meters.peak_and_rms import LevelMeter
     from preflight.analysis.vad.speech import SpeechTrack
     from preflight.report import Span
 

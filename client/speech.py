@@ -1,14 +1,12 @@
-"""The requests that can be made and their results, as types, and the models that the endpoints accept."""
+"""Speech (T2A): the request that reads a text with a voice, its result, and the models."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
 
-from client.arguments import check_choice, check_flag, check_number, check_prompt_text, check_text
-from client.errors import InvalidArgument
+from client.arguments import check_choice, check_number, check_text
 from client.redaction import redact
 
 SPEECH_MODELS: Final = (
@@ -23,17 +21,6 @@ SPEECH_MODELS: Final = (
 )
 """Models that can read a text with a voice (T2A), oldest first: each has a T2A page."""
 
-CLONE_MODELS: Final = SPEECH_MODELS
-"""Models for the preview: each is on some version of the clone endpoint's page (2.6 on one of them only)."""
-
-DEFAULT_CLONE_MODEL: Final = "speech-2.8-hd"
-"""The latest model of the higher quality: users judge the voice by its preview, which is one sentence."""
-
-VOICE_LIFETIME: Final = timedelta(hours=168)
-"""A voice that no T2A call uses within this time is deleted (clone endpoint's contract)."""
-
-LONGEST_TRIAL_TEXT: Final = 2000
-"""The most characters of the preview's text (clone endpoint's contract)."""
 LONGEST_SPEECH_TEXT: Final = 9999
 """The most characters of a synchronous T2A text ("under 10,000")."""
 
@@ -44,93 +31,6 @@ BITRATES: Final = (32_000, 64_000, 128_000, 256_000)
 SPEEDS: Final = (0.5, 2.0)
 VOLUMES: Final = (0.01, 10.0)  # the page says "more than 0"
 PITCHES: Final = (-12, 12)
-
-
-class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Options of a clone request, validated when the object is created.
-
-    Attributes:
-        text: Text of a preview with the new voice, 1 to 2000 characters, charged per character.
-        model: The model that reads ``text``, `DEFAULT_CLONE_MODEL` if omitted; not allowed without it.
-        accuracy: Threshold of the text verification, 0 to 1; the service uses 0.7 if it is None.
-        need_noise_reduction: Let the service reduce noise before it clones.
-        need_volume_normalization: Let the service normalize loudness before it clones.
-        prompt_text: The exact words of the prompt clip, ending with punctuation.
-        allow_unknown_model: Accept a ``model`` that is not in `CLONE_MODELS`.
-
-    Raises:
-        InvalidArgument: An option breaks the contract.
-
-    >>> CloneOptions(text="It rained all night.", model="speech-2.8-hd").accuracy is None
-    True
-    >>> CloneOptions(accuracy=2)
-    Traceback (most recent call last):
-    client.errors.InvalidArgument: accuracy is 2, but must be between 0 and 1
-    """
-
-    text: str | None = None
-    model: str | None = None
-    accuracy: float | None = None
-    need_noise_reduction: bool = False
-    need_volume_normalization: bool = False
-    prompt_text: str | None = None
-    allow_unknown_model: bool = False
-
-    def __post_init__(self) -> None:
-        if self.text is not None:
-            check_text("text", self.text, LONGEST_TRIAL_TEXT, allowed_controls="\n\r\t")
-        self._check_model()
-        if self.accuracy is not None:
-            check_number("accuracy", self.accuracy, least=0, most=1)
-        check_flag("need_noise_reduction", self.need_noise_reduction)
-        check_flag("need_volume_normalization", self.need_volume_normalization)
-        check_flag("allow_unknown_model", self.allow_unknown_model)
-        if self.prompt_text is not None:
-            check_prompt_text(self.prompt_text)
-
-    def _check_model(self) -> None:
-        if self.model is None and self.text is None:
-            return
-        if self.model is None:
-            msgspec.structs.force_setattr(self, "model", DEFAULT_CLONE_MODEL)
-        if self.text is None:
-            raise InvalidArgument("is used only with text", argument="model", hint="Give a text, or omit the model.")
-        if self.allow_unknown_model:
-            check_text("model", self.model, 100)
-        else:
-            check_choice("model", self.model, CLONE_MODELS)
-
-
-class ClonedVoice(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a clone request.
-
-    Attributes:
-        voice_id: The voice's name for T2A calls, 1 to 256 printable characters.
-        demo_audio_url: Link to the preview, if one was requested and made; download it at once.
-        demo_audio: The preview itself, if the answer contains it.
-        answered_at: When the answer arrived, UTC.
-        raw: The answer's JSON object; values that JSON or Unicode cannot express (NaN, lone surrogates) are replaced.
-        warnings: What contradicts the result, such as an error code beside the voice, one sentence each.
-        trace_id: The identifier that the service's support asks for, if the answer has one.
-    """
-
-    voice_id: str
-    demo_audio_url: str | None
-    answered_at: datetime
-    raw: dict[str, Any]
-    warnings: tuple[str, ...] = ()
-    trace_id: str | None = None
-    demo_audio: bytes | None = None
-
-    @property
-    def expires_at(self) -> datetime:
-        """When the voice is deleted unless a T2A call uses it: 168 hours after the answer, UTC."""
-        return self.answered_at + VOICE_LIFETIME
-
-    def __repr__(self) -> str:
-        demo = redact(self.demo_audio_url) if self.demo_audio_url else None
-        when = self.answered_at.isoformat()
-        return f"ClonedVoice(voice_id={self.voice_id!r}, demo_audio_url={demo!r}, answered_at={when})"
 
 
 class SpeechRequest(msgspec.Struct, frozen=True, kw_only=True):

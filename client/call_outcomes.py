@@ -221,9 +221,6 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
 Outcome = Literal["limit", "refused", "unknown"]
 """How a call ended whose request was sent and whose answer has no result."""
 
-MOST_RETRIES: Final = 3
-"""The most automatic retries of one call, for all causes together."""
-
 STATUSES: Final[dict[int, Outcome]] = {
     400: "refused",  # RFC 9110, 15.5.1: the server will not process the request; the gateways' pages: bad parameter
     401: "refused",  # RFC 9110, 15.5.2: lacks valid credentials; the gateways' pages: key

@@ -9,9 +9,9 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from onetake.errors import LedgerFailed
-from onetake.ledger.failures import damaged, explained, not_writable, shown
 from onetake.ledger.file_identity import with_suffix
-from onetake.ledger.schema import MIGRATIONS, migrate
+from onetake.ledger.sqlite_failures import damaged, explained, not_writable, shown
+from onetake.ledger.sqlite_schema import MIGRATIONS, migrate
 
 if TYPE_CHECKING:
     from pathlib import Path

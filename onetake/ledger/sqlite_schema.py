@@ -9,7 +9,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
-from preflight.system import sync_folder
+from preflight.file_system import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.meters.levels import LevelMeter
-from preflight.analysis.speech_levels import SpeechLevels, speech_levels
+from preflight.analysis.meters.peak_and_rms import LevelMeter
+from preflight.analysis.speech_and_noise_levels import SpeechLevels, speech_levels
 from preflight.analysis.vad.speech import SpeechTrack
 from tests.support.audio_measures import judged
 from tests.support.chunks import measured_by, sine, white_noise

@@ -15,7 +15,7 @@ from preflight import limits
 from preflight.checks import analyze
 from preflight.errors import CannotFix
 from preflight.fixes.options import FixOptions
-from preflight.fixes.window import SpanIndex, choose_window, kept_part, requested_window, trim_silence
+from preflight.fixes.part_to_keep import SpanIndex, choose_window, kept_part, requested_window, trim_silence
 from preflight.media.damage import Damage
 from tests.support import backgrounds
 from tests.support import make_audio as making

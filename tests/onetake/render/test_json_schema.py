@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from onetake.render.schema import generated, published
+from onetake.render.json_schema import generated, published
 from preflight.report import SCHEMA_VERSION
 from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES

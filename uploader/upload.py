@@ -10,11 +10,11 @@ from contextlib import closing, suppress
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from uploader.connection import Connection
-from uploader.content import Content
 from uploader.errors import CorruptStored, NotPermitted, ObjectMissing, SettingsError, StorageError, StorageFailed
 from uploader.retry import BRIEF_S, MODERATE_S, VISIBILITY_S, RetryBudget
 from uploader.service_errors import web_page
 from uploader.settings import StorageSettings
+from uploader.upload_body import Content
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

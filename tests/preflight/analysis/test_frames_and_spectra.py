@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.framing import ChunkCutter, Grid, absolute_peaks
+from preflight.analysis.frames_and_spectra import ChunkCutter, Grid, absolute_peaks
 from tests.support.chunks import chunks_of, white_noise
 
 RATE = 16_000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from preflight.display.command import argument, quoted
+from preflight.display.shell_arguments import argument, quoted
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")

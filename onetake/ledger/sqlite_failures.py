@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from onetake.errors import LedgerFailed
-from onetake.resource_limits import resource_hint
+from onetake.resource_errors import resource_hint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preflight.analysis.framing import Grid
-from preflight.analysis.meters.levels import LevelMeter, decibels, levels_db
+from preflight.analysis.frames_and_spectra import Grid
+from preflight.analysis.meters.peak_and_rms import LevelMeter, decibels, levels_db
 from tests.support.chunks import chunks_of, measured_by, sine, white_noise
 
 

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
 from onetake.io.paths import make_private
-from onetake.ledger.connection import (
+from onetake.ledger.file_identity import CallMark, FilesInPlace, IdentityRecord, restore_index_size, with_suffix
+from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
+from onetake.ledger.rows import record_of
+from onetake.ledger.sqlite_connection import (
     configure,
     connect,
     copy_in_memory,
@@ -27,11 +30,8 @@ from onetake.ledger.connection import (
     require_version,
     stored_identity,
 )
-from onetake.ledger.failures import EXPLAINED, NotInPlace, explained, shown
-from onetake.ledger.file_identity import CallMark, FilesInPlace, IdentityRecord, restore_index_size, with_suffix
-from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
-from onetake.ledger.rows import record_of
-from onetake.ledger.schema import create_file, migrate
+from onetake.ledger.sqlite_failures import EXPLAINED, NotInPlace, explained, shown
+from onetake.ledger.sqlite_schema import create_file, migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

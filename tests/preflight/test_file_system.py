@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from preflight.errors import CannotOpen, CannotWrite
+from preflight.file_system import copy_mode, is_device_name, remove_file, replace_file, sync_file
 from preflight.fixes.write import write_verified
 from preflight.input.small_text import read_small_text
 from preflight.input.source import Source
-from preflight.system import copy_mode, is_device_name, remove_file, replace_file, sync_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="modes and fcntl of POSIX")
 SHARING_VIOLATION = 32

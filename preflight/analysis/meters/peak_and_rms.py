@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from preflight.analysis.framing import Chunk, Grid, Samples
+    from preflight.analysis.frames_and_spectra import Chunk, Grid, Samples
 
 
 # -120 dB.
