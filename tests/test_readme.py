@@ -14,7 +14,7 @@ import pytest
 
 from onetake.config.setting_definitions import SETTINGS
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.support.onnx_models import mel_model
 from tests.support.processes import HANGS_AFTER_S
 from tests.support.selection import parametrize_some

@@ -24,7 +24,7 @@ import soundfile
 from client import VOICE_LIFETIME
 from onetake.ledger import Claimed, CloneKey, Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.support.browser import chromium, microphone, set_scheme
 from tests.support.services import FIXTURES, KEY, Services
 from tests.support.studio import Page, reading, studio

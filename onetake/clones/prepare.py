@@ -208,7 +208,7 @@ def prepare(
     """
     from preflight import CannotFix, CannotWrite, NotExamined
     from preflight.checks import report_of
-    from preflight.display.words import headline
+    from preflight.display.report_text import headline
 
     report = report_of(analysis, profile)
     if isinstance(problem := analysis.problem, NotExamined):

@@ -228,7 +228,7 @@ def require_quality(
     Raises:
         TakePoor: The quality of a file is poor, and that was not accepted.
     """
-    from preflight.display.words import headline
+    from preflight.display.report_text import headline
 
     files = ((request.take, prepared.take), (request.prompt or request.take, prepared.prompt))
     for path, file in files:

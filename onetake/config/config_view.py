@@ -9,7 +9,8 @@ from onetake.config.ledger_location import ledger_location
 from onetake.config.setting_definitions import SETTINGS
 from onetake.config.settings import config_path
 from onetake.errors import SettingError
-from onetake.io.paths import exists, mode_of, readable_by_others, writable_by_others
+from onetake.io.paths import exists
+from onetake.io.permissions import mode_of, readable_by_others, writable_by_others
 from preflight.display.shell_arguments import quoted
 
 if TYPE_CHECKING:

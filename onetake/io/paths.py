@@ -1,23 +1,15 @@
-"""What a path of the user's names, and who else can read or change it.
+"""What a path of the user's names: a folder, a file, or nothing.
 
 A path names nothing where the system refuses to look. Until Python 3.13, `is_dir`, `is_file` and `exists` of pathlib
 raise an OSError for a name that is too long, and for a file in a folder without permission to search it. The functions
 of `os.path` return False, and so does pathlib from Python 3.14 on. What opens the file afterwards then says why it
 cannot.
-
-A restored backup or a umask can leave files open to other users. Windows has access control lists instead, which files
-inherit from the user's folders: nothing is checked there.
 """
 
 from __future__ import annotations
 
 import os
-import stat
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from typing import TypeAlias
 
 _Name: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -39,52 +31,3 @@ def is_file(name: _Name) -> bool:
 def exists(name: _Name) -> bool:
     """Whether a path names anything."""
     return os.path.exists(name)
-
-
-_IS_POSIX: Final = os.name == "posix"
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-
-
-def readable_by_others(path: Path) -> bool:
-    """Whether other users can read a file; False if that is unknown."""
-    return _mode(path) & (stat.S_IRGRP | stat.S_IROTH) != 0
-
-
-def writable_by_others(path: Path) -> bool:
-    """Whether other users can change a file, or replace files in a folder; False if that is unknown."""
-    mode = _mode(path)
-    # the sticky bit, as on /tmp, keeps other users from renaming and deleting files that are not theirs
-    return mode & _OTHERS_WRITE != 0 and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX)
-
-
-def make_private(path: Path, warn: Callable[[str], None]) -> None:
-    """Remove the permissions of other users on a file, or on a folder that they can write to, and warn.
-
-    A folder that others can only list is not changed: it can contain files of other programs.
-    """
-    mode = _mode(path)
-    is_open = writable_by_others(path) if stat.S_ISDIR(mode) else mode & _OTHERS != 0
-    if not is_open:
-        return
-    try:
-        path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
-    except OSError as error:
-        warn(f"{str(path)!r} is open to other users (mode {stat.S_IMODE(mode):04o}) and cannot be made private: "
-             f"{(error.strerror or str(error)).lower()}")  # fmt: skip
-        return
-    warn(f"{str(path)!r} was open to other users (mode {stat.S_IMODE(mode):04o}); it is now private")
-
-
-def mode_of(path: Path) -> str:
-    """The permissions of a file as `chmod` takes them, such as ``0644``."""
-    return f"{stat.S_IMODE(_mode(path)):04o}"
-
-
-def _mode(path: Path) -> int:
-    if not _IS_POSIX:
-        return 0
-    try:
-        return path.stat().st_mode
-    except OSError:
-        return 0

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from onetake.io.locks import LockState, acquire
-from onetake.io.paths import make_private
+from onetake.io.permissions import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable

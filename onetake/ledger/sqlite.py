@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from onetake.errors import LedgerFailed
-from onetake.io.paths import make_private
+from onetake.io.permissions import make_private
 from onetake.ledger.file_identity import CallMark, FilesInPlace, IdentityRecord, restore_index_size, with_suffix
 from onetake.ledger.restoration import Memory, clear_place, merge, surviving_rows
 from onetake.ledger.rows import record_of

@@ -16,8 +16,8 @@ import onetake
 from onetake.console.terminal import safe
 from onetake.render.formats import Form
 from onetake.render.text import fails
+from preflight.display.report_text import headline
 from preflight.display.text import describe_file
-from preflight.display.words import headline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

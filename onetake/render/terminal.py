@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from onetake.console.terminal import INDENT, MIN_COLUMNS, columns_of, fit, safe, truncate, wrap
 from onetake.render.text import colored, figure_lines, finding_line, headline_of, next_line
+from preflight.display.report_text import badness
 from preflight.display.shell_arguments import argument
 from preflight.display.text import clock
-from preflight.display.words import badness
 from preflight.rules import RULES
 
 if TYPE_CHECKING:

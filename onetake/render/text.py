@@ -67,7 +67,7 @@ def is_unfit(report: Report, fail_on: FailOn) -> bool:
 
 def headline_of(report: Report) -> str:
     """The path and the headline, with verdict and quality in color."""
-    from preflight.display.words import headline  # here, as below: the rules are not needed to print a failure
+    from preflight.display.report_text import headline  # here, as below: the rules are not needed to print a failure
 
     words = safe(headline(report)).replace(report.verdict, colored(report.verdict), 1)
     if report.quality is not None:
@@ -90,14 +90,14 @@ def report_lines(report: Report, *, with_measurements: bool = False) -> list[str
 
 def next_line(report: Report) -> str:
     """What to do now."""
-    from preflight.display.words import next_step
+    from preflight.display.report_text import next_step
 
     return f"{INDENT}next: {safe(next_step(report))}"
 
 
 def figure_lines(report: Report) -> list[str]:
     """What the most important figures mean, if anything was measured."""
-    from preflight.display.words import sound_in_words
+    from preflight.display.report_text import sound_in_words
 
     words = sound_in_words(report)
     return [f"{INDENT}{words}"] if words else []
@@ -111,7 +111,7 @@ def detail_lines(report: Report) -> list[str]:
 
 def finding_line(finding: Finding, *, with_figures: bool) -> str:
     """A finding as one line, with its figures in dB or in plain words."""
-    from preflight.display.words import plain_message
+    from preflight.display.report_text import plain_message
 
     message = finding.message if with_figures else plain_message(finding)
     return f"{INDENT}{colored(finding.severity)} {finding.rule}: {safe(message)}"

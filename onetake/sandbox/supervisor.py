@@ -17,9 +17,9 @@ import msgspec
 from onetake.io.scratch import scratch_folder
 from onetake.io.signals import install_handlers, interruptible
 from onetake.sandbox.endpoint import StandInEndpoint
+from onetake.sandbox.s3_server import SandboxStorage
 from onetake.sandbox.seaweedfs import SandboxUnavailable
 from onetake.sandbox.session import Access
-from onetake.sandbox.storage import SandboxStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ import msgspec
 from onetake.render.html.report_page import Entry, environment, target_db
 from onetake.render.html.take import take_context
 from preflight.checks import analyze, report_of
-from preflight.display.words import headline, sound_in_words
+from preflight.display.report_text import headline, sound_in_words
 from preflight.profile import DEFAULT, PROFILES
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from preflight.display.report_text import headline, next_step, sound_in_words
 from preflight.display.text import clock, describe_file, describe_sound
-from preflight.display.words import headline, next_step, sound_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

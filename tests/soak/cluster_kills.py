@@ -27,7 +27,7 @@ from typing import Any
 import psutil
 
 from onetake.io.s3_objects import Buckets
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.support.processes import HANGS_AFTER_S, ONETAKE
 from tests.support.services import FIXTURES
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.soak.rig import ANSWER_DELAY_S, Rig, rig
 
 Disturbance = Literal["kill", "stop", "storage", "two", "cut"]

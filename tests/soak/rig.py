@@ -19,7 +19,7 @@ import soundfile
 
 from onetake.ledger import Ledger
 from onetake.sandbox.endpoint import StandInEndpoint
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.support.postgres import PostgresServer, running_server
 from tests.support.processes import ONETAKE
 from tests.support.servers import CountedCalls

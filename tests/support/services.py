@@ -17,8 +17,8 @@ import pytest
 from botocore.config import Config
 
 from onetake.sandbox.endpoint import StandInEndpoint
+from onetake.sandbox.s3_server import SandboxStorage
 from onetake.sandbox.seaweedfs import Identity
-from onetake.sandbox.storage import SandboxStorage
 from tests.support.processes import HANGS_AFTER_S
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import botocore.loaders
 import botocore.session
 import pytest
 
+from onetake.sandbox.s3_server import SandboxStorage
 from onetake.sandbox.seaweedfs import Identity
-from onetake.sandbox.storage import SandboxStorage
 from tests.support.odd_storage import OddStorage, Rule
 from tests.support.scripted_storage import ScriptedServer
 from uploader import Storage, StorageSettings

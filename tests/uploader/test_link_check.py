@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.support.odd_storage import OddStorage, Reply, Rule, Seen, error, on
 from tests.uploader.conftest import M4A, MakeStorage
 from uploader import LinkRefused, Storage, Unreachable, Upload

@@ -19,7 +19,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.uploader.conftest import M4A, MakeStorage
 from uploader import FileUnreadable, LinkRefused, Storage
 from uploader.upload_body import Uploadable

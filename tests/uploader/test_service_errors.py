@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.support.odd_storage import (
     Reply,
     Rule,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 from tests.uploader.conftest import M4A, READER, MakeStorage
 from uploader import (
     CredentialsMissing,

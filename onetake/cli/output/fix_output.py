@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from onetake.console.streams import print_text
 from onetake.console.terminal import INDENT, safe
 from onetake.render.text import headline_of, next_line
+from preflight.display.report_text import advice, next_step
 from preflight.display.text import describe_file
-from preflight.display.words import advice, next_step
 from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS
 from preflight.input.source import display_name
 

@@ -24,7 +24,7 @@ from onetake.io.paths import is_folder
 from onetake.render.html.player import AudioSources
 from onetake.render.html.table import QUALITIES, VERDICTS, table_context
 from onetake.render.html.take import take_context
-from preflight.display.words import badness
+from preflight.display.report_text import badness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from onetake.render.html import drawing
 from onetake.render.html.drawing import number
 from onetake.render.html.table import label_of
+from preflight.display.report_text import headline, next_step, sound_in_words
 from preflight.display.text import clock, describe_file
-from preflight.display.words import headline, next_step, sound_in_words
 
 if TYPE_CHECKING:
     from markupsafe import Markup

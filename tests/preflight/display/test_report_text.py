@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preflight.checks import report_of
-from preflight.display.words import badness, headline, next_step, plain_message, sound_in_words
+from preflight.display.report_text import badness, headline, next_step, plain_message, sound_in_words
 from preflight.report import Finding, Report
 from tests.support.analyses import GOOD, changed, finding, headers_only, seconds
 from tests.support.reports import make_report

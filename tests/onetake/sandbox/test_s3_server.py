@@ -19,8 +19,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from onetake.sandbox.s3_server import SandboxStorage
 from onetake.sandbox.seaweedfs import SandboxUnavailable
-from onetake.sandbox.storage import SandboxStorage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -29,7 +29,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and
 
 HOLD = """
 import sys, time, pathlib
-from onetake.sandbox.storage import SandboxStorage
+from onetake.sandbox.s3_server import SandboxStorage
 storage = SandboxStorage(pathlib.Path(sys.argv[1])).start()
 print(storage.pid, flush=True)
 time.sleep(60)
