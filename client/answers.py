@@ -206,7 +206,7 @@ def _unknown(answer: Answer, lacking: str) -> OutcomeUnknown:
         kind = NonsenseAnswer
     hint = ""
     if 300 <= answer.status < 400:
-        hint = f"Check the base URL. {OutcomeUnknown.usual_hint}"
+        hint = f"check the base URL; {OutcomeUnknown.usual_hint}"
     return kind(what + _trace(answer), hint=hint)
 
 

@@ -226,13 +226,13 @@ class CloneClient:
 
 def _checked_key(key: object) -> str:
     if not isinstance(key, str) or not key:
-        raise InvalidArgument("is empty", argument="api_key", hint="Give the API key of your account.")
+        raise InvalidArgument("is empty", argument="api_key", hint="give the API key of your account")
     # http.client encodes headers as Latin-1, and raises an exception that quotes the value if it cannot.
     if not key.isprintable() or any(character.isspace() or ord(character) > 255 for character in key):
         raise InvalidArgument(
             "contains spaces, line breaks or characters that a header cannot contain",
             argument="api_key",
-            hint="Copy the key again, without quotes or line breaks.",
+            hint="copy the key again, without quotes or line breaks",
         )
     return key
 

@@ -42,7 +42,7 @@ def check_prompt_text(text: object) -> None:
         raise InvalidArgument(
             f"must end with punctuation, one of {' '.join(_PUNCTUATION)}",
             argument="prompt_text",
-            hint="Give the exact words of the prompt clip, with the final punctuation mark.",
+            hint="give the exact words of the prompt clip, with the final punctuation mark",
         )
 
 
@@ -88,7 +88,7 @@ def check_url(argument: str, url: object, *, endings: tuple[str, ...] = ()) -> S
         raise InvalidArgument(
             f"the path must end in {', '.join(endings)}",
             argument=argument,
-            hint="The service reads the format from the ending of the URL's path, before any query.",
+            hint="the service reads the format from the ending of the URL's path, before any query",
         )
     return parts
 

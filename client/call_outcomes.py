@@ -58,7 +58,7 @@ class Meaning(Struct, frozen=True):
 
 
 _LONGEST_REASON: Final = 100
-_TRY_LATER: Final = "Try again later. If the call is one that is charged, check the account's bill first."
+_TRY_LATER: Final = "if the call is one that is charged, check the account's bill; then try again later"
 
 CODES: Final[dict[int, Meaning]] = {
     1000: Meaning(ServerFailed, "unknown error", _TRY_LATER),
@@ -75,41 +75,41 @@ CODES: Final[dict[int, Meaning]] = {
     1042: Meaning(
         TextRefused,
         "the text has too many invisible or illegal characters",
-        "Remove control characters, invisible characters and stray symbols.",
+        "remove control characters, invisible characters and stray symbols",
     ),
     1043: Meaning(
         AudioRefused,
         "the recording and the text verified against it do not match",
-        "Use a recording in which every word is clear, or lower `accuracy`.",
+        "use a recording in which every word is clear, or lower `accuracy`",
     ),
     1044: Meaning(
         AudioRefused,
         "the prompt clip and the prompt text do not match",
-        "Give the exact words of the prompt clip, or omit the prompt.",
+        "give the exact words of the prompt clip, or omit the prompt",
     ),
-    2013: Meaning(RequestRefused, "bad parameters", "Check the arguments, and the form of the recording's URL."),
+    2013: Meaning(RequestRefused, "bad parameters", "check the arguments, and the form of the recording's URL"),
     20132: Meaning(
         AudioRefused,
         "the sample or the voice_id is not valid",
-        "Check that the recording plays, and that the voice_id is exactly the one you received.",
+        "check that the recording plays, and that the voice_id is exactly the one you received",
     ),
     2037: Meaning(
         AudioRefused,
         "the recording is too short or too long",
-        "A recording must last 10 s to 5 min; a prompt clip works best with 5 s to 7.9 s.",
+        "send a recording of 10 s to 5 min; a prompt clip works best with 5 s to 7.9 s",
     ),
     2038: Meaning(
         NotPermitted,
         "cloning is not enabled for the account",
-        "Verify the account's identity with the service.",
+        "verify the account's identity with the service",
     ),
     2039: Meaning(RequestRefused, "a voice with this voice_id exists already"),
-    2042: Meaning(NotPermitted, "the account has no right to this voice_id", "Use the account that cloned the voice."),
+    2042: Meaning(NotPermitted, "the account has no right to this voice_id", "use the account that cloned the voice"),
     2045: Meaning(RateLimited, "the rate of calls grew too fast"),
-    2048: Meaning(AudioRefused, "the prompt clip is too long", "A prompt clip must last less than 8 s."),
+    2048: Meaning(AudioRefused, "the prompt clip is too long", "use a prompt clip of less than 8 s"),
     2049: Meaning(KeyRefused, "the API key is not valid"),
     2054: Meaning(VoiceNotFound, "the voice does not exist"),
-    2056: Meaning(BalanceTooLow, "the plan is used up", "Wait for the plan's next period, or buy more."),
+    2056: Meaning(BalanceTooLow, "the plan is used up", "wait for the plan's next period, or buy more"),
 }
 
 VAGUE_CODES: Final = frozenset({1000, 2013})
@@ -127,11 +127,11 @@ REASONS: Final[dict[str, Meaning]] = {
     "NEED_REAL_NAME_VERIFY": Meaning(
         NotPermitted,
         "the account's identity is not verified",
-        "Verify the account's identity with the service.",
+        "verify the account's identity with the service",
     ),
     "ACCESS_DENY": Meaning(NotPermitted, "access is denied"),
-    "API_NOT_FOUND": Meaning(RequestRefused, "the endpoint does not exist", "Check the base URL."),
-    "MODEL_NOT_FOUND": Meaning(RequestRefused, "the model does not exist", "Use another model."),
+    "API_NOT_FOUND": Meaning(RequestRefused, "the endpoint does not exist", "check the base URL"),
+    "MODEL_NOT_FOUND": Meaning(RequestRefused, "the model does not exist", "use another model"),
     "TASK_NOT_FOUND": Meaning(RequestRefused, "the task does not exist"),
     "RATE_LIMIT_EXCEEDED": Meaning(RateLimited, "too many calls"),
     "BILLING_FAILED": Meaning(ServerFailed, "the service could not bill the call"),
@@ -175,7 +175,7 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
         Meaning(
             AudioRefused,
             "the service did not accept the recording's URL as an mp3, m4a or wav file",
-            "Its path must end in .mp3, .m4a or .wav, and it must be accessible without a login.",
+            "its path must end in .mp3, .m4a or .wav, and it must be accessible without a login",
         ),
     ),
     *(
@@ -184,7 +184,7 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
             Meaning(
                 AudioRefused,
                 "the service could not download the recording",
-                "Its URL must be accessible from the service's network: check firewalls and rules for IP addresses.",
+                "its URL must be accessible from the service's network: check firewalls and rules for IP addresses",
             ),
         )
         for phrase in ("download audio", "audio download", "failed to download")
@@ -202,7 +202,7 @@ PHRASES: Final[tuple[tuple[str, Meaning], ...]] = (
             Meaning(
                 AudioRefused,
                 "the service cannot read the recording",
-                "Check that it plays, and fix it.",
+                "check that it plays, and fix it",
             ),
         )
         for phrase in (

@@ -26,7 +26,7 @@ from client.transport import Exchange, ExchangeFailed, Request, ResponseHead
 Progress = Callable[[int, int | None], None]
 """Called with the bytes written so far and the total; the total is None if the answer does not contain it."""
 
-_EXPIRED: Final = "The link may have expired: links are valid for an hour to a day."
+_EXPIRED: Final = "the link may have expired: links are valid for an hour to a day"
 _MOST_REDIRECTS: Final = 5
 """Links of storages and CDNs redirect once or twice."""
 _NOT_AUDIO: Final = ("text/", "application/json", "application/xml", "application/problem+json")
@@ -146,7 +146,7 @@ def _check_link(url: str, *, allow_private: bool) -> None:
         raise InvalidArgument(
             f"leads to {address}, an address of this machine or a private network",
             argument="url",
-            hint="A public service cannot offer a file there: ask its support for another link.",
+            hint="a public service cannot offer a file there: ask its support for another link",
         )
 
 
@@ -167,7 +167,7 @@ def _save(exchange: Exchange, head: ResponseHead, output: _Output, request: Down
         if not output.written and chunk.lstrip()[:9].lower().startswith(_PAGE_BEGINNINGS):
             raise _failure("the link leads to a web page, not to audio", head)
         if output.written + len(chunk) > request.max_bytes:
-            raise _failure(f"the audio is larger than {request.max_bytes:,} bytes", head, "Increase max_bytes.")
+            raise _failure(f"the audio is larger than {request.max_bytes:,} bytes", head, "increase max_bytes")
         output.write(chunk)
         if request.progress is not None:
             request.progress(output.written, size)

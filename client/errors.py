@@ -60,7 +60,7 @@ class ServiceError(Exception):
     """
 
     kind: ClassVar[str] = "service-error"
-    usual_hint: ClassVar[str] = "Try again later."
+    usual_hint: ClassVar[str] = "try again later"
     state: State = "unknown"
     retryable: bool = False
 
@@ -118,7 +118,7 @@ class InvalidArgument(ServiceError, ValueError):
     """
 
     kind = "invalid-argument"
-    usual_hint = "Correct the argument; nothing was sent."
+    usual_hint = "correct the argument; nothing was sent"
     state = "not-sent"
 
     def __init__(self, message: str, *, argument: str = "", hint: str = "") -> None:
@@ -140,7 +140,7 @@ class KeyRefused(ServiceError):
     """The API key is missing, wrong or revoked."""
 
     kind = "key-refused"
-    usual_hint = "Check the API key, and that it belongs to the service at this base URL."
+    usual_hint = "check the API key, and that it belongs to the service at this base URL"
     state = "refused"
 
 
@@ -148,7 +148,7 @@ class BalanceTooLow(ServiceError):
     """The account cannot pay for the call."""
 
     kind = "balance-too-low"
-    usual_hint = "Top up the account, then try again."
+    usual_hint = "top up the account, then try again"
     state = "refused"
 
 
@@ -156,7 +156,7 @@ class NotPermitted(ServiceError):
     """The account lacks a permission: identity not verified, or no access to the voice or the endpoint."""
 
     kind = "not-permitted"
-    usual_hint = "Verify the account's identity with the service, and that it may clone voices."
+    usual_hint = "verify the account's identity with the service, and that it may clone voices"
     state = "refused"
 
 
@@ -168,7 +168,7 @@ class RateLimited(ServiceError):
     """
 
     kind = "rate-limited"
-    usual_hint = "Wait, then try again: nothing was done, and nothing was charged."
+    usual_hint = "wait, then try again: nothing was done, and nothing was charged"
     state = "refused"
     retry_after_s: float | None = None
 
@@ -177,7 +177,7 @@ class AudioRefused(ServiceError):
     """The service refused the recording or the prompt clip."""
 
     kind = "audio-refused"
-    usual_hint = "Check the recording, fix it, and send it again."
+    usual_hint = "check the recording, fix it, and send it again"
     state = "refused"
 
 
@@ -185,7 +185,7 @@ class TextRefused(ServiceError):
     """The service refused the text."""
 
     kind = "text-refused"
-    usual_hint = "Change the text, then try again."
+    usual_hint = "change the text, then try again"
     state = "refused"
 
 
@@ -193,7 +193,7 @@ class RequestRefused(ServiceError):
     """The service refused the request for another reason."""
 
     kind = "request-refused"
-    usual_hint = "Check the arguments and the base URL."
+    usual_hint = "check the arguments and the base URL"
     state = "refused"
 
 
@@ -201,7 +201,7 @@ class VoiceNotFound(ServiceError):
     """The voice does not exist: it expired before it was kept, or it belongs to another account."""
 
     kind = "voice-not-found"
-    usual_hint = "Check the voice_id and the account. A voice that was not used within 168 hours must be cloned again."
+    usual_hint = "check the voice_id and the account; a voice that was not used within 168 hours must be cloned again"
     state = "refused"
 
 
@@ -209,7 +209,7 @@ class DownloadFailed(ServiceError):
     """A link led to no audio: it was refused, led to a web page, or the connection failed. Nothing is charged."""
 
     kind = "download-failed"
-    usual_hint = "Download it again: that is free."
+    usual_hint = "download it again: that is free"
     state = "refused"
 
 
@@ -217,7 +217,7 @@ class ServiceUnreachable(ServiceError):
     """No connection could be made, so the request was not sent."""
 
     kind = "service-unreachable"
-    usual_hint = "Check the network, the proxy settings and the base URL; nothing was sent."
+    usual_hint = "check the network, the proxy settings and the base URL; nothing was sent"
     state = "not-sent"
 
 
@@ -225,7 +225,7 @@ class OutcomeUnknown(ServiceError):
     """The request was, or may have been, sent, and there is no usable answer: it may have been charged."""
 
     kind = "outcome-unknown"
-    usual_hint = "The call may have been carried out and charged: check the account's bill before you try again."
+    usual_hint = "the call may have been carried out and charged: check the account's bill before you try again"
     state = "unknown"
 
 

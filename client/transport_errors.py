@@ -55,7 +55,7 @@ def _proxy(chain: list[BaseException]) -> Cause | None:
         if "dependencies for SOCKS" in str(error):
             return Cause(
                 "the proxy settings name a SOCKS proxy, for which PySocks is needed",
-                hint="Install it (pip install 'requests[socks]'), or change ALL_PROXY, HTTPS_PROXY or NO_PROXY.",
+                hint="install it (pip install 'requests[socks]'), or change ALL_PROXY, HTTPS_PROXY or NO_PROXY",
                 while_connecting=True,
             )
         # http.client raises a plain OSError: the status is only in its text.
@@ -63,7 +63,7 @@ def _proxy(chain: list[BaseException]) -> Cause | None:
             needs_login = " (it asks for a user name and password)" if found[1] == "407" else ""
             return Cause(
                 f"the proxy refused the connection with HTTP {found[1]}{needs_login}",
-                hint="Check HTTPS_PROXY and NO_PROXY; nothing was sent.",
+                hint="check HTTPS_PROXY and NO_PROXY; nothing was sent",
                 while_connecting=True,
                 transient=found[1] in {"429", "502", "503", "504"},
             )
@@ -75,14 +75,14 @@ def _certificate(chain: list[BaseException]) -> Cause | None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return Cause(
                 f"the server's certificate is not valid ({error.verify_message})",
-                hint="If your company inspects TLS, set REQUESTS_CA_BUNDLE to the file of its certificate authority; "
-                "otherwise check the base URL and the computer's clock.",
+                hint="if your company inspects TLS, set REQUESTS_CA_BUNDLE to the file of its certificate authority; "
+                "otherwise check the base URL and the computer's clock",
                 while_connecting=True,
             )
         if isinstance(error, OSError) and "CA certificate bundle" in str(error):
             return Cause(
                 "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE does not name a file",
-                hint="Correct or remove that environment variable; nothing was sent.",
+                hint="correct or remove that environment variable; nothing was sent",
                 while_connecting=True,
             )
     return None
@@ -94,7 +94,7 @@ _BEFORE_TLS: _Table = (
         (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
         Cause(
             "the proxy could not be used",
-            hint="Check HTTPS_PROXY and NO_PROXY; nothing was sent.",
+            hint="check HTTPS_PROXY and NO_PROXY; nothing was sent",
             while_connecting=True,
         ),
     ),
@@ -104,7 +104,7 @@ _BEFORE_TLS: _Table = (
     ),
     (
         (requests.exceptions.InvalidProxyURL,),
-        Cause("the proxy's URL is not valid", hint="Check HTTPS_PROXY and ALL_PROXY.", while_connecting=True),
+        Cause("the proxy's URL is not valid", hint="check HTTPS_PROXY and ALL_PROXY", while_connecting=True),
     ),
     (
         (

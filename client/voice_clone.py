@@ -73,7 +73,7 @@ class CloneOptions(msgspec.Struct, frozen=True, kw_only=True):
         if self.model is None:
             msgspec.structs.force_setattr(self, "model", DEFAULT_CLONE_MODEL)
         if self.text is None:
-            raise InvalidArgument("is used only with text", argument="model", hint="Give a text, or omit the model.")
+            raise InvalidArgument("is used only with text", argument="model", hint="give a text, or omit the model")
         if self.allow_unknown_model:
             check_text("model", self.model, 100)
         else:

@@ -224,7 +224,8 @@ def _command_line_failure(error: BaseException) -> Failure | None:
     hint = f"see {context.command_path} --help" if context else ""
     if context and isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the whole help
         return Failure("usage", f"{context.command_path} needs a command", hint, Status.USAGE)
-    return Failure("usage", error.format_message().replace("\n\t", " ").rstrip("."), hint, Status.USAGE)
+    message = error.format_message().replace("\n\t", " ").rstrip(".")
+    return Failure("usage", message[:1].lower() + message[1:], hint, Status.USAGE)
 
 
 def _local_failure(error: BaseException) -> Failure | None:

@@ -94,6 +94,6 @@ def _require_gone(connection: Connection, key: str) -> None:
         )
         raise StorageFailed(
             f"the object is still in bucket {bucket!r} after it was deleted",
-            "Delete it manually.",
+            "delete it manually",
             retry_for_s=BRIEF_S,
         )

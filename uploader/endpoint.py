@@ -12,7 +12,7 @@ from uploader.errors import SettingsError
 from uploader.providers import Provider
 from uploader.redaction import one_line
 
-_EXAMPLE = "It looks like https://s3.example.com."
+_EXAMPLE = "write it like https://s3.example.com"
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 
 
@@ -26,49 +26,49 @@ _NOT_S3 = (
     _NotS3(
         r".*\.r2\.dev",
         "is R2's public address for objects, not its S3 API",
-        "Use https://ACCOUNT.r2.cloudflarestorage.com.",
+        "use https://ACCOUNT.r2.cloudflarestorage.com",
     ),
     _NotS3(
         r".*\.cdn\.digitaloceanspaces\.com",
         "is the CDN of Spaces, which does not accept signed requests",
-        "Use https://REGION.digitaloceanspaces.com.",
+        "use https://REGION.digitaloceanspaces.com",
     ),
     _NotS3(
         r"f\d{3}\.backblazeb2\.com|api\.backblazeb2\.com",
         "is B2's own API or download host, not its S3 API",
-        "Use https://s3.REGION.backblazeb2.com.",
+        "use https://s3.REGION.backblazeb2.com",
     ),
     _NotS3(
         r"storage\.cloud\.google\.com",
         "serves objects to signed-in browsers, and is not the S3 API",
-        "Use https://storage.googleapis.com.",
+        "use https://storage.googleapis.com",
     ),
     _NotS3(
         r".*\.file\.myqcloud\.com|.*\.cos-website\..*",
         "is the CDN or website address of COS, not its S3 API",
-        "Use https://cos.REGION.myqcloud.com.",
+        "use https://cos.REGION.myqcloud.com",
     ),
     _NotS3(
         r".*\.s3-website[.-].*\.amazonaws\.com(?:\.cn)?",
         "is the website address of a bucket, not the S3 API",
-        "Remove the endpoint and set the region.",
+        "remove the endpoint and set the region",
     ),
     _NotS3(
         r".*\.(?:cloudfront\.net|b-cdn\.net|fastly\.net|akamaized\.net|azureedge\.net)",
         "is a CDN, which does not accept signed uploads",
-        "Use the endpoint of the storage behind it.",
+        "use the endpoint of the storage behind it",
     ),
     _NotS3(
         r".*\.blob\.core\.windows\.net",
         "is Azure Blob Storage, which has no S3 API",
-        "Use an S3-compatible storage.",
+        "use an S3-compatible storage",
     ),
     _NotS3(
         r"(?:.*\.)?console\.(?:aws\.amazon|aliyun|alibabacloud|cloud\.google|cloud\.tencent|tencentcloud|wasabisys)"
         r"\.com|s3\.console\.aws\.amazon\.com|dash\.cloudflare\.com|cloud\.digitalocean\.com|secure\.backblaze\.com"
         r"|supabase\.com|app\.supabase\.com",
         "is the provider's console for browsers, not the S3 API",
-        "Copy the S3 endpoint that the console shows.",
+        "copy the S3 endpoint that the console shows",
     ),
 )
 # Supabase's S3 API has a path below the project's host, and so may any storage behind a reverse proxy.
@@ -94,7 +94,7 @@ def given_endpoint(endpoint: str | None, profile: str | None, bucket: str, provi
     if endpoint is None:
         if provider.endpoint is not None and not provider.endpoint_from_region:
             raise SettingsError(
-                f"{provider.title} needs an endpoint", f"It looks like {provider.endpoint}.", setting="endpoint"
+                f"{provider.title} needs an endpoint", f"write it like {provider.endpoint}", setting="endpoint"
             )
         return None
     return checked_endpoint(endpoint, bucket, provider, "endpoint")
@@ -122,7 +122,7 @@ def checked_endpoint(endpoint: str, bucket: str, provider: Provider, setting: st
         raise SettingsError(f"{setting} {shown} {reason}", hint, setting=setting)
 
     if "@" in endpoint:  # also if it is not a URL: the message below would contain them
-        raise SettingsError(f"{setting} contains keys", "Set the keys separately.", setting=setting)
+        raise SettingsError(f"{setting} contains keys", "set the keys separately", setting=setting)
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname or "", parts.port
@@ -133,14 +133,14 @@ def checked_endpoint(endpoint: str, bucket: str, provider: Provider, setting: st
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host) or not endpoint.isprintable() or "\\" in endpoint:
         refuse("has characters that hosts cannot have", _EXAMPLE)
     if parts.query or parts.fragment:
-        refuse("has a query or a fragment", "Remove everything from ? or # on.")
+        refuse("has a query or a fragment", "remove everything from ? or # on")
     if refusal := _not_an_s3_api(host, parts.path, provider):
         refuse(*refusal)
     if refusal := _wrong_path(host, parts.path, bucket, provider):
         refuse(*refusal)
     # With virtual addressing, boto3 adds the bucket in front of the host: takes.takes.example.com.
     if host.startswith(f"{bucket}.") and not is_own_domain(endpoint, provider):
-        refuse("starts with the bucket's name", "Remove it; the bucket has its own setting.")
+        refuse("starts with the bucket's name", "remove it: the bucket has its own setting")
     return endpoint.rstrip("/")
 
 
@@ -157,11 +157,11 @@ def _not_an_s3_api(host: str, path: str, provider: Provider) -> tuple[str, str] 
         if re.fullmatch(known.host, host):
             return known.what, known.hint
     if _SUPABASE.fullmatch(host) and path.rstrip("/") != _SUPABASE_PATH:
-        return "is not the S3 API of Supabase", f"Use https://{host}{_SUPABASE_PATH}."
+        return "is not the S3 API of Supabase", f"use https://{host}{_SUPABASE_PATH}"
     is_local = is_loopback(host) or literal_address(host) is not None
     if provider.name == "r2" and not is_local and not _R2.fullmatch(host):
         reason = "is not R2's S3 API: r2.dev and custom domains serve objects, and do not accept signed requests"
-        return reason, "Use https://ACCOUNT.r2.cloudflarestorage.com."
+        return reason, "use https://ACCOUNT.r2.cloudflarestorage.com"
     return None
 
 
@@ -170,10 +170,10 @@ def _wrong_path(host: str, path: str, bucket: str, provider: Provider) -> tuple[
         return None
     # With path addressing, boto3 appends the bucket to the path: /takes/takes/key.
     if path.rstrip("/").endswith(f"/{bucket}"):
-        return "ends with the bucket's name", "Remove it; the bucket has its own setting."
+        return "ends with the bucket's name", "remove it: the bucket has its own setting"
     provider_host = provider.region_in_host is not None and re.fullmatch(provider.region_in_host, host)
     if provider_host or provider.endpoint_from_region or provider.name == "r2":
-        return "has a path", f"The S3 API of {provider.title} has none."
+        return "has a path", f"remove it: the S3 API of {provider.title} has none"
     if not _PATH.fullmatch(path) or any(part in {".", ".."} for part in path.split("/")):
-        return "has a path that is not valid", "It looks like https://example.com/storage/v1/s3."
+        return "has a path that is not valid", "write it like https://example.com/storage/v1/s3"
     return None

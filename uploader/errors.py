@@ -86,7 +86,7 @@ class BadBucketName(SettingsError):
     """The bucket's name breaks the provider's rules for names."""
 
     kind = "bad-bucket-name"
-    usual_hint = "Bucket names have 3 to 63 characters: lower-case letters, digits and hyphens."
+    usual_hint = "use 3 to 63 characters: lower-case letters, digits and hyphens"
 
 
 class CredentialsMissing(StorageError):
@@ -94,8 +94,8 @@ class CredentialsMissing(StorageError):
 
     kind = "credentials-missing"
     usual_hint = (
-        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or give access_key_id and "
-        "secret_access_key (the command reads ONETAKE_ACCESS_KEY_ID and ONETAKE_SECRET_ACCESS_KEY)."
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or give access_key_id and "
+        "secret_access_key (the command reads ONETAKE_ACCESS_KEY_ID and ONETAKE_SECRET_ACCESS_KEY)"
     )
 
 
@@ -103,77 +103,77 @@ class CredentialsExpired(StorageError):
     """Temporary keys have expired."""
 
     kind = "credentials-expired"
-    usual_hint = "Get a new session token and try again."
+    usual_hint = "get a new session token and try again"
 
 
 class WrongKey(StorageError):
     """The service does not know the access key (InvalidAccessKeyId)."""
 
     kind = "wrong-key"
-    usual_hint = "Check the access key id, and that it belongs to this provider and endpoint."
+    usual_hint = "check the access key id, and that it belongs to this provider and endpoint"
 
 
 class WrongSecret(StorageError):
     """The signature does not match (SignatureDoesNotMatch)."""
 
     kind = "wrong-secret"
-    usual_hint = "Check the secret access key; if it is right, check region and endpoint, which are signed."
+    usual_hint = "check the secret access key; if it is right, check region and endpoint, which are signed"
 
 
 class NotPermitted(StorageError):
     """The keys are valid, but lack a permission (AccessDenied)."""
 
     kind = "not-permitted"
-    usual_hint = "The key needs permission to put, get and delete objects in this bucket."
+    usual_hint = "give the key permission to put, get and delete objects in this bucket"
 
 
 class NoSuchBucket(StorageError):
     """The bucket does not exist at this endpoint."""
 
     kind = "no-such-bucket"
-    usual_hint = "Check the bucket's name and the endpoint, or create the bucket."
+    usual_hint = "check the bucket's name and the endpoint, or create the bucket"
 
 
 class WrongRegion(StorageError):
     """The bucket is in another region than the one that requests are signed for."""
 
     kind = "wrong-region"
-    usual_hint = "Set region to the bucket's own region."
+    usual_hint = "set region to the bucket's own region"
 
 
 class ClockSkewed(StorageError):
     """This computer's clock is too far off for signatures."""
 
     kind = "clock-skewed"
-    usual_hint = "Set this computer's clock (S3 accepts a difference of 15 minutes), then try again."
+    usual_hint = "set this computer's clock (S3 accepts a difference of 15 minutes), then try again"
 
 
 class Unreachable(StorageError):
     """No connection to the service, a broken connection, or no answer in time."""
 
     kind = "unreachable"
-    usual_hint = "Check the endpoint and the network (and a proxy, if there is one)."
+    usual_hint = "check the endpoint and the network (and a proxy, if there is one)"
 
 
 class TlsFailed(StorageError):
     """No trusted encrypted connection could be made."""
 
     kind = "tls-failed"
-    usual_hint = "Check that the endpoint speaks https, and that its certificate is trusted here."
+    usual_hint = "check that the endpoint speaks https, and that its certificate is trusted here"
 
 
 class CorruptStored(StorageError):
     """What is stored differs from what was sent, in size or checksum."""
 
     kind = "corrupt-stored"
-    usual_hint = "Try again. If it happens again, something between this computer and the storage alters the data."
+    usual_hint = "try again; if it happens again, something between this computer and the storage alters the data"
 
 
 class ObjectMissing(StorageError):
     """The object does not exist, or was deleted."""
 
     kind = "object-missing"
-    usual_hint = "Check the endpoint, the bucket and the key. If it was uploaded just now, try again."
+    usual_hint = "check the endpoint, the bucket and the key; if it was uploaded just now, try again"
 
 
 class ObjectLocked(StorageError):
@@ -181,8 +181,8 @@ class ObjectLocked(StorageError):
 
     kind = "object-locked"
     usual_hint = (
-        "It stays until its retention ends; then delete it yourself, or let a lifecycle rule do it (onetake storage "
-        "policy). For recordings, use a bucket without object lock."
+        "delete it when its retention ends, or let a lifecycle rule do it (onetake storage policy); for recordings, "
+        "use a bucket without object lock"
     )
 
 
@@ -190,21 +190,21 @@ class FileChanged(StorageError):
     """The file differs from the one that was checked, or changed while it was being sent."""
 
     kind = "file-changed"
-    usual_hint = "Wait until no program writes to the file, then start again."
+    usual_hint = "wait until no program writes to the file, then start again"
 
 
 class FileUnreadable(StorageError):
     """The file is missing, empty, not a regular file, or not readable."""
 
     kind = "file-unreadable"
-    usual_hint = "Check the path and the file's permissions."
+    usual_hint = "check the path and the file's permissions"
 
 
 class LinkRefused(StorageError):
     """The presigned URL cannot be fetched without keys, or serves something other than the file."""
 
     kind = "link-refused"
-    usual_hint = "Check region, addressing and endpoint: a mistake there shows only when a presigned URL is used."
+    usual_hint = "check region, addressing and endpoint: a mistake there shows only when a presigned URL is used"
 
 
 class UrlNotPublic(StorageError):
@@ -212,8 +212,8 @@ class UrlNotPublic(StorageError):
 
     kind = "url-not-public"
     usual_hint = (
-        "Use a storage with a public endpoint, or set public_endpoint to the public URL of this one. If the service is "
-        "in the same network, public_only can be off."
+        "use a storage with a public endpoint, or set public_endpoint to the public URL of this one; if the service is "
+        "in the same network, public_only can be off"
     )
 
 
@@ -221,4 +221,4 @@ class StorageFailed(StorageError):
     """Anything else; `service_code` has the service's own code if there is one."""
 
     kind = "storage-failed"
-    usual_hint = "Try again. If it happens again, look up the code in the provider's documentation."
+    usual_hint = "try again; if it happens again, look up the code in the provider's documentation"

@@ -36,8 +36,8 @@ WHOLE_FETCH_S: Final = 60.0
 _RANGE = re.compile(r"bytes \d{1,19}-\d{1,19}/(\d{1,19})")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _CA_HINT = (
-    "If your company's proxy inspects TLS, set REQUESTS_CA_BUNDLE to a file with its certificate authority (PEM). The "
-    "service trusts public authorities only."
+    "if your company's proxy inspects TLS, set REQUESTS_CA_BUNDLE to a file with its certificate authority (PEM); the "
+    "service trusts public authorities only"
 )
 
 
@@ -241,7 +241,7 @@ def _refusal(response: Response, host: str) -> StorageError:
     explanation = ": ".join(part for part in (error_body.code, error_body.message) if part)
     return LinkRefused(
         f"{host} refuses a public fetch of the link (HTTP {status}" + (f", {explanation})" if explanation else ")"),
-        "The storage is overloaded or failing: try again later." if status == 429 or status >= 500 else None,
+        "the storage is overloaded or failing: try again later" if status == 429 or status >= 500 else None,
         service_code=code,
         retry_for_s=_retry_for_s(status, code),
     )

@@ -74,11 +74,11 @@ _TRANSIENT = {
 _FULL = re.compile(r"(?i)^507|StorageFull|Quota|InsufficientStorage|storage_cap")
 _PATH_STYLE = re.compile(r"(?i)SecondLevelDomainForbidden|path[- ]?style")
 _NOT_S3_HINT = (
-    "This is not a response of the S3 API, but of a proxy, a firewall, a console or a web server. Check the endpoint, "
-    "and HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
+    "this is not a response of the S3 API, but of a proxy, a firewall, a console or a web server: check the endpoint, "
+    "and HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
 )
 _ENCRYPTION_HINT = (
-    "A policy denies it. If it requires server-side encryption, set sse to AES256, or to aws:kms with sse_kms_key_id."
+    "a policy denies it: if it requires server-side encryption, set sse to AES256, or to aws:kms with sse_kms_key_id"
 )
 
 
@@ -141,7 +141,7 @@ def from_response(answer: ClientError, target: Target) -> StorageError:
     if answer.operation_name in _KEY_OPERATIONS:
         found: StorageError = CredentialsMissing(
             f"no temporary keys: {answer.operation_name} was refused ({refusal.text})",
-            "Check the role and its source profile in the AWS files, or sign in again.",
+            "check the role and its source profile in the AWS files, or sign in again",
         )
     else:
         found = _meaning(refusal, target)
@@ -177,14 +177,14 @@ def _meaning(refusal: _Refusal, target: Target) -> StorageError:
     if refusal.status == 407:
         return Unreachable(
             f"the proxy for {where} refuses the request (HTTP {refusal.text})",
-            "The proxy requires a user name and a password: add them to HTTPS_PROXY or HTTP_PROXY.",
+            "the proxy requires a user name and a password: add them to HTTPS_PROXY or HTTP_PROXY",
         )
     if code.isdigit() and not refusal.is_s3 and (refusal.status in {401, 403, 405} or refusal.text != code):
         # A proxy's or firewall's 403 says nothing about a key's permissions. A bare 404 is HEAD's for a missing object.
         return _other(refusal, target)
     if target.addressing == "path" and _PATH_STYLE.search(refusal.text):
         message = f"{where} refuses path addressing ({refusal.text})"
-        return SettingsError(message, "Set addressing to virtual.", setting="addressing")
+        return SettingsError(message, "set addressing to virtual", setting="addressing")
     return _from_code(refusal, target) or _other(refusal, target)
 
 
@@ -209,7 +209,7 @@ def _from_code(refusal: _Refusal, target: Target) -> StorageError | None:
             {"PublicEndpointForbidden"},
             lambda: NotPermitted(
                 f"{where} is not available to this account ({text})",
-                "Bind your own domain to the bucket, and set the endpoint (s3_endpoint) to that domain.",
+                "bind your own domain to the bucket, and set the endpoint (s3_endpoint) to that domain",
             ),
         ),
     )
@@ -225,8 +225,8 @@ def _wrong_secret(target: Target, text: str) -> WrongSecret:
     hint = None
     if urlsplit(target.endpoint or "").path.strip("/"):
         hint = (
-            "Check the secret access key. If it is correct, a reverse proxy in front of the storage changes host or "
-            "path, which are signed: it must pass both on unchanged."
+            "check the secret access key; if it is correct, a reverse proxy in front of the storage changes host or "
+            "path, which are signed: it must pass both on unchanged"
         )
     return WrongSecret(f"{target.display_name} refuses the signature ({text})", hint)
 
@@ -245,7 +245,7 @@ def _redirected(refusal: _Refusal, target: Target) -> StorageError:
         secure = location.netloc.rpartition("@")[2].removeprefix(f"{target.bucket}.")
         return SettingsError(
             f"{target.display_name} answers only over https (HTTP {refusal.status} to https://)",
-            f"Use https:// in the endpoint: {one_line(f'https://{secure}{here.path}')}",
+            f"use https:// in the endpoint: {one_line(f'https://{secure}{here.path}')}",
             setting="endpoint",
         )
     if not refusal.is_s3 and location.path and location.hostname in {None, here.hostname}:
@@ -254,7 +254,7 @@ def _redirected(refusal: _Refusal, target: Target) -> StorageError:
         to = one_line(without_query(f"{location.scheme}://{location.netloc.rpartition('@')[2]}"))
         return SettingsError(
             f"{target.display_name} redirects to {to} (HTTP {refusal.status})",
-            "Use the endpoint of the S3 API itself, not an address that redirects to it or to a sign-in page.",
+            "use the endpoint of the S3 API itself, not an address that redirects to it or to a sign-in page",
             setting="endpoint",
         )
     return wrong_region(target, refusal.region, refusal.text)
@@ -265,14 +265,14 @@ def _other(refusal: _Refusal, target: Target) -> StorageFailed:
     is_transient = code in _TRANSIENT or status == 429 or (status >= 500 and status != 501)
     wait_s = retry_after_s(refusal.headers.get("retry-after", "")) if is_transient else 0.0
     when = f"in {wait_s:.0f} s" if wait_s else "later"
-    hint = f"The service is overloaded or failing: try again {when}." if is_transient else None
+    hint = f"the service is overloaded or failing: try again {when}" if is_transient else None
     if _FULL.search(f"{status} {code}"):
-        hint = "The storage is full, or its quota is used up: free space there, or raise the quota."
+        hint = "the storage is full, or its quota is used up: free space there, or raise the quota"
         is_transient = False
     elif status == 413 or code == "EntityTooLarge":
-        hint = "The storage, or a proxy in front of it, limits the size of uploads: raise that limit."
+        hint = "the storage, or a proxy in front of it, limits the size of uploads: raise that limit"
     elif "API port" in refusal.text:
-        hint = "This is MinIO's console: use the port of its S3 API in the endpoint (usually 9000)."
+        hint = "this is MinIO's console: use the port of its S3 API in the endpoint (usually 9000)"
     elif not is_transient and code.isdigit() and not refusal.is_s3:
         hint = _NOT_S3_HINT
     error = StorageFailed(f"{target.display_name} answered {refusal.text}", hint)
@@ -283,7 +283,7 @@ def _other(refusal: _Refusal, target: Target) -> StorageFailed:
 def wrong_region(target: Target, right: str | None, text: str) -> WrongRegion:
     """Return the error for a bucket in another region; `right` is its region, if that is known."""
     there = f": it is in {one_line(right)}" if right else ""
-    hint = f"Set region to {one_line(right)}." if right else None
+    hint = f"set region to {one_line(right)}" if right else None
     return WrongRegion(f"bucket {target.bucket!r} is not in region {target.signing_region}{there} ({text})", hint)
 
 
@@ -296,5 +296,5 @@ def web_page(target: Target, title: str = "") -> StorageFailed:
     """Return the error for a service that answers with a web page."""
     return StorageFailed(
         f"{target.display_name} answers with a web page, so it is not the S3 API" + (f": {title}" if title else ""),
-        "Use the address and port of the S3 API in the endpoint (MinIO: usually 9000; its console has another port).",
+        "use the address and port of the S3 API in the endpoint (MinIO: usually 9000; its console has another port)",
     )

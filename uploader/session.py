@@ -85,7 +85,7 @@ def require_ca_bundle(variable: str) -> None:
         problem = "which does not exist"
     except OSError as error:  # a folder that must not be searched, a name that is too long
         problem = f"which cannot be read: {(error.strerror or str(error)).lower()}"
-    raise SettingsError(f"{variable} names {path!r}, {problem}", f"Correct {variable}, or unset it.")
+    raise SettingsError(f"{variable} names {path!r}, {problem}", f"correct {variable}, or unset it")
 
 
 def _isolated_session() -> Any:

@@ -122,7 +122,7 @@ def target_of(settings: StorageSettings) -> Target:
     if provider is None:
         raise SettingsError(
             f"unknown provider {settings.provider!r}",
-            f"It is one of {', '.join(PROVIDERS)}.",
+            f"use one of {', '.join(PROVIDERS)}",
             setting="provider",
         )
     _check_bucket(settings.bucket, provider)
@@ -143,11 +143,11 @@ def target_of(settings: StorageSettings) -> Target:
 
 def _check_bucket(bucket: str, provider: Provider) -> None:
     if not bucket:
-        raise BadBucketName("no bucket is set", "Set the name of the bucket for recordings.", setting="bucket")
+        raise BadBucketName("no bucket is set", "set the name of the bucket for recordings", setting="bucket")
     if not re.fullmatch(provider.bucket_name, bucket):
         raise BadBucketName(
             f"bucket name {bucket!r} is not valid at {provider.title}",
-            f"Bucket names there have {provider.bucket_rule}.",
+            f"use {provider.bucket_rule}",
             setting="bucket",
         )
 
@@ -158,12 +158,12 @@ def _check_prefix(prefix: str) -> None:
     if len(prefix) > _LONGEST_PREFIX or not _PREFIX.fullmatch(prefix) or ".." in prefix:
         raise SettingsError(
             f"prefix {prefix!r} is not valid",
-            "Use up to 512 letters, digits and _ . = + @ - with single slashes between them, and none at the start.",
+            "use up to 512 letters, digits and _ . = + @ - with single slashes between them, and none at the start",
             setting="prefix",
         )
     # Keys are arguments of other commands (aws s3 rm KEY).
     if prefix.startswith("-"):
-        raise SettingsError(f"prefix {prefix!r} starts with a hyphen", "Start it with a letter.", setting="prefix")
+        raise SettingsError(f"prefix {prefix!r} starts with a hyphen", "start it with a letter", setting="prefix")
 
 
 def _check_keys(settings: StorageSettings) -> None:
@@ -171,21 +171,21 @@ def _check_keys(settings: StorageSettings) -> None:
     for name, value in {**pair, "session_token": settings.session_token}.items():
         # http.client refuses line breaks in headers with an exception that quotes the key.
         if value is not None and (not value.isascii() or not value.isprintable() or value != value.strip()):
-            raise SettingsError(f"{name} has characters that keys cannot have", "Copy it again.", setting=name)
+            raise SettingsError(f"{name} has characters that keys cannot have", "copy it again", setting=name)
         if value == "":
-            raise SettingsError(f"{name} is empty", "Set it, or remove it.", setting=name)
+            raise SettingsError(f"{name} is empty", "set it, or remove it", setting=name)
     missing = [name for name, value in pair.items() if value is None]
     if len(missing) == 1:
-        raise SettingsError(f"{missing[0]} is missing", "Set both keys.", setting=missing[0])
+        raise SettingsError(f"{missing[0]} is missing", "set both keys", setting=missing[0])
     if settings.session_token is not None and missing:
         raise SettingsError(
             "session_token is set without keys",
-            "Set access_key_id and secret_access_key too.",
+            "set access_key_id and secret_access_key too",
             setting="session_token",
         )
     # boto3 would silently prefer the keys.
     if settings.profile is not None and not missing:
-        raise SettingsError("both profile and keys are set", "Set one of them.", setting="profile")
+        raise SettingsError("both profile and keys are set", "set one of them", setting="profile")
 
 
 def _check_expiry(seconds: int, provider: Provider) -> None:
@@ -194,7 +194,7 @@ def _check_expiry(seconds: int, provider: Provider) -> None:
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds <= provider.max_url_expires_s:
         raise SettingsError(
             f"url_expires_s {seconds!r} is not between 1 and {provider.max_url_expires_s}",
-            f"Presigned URLs of {provider.title} are valid for at most {provider.max_url_expires_s // 86400} days.",
+            f"presigned URLs of {provider.title} are valid for at most {provider.max_url_expires_s // 86400} days",
             setting="url_expires_s",
         )
 
@@ -203,12 +203,12 @@ def _check_choices(settings: StorageSettings) -> None:
     choices = {"link_check": (settings.link_check, get_args(LinkCheck)), "sse": (settings.sse, get_args(Encryption))}
     for name, (value, allowed) in choices.items():
         if value is not None and value not in allowed:
-            raise SettingsError(f"unknown {name} {value!r}", f"It is one of {', '.join(allowed)}.", setting=name)
+            raise SettingsError(f"unknown {name} {value!r}", f"use one of {', '.join(allowed)}", setting=name)
     key = settings.sse_kms_key_id
     if key is not None and settings.sse != "aws:kms":
-        raise SettingsError("sse_kms_key_id is set without sse", "Set sse to aws:kms.", setting="sse_kms_key_id")
+        raise SettingsError("sse_kms_key_id is set without sse", "set sse to aws:kms", setting="sse_kms_key_id")
     if key is not None and not _KMS_KEY.fullmatch(key):
-        hint = "Use a key id, alias/NAME, or an ARN."
+        hint = "use a key id, alias/NAME, or an ARN"
         raise SettingsError("sse_kms_key_id is not a valid key id", hint, setting="sse_kms_key_id")
 
 
@@ -221,8 +221,8 @@ def _region(settings: StorageSettings, provider: Provider, endpoint: str | None)
     if region is None and provider.name == "aws":
         region = configured_region(settings.profile)
     if region is None:
-        hint = f"{provider.title} needs the bucket's region" + (
-            "; AWS_REGION is read too." if provider.name == "aws" else " (or an endpoint that contains it)."
+        hint = f"set region to the bucket's region, which {provider.title} needs" + (
+            "; AWS_REGION is read too" if provider.name == "aws" else " (or an endpoint that contains it)"
         )
         raise SettingsError("no region is set", hint, setting="region")
     if not _REGION.fullmatch(region):
@@ -236,23 +236,23 @@ def _addressing(settings: StorageSettings, provider: Provider, endpoint: str | N
     if addressing is not None and addressing not in provider.addressing:
         raise SettingsError(
             f"addressing {addressing!r} does not work with {provider.title}",
-            f"It is one of {', '.join(provider.addressing)}.",
+            f"use one of {', '.join(provider.addressing)}",
             setting="addressing",
         )
     if addressing is None:
         addressing = _usual_addressing(settings.bucket, provider, endpoint)
     if addressing == "domain" and (endpoint is None or (provider.own_hosts and not is_own_domain(endpoint, provider))):
-        hint = "Set the endpoint to a domain that is bound to the bucket, or remove addressing."
+        hint = "set the endpoint to a domain that is bound to the bucket, or remove addressing"
         raise SettingsError("addressing domain needs an endpoint that is such a domain", hint, setting="addressing")
     # A colon cannot be part of a host name.
     if addressing == "virtual" and ":" in settings.bucket:
         raise SettingsError(
-            "a bucket with a tenant needs addressing path", "Set addressing to path.", setting="addressing"
+            "a bucket with a tenant needs addressing path", "set addressing to path", setting="addressing"
         )
     if addressing == "virtual" and any(_is_address(url) for url in (endpoint, public)):
         raise SettingsError(
             "virtual addressing needs a host name in the endpoint",
-            "Set addressing to path.",
+            "set addressing to path",
             setting="addressing",
         )
     return addressing

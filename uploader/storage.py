@@ -24,7 +24,7 @@ from uploader.upload import VerifiedPut, new_key, require_content_type
 from uploader.upload_body import Content, Progress, Uploadable, display_name, open_stream
 
 _UNREACHABLE_HERE_HINT = (
-    "Check public_endpoint. If only this machine cannot reach it (docker, Kubernetes), set link_check to warn."
+    "check public_endpoint; if only this machine cannot reach it (docker, Kubernetes), set link_check to warn"
 )
 _PAUSE_AFTER_SILENCE_S = 30.0
 """After a delete without an answer, further deletes fail at once for this time."""
@@ -196,7 +196,7 @@ class Storage:
             if self._settings.link_check == "warn":
                 return (f"the link could not be checked from this machine: {error.message}",)
             if self._target.public_endpoint is not None:
-                error.hint = f"{error.hint} {_UNREACHABLE_HERE_HINT}".strip()
+                error.hint = "; ".join(part for part in (error.hint, _UNREACHABLE_HERE_HINT) if part)
             raise
         except StorageError as error:
             self._connection.redacted(error)  # a refusal may quote the access key id

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TUNNEL = re.compile(r"[Tt]unnel connection failed: (\d{3}[^'\")]{0,80})")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy")
-_AWS_CA_HINT = "Set AWS_CA_BUNDLE to a file with the certificate authority (PEM) of your company or provider."
+_AWS_CA_HINT = "set AWS_CA_BUNDLE to a file with the certificate authority (PEM) of your company or provider"
 
 
 def from_botocore(failure: BotoCoreError | ValueError, target: Target) -> StorageError:
@@ -65,7 +65,7 @@ def _before_sending(failure: Exception, target: Target) -> StorageError:
         or _with_bad_settings(failure, reason, target)
         or StorageFailed(
             f"{target.display_name} sent a response that is not S3's ({type(failure).__name__})",
-            "Check that the endpoint is the S3 API and not a web page of the provider.",
+            "check that the endpoint is the S3 API and not a web page of the provider",
             retry_for_s=BRIEF_S,
         )
     )
@@ -78,7 +78,7 @@ def _without_keys(failure: Exception, reason: str) -> StorageError | None:
         case boto.NoCredentialsError():
             return CredentialsMissing("no storage keys were given and none were found")
         case boto.SSOError() | boto.TokenRetrievalError():
-            return CredentialsMissing(f"the AWS sign-in is not valid: {reason}", "Sign in again: aws sso login.")
+            return CredentialsMissing(f"the AWS sign-in is not valid: {reason}", "sign in again: aws sso login")
         case boto.PartialCredentialsError() | boto.CredentialRetrievalError() | boto.MetadataRetrievalError():
             return CredentialsMissing(f"the storage keys cannot be read: {reason}")
     return None
@@ -91,15 +91,15 @@ def _with_bad_settings(failure: Exception, reason: str, target: Target) -> Setti
         case boto.ProfileNotFound():
             return _no_profile(str(failure.kwargs.get("profile", "")))
         case boto.InvalidConfigError() | boto.ConfigParseError() | boto.ConfigNotFound():
-            hint = "Correct it in the AWS files: a role needs a source_profile that exists, or credential_source."
+            hint = "correct it in the AWS files: a role needs a source_profile that exists, or credential_source"
             return SettingsError(f"the AWS profile cannot be used: {reason}", hint, setting="profile")
         case boto.RefreshWithMFAUnsupportedError() | boto.UnknownCredentialError():
-            hint = "Use a profile without MFA, or put temporary keys into the environment."
+            hint = "use a profile without MFA, or put temporary keys into the environment"
             return SettingsError(f"the AWS profile cannot be used: {reason}", hint, setting="profile")
         case boto.InvalidRegionError():
             return SettingsError(f"region {target.region!r} is not a region's name", setting="region")
     if isinstance(failure, (boto.ParamValidationError, ValueError, *_conflicts())):
-        hint = "Check bucket, endpoint and addressing, and acceleration, FIPS and dual stack in the AWS files."
+        hint = "check bucket, endpoint and addressing, and acceleration, FIPS and dual stack in the AWS files"
         return SettingsError(f"the storage settings do not fit together: {reason}", hint, setting="endpoint")
     return None
 
@@ -124,7 +124,7 @@ def _no_profile(name: str) -> SettingsError:
     origin = f" (from {profile_origin(None)})" if from_environment else ""
     return SettingsError(
         f"the AWS profile {one_line(name)!r}{origin} is in neither AWS file",
-        "Use one that is in ~/.aws/config or ~/.aws/credentials (aws_profile, AWS_PROFILE), or set keys and endpoint.",
+        "use one that is in ~/.aws/config or ~/.aws/credentials (aws_profile, AWS_PROFILE), or set keys and endpoint",
         setting="profile",
     )
 
@@ -135,7 +135,7 @@ def tls_failed(where: str, failure: Exception, hint: str) -> TlsFailed:
     if "certificate verify failed" in text.lower().replace("_", " "):
         return TlsFailed(f"{where} has a certificate that is not trusted", hint)
     if any(sign in text for sign in ("WRONG_VERSION_NUMBER", "record layer failure", "HTTP_REQUEST")):
-        return TlsFailed(f"{where} does not speak TLS", "Use http:// in the endpoint, or the port that speaks https.")
+        return TlsFailed(f"{where} does not speak TLS", "use http:// in the endpoint, or the port that speaks https")
     # A connection that breaks during the handshake raises the same exception, and may be transient.
     return TlsFailed(f"no encrypted connection to {where}", hint, retry_for_s=BRIEF_S)
 
@@ -146,12 +146,12 @@ def proxy_failed(where: str, failure: Exception) -> Unreachable:
     found = _TUNNEL.search(" ".join(_texts(failure)))
     if found is None:
         return Unreachable(
-            f"{where} cannot be reached: the proxy does not answer", f"Check {variables}.", retry_for_s=BRIEF_S
+            f"{where} cannot be reached: the proxy does not answer", f"check {variables}", retry_for_s=BRIEF_S
         )
     status = one_line(found[1])
-    hint = f"The proxy does not allow this host: ask its administrator, or set NO_PROXY; it is set by {variables}."
+    hint = f"the proxy does not allow this host: ask its administrator, or set NO_PROXY; it is set by {variables}"
     if status.startswith("407"):
-        hint = f"The proxy requires a user name and a password: add them to {variables}."
+        hint = f"the proxy requires a user name and a password: add them to {variables}"
     return Unreachable(f"{where} cannot be reached: the proxy refuses (HTTP {status})", hint)
 
 
@@ -160,7 +160,7 @@ def socks_unavailable(reason: str) -> Unreachable:
     variables = " and ".join(name for name in _PROXY_VARIABLES if os.environ.get(name, "").lower().startswith("socks"))
     return Unreachable(
         f"{variables or 'the proxy settings'} name a SOCKS proxy, {reason}",
-        "Set HTTPS_PROXY and HTTP_PROXY to an http:// proxy, or NO_PROXY to the storage's host.",
+        "set HTTPS_PROXY and HTTP_PROXY to an http:// proxy, or NO_PROXY to the storage's host",
     )
 
 

@@ -94,12 +94,14 @@ def _spool(file: Stream, spool: IO[bytes]) -> None:
     while chunk := _read_chunk(file):
         size += len(chunk)
         if size > _MOST_BYTES:
-            raise FileUnreadable(f"{display_name(file)} is larger than 5 GiB", "S3 accepts at most 5 GiB at once.")
+            raise FileUnreadable(
+                f"{display_name(file)} is larger than 5 GiB", "upload a smaller file: S3 accepts at most 5 GiB at once"
+            )
         try:
             spool.write(chunk)
         except OSError as error:
             reason = f"{display_name(file)} cannot be buffered: {error.strerror or error}"
-            raise FileUnreadable(reason, "Set TMPDIR to a folder with free space.") from error
+            raise FileUnreadable(reason, "set TMPDIR to a folder with free space") from error
     spool.seek(0)
 
 
@@ -164,7 +166,7 @@ def fingerprint(stream: BinaryIO, name: str) -> Fingerprint:
     except Exception as error:  # streams that decompress or download raise exceptions of their own
         raise FileUnreadable(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if not size:
-        raise FileUnreadable(f"{name} is empty", "There is nothing to upload.")
+        raise FileUnreadable(f"{name} is empty", "choose a file that is not empty")
     return Fingerprint(size, md5.hexdigest(), sha256.hexdigest(), first_bytes)
 
 

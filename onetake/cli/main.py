@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -25,6 +26,7 @@ from onetake.console.streams import (
 from onetake.console.terminal import Verbosity, log_requests, set_verbosity
 from onetake.errors import OutputClosed, OutputLost, UsageError, failure_of
 from onetake.exit_status import Status
+from onetake.io.paths import exists
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +99,23 @@ class _Base(click.Command):
     def _has_advanced(self) -> bool:
         return any(isinstance(param, AdvancedOption) for param in self.params)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse `args`; the error of a bad option names the help, and how to write a file name that starts with -."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            arguments = [param for param in self.params if isinstance(param, click.Argument)]
+            takes_files = any(isinstance(argument.type, click.Path) for argument in arguments)
+            name = _file_name(error.option_name, given) if takes_files else None
+            if name is None:
+                raise
+            hint = f"for a file of that name, write ./{name}, or -- before it; see {ctx.command_path} --help"
+            raise UsageError(f"no such option {error.option_name!r}", hint) from error
+        except click.BadOptionUsage as error:
+            error.ctx = error.ctx or ctx  # the parser does not set it
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         help_option = self.get_help_option(ctx)
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option) and param != help_option]
@@ -110,6 +129,15 @@ class _Base(click.Command):
                     both if self._has_advanced and _SHOW_ALL not in ctx.meta else ("-h, --help", "Show this and exit."),
                 ]
             )
+
+
+def _file_name(option: str, arguments: Sequence[str]) -> str | None:
+    """The argument whose letter or name click takes for the unknown `option`, if it can be the name of a file."""
+    for word in takewhile(lambda word: word != "--", arguments):
+        is_letters = len(word) > 2 and word[0] == "-" != word[1] and option[1:] in word[1:]
+        if is_letters or (word == option and exists(word)):
+            return word
+    return None
 
 
 class Command(_Base):

@@ -130,15 +130,18 @@ def recordings_of(files: Iterable[str]) -> Iterator[str]:
             yield file
 
 
+def refuse_stdin(name: str) -> None:
+    """Raise `UsageError` if `name` means standard input, for a command that does not read recordings from it."""
+    if name == PIPE and not exists(name):
+        raise UsageError("- means standard input, which only `onetake check` reads", "save it to a file, and name that")
+
+
 def require_files(names: Iterable[str]) -> None:
     """Refuse folders and standard input, for a command that takes files only; raises `UsageError`."""
     from preflight import display_name
 
     for name in names:
-        if name == PIPE and not exists(name):
-            raise UsageError(
-                "- means standard input, which only `onetake check` reads", "save it to a file, and name that"
-            )
+        refuse_stdin(name)
         if is_folder(name):
             raise UsageError(f"{display_name(name)}: this is a folder, not a recording", "name a recording in it")
 

@@ -121,7 +121,7 @@ def test_path_addressing_that_is_refused_without_a_body(behind: Any) -> None:
     with behind(always(error(400, "PathStyleRequestNotAllowed", "Use virtual-hosted style."))) as (storage, odd):
         found = refused(storage, SettingsError)
     assert "Use virtual-hosted style." in found.message
-    assert found.hint == "Set addressing to virtual."
+    assert found.hint == "set addressing to virtual"
     assert [seen.method for seen in odd.seen] == ["HEAD", "GET"]
 
 

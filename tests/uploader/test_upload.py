@@ -68,7 +68,7 @@ def test_the_service_says_how_long_to_wait(server: ScriptedServer, make_scripted
     with pytest.raises(StorageFailed, match="SlowDown") as caught:
         make_scripted(server, budget_s=120).upload(take, **M4A)
     assert len(server.asked("PUT object")) == 1
-    assert caught.value.hint == "The service is overloaded or failing: try again in 300 s."
+    assert caught.value.hint == "the service is overloaded or failing: try again in 300 s"
 
 
 def test_retries_end_with_the_budget(server: ScriptedServer, make_scripted: MakeScripted, take: Path) -> None:

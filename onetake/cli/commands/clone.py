@@ -194,9 +194,11 @@ def _requests(files: tuple[str, ...], flags: dict[str, Any]) -> tuple[list[Clone
     """Return the requests of the command line, and whether they are a batch."""
     from onetake.clones.manifest import is_manifest, read_manifest
     from onetake.clones.request import require_distinct, validate_request
-    from onetake.io.inputs import recordings_of
+    from onetake.io.inputs import recordings_of, refuse_stdin
     from preflight.input.source import display_name
 
+    for file in (*files, flags["prompt"] or ""):
+        refuse_stdin(file)
     usual = _default_request(flags)
     is_many = len(files) > 1 or any(is_manifest(file) or is_folder(file) for file in files)
     if not is_many:

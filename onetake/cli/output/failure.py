@@ -44,9 +44,9 @@ def requested_format(arguments: Sequence[str]) -> str | None:
 
     words = [*takewhile(lambda word: word != "--", arguments), ""]
     for word, following in pairwise(words):
-        if word == "--json":
-            return "json"
         option, _, form = word.partition("=")
+        if option == "--json":  # also with a value, which is the failure
+            return "json"
         if option == "--format" and (form or following) in {"json", "jsonl", *LINE_FORMS}:
             return form or following
     return None

@@ -168,7 +168,7 @@ function runView(run) {
     h("p", { class: `state ${KINDS[run.state] ?? "info"}`, "data-state": run.state }, STATES[run.state].replace("Paid:", run.service === "real" ? "Paid:" : "Rehearsed:")),
     run.has_ended ? null : h("progress", { value: percent, "aria-label": "Progress of the clone" }),
     run.result ? h("p", {}, `Voice ${run.result.name} (${run.result.voice_id})`, run.result.expires_at ? `, until ${date(run.result.expires_at)} unless it is kept` : "") : null,
-    run.error ? h("p", {}, `${run.error.message}. ${run.error.hint ?? ""}`, run.error.service_message ? ` The service says: ${run.error.service_message}` : "") : null,
+    run.error ? h("p", {}, run.error.hint ? `${run.error.message}: ${run.error.hint}` : run.error.message, run.error.service_message ? `. The service says: ${run.error.service_message}` : "") : null,
     run.state === "unknown" ? settleButton() : null,
     run.warnings.length ? h("ul", {}, run.warnings.map((text) => h("li", {}, text))) : null,
     run.result ? h("p", { class: "buttons" }, run.trial ? button("Listen to the trial", () => app.show("trial", { focus: true })) : null, button("See the voices", () => app.show("voices", { focus: true }))) : null);

@@ -116,6 +116,9 @@ def test_messages_about_the_names_of_files(say: Say, home: Path) -> None:
     for words, text in (
         (("fix", "-"), "- means standard input, which only `onetake check` reads"),
         (("join", take, "-", "-o", "out.wav"), "- means standard input"),
+        (("clone", "-", "--sandbox"), "- means standard input"),
+        (("clone", take, "-", "--sandbox"), "- means standard input"),
+        (("clone", take, "--prompt", "-", "--prompt-text", "Hello.", "--sandbox"), "- means standard input"),
         (("fix", take, "-o", "sub/"), "sub/: there is no such folder"),
         (("fix", take, "--from", "5:00"), "starts at 5:00.0, after the end of the recording at"),
         (("join", take, take, "-o", "out.txt"), "out.txt: the output must end in .wav, .mp3 or .m4a"),

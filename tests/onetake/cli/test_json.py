@@ -102,3 +102,11 @@ def test_cells_are_never_formulas(say: Say, voice: str) -> None:
 def test_a_failure_is_one_document_too(say: Say, words: tuple[str, ...]) -> None:
     failed = document(say, *words, "--json", status=2)
     assert {"kind", "message", "hint"} <= set(failed["error"])
+
+
+def test_a_value_of_the_flag_json_is_a_usage_error_in_one_document(say: Say) -> None:
+    ran = say("check", "--json=1", "a.wav")
+    assert ran.status == 2
+    error = json.loads(ran.out)["error"]
+    assert error["kind"] == "usage"
+    assert (error["message"], error["hint"]) == ("option '--json' does not take a value", "see onetake check --help")

@@ -146,3 +146,24 @@ def test_a_rule_shows_its_thresholds(say: Say) -> None:
     expected = say("rule", "noisy").out
     assert "min_snr_db = 20" in expected
     assert "max_noise_floor_dbfs = -30" in expected
+
+
+@pytest.mark.parametrize(
+    "words", [("check", "-take.wav"), ("check", "-qtake.wav"), ("fix", "-take.wav", "-o", "a.wav")]
+)
+def test_the_hint_for_a_file_name_that_starts_with_a_hyphen(say: Say, words: tuple[str, ...]) -> None:
+    Path(words[1]).write_bytes(Path(GOOD).read_bytes())
+    ran = say(*words)
+    assert (ran.status, ran.out) == (2, "")
+    message, hint = ran.err.splitlines()
+    assert "no such option '-t'" in message
+    assert f"write ./{words[1]}, or -- before it" in hint
+    assert say("check", f"./{words[1]}").status == 0
+    assert say("check", "--", words[1]).status == 0
+
+
+def test_the_hint_for_a_file_with_the_name_of_an_unknown_option(say: Say) -> None:
+    assert "./--take.wav" not in say("check", "--take.wav").err
+    Path("--take.wav").write_bytes(b"")
+    assert "write ./--take.wav, or -- before it" in say("check", "--take.wav").err
+    assert "./" not in say("rule", "-clipped").err  # which takes no file
