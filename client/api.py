@@ -249,7 +249,7 @@ def checked_base_url(url: str) -> str:
         raise InvalidArgument("must contain neither a query nor a user name", argument="base_url")
     if parts.scheme != "https" and not is_loopback(parts.hostname):
         raise InvalidArgument(
-            "must be https: the API key would be sent unencrypted", argument="base_url", hint="Use https://…"
+            "must be https: the API key would be sent unencrypted", argument="base_url", hint="use https://…"
         )
     # The gateways' pages show the URL with /v3, which is part of the paths here.
     path = parts.path.rstrip("/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -197,3 +198,31 @@ def test_every_command_has_its_own_module_and_prints_through_console_streams() -
 @pytest.mark.parametrize("package", PACKAGES)
 def test_each_package_has_type_information(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+def hints(tree: ast.AST, classes: set[str]) -> Iterator[str]:
+    """Yield the texts of hints: the argument `hint`, the second argument of an exception, and `usual_hint`."""
+    for node in ast.walk(tree):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            values = [word.value for word in node.keywords if word.arg == "hint"]
+            if isinstance(node.func, ast.Name) and node.func.id in classes:
+                values += node.args[1:2]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if node.value and any(isinstance(name, ast.Name) and "hint" in name.id.lower() for name in targets):
+                values = [node.value]
+        for value in values:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+            elif isinstance(value, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "x" for part in value.values)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_hints_start_with_a_lower_case_letter_and_have_no_full_stop(package: str) -> None:
+    modules = [importlib.import_module(f"{name}.errors") for name in PACKAGES]
+    classes = {name for module in modules for name, value in vars(module).items() if inspect.isclass(value)}
+    found = [text for path in files(package) for text in hints(ast.parse(path.read_text(encoding="utf-8")), classes)]
+    assert len(found) > 20
+    assert [text for text in found if re.match(r"[A-Z][a-z]* ?[a-z]", text) or text.endswith(".")] == []

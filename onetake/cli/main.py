@@ -7,13 +7,12 @@ import importlib
 import io
 import os
 import sys
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import onetake
-from onetake.cli.output.failure import print_failure, print_failure_document, requested_format
+from onetake.cli.output.failure import name_of_file, print_failure, print_failure_document, requested_format
 from onetake.console.streams import (
     begin_output,
     flush,
@@ -26,7 +25,6 @@ from onetake.console.streams import (
 from onetake.console.terminal import Verbosity, log_requests, set_verbosity
 from onetake.errors import OutputClosed, OutputLost, UsageError, failure_of
 from onetake.exit_status import Status
-from onetake.io.paths import exists
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +105,7 @@ class _Base(click.Command):
         except click.NoSuchOption as error:
             arguments = [param for param in self.params if isinstance(param, click.Argument)]
             takes_files = any(isinstance(argument.type, click.Path) for argument in arguments)
-            name = _file_name(error.option_name, given) if takes_files else None
+            name = name_of_file(error.option_name, given) if takes_files else None
             if name is None:
                 raise
             hint = f"for a file of that name, write ./{name}, or -- before it; see {ctx.command_path} --help"
@@ -129,15 +127,6 @@ class _Base(click.Command):
                     both if self._has_advanced and _SHOW_ALL not in ctx.meta else ("-h, --help", "Show this and exit."),
                 ]
             )
-
-
-def _file_name(option: str, arguments: Sequence[str]) -> str | None:
-    """The argument whose letter or name click takes for the unknown `option`, if it can be the name of a file."""
-    for word in takewhile(lambda word: word != "--", arguments):
-        is_letters = len(word) > 2 and word[0] == "-" != word[1] and option[1:] in word[1:]
-        if is_letters or (word == option and exists(word)):
-            return word
-    return None
 
 
 class Command(_Base):

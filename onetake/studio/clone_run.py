@@ -47,7 +47,7 @@ class CloneForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         prompt: The take with the prompt clip, which has its text.
         consent: The speaker's consent; a rehearsal needs none.
         name: Name of the voice.
-        text: Text of the trial.
+        text: Text of the preview.
         model: Model that reads it.
         noise_reduction: Let the service reduce noise.
         volume_normalization: Let the service normalize loudness.
@@ -82,7 +82,7 @@ class CloneRun:
         progress: Bytes or seconds done, and their total where it is known.
         result: The voice, once there is one.
         error: Why there is none.
-        trial: The take with the trial, if one was made.
+        preview: The take with the preview, if one was made.
         started_at: UTC.
     """
 
@@ -96,7 +96,7 @@ class CloneRun:
     progress_total: float | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
-    trial: str | None = None
+    preview: str | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

@@ -78,7 +78,7 @@ class CloneRuns:
             OnetakeError, client.InvalidArgument: It cannot be cloned like this.
         """
         service = self._services.get(form.service)
-        request = self._request(form, service, self._takes.scratch("trial.mp3"))
+        request = self._request(form, service, self._takes.scratch("preview.mp3"))
         price = service.settings.price()
         planned: dict[str, Any] = {
             "request": None,
@@ -109,7 +109,7 @@ class CloneRuns:
         if form.service == "real" and form.confirmed_price != ("unknown" if price is None else str(price)):
             raise UsageError("the paid call is not confirmed", "confirm its price")
         run = CloneRun(secrets.token_hex(8), form.service, form.take)
-        request = self._request(form, service, self._takes.scratch(f"trial-{run.id}.mp3"))
+        request = self._request(form, service, self._takes.scratch(f"preview-{run.id}.mp3"))
         thread = threading.Thread(
             target=self._run, args=(run, form, service, request), name=f"clone-{run.id}", daemon=True
         )
@@ -161,14 +161,14 @@ class CloneRuns:
         }
         if cloned.demo is not None and request.demo is not None:
             demo = request.demo
-            trial = self._takes.new(
-                origin="trial",
-                name=f"Trial of {cloned.name}",
-                write=lambda folder: Path(shutil.move(demo, folder / "trial.mp3")),
+            preview = self._takes.new(
+                origin="preview",
+                name=f"Preview of {cloned.name}",
+                write=lambda folder: Path(shutil.move(demo, folder / "preview.mp3")),
                 parent=run.take,
                 text=request.options.text,
             )
-            run.trial = trial.id
+            run.preview = preview.id
         run.state = "known" if cloned.known else "paid"
 
     def _request(self, form: CloneForm, service: Service, demo: Path) -> CloneRequest:

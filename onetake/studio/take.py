@@ -14,7 +14,7 @@ from onetake.io.atomic_write import atomic_write
 from preflight.file_system import is_device_name
 
 Span = tuple[float, float]
-Origin = Literal["recorded", "recovered", "dropped", "opened", "joined", "fixed", "prompt", "trial", "speech"]
+Origin = Literal["recorded", "recovered", "dropped", "opened", "joined", "fixed", "prompt", "preview", "speech"]
 Purpose = Literal["take", "room"]
 
 _LONGEST_NAME: Final = 60

@@ -15,7 +15,7 @@ from tests.onetake.conftest import Say
 from tests.support.services import FIXTURES, KEY, PROMPT_TEXT, Services, ledger_dump, onetake, paid_calls
 
 GOOD = str(FIXTURES / "good.m4a")
-TRIAL = (
+PREVIEW = (
     "--text",
     "Hello, this is the voice that was cloned a moment ago from the recording.",
     "--model",
@@ -38,7 +38,9 @@ def document(say: Say, *arguments: str, status: int = 0) -> dict[str, Any]:
 
 
 def test_clone_with_all_options(say: Say, home: Path, services: Services) -> None:
-    ran = say("clone", GOOD, "--prompt", str(FIXTURES / "prompt.m4a"), "--prompt-text", PROMPT_TEXT, *TRIAL, "demo.mp3")
+    ran = say(
+        "clone", GOOD, "--prompt", str(FIXTURES / "prompt.m4a"), "--prompt-text", PROMPT_TEXT, *PREVIEW, "demo.mp3"
+    )
     assert ran.status == 0
     said = dict(line.split(None, 1) for line in ran.out.splitlines())
     assert set(said) == {"voice_id", "name", "expires", "demo", "likeness"}
@@ -131,7 +133,7 @@ def test_upload_prints_a_working_link(say: Say, services: Services) -> None:
 
 def test_a_dry_run_sends_nothing(say: Say, services: Services, home: Path) -> None:
     before = services.endpoint.account()
-    options = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT, *TRIAL, "d.mp3")
+    options = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT, *PREVIEW, "d.mp3")
     # nothing listens on the discard port (RFC 863): a request would fail
     nowhere = ("--s3-endpoint", "http://127.0.0.1:9", "--base-url", "http://127.0.0.1:9")
     said = document(say, str(FIXTURES / "voice-message.ogg"), *options, *nowhere, "--noise-reduction", "--dry-run")
@@ -153,7 +155,7 @@ def test_the_example_command_clones_in_a_sandbox(home: Path, monkeypatch: pytest
     for name in ("API_KEY", "BASE_URL", "S3_ENDPOINT", "BUCKET", "PROVIDER", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.delenv(f"ONETAKE_{name}")
     prompt = ("--prompt", str(FIXTURES / "prompt.wav"), "--prompt-text", PROMPT_TEXT)
-    ran = onetake("clone", str(FIXTURES / "good.mp3"), *prompt, *TRIAL, "demo.mp3", "--sandbox", "--json")
+    ran = onetake("clone", str(FIXTURES / "good.mp3"), *prompt, *PREVIEW, "demo.mp3", "--sandbox", "--json")
     assert (ran.status, ran.err) == (0, "")
     said = json.loads(ran.out)
     assert said["voice_id"].startswith("voice_")

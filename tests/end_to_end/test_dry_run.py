@@ -125,8 +125,8 @@ def test_json_of_one_recording_is_one_object(say: Say, takes: tuple[str, ...]) -
 def test_an_existing_preview_is_reported_for_its_recording(say: Say, takes: tuple[str, ...]) -> None:
     Path("demos").mkdir()
     Path("demos/c.mp3").write_bytes(b"older")
-    trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demos")
-    ran = say("clone", "c.ogg", str(FIXTURES / "good.mp3"), "--dry-run", "--json", *trial)
+    preview = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demos")
+    ran = say("clone", "c.ogg", str(FIXTURES / "good.mp3"), "--dry-run", "--json", *preview)
     failed, planned = json.loads(ran.out)["takes"]
     assert (ran.status, failed["ending"], planned["ending"]) == (2, "failed", "would-clone")
     assert "--force" in failed["error"]["hint"]

@@ -9,6 +9,7 @@ import click
 
 from onetake.console.streams import print_json, print_line, print_stderr
 from onetake.console.terminal import safe
+from onetake.io.paths import exists
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,15 @@ def requested_format(arguments: Sequence[str]) -> str | None:
             return "json"
         if option == "--format" and (form or following) in {"json", "jsonl", *LINE_FORMS}:
             return form or following
+    return None
+
+
+def name_of_file(option: str, arguments: Sequence[str]) -> str | None:
+    """The argument whose letter or name click takes for the unknown `option`, if it can be the name of a file."""
+    for word in takewhile(lambda word: word != "--", arguments):
+        is_letters = len(word) > 2 and word[0] == "-" != word[1] and option[1:] in word[1:]
+        if is_letters or (word == option and exists(word)):
+            return word
     return None
 
 

@@ -9,15 +9,15 @@ import { promptStep } from "/static/prompt.js";
 import { recordStep } from "/static/record.js";
 import { roomStep } from "/static/room.js";
 import { startStep } from "/static/start.js";
-import { trialStep } from "/static/trial.js";
+import { previewStep } from "/static/preview.js";
 import { voicesStep } from "/static/voices.js";
 
 const STEPS = [
   ["start", "Start", startStep], ["room", "Room", roomStep], ["record", "Record", recordStep],
   ["findings", "Findings", findingsStep], ["fix", "Fix", fixStep], ["prompt", "Prompt clip", promptStep],
-  ["clone", "Clone", cloneStep], ["trial", "Trial", trialStep], ["voices", "Voices", voicesStep],
+  ["clone", "Clone", cloneStep], ["preview", "Preview", previewStep], ["voices", "Voices", voicesStep],
 ];
-const WITH_TAKE = ["findings", "fix", "prompt", "clone", "trial"];
+const WITH_TAKE = ["findings", "fix", "prompt", "clone", "preview"];
 
 export const app = {
   state: null,
@@ -35,9 +35,9 @@ export const app = {
     this.draw();
   },
 
-  // The takes that can be cloned: not clips, trials and speeches.
+  // The takes that can be cloned: not clips, previews and speeches.
   get sources() {
-    return this.state.takes.filter((take) => take.purpose === "take" && !["prompt", "trial", "speech"].includes(take.origin));
+    return this.state.takes.filter((take) => take.purpose === "take" && !["prompt", "preview", "speech"].includes(take.origin));
   },
 
   choose(take) {

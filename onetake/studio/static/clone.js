@@ -25,7 +25,7 @@ export const cloneStep = {
     const price = real?.price ?? "unknown";
     const rehearse = button("Rehearse", action(() => start("rehearsal")), { class: "primary large", id: "rehearse" });
     const clone = real && button(`Clone for ${real.price ?? "an unknown price"}`, action(() => startPaid(price)), { id: "clone", class: "large", disabled: Boolean(real.problem) });
-    fill(section, consentFields(take), trialFields(), optionFields(take), h("h3", {}, "What will be sent"), fields.review,
+    fill(section, consentFields(take), previewFields(), optionFields(take), h("h3", {}, "What will be sent"), fields.review,
       h("p", { class: "buttons" }, rehearse, clone),
       real ? h("p", { class: "note" }, real.problem ? `The real service cannot be used: ${real.problem}` : `Real service: ${real.host}. One click makes at most one paid call; the same take is never paid for twice.`)
         : h("p", { class: "note" }, "This studio only rehearses: start it without --sandbox to use the real service."),
@@ -60,13 +60,13 @@ function sourceOf(take) {
   return parent && take.origin === "fixed" ? sourceOf(parent) : take;
 }
 
-function trialFields() {
-  const text = h("textarea", { id: "trial-text", rows: 2, maxlength: 2000 });
+function previewFields() {
+  const text = h("textarea", { id: "preview-text", rows: 2, maxlength: 2000 });
   const models = [...app.state.models.clone].reverse();
-  const model = h("select", { id: "trial-model" }, models.map((name) => h("option", {}, name)));
-  fields.trial = () => (text.value.trim() ? { text: text.value, model: model.value } : {});
-  return h("fieldset", {}, h("legend", {}, "Trial"), h("p", {}, h("label", { for: "trial-text" }, "A text that the new voice reads (charged per character); empty for none"), text),
-    h("p", {}, h("label", { for: "trial-model" }, "Model "), model));
+  const model = h("select", { id: "preview-model" }, models.map((name) => h("option", {}, name)));
+  fields.preview = () => (text.value.trim() ? { text: text.value, model: model.value } : {});
+  return h("fieldset", {}, h("legend", {}, "Preview"), h("p", {}, h("label", { for: "preview-text" }, "A text that the new voice reads (charged per character); empty for none"), text),
+    h("p", {}, h("label", { for: "preview-model" }, "Model "), model));
 }
 
 function optionFields(take) {
@@ -85,7 +85,7 @@ function optionFields(take) {
     h("details", {}, h("summary", {}, "Processing by the service"), box("noise", "Reduce noise"), box("volume", "Normalize the volume")));
 }
 
-const form = (service) => ({ service, take: fields.take.id, consent: fields.statement(), ...fields.trial(), ...fields.options() });
+const form = (service) => ({ service, take: fields.take.id, consent: fields.statement(), ...fields.preview(), ...fields.options() });
 
 function later() {
   clearTimeout(timer);
@@ -171,5 +171,5 @@ function runView(run) {
     run.error ? h("p", {}, run.error.hint ? `${run.error.message}: ${run.error.hint}` : run.error.message, run.error.service_message ? `. The service says: ${run.error.service_message}` : "") : null,
     run.state === "unknown" ? settleButton() : null,
     run.warnings.length ? h("ul", {}, run.warnings.map((text) => h("li", {}, text))) : null,
-    run.result ? h("p", { class: "buttons" }, run.trial ? button("Listen to the trial", () => app.show("trial", { focus: true })) : null, button("See the voices", () => app.show("voices", { focus: true }))) : null);
+    run.result ? h("p", { class: "buttons" }, run.preview ? button("Listen to the preview", () => app.show("preview", { focus: true })) : null, button("See the voices", () => app.show("voices", { focus: true }))) : null);
 }

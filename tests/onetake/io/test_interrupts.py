@@ -122,8 +122,8 @@ def held(services: Services) -> Iterator[Held]:
 def test_the_first_signal_waits_for_the_voice(
     home: Path, services: Services, held: Held, number: signal.Signals
 ) -> None:
-    trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "d.mp3")
-    running = Running("clone", str(FIXTURES / "good.wav"), "--json", *trial, env=held.env)
+    preview = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "d.mp3")
+    running = Running("clone", str(FIXTURES / "good.wav"), "--json", *preview, env=held.env)
     wait_until(lambda: held.answers.calls)
     running.send(number)
     running.wait_for_line(NOTE)
@@ -188,9 +188,9 @@ def test_ctrl_c_during_the_preview_keeps_the_voice(home: Path, services: Service
     with ScriptedServer(stalls) as demos:
         answer = {"voice_id": "voice_paid", "demo_audio_url": f"{demos.base_url}/demo.mp3"}
         with ScriptedServer(answers(200, answer)) as endpoint:
-            trial = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demo.mp3")
+            preview = ("--text", "Hi.", "--model", "speech-2.8-hd", "--demo", "demo.mp3")
             env = services.settings(ONETAKE_BASE_URL=endpoint.base_url)
-            running = Running("clone", str(FIXTURES / "good.wav"), "--json", *trial, env=env)
+            running = Running("clone", str(FIXTURES / "good.wav"), "--json", *preview, env=env)
             wait_until(lambda: demos.requests)
             running.send(signal.SIGINT)
             status, out, _ = running.end()

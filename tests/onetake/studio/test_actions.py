@@ -184,8 +184,8 @@ class TestClones:
         assert (done["state"], done["result"]["name"], done["error"]) == ("paid", "ann", None)
         assert [name for name, _ in done["steps"]][:4] == ["check", "upload", "verify", "clone"]
         assert done["result"]["likeness"] > page.get("/api/state")["same_voice"]  # the stand-in answers with the take
-        trial = page.session.get(f"{page.origin}/takes/{done['trial']}/audio")
-        assert trial.headers["Content-Type"] == "audio/mpeg"
+        preview = page.session.get(f"{page.origin}/takes/{done['preview']}/audio")
+        assert preview.headers["Content-Type"] == "audio/mpeg"
         assert page.post("/api/clones/plan", form)["known"]["name"] == "ann"
         again = page.clone(form)
         assert (again["state"], again["result"]["voice_id"]) == ("known", done["result"]["voice_id"])

@@ -30,7 +30,7 @@ HOLE_FRAMES: Final = 700  # 16 ms
 HOLES: Final = tuple(slice(second * RATE, second * RATE + HOLE_FRAMES) for second in range(5, 120, 6))
 _ATTEMPTS: Final = 5
 MOST_REPORTED: Final = 5  # the page shows the last ones only
-STEPS: Final = ("start", "room", "record", "findings", "fix", "prompt", "clone", "trial", "voices")
+STEPS: Final = ("start", "room", "record", "findings", "fix", "prompt", "clone", "preview", "voices")
 Opened = tuple[webdriver.Chrome, Page]
 
 
@@ -190,11 +190,11 @@ def test_the_whole_flow_by_keyboard(opened: Callable[..., Opened]) -> None:
     press(chrome, "#next-step")
     wait_text(chrome, "#review", "The exact request")
     assert "Ann Example" in (chrome.find_element(By.ID, "statement").get_attribute("value") or "")
-    chrome.find_element(By.ID, "trial-text").send_keys("It rained all night.")
+    chrome.find_element(By.ID, "preview-text").send_keys("It rained all night.")
     press(chrome, "#rehearse")
     wait_text(chrome, "#runs", "Rehearsed: the voice is made")
-    go(chrome, "trial")
-    wait_text(chrome, "#step-trial", "It rained all night.")
+    go(chrome, "preview")
+    wait_text(chrome, "#step-preview", "It rained all night.")
     go(chrome, "voices")
     wait_text(chrome, "#step-voices", "Temporary")
     press(chrome, "#step-voices button[aria-label^=Keep]")
