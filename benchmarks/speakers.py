@@ -153,7 +153,7 @@ def _found(voices: dict[str, Samples]) -> dict[str, list[tuple[float, float]]]:
     mixed: dict[str, Callable[[str, str, int], Samples]] = {
         "turns of 5 s": turns,
         "a single turn of 20 %": single_turn,
-        "both all along": overlapped,
+        "both at the same time": overlapped,
     }
     pairs = [pair for pair in itertools.permutations(voices, 2) if len({_person(name) for name in pair}) == 2]
     found: dict[str, list[tuple[float, float]]] = {kind: [] for kind in ("one speaker", *mixed)}

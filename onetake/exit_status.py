@@ -65,7 +65,7 @@ def stop_status() -> Status:
 
 
 def library_status(error: BaseException, kind: object) -> Status | None:
-    """The exit status of an exception of a library; None if it is not one of theirs."""
+    """The exit status of an exception of `preflight`, `uploader` or `client`; None for any other exception."""
     if kind in _BY_KIND:
         return _BY_KIND[str(kind)]
     if getattr(error, "state", None) == "unknown":  # the outcome of a paid call, see `client.call_outcomes`

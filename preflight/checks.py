@@ -198,7 +198,7 @@ _OTHER_FILES: Final = {
 
 
 def _explained(error: PreflightError, source: Source) -> PreflightError:
-    """Say what the file seems to be instead, where its first bytes show that."""
+    """Explain what the file seems to be instead, if its first bytes show that."""
     if type(error) is not NotARecording or not source.size:
         return error
     start = source.read_at(0, 512)

@@ -4,7 +4,7 @@
                                                                      │                 ├─ refused
     Ctrl-C or failure: given-up, nothing paid <──────────────────────┘                 └─ unknown: the user settles it
 
-Each step is in the ledger before the next one begins: a process that is killed leaves a row that says how far it came.
+Each step is in the ledger before the next one begins: a process that is killed leaves a row that shows how far it got.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Has this recording been cloned before? It has if recording, options that shape the voice, and service are the same.
+"""Find earlier clones: those with the same recording, the same options that shape the voice, and the same service.
 
 The preview's text and model do not shape the voice, so they are not compared.
 """
@@ -110,9 +110,9 @@ def repeated(requests: Sequence[CloneRequest], base_url: str) -> dict[int, int]:
 
 
 def paid_once(requests: Sequence[CloneRequest], base_url: str) -> list[CloneRequest]:
-    """Return the requests; ``again`` counts for the first of those that get the same voice only.
+    """Return the requests, with ``again`` only in the first of those that get the same voice.
 
-    The others are to be sent after it: before it they would pay for a voice, and it for another one.
+    Send the others after it: sent before it, they would pay for a voice, and the first one for another.
     """
     if not any(request.again for request in requests):
         return list(requests)

@@ -1,4 +1,4 @@
-"""What happens before anything is sent: check the recordings, fix what can be fixed, build the request body."""
+"""Prepare a clone before anything is sent: check the recordings, fix what can be fixed, build the request body."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a worker of a cluster does: check a batch of recordings, one after the other, while the next ones are fetched.
+"""The task of a worker of a cluster: check a batch of recordings, one after the other, while the next ones are fetched.
 
-A worker decodes in a process of its own, as everywhere (`preflight.worker`): a file that crashes a decoder gets its
-finding there. What ends the worker itself is memory, the machine, or whoever manages the cluster.
+A worker decodes in a process of its own, like every check (`preflight.worker`): a file that crashes a decoder results
+in a finding. The worker itself ends only if memory runs out, the machine stops, or the cluster stops it.
 """
 
 from __future__ import annotations

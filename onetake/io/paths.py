@@ -1,4 +1,4 @@
-"""What a path of the user's names: a folder, a file, or nothing.
+"""Whether a path names a folder, a file, or anything at all.
 
 A path names nothing where the system refuses to look. Until Python 3.13, `is_dir`, `is_file` and `exists` of pathlib
 raise an OSError for a name that is too long, and for a file in a folder without permission to search it. The functions

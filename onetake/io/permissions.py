@@ -1,4 +1,4 @@
-"""Who else can read or change a file of the user's.
+"""Permissions of other users on a file or folder of this user: report them, or remove them.
 
 A restored backup or a umask can leave files open to other users. Windows has access control lists instead, which files
 inherit from the user's folders: nothing is checked there.

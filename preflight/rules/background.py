@@ -287,7 +287,7 @@ NARROW_BAND = Rule(
             "min_full_bandwidth_hz",
             9000.0,
             "MP3 at 32 kbit/s and AAC at 24 kbit/s end between 7.3 and 8.6 kHz. The severity is info. Not reported at "
-            "sample rates below 21 kHz, nor between 7.25 and 8.25 kHz (7.95 and 8.25 kHz in files of at most 40 kbit/s "
+            "sample rates below 21 kHz, or between 7.25 and 8.25 kHz (7.95 and 8.25 kHz in files of at most 40 kbit/s "
             "per channel), where recordings upsampled from 16 kHz end.",
             None,
             "Wideband telephony can be cloned.",

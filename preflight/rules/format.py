@@ -1,4 +1,4 @@
-"""Rules about what a file is: readable, audio, in an accepted format."""
+"""Rules about the format of a file: readable, audio, in an accepted format."""
 
 from __future__ import annotations
 

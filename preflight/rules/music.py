@@ -38,7 +38,7 @@ _TONAL_BACKGROUND_DB: Final = -31.0
 
 
 def _is_loud(analysis: Analysis, limit_db: float, spread_db: float) -> bool:
-    """Whether something else than the voice and hum sounds in its pauses."""
+    """Whether the pauses contain sound other than the voice and hum."""
     measured = analysis.measurements
     hums = any(measured.get(name, 0.0) > limit for name, limit in _HUM_DB.items())
     level, spread = measured.get("background_level_db", -120.0), measured.get("background_spread_db", 120.0)
@@ -105,7 +105,7 @@ def _babble(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 def _bends(rule: Rule, analysis: Analysis) -> Iterator[tuple[str, str, float]]:
     """Yield the measurements that show other voices, their thresholds, and the seconds that these are about.
 
-    What noise reduction leaves bends each band separately, and is not babble.
+    The residue of noise reduction bends each band separately, and is not babble.
     """
     measured, level_db = analysis.measurements, rule["max_background_level_db"]
     bend, decay_s = measured.get("background_bend_db", 0.0), measured.get("room_decay_s", 0.0)

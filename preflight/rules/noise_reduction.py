@@ -58,7 +58,7 @@ GATED = Rule(
     why="The noise floor cannot be measured, and a noise gate also cuts off the ends of words.",
     source="The share of frames without speech that are below -95 dBFS, the least significant bit of 16-bit audio; and "
     "steps of the level by 12 dB and more within 40 ms, by the same amount in all bands, from one even level to "
-    "another each time. Neither a voice nor a room falls like that.",
+    "another each time. The level of a voice or of a room does not fall like that.",
     fix_hint="Record without a noise gate or noise reduction.",
     judge=_gated,
     thresholds=(

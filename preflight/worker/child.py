@@ -62,7 +62,7 @@ def module_path() -> list[str]:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment for a child, without all that the child does not need: keys, proxies, settings."""
+    """This process's environment for a child, without what the child does not need: keys, proxies, settings."""
     return {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
 
 
@@ -77,8 +77,8 @@ def start_worker() -> StartedWorker:
     """Start a worker process, which waits for jobs (`preflight.worker.protocol`) and ends with its standard input.
 
     The interpreter is started directly, not by `multiprocessing`: callers need no ``__main__`` guard, and the worker
-    inherits none of their state, also where they have threads. This module imports as little as possible: the command
-    starts a worker first, and imports what it needs itself meanwhile.
+    inherits none of their state, even if they have threads. This module imports as little as possible: the command
+    starts a worker first, and imports its own modules while the worker starts.
     """
     ours: socket.socket | None = None
     theirs: socket.socket | None = None

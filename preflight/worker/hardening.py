@@ -1,9 +1,9 @@
-"""What a process that handles hostile bytes gives up before it sees the first of them.
+"""Harden a process that decodes untrusted files: what it gives up before it reads their first byte.
 
-Its environment holds no secrets on any system (`preflight.worker.child`). On Linux it can gain no privileges, cannot be
-inspected by others of the same user, opens no files but those of Python and its libraries (Landlock, Linux 5.13), and
-has no network, starts no programs and changes no files (seccomp). Where a kernel or an architecture lacks one of these,
-the others remain.
+Its environment contains no secrets on any system (`preflight.worker.child`). On Linux it cannot gain privileges, be
+inspected by other processes of the user, open files other than those of Python and its libraries (Landlock, Linux
+5.13), use the network, start programs, or change files (seccomp). Where a kernel or an architecture lacks one of these
+limits, the others remain.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Limits for a worker that its system does not enforce, checked from the caller's process.
 
-Linux ends a worker that computes without end (SIGPROF), and refuses memory above a limit (RLIMIT_DATA). macOS enforces
-no limit on memory, and Windows has no CPU timer: there the caller looks at its worker while it waits for an answer.
+Linux ends a worker that does not stop computing (SIGPROF), and refuses memory above a limit (RLIMIT_DATA). macOS
+enforces no limit on memory, and Windows has no CPU timer: there the caller looks at its worker while it waits for an
+answer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The transcribing process: one model, a few sounds, their texts, the end.
+"""The transcription process: load one model, transcribe a few clips, and exit.
 
-It reads a line of JSON and the sounds from standard input, and answers with a line of JSON on what was its standard
-output. A model is code for the engine, and the engine is native: what it breaks is this process, which
-is hardened before it loads the model: it reads that folder, and has no network.
+It reads a line of JSON and the clips from standard input, and answers with a line of JSON on what was its standard
+output. The engine is native code that executes the model, so a faulty model can crash only this process. It is hardened
+before it loads the model: it can read the folder of the model, and has no network.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def _import_libraries() -> None:
 def limit_cpu(seconds: float | None = None) -> None:
     """Let the system end this process after so many seconds of CPU time; 0 for no limit, None for `CPU_LIMIT_S`.
 
-    ITIMER_PROF counts the time of all threads. SIGPROF has no handler: one would only run between byte codes, and not
-    while a decoder never returns.
+    ITIMER_PROF counts the time of all threads. SIGPROF has no handler: Python runs handlers only between
+    bytecodes, so one would not run while a decoder does not return.
     """
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S if seconds is None else seconds)

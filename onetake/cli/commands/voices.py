@@ -218,7 +218,7 @@ def _show_fetched(fetched: Downloaded, *, as_json: bool) -> None:
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), help="Format; default: csv.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def export(form: str | None, *, as_json: bool) -> None:
-    """Print every voice with everything the ledger knows, consent included."""
+    """Print every voice with everything the ledger knows, including consent."""
     now = datetime.now(UTC)
     with opened_ledger() as ledger:
         voices = [voice_fields(voice, now) for voice in ledger.voices.all()]
