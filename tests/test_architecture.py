@@ -216,7 +216,7 @@ def hints(tree: ast.AST, classes: set[str]) -> Iterator[str]:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 yield value.value
             elif isinstance(value, ast.JoinedStr):
-                yield "".join(part.value if isinstance(part, ast.Constant) else "x" for part in value.values)
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in value.values)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
