@@ -2,7 +2,8 @@
 
 Annex 1 of BS.1770-5 filters each channel (K-weighting), takes the mean square z of blocks of 400 ms, adds the channels
 with a weight of 1 for left and right, and defines the loudness as -0.691 + 10 log10(z) LKFS. Here the filter is applied
-by overlap-save (see `framing`), and powers are kept per frame of 10 ms, then per 100 ms, from which blocks are made.
+by overlap-save (see `frames_and_spectra`), and powers are kept per frame of 10 ms, then per 100 ms, from which blocks
+are made.
 """
 
 from __future__ import annotations
