@@ -79,10 +79,10 @@ def _check_decoders() -> str:
     import numpy as np
 
     import preflight
-    from onetake.io.scratch import scratch_folder
+    from onetake.io.temporary_folders import scratch_folder
     from preflight.fixes.encode import encode
+    from preflight.fixes.encoding_target import Target
     from preflight.fixes.options import Container
-    from preflight.fixes.target import Target
 
     rate = 16_000
     tone = (0.1 * np.sin(np.arange(rate) * 0.1)).astype(np.float32)[:, np.newaxis]

@@ -221,7 +221,7 @@ def _print_version(ctx: click.Context, _option: click.Parameter, is_given: bool)
 )
 def root() -> None:
     """Check a voice recording, fix it, upload it, clone the voice."""
-    from onetake.io.scratch import remove_abandoned
+    from onetake.io.temporary_folders import remove_abandoned
 
     remove_abandoned()
 

@@ -26,7 +26,7 @@ from onetake.clones.prepare import Prepared, prepare_in_executor
 from onetake.clones.uploads import try_delete_abandoned
 from onetake.errors import CloneInProgress, Failure, NotSettled, failure_of, stopped_before_turn
 from onetake.exit_status import Status
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 from preflight.input.source import display_name
 from preflight.worker.pool import Cancelled, WorkerPool, usable_cores
 

@@ -13,7 +13,7 @@ from onetake.clones.prepare import prepare_request
 from onetake.clones.request import require_free_demo, require_quality
 from onetake.clones.uploads import try_delete_abandoned
 from onetake.errors import CloneInProgress, ConsentMissing, NotSettled
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 from onetake.ledger import Claimed, Known, Unsettled
 
 if TYPE_CHECKING:

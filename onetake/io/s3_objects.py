@@ -238,7 +238,7 @@ def fix_to_object(recording: Recording, target: str, *, force: bool, **options: 
     """
     import preflight
     from onetake.clones.uploads import CONTENT_TYPES
-    from onetake.io.scratch import scratch_folder
+    from onetake.io.temporary_folders import scratch_folder
 
     place, key = split_name(target)
     bucket = Buckets().bucket(place)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from onetake.io.scratch import scratch_folder
 from onetake.io.signals import install_handlers, interruptible
+from onetake.io.temporary_folders import scratch_folder
 from onetake.sandbox.endpoint import StandInEndpoint
 from onetake.sandbox.s3_server import SandboxStorage
 from onetake.sandbox.seaweedfs import SandboxUnavailable

@@ -24,7 +24,7 @@ from onetake.clones.request import CloneRequest, validate_request
 from onetake.errors import NotSettled, UsageError, failure_of
 from onetake.exit_status import Status
 from onetake.io.atomic_write import atomic_write
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 from onetake.render.outcomes import error_fields
 from onetake.speech_model import with_chosen_model
 from onetake.studio.clone_run import CloneForm, CloneRun, Consent

@@ -14,8 +14,8 @@ from preflight.fixes.options import EDIT_KINDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from preflight.fixes.encoding_target import Target
     from preflight.fixes.options import Container
-    from preflight.fixes.target import Target
     from preflight.media.probe import Probe
     from preflight.report import Span
 

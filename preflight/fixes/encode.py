@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from preflight.fixes.target import WAV_HEADER_BYTES
+from preflight.fixes.encoding_target import WAV_HEADER_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from numpy.typing import NDArray
 
+    from preflight.fixes.encoding_target import Target
     from preflight.fixes.options import Container
-    from preflight.fixes.target import Target
     from preflight.media.decoder import Block
 
 _DITHER_SEED: Final = 1

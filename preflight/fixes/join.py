@@ -19,9 +19,9 @@ from preflight.display.text import clock, number_beside
 from preflight.errors import BadOutput, CannotFix
 from preflight.fixes.convert import OVERSHOOT_MARGIN_DB, FixJob, downmix
 from preflight.fixes.edit_descriptions import HEADROOM_DBTP
+from preflight.fixes.encoding_target import choose_target, downmix_weights
 from preflight.fixes.join_parts import Part, arrange, window_of
 from preflight.fixes.options import MINIMAL
-from preflight.fixes.target import choose_target, downmix_weights
 from preflight.fixes.write import CONTAINERS, is_folder, require_output, write_verified
 from preflight.input.recording import PathLike, Recording
 from preflight.input.source import Source, display_name
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from preflight.analysis.analyze import Progress
+    from preflight.fixes.encoding_target import Target
     from preflight.fixes.options import Container
-    from preflight.fixes.target import Target
     from preflight.media.decoder import Block
     from preflight.report import Span
 

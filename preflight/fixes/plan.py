@@ -20,14 +20,14 @@ from preflight.fixes.edit_descriptions import (
     remux_edit,
     scale_edit,
 )
+from preflight.fixes.encoding_target import choose_target, downmix_weights
 from preflight.fixes.options import DEFAULT_LUFS, EDIT_KINDS, MINIMAL, Container, FixOptions
 from preflight.fixes.part_to_keep import choose_window, requested_window, trim_silence
-from preflight.fixes.target import choose_target, downmix_weights
 from preflight.report import Report, verdict_of
 
 if TYPE_CHECKING:
     from preflight.analysis.analysis import Analysis
-    from preflight.fixes.target import Target
+    from preflight.fixes.encoding_target import Target
     from preflight.media.probe import Probe
     from preflight.report import Span
 

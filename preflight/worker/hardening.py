@@ -63,7 +63,7 @@ def limit_memory(most_bytes: int) -> None:
 
     Only Linux can limit data alone (RLIMIT_DATA). The limit on address space (RLIMIT_AS) would count what allocators
     only reserve: macOS reserves more than any recording needs before the first byte is read. There, and on Windows,
-    the caller limits the memory (`preflight.worker.monitor`, `preflight.worker.child`).
+    the caller limits the memory (`preflight.worker.resource_monitor`, `preflight.worker.child`).
     """
     if sys.platform == "win32":
         return

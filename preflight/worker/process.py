@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from preflight.analysis.analyze import Progress
     from preflight.input.source import Source
     from preflight.worker.child import StartedWorker
-    from preflight.worker.monitor import Monitor
+    from preflight.worker.resource_monitor import Monitor
 
 _SILENT_S: Final = 60.0
 """A worker that neither computes without end nor sends anything waits for a disk that does not answer."""
@@ -124,7 +124,7 @@ class WorkerProcess:
             NotExamined: A bug in onetake.
         """
         if _IS_MONITORED:
-            from preflight.worker.monitor import Monitor
+            from preflight.worker.resource_monitor import Monitor
 
             self._monitor = Monitor(self.pid)
         while isinstance(answer := self._next(), protocol.Heartbeat):

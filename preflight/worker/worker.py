@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CPU_LIMIT_S: Final = 8
 """CPU time without a decoded block after which the system ends the process (SIGPROF): such a decoder never ends.
 
-Windows has no such timer: there the caller ends it (`preflight.worker.monitor`)."""
+Windows has no such timer: there the caller ends it (`preflight.worker.resource_monitor`)."""
 MEMORY_BYTES: Final = 384 << 20
 """A decoder that asks for more gets a `MemoryError`."""
 _HEARTBEAT_S: Final = 0.2

@@ -22,7 +22,7 @@ from onetake.clones.uploads import UploadTracker, verified_link
 from onetake.console.progress import Steps
 from onetake.console.streams import print_json, print_line
 from onetake.io.inputs import require_files
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 from onetake.ledger import Ledger
 
 if TYPE_CHECKING:

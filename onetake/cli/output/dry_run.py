@@ -12,7 +12,7 @@ from onetake.console.streams import print_document, print_json, print_line, prin
 from onetake.console.terminal import safe
 from onetake.errors import Failure, failure_of
 from onetake.exit_status import Status, most_severe
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 from onetake.render.outcomes import CSV_HEADER, csv_line, error_fields, summary
 from preflight.input.source import display_name
 

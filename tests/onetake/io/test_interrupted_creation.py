@@ -11,7 +11,7 @@ from types import FrameType
 import pytest
 
 from onetake.io.atomic_write import atomic_write
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 from preflight.fixes.write import write_verified
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 import preflight
 from preflight.fixes.convert import FixJob, add_headroom, downmix, without_overshoot
 from preflight.fixes.edit_descriptions import DspSettings, Edit
+from preflight.fixes.encoding_target import Target
 from preflight.fixes.options import FixOptions
 from preflight.fixes.plan import Plan
-from preflight.fixes.target import Target
 from tests.support.fix_analyses import analysis_of, report_with
 from tests.support.make_audio import FIXTURES, RATE, at_rate, coded, m4a, mp3, quiet, story, talk, wav
 

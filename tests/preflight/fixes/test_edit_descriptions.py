@@ -14,8 +14,8 @@ from preflight.fixes.edit_descriptions import (
     remux_edit,
     scale_edit,
 )
+from preflight.fixes.encoding_target import Target
 from preflight.fixes.options import EDIT_KINDS
-from preflight.fixes.target import Target
 from preflight.media.probe import Probe
 
 MEASURED = {"integrated_loudness_lufs": -30.0, "true_peak_dbtp": -12.0}

@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from preflight.fixes.encode import encode, open_muxer, to_integers
-from preflight.fixes.target import Target
+from preflight.fixes.encoding_target import Target
 
 RATE = 16_000
 

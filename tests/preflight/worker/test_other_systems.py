@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from preflight.worker import monitor
 from preflight.worker import process as worker_process
+from preflight.worker import resource_monitor
 from preflight.worker.pool import end_all
 from tests.support.faulty_decoders import FAULTS, install
 from tests.support.make_audio import FIXTURES
@@ -22,7 +22,7 @@ def test_the_caller_ends_a_worker_above_a_limit(limit: str, faulty: Path, monkey
     import preflight
 
     monkeypatch.setattr(worker_process, "_IS_MONITORED", True)
-    monkeypatch.setattr(monitor, limit, 0.5 if limit == "CPU_LIMIT_S" else 1000)
+    monkeypatch.setattr(resource_monitor, limit, 0.5 if limit == "CPU_LIMIT_S" else 1000)
     install(FAULTS["hang"], monkeypatch)
     assert preflight.check(FIXTURES / "empty.wav").verdict == "rejected"
     words = preflight.check(faulty).findings[0].message

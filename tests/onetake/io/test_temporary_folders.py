@@ -13,12 +13,12 @@ import pytest
 
 from onetake.errors import UsageError
 from onetake.io.received_audio import save_elsewhere
-from onetake.io.scratch import PREFIX, remove_abandoned, scratch_folder
+from onetake.io.temporary_folders import PREFIX, remove_abandoned, scratch_folder
 from tests.onetake.conftest import Say
 
 HOLD = """
 import sys
-from onetake.io.scratch import scratch_folder
+from onetake.io.temporary_folders import scratch_folder
 with scratch_folder() as folder:
     (folder / "recording").mkdir()
     (folder / "recording" / "take.wav").write_bytes(b"x")

@@ -15,7 +15,7 @@ from preflight import limits
 from preflight.analysis.analysis import ChannelFacts
 from preflight.errors import CannotFix
 from preflight.fixes.encode import encode
-from preflight.fixes.target import choose_target, downmix_weights
+from preflight.fixes.encoding_target import choose_target, downmix_weights
 from preflight.media.probe import Probe
 
 
