@@ -137,3 +137,6 @@ def test_splices_but_not_the_corners_of_clipped_peaks() -> None:
     assert (found.value, found.spans) == (2, ((3.0, 3.0), (9.0, 9.0)))
     assert findings("splices", changed(splices=splices[:1]))[0].message.startswith("the waveform jumps at one place")
     assert findings("splices", changed()) == []
+    ends = ((0.05, 0.0501), (59.93, 59.9301))
+    assert findings("splices", changed(splices=ends)) == []
+    assert finding("splices", changed(splices=(*ends, splices[1]))).spans == ((3.0, 3.0),)

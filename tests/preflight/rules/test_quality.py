@@ -20,7 +20,7 @@ from tests.preflight.analysis.speakers.test_voices import ANN, BEN, voices
 from tests.support.analyses import GOOD, changed, finding, findings, headers_only
 from tests.support.make_audio import FIXTURES
 
-SPOTS = tuple((float(at), at + 0.1) for at in range(6))
+SPOTS = tuple((float(at), at + 0.1) for at in range(1, 7))
 BABBLE = {"background_bend_db": 5.0, "background_likeness": 0.5, "background_spread_db": 3.0}
 GRADED: dict[str, tuple[Analysis | None, Analysis | None]] = {
     "no-speech": (None, changed({"speech_s": 0.0, "speech_percent": 0.0, "voice_like_s": 0.0})),
