@@ -147,6 +147,9 @@ def _cannot_write(error: OSError, target: Path) -> CannotWrite:
     folder = target.parent
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return CannotWrite("the disk is full, or a size limit was reached", "free some space, or write elsewhere")
+    if error.errno == errno.ENAMETOOLONG:
+        shown = repr(display_name(target.name))
+        return CannotWrite(f"the name of the output is too long for this system: {shown}", "choose a shorter name")
     shown = repr(display_name(folder))
     if error.errno == errno.ENOENT and not folder.is_dir():
         return CannotWrite(f"the output folder {shown} does not exist", "create it first")

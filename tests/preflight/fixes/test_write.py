@@ -86,8 +86,9 @@ def test_names_that_cannot_be_written(name: str, kind: str, tmp_path: Path) -> N
 
 
 def test_a_name_too_long_for_the_system(tmp_path: Path) -> None:
-    with pytest.raises(preflight.CannotWrite):
+    with pytest.raises(preflight.CannotWrite, match="the name of the output is too long") as caught:
         preflight.fix(take("telephone.wav"), tmp_path / ("x" * 300 + ".wav"))
+    assert caught.value.hint == "choose a shorter name"
     assert not list(tmp_path.iterdir())
 
 
