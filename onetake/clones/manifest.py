@@ -85,6 +85,8 @@ _FOUND: Final = {
     "object": "an object",
 }
 _COLUMNS: Final = Row.__struct_fields__
+_PATHS: Final = frozenset({"take", "prompt", "demo"})
+"""Columns with names of files, which may end in a space."""
 _COLUMNS_HINT: Final = f"the columns are {', '.join(_COLUMNS)}"
 
 
@@ -131,7 +133,7 @@ def read_manifest(manifest: str, usual: CloneRequest) -> list[CloneRequest]:
 def _invalid(shown: str, mistakes: list[tuple[int, Exception]]) -> InvalidManifest:
     messages = [f"line {line}: {getattr(error, 'message', error)}" for line, error in mistakes]
     hints = Counter(getattr(error, "hint", "") or _COLUMNS_HINT for _, error in mistakes)
-    hint = "; ".join(hints)
+    hint = "; ".join(hint for hint in hints if not any(hint in other for other in hints if other != hint))
     if len(messages) == 1:
         return InvalidManifest(f"{shown}, {messages[0]}", hint)
     return InvalidManifest(f"{shown} has {len(messages)} mistakes", hint, details=tuple(messages))
@@ -141,7 +143,8 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | UsageError]]:
     """Yield line number and non-empty cells of each row, or what is wrong with it."""
     text = text.rstrip("\x1a")  # the end mark of DOS programs
     delimiter, preamble = _dialect(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    # with a space before it, a quotation mark would otherwise be a part of the cell
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
     columns: list[str] = []
     try:
         for cells in reader:
@@ -196,7 +199,7 @@ def _cells(columns: list[str], cells: list[str], delimiter: str) -> dict[str, An
     # empty.
     for number, (name, cell) in enumerate(zip(columns, cells, strict=False), 1):
         if name in _COLUMNS and cell.strip():
-            fields[name] = cell
+            fields[name] = cell if name in _PATHS else cell.strip()
         elif not name and cell.strip():
             return UsageError(f"cell {number} has content, but its column has no name", "name the column")
     if delimiter != "," and "accuracy" in fields:  # regions that use the semicolon write 0,7

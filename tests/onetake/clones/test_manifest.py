@@ -49,6 +49,7 @@ def read(tmp_path: Path) -> Read:
         "\r\n;;\r\nsep=;\r\ntake;name;consent\r\ngood.wav;ann;Ann 2026\r\nother.wav;ben;\r\n\x1a",
         "take,name,consent\ngood.wav,ann,Ann 2026\nother.wav,ben\n",
         "take,name,consent\rgood.wav,ann,Ann 2026\rother.wav,ben,\r",
+        'take, "name", "consent"\ngood.wav, "ann", "Ann 2026"\nother.wav, ben , \n',
     ],
 )
 def test_the_csv_dialects_of_spreadsheets_are_read(read: Read, content: str) -> None:
@@ -134,6 +135,12 @@ def test_files_that_are_not_manifests_are_refused(read: Read, tmp_path: Path) ->
         read("take\ngood.wav\n".encode("utf-16"))
     with pytest.raises(UsageError, match="cannot be read"):
         read_manifest(str(tmp_path / "missing.csv"), USUAL)
+
+
+def test_a_hint_that_another_one_contains_is_not_repeated(read: Read) -> None:
+    with pytest.raises(InvalidManifest) as caught:
+        read("# my list\ntake,name\ngood.wav,ann\n")
+    assert caught.value.hint.count("the columns are") == 1
 
 
 def test_every_mistake_is_reported_with_its_line(read: Read) -> None:
