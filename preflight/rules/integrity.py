@@ -70,7 +70,7 @@ def _truncated(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
 
 def _damaged(rule: Rule, analysis: Analysis) -> Iterator[Finding]:
     decoded_s = analysis.duration_s
-    if not analysis.damage or not decoded_s:
+    if not analysis.has_sound or not analysis.damage or not decoded_s:
         return
     spans = tuple((spot.start_s, spot.end_s) for spot in analysis.damage)
     lost = sum(end - start for start, end in spans)

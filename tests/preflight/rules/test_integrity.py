@@ -47,6 +47,11 @@ def test_damaged() -> None:
     assert findings("damaged", changed()) == []
 
 
+def test_what_cannot_be_decoded_is_not_damaged_too() -> None:
+    assert findings("damaged", headers_only(replace(MP3, sample_rate_hz=0), damage=(MIDDLE,))) == []
+    assert findings("damaged", headers_only(replace(M4A, protected=True), damage=(MIDDLE,))) == []
+
+
 def test_damage_in_several_places() -> None:
     found = finding("damaged", changed(damage=(MIDDLE, Damage(31.0, 31.5, 30.0, 30.0))))
     assert found.message.startswith("1.50 s could not be decoded, in 2 places, first at 0:20.0")
