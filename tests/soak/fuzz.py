@@ -36,7 +36,7 @@ _MOST_SHOWN: Final = 20
 _TARGETS_FROM: Final = 1000
 _TARGETS: Final = {"ready": 0.002, "fixable": 0.01, "rejected": 0.1, "unreadable": 0.05}
 """Smallest share of the cases with each verdict, and of those that cannot be read: the mutations must break recordings,
-but not all of them beyond recognition. Of the fixtures and the generated formats, one in 20 is ready when it is whole."""
+but not all of them beyond recognition. One in 20 of the fixtures and generated formats is ready when it is whole."""
 _SURVIVED: Final = {
     "crashed": "decoder crash",
     "timed out": "timed out",

@@ -77,6 +77,15 @@ def test_a_file_of_the_maximum_size_is_read(tmp_path: Path, monkeypatch: pytest.
     assert preflight.check(GOOD).verdict == "rejected"
 
 
+@pytest.mark.parametrize("offset", [5, 6, 1 << 32, 1 << 63, 1 << 64])
+def test_beyond_the_end_there_is_nothing(offset: int, tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    path.write_bytes(b"12345")
+    with Source.open(path) as source:
+        assert source.read_at(4, 9) == b"5"
+        assert source.read_at(offset, 9) == b""
+
+
 def test_hashing_stops_when_the_check_is_cancelled(tmp_path: Path) -> None:
     workers, blocks = WorkerPool(), 0
 

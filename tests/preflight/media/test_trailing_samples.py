@@ -148,6 +148,17 @@ def test_other_bytes_after_other_files_are_ignored(make: Callable[[int], bytes],
         assert preflight.check(make(END)[: header + END] + behind).file.duration_s == DECLARED_S
 
 
+@pytest.mark.parametrize("size", [1 << 62, (1 << 63) - 8, 1 << 63, (1 << 64) - 8])
+def test_a_chunk_may_declare_any_size(size: int) -> None:
+    whole = bytearray(wave64_of(END))
+    at = whole.index(b"data")
+    whole[at : at + 4], whole[at + 16 : at + 24] = b"junk", struct.pack("<Q", size)
+    for quick in (False, True):
+        rules = {finding.rule for finding in preflight.check(bytes(whole), quick=quick).findings}
+        assert rules & {"unreadable", "no-audio", "unsupported-format"}
+        assert "not-examined" not in rules
+
+
 def test_a_declared_length_below_the_minimum_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(cut_short(wav(talk(12.0)), 0.5)[0])
