@@ -16,6 +16,8 @@ FORMS: Final = {b"RIFF": "wav", b"RIFX": "rifx", b"RF64": "rf64", b"BW64": "rf64
 _SEARCH_BYTES: Final = 1 << 20
 _FORM: Final = re.compile(b"WAVE")
 """What follows the size of the file; the search takes two thirds of the time of `bytes.find`."""
+_TEXT_BYTES: Final = 4096
+_TEXT: Final = re.compile(rb"(?:\xef\xbb\xbf)?[\t\r\n -~]*")
 _TAIL_NAMES: Final = re.compile(
     rb"LIST....(?:INFO|adtl)|(?:id3 |ID3 |bext|iXML|aXML|axml|cue |smpl|inst|acid|cart|_PMX|afsp|PEAK|fact|JUNK)....",
     re.DOTALL,
@@ -77,6 +79,14 @@ def next_header(source: Source, begin: int, end: int) -> int | None:
             break
         position += len(data) - 11  # a header may start in the last 11 bytes
     return None
+
+
+def after_text(source: Source, begin: int) -> int:
+    """Return the offset of a header after a byte order mark or text, as the head of an HTTP answer; else `begin`."""
+    if is_start(source.read_at(begin, 12)):
+        return begin
+    at = next_header(source, begin, min(source.size, begin + _TEXT_BYTES))
+    return begin if at is None or not _TEXT.fullmatch(source.read_at(begin, at - begin)) else at
 
 
 def before_tail(source: Source, begin: int, end: int, order: str) -> int:

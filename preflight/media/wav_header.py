@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from preflight.media.riff_chunks import FORMS, after, before_tail, is_name, is_start, next_header
+from preflight.media.riff_chunks import FORMS, after, after_text, before_tail, is_name, is_start, next_header
 from preflight.media.tags import leading_tags, trailing_tags
 from preflight.media.trailing_samples import end_of_samples
 from preflight.media.wav_format import is_plain, parse_format
@@ -54,7 +54,7 @@ class WavHeader:
         ranges: The byte ranges of the samples, as (begin, end).
         parts: The number of concatenated WAV files.
         is_uniform: Whether all parts are PCM of the same format; otherwise this describes only the first part.
-        header_offset: The offset of the first header: not 0 after a tag.
+        header_offset: The offset of the first header: not 0 after a tag or text.
         declared_frames: Numbers of frames in other chunks, by the name of the chunk.
         lacks_padding: Whether a chunk of odd size has no padding byte, so that most programs miss the next chunk.
         is_ordered: Whether the only ``fmt`` chunk is before the samples.
@@ -141,7 +141,7 @@ def read_wav_header(source: Source, *, quick: bool = False) -> WavHeader | None:
     Raises:
         CannotOpen: Reading failed.
     """
-    begin = offset = leading_tags(source)
+    begin = offset = after_text(source, leading_tags(source))
     headers: list[WavHeader] = []
     while len(headers) < _MAX_PARTS and (part := _read_part(source, offset, quick=quick)):
         header = _header(part)

@@ -190,7 +190,7 @@ def _wav_layout(wav: WavHeader) -> str:
         return f"{wav.parts} concatenated WAV files {kind} (split them, then use onetake join)"
     layouts = (
         (wav.parts > 1, f"{wav.parts} concatenated WAV files, each with its own header"),
-        (wav.header_offset > 0, "a WAV that starts with an ID3 tag"),
+        (wav.header_offset > 0, "a WAV that starts with a tag or text"),
         (wav.lacks_padding, "a WAV with a chunk of odd size without its padding byte"),
         (not wav.is_ordered, "a WAV whose format chunk is repeated, or comes after the samples"),
         (not wav.declared_bits, "a WAV whose format chunk is too short"),

@@ -59,6 +59,8 @@ LAYOUTS = {
     "joined, with chunks after the samples": riff(form_chunk(), data(SAMPLES[:HALF]), chunk(b"LIST", b"INFOtext"))
     + PARTS[1],
     "behind an ID3 tag": ID3 + ONE,
+    "behind a byte order mark": b"\xef\xbb\xbf" + ONE,
+    "behind the head of an answer": b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\n\r\n" + ONE,
     "two data chunks": riff(form_chunk(), data(SAMPLES[:HALF]), chunk(b"LIST", b"INFO"), data(SAMPLES[HALF:])),
     "RIFX": rifx(),
     "RF64": long_form(b"RF64", len(SAMPLES)),
@@ -86,6 +88,12 @@ def test_unusual_layouts_are_read_and_fixed_to_the_sample(name: str, tmp_path: P
     written, rate = soundfile.read(out, dtype="int16")
     assert rate == RATE
     assert written.astype("<i2").tobytes() == SAMPLES
+
+
+@pytest.mark.parametrize("before", [bytes(512), b"take.wav" + bytes(504), b"x" * 5000, b"PK\x03\x04"])
+def test_a_header_within_an_archive_or_after_long_text_is_not_read(before: bytes) -> None:
+    (finding,) = preflight.check(before + ONE).findings
+    assert finding.rule == "unreadable"
 
 
 INFO = chunk(b"LIST", b"INFO" + chunk(b"ISFT", b"editor"))

@@ -91,7 +91,7 @@ def test_protected() -> None:
             replace(WAV, wav=replace(HEADER, parts=2, is_uniform=False)),
             "2 concatenated WAV files of different formats (split them, then use onetake join)",
         ),
-        (replace(WAV, wav=replace(HEADER, header_offset=20)), "a WAV that starts with an ID3 tag"),
+        (replace(WAV, wav=replace(HEADER, header_offset=20)), "a WAV that starts with a tag or text"),
         (
             replace(WAV, wav=replace(HEADER, lacks_padding=True)),
             "a WAV with a chunk of odd size without its padding byte",
