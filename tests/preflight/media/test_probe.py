@@ -102,3 +102,9 @@ def test_the_duration_of_opus_in_ogg_is_without_its_delay() -> None:
     take = coded(talk(3.0), "ogg", "libopus")
     with opened(take) as source:
         assert probe(source).header_duration_s == preflight.check(take).file.duration_s
+
+
+@pytest.mark.parametrize("before", [bytes(512), b"take.wav" + bytes(504), b"x" * 5000, b"PK\x03\x04"])
+def test_a_wav_within_an_archive_or_after_long_text_is_not_read(before: bytes) -> None:
+    with opened(before + riff(form_chunk(), chunk(b"data", SAMPLES))) as source, pytest.raises(NotARecording):
+        probe(source)
