@@ -99,11 +99,11 @@ class FrameConverter:
         if form != self._input_format:
             self._input_format = form
             self._note_change(form)
-            self._resampler = None if form == self._output_format else self._new_resampler()
-        if self._resampler is None:
+        if form == self._output_format:
             self._frames += frame.samples
             yield frame
             return
+        self._resampler = self._resampler or self._new_resampler()
         frame.pts = None  # the resampler would fill gaps between timestamps with silence
         for out in self._resampler.resample(frame):
             self._frames += out.samples

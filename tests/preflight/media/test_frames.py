@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,11 @@ def frame(samples: NDArray[Any], form: str = "fltp", layout: str = "mono", rate:
 
 
 def silence(count: int, channels: int = 1, rate: int = RATE) -> av.AudioFrame:
-    return frame(np.zeros((channels, count), np.float32), layout="mono" if channels == 1 else "stereo", rate=rate)
+    return frame(
+        np.zeros((channels, count), np.float32),
+        layout={1: "mono", 2: "stereo"}.get(channels, f"{channels}c"),
+        rate=rate,
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,16 @@ def test_another_format_is_converted_and_recorded(channels: int, rate: int) -> N
     assert changes == [(1.0, rate, channels)]
     assert {(made.sample_rate, made.layout.nb_channels) for made in frames} == {(RATE, 1)}
     assert sum(made.samples for made in frames) == pytest.approx(2 * RATE, abs=50)
+
+
+def test_no_frame_passes_unconverted_after_one_that_cannot_be_converted() -> None:
+    """FFmpeg cannot convert channels without a known layout, as in damaged AAC."""
+    converter = FrameConverter(RATE, 2, [])
+    frames: list[av.AudioFrame] = []
+    for channels in (2, 9, 2, 9, 2, 9, 9, 2):
+        with contextlib.suppress(av.FFmpegError):
+            frames += converter.frames(silence(1024, channels))
+    assert {made.layout.nb_channels for made in frames} == {2}
 
 
 def test_changes_of_rate_and_channels_in_adjacent_frames_are_one() -> None:
