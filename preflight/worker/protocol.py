@@ -188,10 +188,10 @@ if sys.platform == "win32":
             polls += 1
 
 else:
-    import select
+    import selectors
 
     def wait_readable(descriptor: int, timeout_s: float) -> bool:
         """Return True when a pipe can be read or has ended; False if neither happens within `timeout_s`."""
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(timeout_s * 1000))
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            return bool(selector.select(timeout_s))

@@ -45,7 +45,8 @@ def test_the_status_of_a_proxy_that_refuses_is_reported(
         assert caught.value.state == "not-sent"
         assert f"HTTP {status}" in caught.value.message
         assert "HTTPS_PROXY" in caught.value.hint
-        assert proxy.connections == tries
+        # not connections: on a busy machine another program may try a port that it used before
+        assert sum(request.startswith(b"CONNECT api.example:443") for request in proxy.requests) == tries
 
 
 def test_a_socks_proxy_without_pysocks_is_reported() -> None:

@@ -77,11 +77,9 @@ def frame(samples: NDArray[Any], form: str = "fltp", layout: str = "mono", rate:
 
 
 def silence(count: int, channels: int = 1, rate: int = RATE) -> av.AudioFrame:
-    return frame(
-        np.zeros((channels, count), np.float32),
-        layout={1: "mono", 2: "stereo"}.get(channels, f"{channels}c"),
-        rate=rate,
-    )
+    if channels > 2:  # interleaved: PyAV makes no planes for more than eight channels
+        return frame(np.zeros((1, channels * count), np.float32), "flt", f"{channels} channels", rate)
+    return frame(np.zeros((channels, count), np.float32), layout="mono" if channels == 1 else "stereo", rate=rate)
 
 
 @pytest.mark.parametrize(
