@@ -143,8 +143,9 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | UsageError]]:
     """Yield line number and non-empty cells of each row, or what is wrong with it."""
     text = text.rstrip("\x1a")  # the end mark of DOS programs
     delimiter, preamble = _dialect(text)
-    # with a space before it, a quotation mark would otherwise be a part of the cell
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
+    # after `, "`, the quotation mark would be a part of the cell; else a space may begin the name of a file
+    is_spaced = re.search(rf'(?m)(?:^|{re.escape(delimiter)}) +"', text) is not None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=is_spaced)
     columns: list[str] = []
     try:
         for cells in reader:

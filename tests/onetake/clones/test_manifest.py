@@ -137,6 +137,12 @@ def test_files_that_are_not_manifests_are_refused(read: Read, tmp_path: Path) ->
         read_manifest(str(tmp_path / "missing.csv"), USUAL)
 
 
+def test_a_space_may_begin_the_name_of_a_file(read: Read, tmp_path: Path) -> None:
+    shutil.copy(FIXTURES / "good.wav", tmp_path / " one.wav")
+    (request,) = read("take,name\n one.wav, ann\n")
+    assert (Path(str(request.take)).name, request.name) == (" one.wav", "ann")
+
+
 def test_a_hint_that_another_one_contains_is_not_repeated(read: Read) -> None:
     with pytest.raises(InvalidManifest) as caught:
         read("# my list\ntake,name\ngood.wav,ann\n")
