@@ -144,14 +144,14 @@ def receive_job(descriptor: int) -> Job:
     return _JOBS.decode(_receive(descriptor))
 
 
-def _receive(descriptor: int, wait: Callable[[], None] | None = None) -> bytes:
+def _receive(descriptor: int, wait: Callable[[], None] | None = None) -> bytearray:
     (length,) = _LENGTH.unpack(_read(descriptor, _LENGTH.size, wait))
     if length > MAX_BYTES:
         raise ValueError(f"a message of {length} bytes")
     return _read(descriptor, length, wait)
 
 
-def _read(descriptor: int, count: int, wait: Callable[[], None] | None) -> bytes:
+def _read(descriptor: int, count: int, wait: Callable[[], None] | None) -> bytearray:
     content = bytearray()
     while len(content) < count:
         if wait is not None:
@@ -159,7 +159,7 @@ def _read(descriptor: int, count: int, wait: Callable[[], None] | None) -> bytes
         if not (part := os.read(descriptor, count - len(content))):
             raise EOFError
         content += part
-    return bytes(content)
+    return content  # not as bytes: a copy of the levels of six hours takes 9 MB
 
 
 if sys.platform == "win32":

@@ -52,7 +52,8 @@ def test_memory_does_not_grow_with_the_duration(call: str, hours: dict[int, Path
     program = f"import sys, preflight; preflight.{call}; {PEAK}"
     peak_kb = {minutes: int(run(program, path, tmp_path / "out.wav")) for minutes, path in hours.items()}
     assert peak_kb[60] < 200_000
-    assert peak_kb[60] < 1.1 * peak_kb[10]
+    # the levels of 50 minutes take 1.2 MB, also in the message with which they come
+    assert peak_kb[60] < max(1.1 * peak_kb[10], peak_kb[10] + 4_000)
 
 
 @LINUX
