@@ -34,7 +34,11 @@ else:
 
 MEMORY_BYTES: Final = 1 << 30
 """Committed memory of a worker. It counts what libraries reserve, so it is larger than the limit on Linux."""
-_START: Final = "import sys; sys.path[:] = sys.argv[2:]; from preflight.worker.worker import main; main(sys.argv[1])"
+# no garbage collection during the imports: what they create stays
+_START: Final = (
+    "import gc, sys; gc.disable(); sys.path[:] = sys.argv[2:]; "
+    "from preflight.worker.worker import main; main(sys.argv[1])"
+)
 
 
 def is_possible() -> bool:

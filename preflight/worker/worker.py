@@ -6,6 +6,7 @@ See `preflight.worker.protocol` for the messages.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -53,6 +54,8 @@ def main(files: str) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints must not get between the messages
     limit_memory(MEMORY_BYTES)
     _import_libraries()
+    gc.enable()
+    gc.freeze()  # what the modules hold stays to the end
     harden(readable=[] if files else ["/"])
     recordings = socket.socket(fileno=int(files)) if files else None
     with contextlib.suppress(BrokenPipeError, EOFError):  # the caller has ended
