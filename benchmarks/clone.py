@@ -41,8 +41,9 @@ _NOTE: Final = (
     "the sandbox, which answers "
     f"after {1000 * _ANSWER_S:.0f} ms, {_AT_ONCE} calls at once; whole processes, a new ledger each time. Storage and "
     "stand-in endpoint, which decodes each recording, run on the same two cores. Beside it: the check alone "
-    "(`onetake check --jobs 2`), the calls alone (the same number of calls at the same concurrency, for recordings "
-    "that are already stored), and a sequential script (pydub, `upload_file`, `requests.post`; "
+    "(`onetake check --speakers --jobs 2`: a clone compares the voices in each recording, which takes more CPU time "
+    "than all other measurements of 15 s), the calls alone (the same number of calls at the same concurrency, for "
+    "recordings that are already stored), and a sequential script (pydub, `upload_file`, `requests.post`; "
     "benchmarks/sequential_clone.py)."
 )
 
@@ -53,7 +54,7 @@ def tables(folder: Path) -> list[Table]:
     _fill(takes)
     with sandbox(answer_delay_s=_ANSWER_S) as access, settings_of(access):
         clone = _with_new_home(onetake("clone", takes, "--format", "jsonl", "--calls-at-once", str(_AT_ONCE)))
-        check = process(onetake("check", takes, "--jobs", "2"), CHECKED)
+        check = process(onetake("check", takes, "--speakers", "--jobs", "2"), CHECKED)
         script = process([sys.executable, str(Path(__file__).with_name("sequential_clone.py")), str(takes)])
         scripts = [script] if shutil.which("ffmpeg") and shutil.which("ffprobe") else []  # pydub needs both
         with _calls(access, sorted(takes.iterdir())[: len(recordings.FORMS)]) as calls:
